@@ -1,0 +1,105 @@
+import type { Duplex, Readable } from 'node:stream';
+import type { ContainerSpec } from '../spec/container-spec.ts';
+
+/** What an engine is and can enforce, asked once per connection. */
+export interface EngineFacts {
+  readonly id: string;
+  readonly version: string;
+  /** The negotiated API version, e.g. `1.41`. */
+  readonly apiVersion: string;
+  /** `linux/amd64`, as image configs write it. */
+  readonly platform: { readonly os: string; readonly architecture: string };
+  readonly kernelVersion: string;
+  readonly operatingSystem: string;
+  readonly cgroupVersion: string;
+  readonly storageDriver: string;
+  readonly rootless: boolean;
+  readonly userns: boolean;
+  readonly seccomp: boolean;
+  readonly apparmor: boolean;
+  readonly limits: {
+    readonly memory: boolean;
+    readonly swap: boolean;
+    readonly cpu: boolean;
+    readonly pids: boolean;
+  };
+  readonly defaultRuntime: string;
+  /** Runtime name → the arguments that it is registered with. */
+  readonly runtimes: Readonly<Record<string, readonly string[]>>;
+  readonly warnings: readonly string[];
+  readonly cores: number;
+  readonly memoryBytes: number;
+}
+
+export interface ImageSummary {
+  /** `sha256:…` as this engine names it; which hash that is differs between image stores. */
+  readonly id: string;
+  readonly tags: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  /** Unpacked, shared layers included. */
+  readonly sizeBytes: number;
+  readonly createdAtMs: number;
+}
+
+export interface ContainerSummary {
+  readonly id: string;
+  readonly names: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly state: string;
+  readonly createdAtMs: number;
+}
+
+/** How a container ended, read after it did. */
+export interface ContainerExit {
+  readonly exitCode: number;
+  readonly outOfMemory: boolean;
+  readonly error: string;
+}
+
+export interface ContainerUsage {
+  readonly peakMemoryBytes: number | null;
+  readonly cpuTimeMs: number | null;
+}
+
+/**
+ * The engine as lurkbox needs it. Every call has its own deadline and fails with a `LurkboxError` whose code is one of
+ * the engine's; no call is repeated behind the caller's back.
+ */
+export interface ContainerEngine {
+  /** Where the engine listens, for messages: `unix:///var/run/docker.sock`. */
+  readonly address: string;
+  facts(): Promise<EngineFacts>;
+
+  /** Creates the container, or throws `ENGINE_INSECURE` and leaves nothing when the engine did not take every control. */
+  createContainer(spec: ContainerSpec): Promise<{ id: string }>;
+  /** The attached streams; stdout and stderr arrive multiplexed. */
+  attachContainer(id: string): Promise<Duplex>;
+  startContainer(id: string): Promise<void>;
+  /** Resolves when the container is no longer running. */
+  waitContainer(id: string, signal: AbortSignal): Promise<void>;
+  containerExit(id: string): Promise<ContainerExit>;
+  containerUsage(id: string): Promise<ContainerUsage>;
+  /** Kills and removes, and returns once the engine no longer knows the container. Fine to call twice. */
+  removeContainer(id: string): Promise<void>;
+  /** Containers that carry this label, in any state. */
+  listContainers(label: string): Promise<ContainerSummary[]>;
+
+  createNetwork(name: string, labels: Readonly<Record<string, string>>): Promise<void>;
+  removeNetwork(name: string): Promise<void>;
+  listNetworks(label: string): Promise<{ name: string; labels: Readonly<Record<string, string>> }[]>;
+
+  /** `null` when the engine has no such image. */
+  inspectImage(reference: string): Promise<ImageSummary | null>;
+  listImages(label: string): Promise<ImageSummary[]>;
+  /** Loads a docker-archive tar. Throws `IMAGE_BUILD_FAILED` when the engine refuses it. */
+  loadImage(archive: Readable): Promise<void>;
+  /** A docker-archive tar of the image with all its layers. */
+  exportImage(reference: string): Promise<Readable>;
+  /** Builds a build context (a tar with a `Dockerfile`) with the classic builder. */
+  buildImage(
+    context: Readable,
+    options: { tag: string; labels: Readonly<Record<string, string>> },
+  ): Promise<void>;
+  /** Removes the tag or image; one that is gone already, or in use, is left and answers false. */
+  removeImage(reference: string): Promise<boolean>;
+}

@@ -1,0 +1,64 @@
+/** One thing that is wrong in something a person wrote: where it is, and what was expected and what came. */
+export interface Problem {
+  /** Dotted path inside the document, e.g. `resources.memory_mb`; empty for the document itself. */
+  readonly path: string;
+  readonly message: string;
+}
+
+/** Faults that the caller, the plugin's author or the operator can mend. */
+export const USER_ERROR_CODES = {
+  MANIFEST_INVALID: 'The plugin folder or its `plugin.json` breaks a rule of the manifest.',
+  POLICY_INVALID: 'The policy file breaks a rule of the policy.',
+  POLICY_DENIED: 'The manifest asks for more than the policy allows.',
+  CONTEXT_INVALID: 'The context given for an execution is not a usable execution context.',
+  OPTIONS_INVALID: 'An option of the library or an argument of the command line is wrong.',
+  PLUGIN_NOT_FOUND: 'No plugin of that name or folder exists in the workspace.',
+  DEPENDENCY_FAILED: 'An npm dependency that the manifest names could not be installed.',
+} as const;
+
+/** Faults of the engine, the host or lurkbox itself. */
+export const SYSTEM_ERROR_CODES = {
+  ENGINE_UNAVAILABLE: 'No container engine answers, or it is too old or too new to talk to.',
+  ENGINE_TIMEOUT: 'The engine did not answer a call within the deadline of that call.',
+  ENGINE_LOST: 'The connection to the engine broke while it was in use.',
+  ENGINE_INSECURE:
+    'The engine cannot or did not apply a control that the grant demands; nothing was started.',
+  ENGINE_ERROR: 'The engine refused a call for a reason that has no code of its own.',
+  RUNTIME_UNAVAILABLE: 'The OCI runtime that the policy names is not registered in the engine.',
+  IMAGE_MISSING: 'The image of the plugin is not in the engine.',
+  IMAGE_BUILD_FAILED: 'The base image or a plugin image could not be assembled.',
+  CONTAINER_VANISHED: 'The container was removed by somebody else while it was in use.',
+  HOST_RESOURCES: 'The host of the engine has no memory, disk, process or address left.',
+  INTERNAL: 'A fault in lurkbox itself.',
+} as const;
+
+export type LurkboxErrorCode = keyof typeof USER_ERROR_CODES | keyof typeof SYSTEM_ERROR_CODES;
+
+/**
+ * The one error class of lurkbox: the configuration is wrong, or the engine failed outside an execution.
+ * An execution that ends badly is not an error but a `PluginExecutionResult`.
+ */
+export class LurkboxError extends Error {
+  override readonly name = 'LurkboxError';
+  readonly code: LurkboxErrorCode;
+  /** Every problem found, not only the first. Empty when the message says it all. */
+  readonly problems: readonly Problem[];
+
+  constructor(
+    code: LurkboxErrorCode,
+    message: string,
+    options: { problems?: readonly Problem[]; cause?: unknown } = {},
+  ) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.code = code;
+    this.problems = options.problems ?? [];
+  }
+}
+
+/** An error with its problems, one a line, as a person reads them. */
+export function describeError(error: LurkboxError): string {
+  const lines = error.problems.map(
+    ({ path, message }) => `  - ${path === '' ? '' : `\`${path}\`: `}${message}`,
+  );
+  return [error.message, ...lines].join('\n');
+}

@@ -1,0 +1,23 @@
+/**
+ * Labels on everything lurkbox makes in an engine, from the create call on, so that a crash leaves nothing that
+ * `prune` cannot find. They are ours alone: an image's own labels are never read for a decision about a container.
+ */
+export const LABELS = {
+  /** `container`, `network` or `image`: present on everything of ours. */
+  kind: 'lurkbox.kind',
+  /** Random id of the orchestrator that made it. */
+  instance: 'lurkbox.instance',
+  /** Which machine and pid namespace the orchestrator ran in, so that another one never judges its pid. */
+  host: 'lurkbox.host',
+  /** `<pid>:<start time>`: a pid alone can be reused. */
+  process: 'lurkbox.process',
+  execution: 'lurkbox.execution',
+  plugin: 'lurkbox.plugin',
+  version: 'lurkbox.version',
+  /** Hash of everything an image was made from; same key, same image. */
+  imageKey: 'lurkbox.image-key',
+  /** `base`, `base-exec` or `plugin`. */
+  imageRole: 'lurkbox.image-role',
+  /** Image key of the base that a plugin image stands on. */
+  imageBase: 'lurkbox.image-base',
+} as const;

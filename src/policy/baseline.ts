@@ -1,0 +1,141 @@
+/**
+ * What every container gets before the policy and the manifest have a say, as a table: each value with its reason.
+ * `explain` prints these reasons, `spec/build.ts` reads these values; neither writes one of its own.
+ */
+export const BASELINE = {
+  user: {
+    value: '65532:65532',
+    reason: 'Not root: a hole in the kernel or the runtime starts from an account that owns nothing.',
+  },
+  workingDir: {
+    value: '/',
+    reason:
+      'Fixed here and never taken from an image: a crafted one can point into a leaked descriptor (CVE-2024-21626).',
+  },
+  readOnlyRoot: {
+    value: true,
+    reason: 'Nothing can be planted in the image, not even for the rest of the same execution.',
+  },
+  capDrop: {
+    value: ['ALL'],
+    reason: 'Node needs no capability, so the container has none.',
+  },
+  noNewPrivileges: {
+    value: true,
+    reason: 'A setuid file cannot give back what was dropped.',
+  },
+  network: {
+    value: 'none',
+    reason:
+      'A network namespace that holds only a loopback device: no packet leaves, no DNS, no metadata service.',
+  },
+  exec: {
+    value: false,
+    reason: 'The seccomp profile lets threads start but no process, and the image holds no other program.',
+  },
+  ipc: {
+    value: 'none',
+    reason: 'No shared memory mount and no System V IPC: nothing to meet another container in.',
+  },
+  cgroupns: {
+    value: 'private',
+    reason: 'The container does not see where it stands in the cgroup tree of the host.',
+  },
+  env: {
+    value: {
+      PATH: '/nonexistent',
+      HOME: '/tmp',
+      TZ: 'UTC',
+      LANG: 'C.UTF-8',
+      // An image's own environment is merged in; naming these here takes them out of its hands.
+      NODE_OPTIONS: '',
+      NODE_EXTRA_CA_CERTS: '',
+      LD_PRELOAD: '',
+      LD_LIBRARY_PATH: '',
+    },
+    reason: 'Nothing of the orchestrator is inherited; what could load code into Node is blank.',
+  },
+  tmp: {
+    value: { path: '/tmp', bytes: 64 * 1024 * 1024, inodes: 4096 },
+    reason:
+      'A private tmpfs, noexec, with a size and an inode limit; it counts as memory and is gone with the container.',
+  },
+  scratch: {
+    value: { path: '/scratch', bytes: 128 * 1024 * 1024, inodes: 16384 },
+    reason: 'Only for `filesystem: true`: a larger private tmpfs, noexec, gone with the container.',
+  },
+  pids: {
+    value: 64,
+    reason: 'Processes and threads together; Node needs about 11, a fork bomb stops here.',
+  },
+  memoryBytes: {
+    value: 512 * 1024 * 1024,
+    reason: 'Memory and swap together, so nothing is swapped; above it the kernel ends the container.',
+  },
+  cpuCores: {
+    value: 0.8,
+    reason: 'CFS quota: the share of one core that a busy loop can take.',
+  },
+  timeoutMs: {
+    value: 30_000,
+    reason: 'Counted from the moment the plugin has its context; then SIGKILL.',
+  },
+  outputBytes: {
+    value: 1024 * 1024,
+    reason: 'All that may come over stdout, the result included; the orchestrator holds no more than this.',
+  },
+  nofile: {
+    value: 256,
+    reason: 'Open descriptors per process, so the table of the host cannot be filled.',
+  },
+  core: {
+    value: 0,
+    reason: 'No core dump: it would land on the host.',
+  },
+  memlock: {
+    value: 64 * 1024,
+    reason: 'Locked memory in bytes; V8 needs next to none.',
+  },
+  oomScoreAdj: {
+    value: 500,
+    reason: 'When the host itself runs out of memory, plugins go before anything of the host.',
+  },
+  logDriver: {
+    value: 'none',
+    reason: 'The engine keeps no copy of the output, so a flood cannot fill its disk.',
+  },
+  restart: {
+    value: 'no',
+    reason: 'One start per execution.',
+  },
+  healthcheck: {
+    value: 'none',
+    reason: 'A health check would run a program inside the container.',
+  },
+  init: {
+    value: false,
+    reason:
+      'An init program must fork, which the seccomp profile forbids; Node is process 1 and is ended by SIGKILL.',
+  },
+} as const;
+
+/** Above all of it stands what Node cannot do without. Smaller requests are refused as unworkable. */
+export const FLOORS = {
+  memoryBytes: { value: 64 * 1024 * 1024, reason: 'Node itself takes about 45 MB.' },
+  cpuCores: { value: 0.05, reason: 'Below it Node needs longer to start than any deadline allows.' },
+  timeoutMs: { value: 100, reason: 'Shorter than the noise of a busy host.' },
+  pids: { value: 16, reason: 'Node alone starts about 11 threads.' },
+  outputBytes: { value: 4 * 1024, reason: 'A result and an error message have to fit.' },
+  tmpBytes: { value: 1024 * 1024, reason: 'The smallest useful tmpfs.' },
+} as const;
+
+/** Ceilings where the policy file names none. A request above one is refused with both numbers. */
+export const DEFAULT_CEILINGS = {
+  memoryBytes: 1024 * 1024 * 1024,
+  cpuCores: 1,
+  timeoutMs: 120_000,
+  pids: 128,
+  outputBytes: 16 * 1024 * 1024,
+  tmpBytes: 256 * 1024 * 1024,
+  scratchBytes: 512 * 1024 * 1024,
+} as const;

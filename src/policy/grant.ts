@@ -1,0 +1,44 @@
+/** Who decided a value of the grant. */
+export type Origin = 'baseline' | 'policy' | 'manifest';
+
+/** A host folder that the policy bound to a name and the manifest asked for by that name. */
+export interface GrantedMount {
+  readonly name: string;
+  /** Absolute path on the engine's host, from the policy and never from a manifest. */
+  readonly hostPath: string;
+  /** Always `/mnt/<name>`. */
+  readonly containerPath: string;
+  readonly mode: 'ro' | 'rw';
+}
+
+/** What one plugin gets: baseline ∩ policy ∩ manifest. Complete and frozen; everything after reads it as it is. */
+export interface Grant {
+  readonly plugin: string;
+  readonly network: 'none' | 'bridge' | 'host';
+  readonly exec: boolean;
+  readonly memoryBytes: number;
+  /** 1 is one whole core. */
+  readonly cpuCores: number;
+  /** From the moment the plugin is handed its context. */
+  readonly timeoutMs: number;
+  /** Processes and threads together; Node alone needs about 11. */
+  readonly pids: number;
+  /** Everything the container writes to stdout: the result, log records and stray output. */
+  readonly outputBytes: number;
+  readonly tmpBytes: number;
+  /** Size of `/scratch`; 0 when there is none. */
+  readonly scratchBytes: number;
+  readonly mounts: readonly GrantedMount[];
+  /** Channels the plugin may be called from; `null` is any. */
+  readonly channels: readonly string[] | null;
+  /** Name of the OCI runtime as registered in the engine; `null` is the engine's default. */
+  readonly runtime: string | null;
+}
+
+/** One line of `explain`: what holds for this plugin, why, and who decided it. */
+export interface Restriction {
+  readonly control: string;
+  readonly value: string;
+  readonly reason: string;
+  readonly origin: Origin;
+}
