@@ -1,4 +1,5 @@
 import type { Duplex, Readable } from 'node:stream';
+import type { Allowance } from '../spec/allowance.ts';
 import type { ContainerSpec } from '../spec/container-spec.ts';
 
 /** What an engine is and can enforce, asked once per connection. */
@@ -71,7 +72,7 @@ export interface ContainerEngine {
   facts(): Promise<EngineFacts>;
 
   /** Creates the container, or throws `ENGINE_INSECURE` and leaves nothing when the engine did not take every control. */
-  createContainer(spec: ContainerSpec): Promise<{ id: string }>;
+  createContainer(spec: ContainerSpec, allowance: Allowance): Promise<{ id: string }>;
   /** The attached streams; stdout and stderr arrive multiplexed. */
   attachContainer(id: string): Promise<Duplex>;
   startContainer(id: string): Promise<void>;

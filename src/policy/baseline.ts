@@ -64,6 +64,14 @@ export const BASELINE = {
     value: { path: '/scratch', bytes: 128 * 1024 * 1024, inodes: 16384 },
     reason: 'Only for `filesystem: true`: a larger private tmpfs, noexec, gone with the container.',
   },
+  mounts: {
+    value: [],
+    reason: 'No folder of the host is in the container.',
+  },
+  devices: {
+    value: [],
+    reason: 'Only the harmless ones that every container has, such as `/dev/null` and `/dev/urandom`.',
+  },
   pids: {
     value: 64,
     reason: 'Processes and threads together; Node needs about 11, a fork bomb stops here.',
@@ -116,6 +124,18 @@ export const BASELINE = {
     value: false,
     reason:
       'An init program must fork, which the seccomp profile forbids; Node is process 1 and is ended by SIGKILL.',
+  },
+  seccomp: {
+    value: 'deny by default',
+    reason: 'A list of the system calls that Node needs; 32-bit calls and the dangerous rest answer EPERM.',
+  },
+  runtime: {
+    value: null,
+    reason: 'The OCI runtime that the engine starts containers with; a policy may name a stronger one.',
+  },
+  channels: {
+    value: null,
+    reason: 'Where the plugin may be called from; only a manifest narrows it.',
   },
 } as const;
 

@@ -1,0 +1,7 @@
+# The variant for plugins with `exec: true`: the base and a static busybox. `src/image/` fills in the base; by hand:
+#   docker build -t lurkbox/base-exec --build-arg BASE=lurkbox/base -f images/exec.Dockerfile images
+ARG BASE
+FROM busybox:1.37-musl AS tools
+
+FROM ${BASE}
+COPY --from=tools /bin/ /bin/

@@ -1,0 +1,205 @@
+// node scripts/check-imports.ts
+// Data flows one way, so imports do too. Says for every import of src/ whether it may be there, and finds cycles.
+
+import { globSync, readFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { dirname, join, normalize } from 'node:path';
+
+/** What everyone may import: small, and without an import to the right of them. */
+const LEAVES = ['errors.ts', 'json.ts', 'labels.ts', 'logger.ts', 'version.ts', 'events'];
+
+/**
+ * Who may import what, besides leaves and its own folder. A name is a folder of `src/`, or one file of it.
+ * In the order of the flow; a folder that is not here is an error, so that adding one is a decision.
+ */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  ...Object.fromEntries(LEAVES.map((leaf) => [leaf, []])),
+  manifest: [],
+  policy: ['manifest'],
+  spec: ['policy'],
+  engine: ['spec'],
+  // An image is for an engine, whichever: it knows the interface and not Docker. It is made for the user and the
+  // paths that a container is started with, but knows nothing of grants.
+  image: ['manifest', 'policy/baseline.ts', 'spec/build.ts', 'engine/engine.ts'],
+  // Both ends speak it, so it may hold nothing that only one of them has.
+  protocol: [],
+  runner: ['protocol'],
+  execution: ['manifest', 'policy', 'spec', 'engine', 'image', 'protocol'],
+  lifecycle: ['manifest', 'policy', 'image', 'execution'],
+  agent: ['execution'],
+  // A surface: it calls the public API and holds no logic.
+  cli: ['index.ts'],
+};
+
+/** These wire the stages together and may look both ways. */
+const COMPOSITION = ['lurkbox.ts', 'index.ts', 'options.ts'];
+
+/** Packages that one folder alone knows, so that it can be replaced. */
+const PACKAGE_OWNERS: Readonly<Record<string, string>> = { dockerode: 'engine' };
+
+/** The container holds nothing but Node: whatever the runner loads may import no package. */
+const WITHOUT_PACKAGES = 'runner';
+
+/** Who may read the environment. */
+const ENVIRONMENT_READERS = ['options.ts'];
+/** Who may take it as a parameter that defaults to it, and only so. */
+const ENVIRONMENT_TAKERS = ['engine/find.ts', 'engine/connect.ts'];
+
+interface Import {
+  /** As written: `../errors.ts`, `node:fs`, `dockerode`. */
+  readonly specifier: string;
+  /** The file it names, relative to `src/`; `null` for a package. */
+  readonly target: string | null;
+  readonly typeOnly: boolean;
+}
+
+interface SourceFile {
+  /** Relative to `src/`. */
+  readonly path: string;
+  readonly code: string;
+  readonly imports: readonly Import[];
+}
+
+type Sources = ReadonlyMap<string, SourceFile>;
+type Check = (file: SourceFile, sources: Sources) => string[];
+
+const CHECKS: readonly Check[] = [folderIsKnown, importsPointLeft, packagesStayHome, environmentStaysOut];
+
+/** Every import of the tree under `src` that goes the wrong way, one sentence each. */
+export function checkImports(src: string): string[] {
+  const sources = readSources(src);
+  return [
+    ...[...sources.values()].flatMap((file) => CHECKS.flatMap((check) => check(file, sources))),
+    ...packagesInContainer(sources),
+    ...findCycles(sources),
+  ];
+}
+
+function readSources(src: string): Sources {
+  const paths = globSync('**/*.ts', { cwd: src }).sort();
+  return new Map(paths.map((path) => [path, parseSource(path, readFileSync(join(src, path), 'utf8'))]));
+}
+
+const IMPORTS =
+  /^\s*(?:import|export)\s+(type\s)?[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]|^\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
+
+function parseSource(path: string, text: string): SourceFile {
+  const code = text.replace(/^\s*(?:\/\/|\/\*|\*).*$/gm, ''); // Without comments that stand on their own lines.
+  const imports = [...code.matchAll(IMPORTS)].map(([, type, from, bare, dynamic]) => {
+    const specifier = from ?? bare ?? dynamic ?? '';
+    const target = specifier.startsWith('.') ? normalize(join(dirname(path), specifier)) : null;
+    return { specifier, target, typeOnly: type !== undefined };
+  });
+  return { path, code, imports };
+}
+
+function folderIsKnown({ path }: SourceFile): string[] {
+  const place = placeOf(path);
+  if (place in MAY_IMPORT || COMPOSITION.includes(place)) return [];
+  return [
+    `src/${path}: \`${place}\` has no line in the table of scripts/check-imports.ts; add what it may import.`,
+  ];
+}
+
+function importsPointLeft({ path, imports }: SourceFile): string[] {
+  const place = placeOf(path);
+  const allowed = MAY_IMPORT[place];
+  if (allowed === undefined) return [];
+  const fits = (target: string) =>
+    [place, ...LEAVES, ...allowed].some((name) => target === name || target.startsWith(`${name}/`));
+  return imports
+    .filter(({ target }) => target !== null && !fits(target))
+    .map(
+      ({ specifier }) =>
+        `src/${path} imports \`${specifier}\`: \`${place}\` may import ${list(allowed)}its own files and leaves.`,
+    );
+}
+
+function packagesStayHome({ path, imports }: SourceFile): string[] {
+  return imports
+    .filter(({ specifier }) => (PACKAGE_OWNERS[packageOf(specifier)] ?? placeOf(path)) !== placeOf(path))
+    .map(
+      ({ specifier }) =>
+        `src/${path} imports \`${specifier}\`: only \`${PACKAGE_OWNERS[packageOf(specifier)]}\` knows that package.`,
+    );
+}
+
+function environmentStaysOut({ path, code }: SourceFile): string[] {
+  if (ENVIRONMENT_READERS.includes(path)) return [];
+  const rest = ENVIRONMENT_TAKERS.includes(path) ? code.replace(/\benv = process\.env\b/g, '') : code;
+  if (!/\bprocess\s*(?:\.|\?\.|\[['"])\s*env\b/.test(rest)) return [];
+  return [`src/${path} reads \`process.env\`: only src/options.ts does; pass what is needed as a parameter.`];
+}
+
+function packagesInContainer(sources: Sources): string[] {
+  const roots = [...sources.keys()].filter((path) => placeOf(path) === WITHOUT_PACKAGES);
+  return [...reachableFrom(roots, sources)].flatMap((path) =>
+    loadedBy(path, sources)
+      .filter(({ target, specifier }) => target === null && !isBuiltin(specifier))
+      .map(
+        ({ specifier }) =>
+          `src/${path} imports \`${specifier}\`: \`${WITHOUT_PACKAGES}\` loads this file, and the container holds no package.`,
+      ),
+  );
+}
+
+function reachableFrom(roots: readonly string[], sources: Sources): Set<string> {
+  const reached = new Set(roots);
+  for (const path of reached) {
+    for (const { target } of loadedBy(path, sources)) if (target !== null) reached.add(target);
+  }
+  return reached;
+}
+
+/** The imports that are still there when the types are gone. */
+function loadedBy(path: string, sources: Sources): Import[] {
+  return (sources.get(path)?.imports ?? []).filter(({ typeOnly }) => !typeOnly);
+}
+
+/** Each cycle once, from the file at which it was entered. */
+function findCycles(sources: Sources): string[] {
+  const cycles: string[] = [];
+  const done = new Set<string>();
+
+  function visit(path: string, trail: readonly string[]): void {
+    const entry = trail.indexOf(path);
+    if (entry !== -1) {
+      const files = [...trail.slice(entry), path].map((file) => `src/${file}`);
+      cycles.push(`These files import each other: ${files.join(' → ')}.`);
+    } else if (!done.has(path)) {
+      for (const { target } of sources.get(path)?.imports ?? []) {
+        if (target !== null) visit(target, [...trail, path]);
+      }
+      done.add(path);
+    }
+  }
+
+  for (const path of sources.keys()) visit(path, []);
+  return cycles;
+}
+
+/** The folder of `src/` that a file is in, or the file itself when it is in none. */
+function placeOf(path: string): string {
+  return path.split('/')[0] ?? path;
+}
+
+function packageOf(specifier: string): string {
+  const [scope = '', name] = specifier.split('/');
+  return scope.startsWith('@') ? `${scope}/${name}` : scope;
+}
+
+function isBuiltin(specifier: string): boolean {
+  return specifier.startsWith('node:') || builtinModules.includes(specifier);
+}
+
+function list(names: readonly string[]): string {
+  return names.map((name) => `\`${name}\`, `).join('');
+}
+
+function main(): void {
+  const problems = checkImports(join(import.meta.dirname, '../src'));
+  for (const problem of problems) console.error(problem);
+  process.exitCode = problems.length === 0 ? 0 : 1;
+}
+
+if (import.meta.main) main();

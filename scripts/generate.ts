@@ -1,0 +1,55 @@
+/**
+ * Writes what is made from the code: the JSON Schemas and the tables of the reference pages.
+ * `node scripts/generate.ts` writes; with `--check` it writes nothing and exits 1 when a file would change.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BLOCKS, MANIFEST_JSON_SCHEMA, POLICY_JSON_SCHEMA } from './reference.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+
+const FILES: Readonly<Record<string, (before: string) => string>> = {
+  'schema/manifest.schema.json': () => toJson(MANIFEST_JSON_SCHEMA),
+  'schema/policy.schema.json': () => toJson(POLICY_JSON_SCHEMA),
+  'docs/manifest.md': fillBlocks,
+  'docs/policy.md': fillBlocks,
+};
+
+const changed = Object.entries(FILES)
+  .map(([path, generate]) => {
+    const before = read(path);
+    return { path, before, after: generate(before) };
+  })
+  .filter(({ before, after }) => before !== after);
+
+if (process.argv.includes('--check')) {
+  for (const { path } of changed)
+    console.error(`${path} is not up to date; run \`node scripts/generate.ts\``);
+  process.exitCode = changed.length > 0 ? 1 : 0;
+} else {
+  for (const { path, after } of changed) writeFileSync(join(ROOT, path), after);
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(join(ROOT, path), 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function toJson(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+/** Puts the content of every block between its two markers; the text around them stays as it is. */
+function fillBlocks(page: string): string {
+  return page.replace(
+    /(<!-- generated:([a-z-]+) -->\n)[\s\S]*?(<!-- \/generated:\2 -->)/g,
+    (_, start: string, name: string, end: string) => {
+      const block = BLOCKS[name];
+      if (block === undefined) throw new Error(`No generated block is called \`${name}\`.`);
+      return `${start}\n${block}\n\n${end}`;
+    },
+  );
+}

@@ -1,0 +1,132 @@
+import { z } from 'zod';
+import { PluginManifestSchema } from '../src/manifest/schema.ts';
+import { ENGINE_SOCKETS, FORBIDDEN_MOUNTS } from '../src/policy/mount-path.ts';
+import { RATING_TABLE } from '../src/policy/rating.ts';
+import { resolveOrThrow } from '../src/policy/resolve.ts';
+import { RESOURCE_KEYS, RESOURCES, withUnit } from '../src/policy/resources.ts';
+import { DEFAULT_POLICY, PolicySchema } from '../src/policy/schema.ts';
+import { EXEC_GROUP, SYSCALL_GROUPS } from '../src/policy/seccomp-table.ts';
+
+/** The tables of the reference pages, made from the code that enforces them. */
+
+// Their keys are those of `ceilings`, which stand in the table already.
+const SAME_NUMBERS = ['plugins.<name>.ceilings', 'plugins.<name>.resources'];
+
+export type JsonSchema = z.core.JSONSchema.JSONSchema;
+
+export const MANIFEST_JSON_SCHEMA = toJsonSchema(PluginManifestSchema, 'lurkbox plugin manifest');
+export const POLICY_JSON_SCHEMA = toJsonSchema(PolicySchema, 'lurkbox policy');
+
+/** Block name, as it stands in the markers of a page → its content. */
+export const BLOCKS: Readonly<Record<string, string>> = {
+  'manifest-fields': fieldTable(MANIFEST_JSON_SCHEMA),
+  'policy-fields': fieldTable(POLICY_JSON_SCHEMA),
+  numbers: numberTable(),
+  baseline: baselineTable(),
+  rating: ratingTable(),
+  'forbidden-mounts': FORBIDDEN_MOUNTS.map((path) => `- \`${path}\``).join('\n'),
+  'engine-sockets': ENGINE_SOCKETS.map((name) => `- \`${name}\``).join('\n'),
+  syscalls: syscallTable(),
+};
+
+function toJsonSchema(schema: z.ZodType, title: string): JsonSchema {
+  const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input', target: 'draft-2020-12' });
+  return { ...($schema !== undefined && { $schema }), title, ...rest };
+}
+
+function fieldTable(schema: JsonSchema): string {
+  return table(['Key', 'What', 'Default', 'Meaning'], fieldRows(schema, ''));
+}
+
+function fieldRows(schema: JsonSchema, prefix: string): string[][] {
+  return Object.entries(schema.properties ?? {}).flatMap(([key, value]) => {
+    const field = value as JsonSchema;
+    const path = `${prefix}${key}`;
+    const row = [`\`${path}\``, kindOf(field), defaultOf(field, schema, key), field.description ?? ''];
+    return [row, ...innerRows(field, path)];
+  });
+}
+
+// Down into objects, into the object form of a union, and into the values of a record.
+function innerRows(field: JsonSchema, path: string): string[][] {
+  if (SAME_NUMBERS.includes(path)) return [];
+  const forms = [field, ...((field.anyOf ?? []) as JsonSchema[])];
+  return forms.flatMap((form) => {
+    const values = form.additionalProperties;
+    const inRecord = typeof values === 'object' ? fieldRows(values, `${path}.<name>.`) : [];
+    return [...fieldRows(form, `${path}.`), ...inRecord];
+  });
+}
+
+function kindOf(field: JsonSchema): string {
+  if (field.anyOf !== undefined) return (field.anyOf as JsonSchema[]).map(kindOf).join(' or ');
+  if (field.enum !== undefined) return field.enum.map(code).join(' or ');
+  if (field.const !== undefined) return code(field.const);
+  switch (field.type) {
+    case 'array':
+      return `at most ${field.maxItems} × ${kindOf(field.items as JsonSchema)}`;
+    case 'integer':
+      return `whole number, ${field.minimum} to ${field.maximum}`;
+    case 'number':
+      return `number, ${field.minimum} to ${field.maximum}`;
+    case 'string':
+      return field.maxLength === undefined ? 'text' : `text of at most ${field.maxLength}`;
+    default:
+      return String(field.type);
+  }
+}
+
+function defaultOf(field: JsonSchema, parent: JsonSchema, key: string): string {
+  if (parent.required?.includes(key)) return 'required';
+  return field.default === undefined ? '' : code(field.default);
+}
+
+function numberTable(): string {
+  const rows = RESOURCE_KEYS.map((key) => {
+    const { baseline, floor, ceiling } = RESOURCES[key];
+    return [`\`${key}\``, ...[baseline, floor, ceiling].map((value) => withUnit(key, value))];
+  });
+  return table(['Key', 'Where nobody says', 'Smallest that works', 'Ceiling without a policy'], rows);
+}
+
+/** What a plugin gets that asks for nothing, under no policy. */
+function baselineTable(): string {
+  const manifest = PluginManifestSchema.parse({
+    name: 'modest',
+    version: '1.0.0',
+    author: { name: 'nobody' },
+    description: 'Asks for nothing',
+    plugin_type: 'tool',
+    entry_point: 'index.js',
+  });
+  const { restrictions } = resolveOrThrow(manifest, DEFAULT_POLICY, '');
+  const rows = restrictions.map(({ control, value, reason }) => [control, value, reason]);
+  return table(['Control', 'Value', 'Reason'], rows);
+}
+
+function ratingTable(): string {
+  return table(
+    ['Points', 'For'],
+    RATING_TABLE.map(({ points, most, reason }) => [
+      `${points > 0 ? '+' : '−'}${Math.abs(points)}`,
+      most === undefined ? reason : `${reason} Never above ${most}.`,
+    ]),
+  );
+}
+
+function syscallTable(): string {
+  const groups = [...SYSCALL_GROUPS, { ...EXEC_GROUP, reason: `Only with \`exec\`: ${EXEC_GROUP.reason}` }];
+  const rows = groups.map(({ reason, names }) => [reason, names.map((name) => `\`${name}\``).join(' ')]);
+  return table(['Why', 'Calls'], rows);
+}
+
+function code(value: unknown): string {
+  return `\`${JSON.stringify(value)}\``;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [head, head.map(() => '---'), ...rows];
+  return lines
+    .map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`)
+    .join('\n');
+}

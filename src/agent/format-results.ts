@@ -1,0 +1,46 @@
+import type { PluginExecutionResult } from '../execution/result.ts';
+
+/**
+ * Results as the block of text that goes into an agent's prompt. Each value stands on one line of its own, in JSON or
+ * with every control and steering character escaped, so that nothing a plugin returns can begin a line, and with it
+ * another plugin's block. Names are from the manifest, whose pattern has no bracket.
+ *
+ * Answers an empty string when there is no result.
+ */
+export function formatPluginResults(results: Readonly<Record<string, PluginExecutionResult>>): string {
+  const blocks = Object.entries(results).map(([name, result]) => formatBlock(name, result));
+  return blocks.length === 0 ? '' : ['=== Plugin Execution Results ===', ...blocks].join('\n\n');
+}
+
+function formatBlock(
+  name: string,
+  { success, result, error, executionTimeMs }: PluginExecutionResult,
+): string {
+  return [
+    `[${name}]`,
+    `Status: ${success ? 'Success' : 'Failed'}`,
+    success
+      ? `Result: ${toSpacedJson(result)}`
+      : `Error: ${escapeControls(`${error?.code}: ${error?.message}`)}`,
+    `Execution Time: ${Number((executionTimeMs / 1000).toFixed(3))}s`,
+  ].join('\n');
+}
+
+/** JSON on one line with a blank after each comma and colon, as in the plugin system that this one rebuilds. */
+export function toSpacedJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(toSpacedJson).join(', ')}]`;
+  if (typeof value === 'object' && value !== null) {
+    return `{${Object.entries(value)
+      .map(([key, entry]) => `${toSpacedJson(key)}: ${toSpacedJson(entry)}`)
+      .join(', ')}}`;
+  }
+  return escapeControls(JSON.stringify(value) ?? 'null');
+}
+
+/** C0, DEL, C1, and what breaks a line or turns the direction of reading: to a model and a terminal these are syntax. */
+const STEERING =
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+
+function escapeControls(text: string): string {
+  return text.replace(STEERING, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}

@@ -1,0 +1,134 @@
+import { LurkboxError } from '../errors.ts';
+import type { Allowance } from '../spec/allowance.ts';
+import type { EngineFacts } from './engine.ts';
+
+/** The parts of `GET /info` that lurkbox reads. */
+export interface EngineInfo {
+  ID?: string;
+  ServerVersion?: string;
+  KernelVersion?: string;
+  OperatingSystem?: string;
+  OSType?: string;
+  Architecture?: string;
+  CgroupVersion?: string;
+  Driver?: string;
+  SecurityOptions?: string[] | null;
+  MemoryLimit?: boolean;
+  SwapLimit?: boolean;
+  CpuCfsQuota?: boolean;
+  PidsLimit?: boolean;
+  DefaultRuntime?: string;
+  Runtimes?: Record<string, { path?: string; runtimeArgs?: string[] | null }> | null;
+  Warnings?: string[] | null;
+  NCPU?: number;
+  MemTotal?: number;
+}
+
+const DOCKER_ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: 'amd64', aarch64: 'arm64' };
+
+export function toEngineFacts(info: EngineInfo, apiVersion: string): EngineFacts {
+  const security = (info.SecurityOptions ?? []).map((option) => /name=([^,]+)/.exec(option)?.[1] ?? option);
+  const architecture = info.Architecture ?? '';
+  return {
+    id: info.ID ?? '',
+    version: info.ServerVersion ?? '',
+    apiVersion,
+    platform: {
+      os: info.OSType ?? '',
+      architecture: DOCKER_ARCHITECTURES[architecture] ?? architecture,
+    },
+    kernelVersion: info.KernelVersion ?? '',
+    operatingSystem: info.OperatingSystem ?? '',
+    cgroupVersion: info.CgroupVersion ?? '1',
+    storageDriver: info.Driver ?? '',
+    rootless: security.includes('rootless'),
+    userns: security.includes('userns'),
+    seccomp: security.includes('seccomp'),
+    apparmor: security.includes('apparmor'),
+    limits: {
+      memory: info.MemoryLimit ?? false,
+      swap: info.SwapLimit ?? false,
+      cpu: info.CpuCfsQuota ?? false,
+      pids: info.PidsLimit ?? false,
+    },
+    defaultRuntime: info.DefaultRuntime ?? '',
+    runtimes: Object.fromEntries(
+      Object.entries(info.Runtimes ?? {}).map(([name, { runtimeArgs }]) => [name, runtimeArgs ?? []]),
+    ),
+    warnings: info.Warnings ?? [],
+    cores: info.NCPU ?? 0,
+    memoryBytes: info.MemTotal ?? 0,
+  };
+}
+
+interface Requirement {
+  readonly name: string;
+  readonly met: (facts: EngineFacts) => boolean;
+  readonly why: string;
+}
+
+/** What an engine must be able to enforce; `doctor` prints the same list. */
+export const REQUIREMENTS: readonly Requirement[] = [
+  {
+    name: 'Linux containers',
+    met: ({ platform }) => platform.os === 'linux',
+    why: 'the controls are those of Linux',
+  },
+  {
+    name: 'amd64 or arm64',
+    met: ({ platform }) => ['amd64', 'arm64'].includes(platform.architecture),
+    why: 'the seccomp profile names the system calls of these two',
+  },
+  {
+    name: 'seccomp',
+    met: ({ seccomp }) => seccomp,
+    why: 'without it a plugin can start processes and reach the whole kernel',
+  },
+  {
+    name: 'memory limit',
+    met: ({ limits }) => limits.memory,
+    why: 'without it a plugin can take all memory of the host',
+  },
+  {
+    name: 'swap limit',
+    met: ({ limits }) => limits.swap,
+    why: 'without it a memory limit only moves a plugin into swap',
+  },
+  { name: 'CPU quota', met: ({ limits }) => limits.cpu, why: 'without it a plugin can take every core' },
+  { name: 'pids limit', met: ({ limits }) => limits.pids, why: 'without it a fork bomb reaches the host' },
+];
+
+/** Throws when the engine cannot enforce what every container of ours relies on, or lacks the runtime. */
+export function assertEnforceable(facts: EngineFacts, allowance: Allowance): void {
+  const missing = REQUIREMENTS.filter(({ met }) => !met(facts));
+  if (missing.length > 0) {
+    throw new LurkboxError(
+      'ENGINE_INSECURE',
+      'The engine cannot enforce what every container of lurkbox relies on.',
+      {
+        problems: missing.map(({ name, why }) => ({ path: '', message: `${name} is missing: ${why}` })),
+      },
+    );
+  }
+  assertRuntime(facts, allowance.runtime ?? facts.defaultRuntime);
+}
+
+function assertRuntime(facts: EngineFacts, runtime: string): void {
+  const registered = Object.keys(facts.runtimes);
+  const args = Object.hasOwn(facts.runtimes, runtime) ? facts.runtimes[runtime] : undefined;
+  if (args === undefined) {
+    throw new LurkboxError(
+      'RUNTIME_UNAVAILABLE',
+      `The runtime \`${runtime}\` is not registered in the engine, which has: ${registered.join(', ')}. ` +
+        'Register it there, or change `runtime` in the policy.',
+    );
+  }
+  // gVisor ignores the seccomp profile unless told otherwise, and `exec: false` stands on that profile.
+  if (runtime.startsWith('runsc') && !args.some((arg) => /^--?oci-seccomp(=true)?$/.test(arg))) {
+    throw new LurkboxError(
+      'ENGINE_INSECURE',
+      `The runtime \`${runtime}\` is registered without \`--oci-seccomp\`, so it would ignore the seccomp profile. ` +
+        'Add it to `runtimeArgs` of that runtime in the configuration of the engine.',
+    );
+  }
+}

@@ -1,0 +1,211 @@
+import { randomUUID } from 'node:crypto';
+import type { LimitFunction } from 'p-limit';
+import type { ContainerEngine } from '../engine/engine.ts';
+import type { Problem } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import type { LoadedPlugin } from '../manifest/load.ts';
+import type { Grant } from '../policy/grant.ts';
+import { type ExecutionContextConfig, MAX_CONTEXT_BYTES } from './context.ts';
+import { type Ending, endingOfError, failed } from './ending.ts';
+import { Execution, type ExecutionPlan } from './execution.ts';
+import { LogBook } from './logs.ts';
+import { type PluginExecutionResult, toResult, UNKNOWN_USAGE, type Usage } from './result.ts';
+import { type CheckValue, compileSchema } from './schemas.ts';
+import { Stopwatch } from './stopwatch.ts';
+
+export interface ExecuteOptions {
+  /** Aborting settles the execution as `CANCELLED` at once; the container is removed after that. */
+  readonly signal?: AbortSignal;
+  /**
+   * Resolve only when the container is gone, and measure that too.
+   * @default false: resolve as soon as the execution has settled
+   */
+  readonly waitForRemoval?: boolean;
+  /** Told what the plugin says of its progress, from 0 to 1. */
+  readonly onProgress?: (fraction: number, message: string) => void;
+}
+
+/** Where a plugin is executed. */
+export interface PluginSandbox {
+  /** Always resolves, with exactly one outcome. */
+  execute(context: ExecutionContextConfig, options?: ExecuteOptions): Promise<PluginExecutionResult>;
+  /** Resolves when nothing of this sandbox is left in the engine. */
+  close(): Promise<void>;
+}
+
+export interface ContainerSandboxOptions {
+  readonly plugin: LoadedPlugin;
+  readonly grant: Grant;
+  readonly connect: () => Promise<ContainerEngine>;
+  /** The image of the plugin, built if need be: its id. */
+  readonly prepareImage: (signal?: AbortSignal) => Promise<string>;
+  readonly ownerLabels: Readonly<Record<string, string>>;
+  /** Gives out the places that executions of all plugins share. */
+  readonly limit: LimitFunction;
+  readonly maxQueue: number;
+  readonly logger: Logger;
+}
+
+/** What `execute` carries from call to result. */
+interface Call {
+  readonly executionId: string;
+  readonly context: ExecutionContextConfig;
+  readonly options: ExecuteOptions;
+  readonly stopwatch: Stopwatch;
+}
+
+interface Settled {
+  readonly ending: Ending;
+  readonly usage: Usage;
+  readonly logs: LogBook;
+}
+
+/** One plugin version under one grant; each execution in a fresh container of its own. */
+export class ContainerSandbox implements PluginSandbox {
+  readonly #options: ContainerSandboxOptions;
+  readonly #checks: Readonly<Record<'input' | 'output' | 'config', CheckValue>>;
+  readonly #alive = new Set<Promise<void>>();
+
+  /** @throws LurkboxError `MANIFEST_INVALID` when a schema of the plugin cannot be used */
+  constructor(options: ContainerSandboxOptions) {
+    this.#options = options;
+    this.#checks = compileSchemas(options.plugin);
+  }
+
+  async execute(
+    context: ExecutionContextConfig,
+    options: ExecuteOptions = {},
+  ): Promise<PluginExecutionResult> {
+    const call = { executionId: randomUUID(), context, options, stopwatch: new Stopwatch() };
+    const refusal = await this.#refuse(call);
+    if (refusal !== null) return this.#report(call, withoutContainer(refusal));
+    const { promise: settled, resolve: settle } = Promise.withResolvers<Settled>();
+    const removed = this.#enter(call, settle);
+    const { ending, usage, logs } = await settled;
+    if (options.waitForRemoval) await removed;
+    return this.#report(call, { ending: await this.#checkOutput(ending), usage, logs });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#alive);
+  }
+
+  /** What is wrong before any container exists, if anything. */
+  async #refuse({ context, options }: Call): Promise<Ending | null> {
+    const { grant, limit, maxQueue } = this.#options;
+    if (options.signal?.aborted) return failed('CANCELLED', '');
+    if (
+      grant.channels !== null &&
+      context.channelId !== null &&
+      !grant.channels.includes(context.channelId)
+    ) {
+      return failed(
+        'PERMISSION_DENIED',
+        `The manifest allows the channels ${grant.channels.join(', ') || '(none)'}`,
+      );
+    }
+    const bytes = Buffer.byteLength(JSON.stringify(context));
+    if (bytes > MAX_CONTEXT_BYTES) {
+      return failed(
+        'INPUT_INVALID',
+        `The context has ${bytes} bytes, at most ${MAX_CONTEXT_BYTES} are taken`,
+      );
+    }
+    const problems = [
+      ...below('inputData', await this.#checks.input(context.inputData)),
+      ...below('config', await this.#checks.config(context.config)),
+    ];
+    if (problems.length > 0) return failed('INPUT_INVALID', describe(problems));
+    return limit.pendingCount >= maxQueue
+      ? failed('BUSY', `${limit.pendingCount} executions are waiting`)
+      : null;
+  }
+
+  /** Waits for a place, keeps it until the container is gone, and answers when that is. */
+  #enter(call: Call, settle: (settled: Settled) => void): Promise<void> {
+    const entered = new AbortController();
+    const { signal } = call.options;
+    // Who leaves while waiting for a place need not wait for it to be told so.
+    const leave = (): void => settle(withoutContainer(failed('CANCELLED', '')));
+    signal?.addEventListener('abort', leave, { once: true, signal: entered.signal });
+    const removed = this.#options.limit(async () => {
+      entered.abort();
+      await this.#live(call, settle);
+    });
+    this.#alive.add(removed);
+    void removed.finally(() => this.#alive.delete(removed));
+    return removed;
+  }
+
+  async #live(call: Call, settle: (settled: Settled) => void): Promise<void> {
+    try {
+      if (call.options.signal?.aborted) throw call.options.signal.reason;
+      const execution = new Execution(await this.#plan(call));
+      settle({ ending: await execution.ending, usage: await execution.usage, logs: execution.logs });
+      await execution.removed;
+    } catch (error) {
+      const cancelled = call.options.signal?.aborted === true;
+      settle(withoutContainer(cancelled ? failed('CANCELLED', '') : endingOfError(error)));
+    }
+  }
+
+  async #plan({ executionId, context, options, stopwatch }: Call): Promise<ExecutionPlan> {
+    const { plugin, grant, connect, prepareImage, ownerLabels, logger } = this.#options;
+    const engine = await connect();
+    const image = await prepareImage(options.signal);
+    stopwatch.lap('queueMs');
+    return {
+      engine,
+      grant,
+      image,
+      entryPoint: plugin.manifest.entry_point,
+      version: plugin.manifest.version,
+      context: { executionId, ...context },
+      ownerLabels,
+      stopwatch,
+      logger: logger.child({ executionId, plugin: grant.plugin }),
+      signal: options.signal,
+      onProgress: options.onProgress,
+    };
+  }
+
+  async #checkOutput(ending: Ending): Promise<Ending> {
+    if (ending.outcome !== 'OK') return ending;
+    const problems = await this.#checks.output(ending.result);
+    return problems.length === 0 ? ending : failed('OUTPUT_INVALID', describe(below('result', problems)));
+  }
+
+  #report({ executionId, stopwatch }: Call, { ending, usage, logs }: Settled): PluginExecutionResult {
+    const { manifest, digest } = this.#options.plugin;
+    return toResult({
+      executionId,
+      plugin: manifest.name,
+      version: manifest.version,
+      digest,
+      ending,
+      usage,
+      logs,
+      stopwatch,
+    });
+  }
+}
+
+function compileSchemas({ manifest }: LoadedPlugin): Record<'input' | 'output' | 'config', CheckValue> {
+  return {
+    input: compileSchema(manifest.input_schema, 'input_schema'),
+    output: compileSchema(manifest.output_schema, 'output_schema'),
+    config: compileSchema(manifest.config_schema, 'config_schema'),
+  };
+}
+
+function withoutContainer(ending: Ending): Settled {
+  return { ending, usage: UNKNOWN_USAGE, logs: new LogBook() };
+}
+
+function below(field: string, problems: readonly Problem[]): Problem[] {
+  return problems.map(({ path, message }) => ({ path: path === '' ? field : `${field}.${path}`, message }));
+}
+
+function describe(problems: readonly Problem[]): string {
+  return problems.map(({ path, message }) => `\`${path}\` ${message}`).join('; ');
+}

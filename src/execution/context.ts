@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { LurkboxError } from '../errors.ts';
+import { joinPath } from '../json.ts';
+import type { PluginExecutionContext } from '../protocol/messages.ts';
+
+const text = z.string().max(512).nullable();
+const values = z.record(z.string(), z.json());
+
+/** What a caller writes; every field may be left out. */
+export const ExecutionContextSchema = z.strictObject({
+  userId: text.default(null).describe('Who the agent is talking to.'),
+  channelId: text
+    .default(null)
+    .describe('The channel it came through; checked against the `channels` of the manifest.'),
+  sessionId: text.default(null).describe('The conversation it belongs to.'),
+  inputData: z.json().default({}).describe('What the plugin works on; checked against its `input_schema`.'),
+  parameters: values.default({}).describe('Values of this call.'),
+  environment: values
+    .default({})
+    .describe('Plain values for the plugin; never the environment of a process.'),
+  config: values.default({}).describe("The plugin's settings."),
+});
+export type ExecutionContextOptions = z.input<typeof ExecutionContextSchema>;
+export type ExecutionContextConfig = Omit<PluginExecutionContext, 'executionId'>;
+
+/** Larger contexts belong into a mount; this one has to be held, copied and parsed on both sides. */
+export const MAX_CONTEXT_BYTES = 16 * 1024 * 1024;
+
+/** @throws LurkboxError `CONTEXT_INVALID` with every problem */
+export function parseContext(written: unknown): ExecutionContextConfig {
+  const parsed = ExecutionContextSchema.safeParse(written);
+  if (parsed.success) return parsed.data;
+  throw new LurkboxError('CONTEXT_INVALID', 'The context is not one that a plugin can be called with.', {
+    problems: parsed.error.issues.map(({ path, message, ...issue }) => ({
+      path: joinPath(path),
+      message:
+        'keys' in issue
+          ? `unknown key; known are ${Object.keys(ExecutionContextSchema.shape).join(', ')}`
+          : message,
+    })),
+  });
+}

@@ -1,0 +1,72 @@
+import type { ContainerExit } from '../engine/engine.ts';
+import { describeError, LurkboxError } from '../errors.ts';
+import { RUNNER_ERRORS } from '../protocol/messages.ts';
+import type { RunnerMessage } from '../protocol/runner-message.ts';
+import { OUTCOMES, type Outcome, toOutcome } from './outcome.ts';
+import type { ExecutionError } from './result.ts';
+
+/** How an execution ended, before it is put together with what was measured. */
+export type Ending =
+  | { readonly outcome: 'OK'; readonly result: unknown }
+  | { readonly outcome: Exclude<Outcome, 'OK'>; readonly error: ExecutionError };
+
+export type FailedOutcome = Exclude<Outcome, 'OK'>;
+
+/** The general sentence of the outcome with what happened this time. */
+export function failed(outcome: FailedOutcome, detail: string, stack: string | null = null): Ending {
+  const message = detail === '' ? OUTCOMES[outcome] : `${detail}. ${OUTCOMES[outcome]}`;
+  return { outcome, error: { code: outcome, message, stack } };
+}
+
+export function endingOfError(error: unknown): Ending {
+  if (error instanceof LurkboxError) {
+    const outcome = toOutcome(error.code) as FailedOutcome;
+    return { outcome, error: { code: error.code, message: describeError(error), stack: null } };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  const stack = error instanceof Error ? (error.stack ?? null) : null;
+  return {
+    outcome: 'INTERNAL',
+    error: { code: 'INTERNAL', message: `${OUTCOMES.INTERNAL} ${message}`, stack },
+  };
+}
+
+/** An error response of the runner, which the plugin may have written itself: its words are only ever its own. */
+export function endingOfResponse({ code, message, data }: Extract<RunnerMessage, { kind: 'error' }>): Ending {
+  if (code === RUNNER_ERRORS.noResult) return failed('NO_RESULT', message);
+  const name = data?.name !== undefined && data.name !== '' ? `${data.name}: ` : '';
+  return {
+    outcome: 'PLUGIN_ERROR',
+    error: { code: 'PLUGIN_ERROR', message: `${name}${message}`, stack: data?.stack || null },
+  };
+}
+
+/** What V8 says on stderr when its heap is full; then it aborts, which never is exit code 0. */
+const HEAP_IS_FULL = /JavaScript heap out of memory|Reached heap limit|invalid table size Allocation failed/;
+
+const SIGNALS: Readonly<Record<number, string>> = {
+  4: 'SIGILL',
+  5: 'SIGTRAP',
+  6: 'SIGABRT',
+  9: 'SIGKILL',
+  11: 'SIGSEGV',
+  24: 'SIGXCPU',
+  25: 'SIGXFSZ',
+};
+
+/** A container that ended without an answer. */
+export function endingOfExit(exit: ContainerExit, stderr: string, memoryBytes: number): Ending {
+  const megabytes = Math.floor(memoryBytes / (1024 * 1024));
+  if (exit.outOfMemory)
+    return failed('OUT_OF_MEMORY', `The kernel ended the container at its limit of ${megabytes} MB`);
+  if (exit.exitCode !== 0 && HEAP_IS_FULL.test(stderr)) {
+    return failed('OUT_OF_MEMORY', `The heap of V8 was full; the container has ${megabytes} MB in all`);
+  }
+  // What a killed engine reports for the containers it finds dead when it is back.
+  if (exit.exitCode === 255)
+    return failed('ENGINE_LOST', 'The container ended together with the engine (exit code 255)');
+  if (exit.exitCode === 0) return failed('NO_RESULT', 'The process ended with exit code 0');
+  const signal = SIGNALS[exit.exitCode - 128];
+  const detail = `The process ended with exit code ${exit.exitCode}${signal === undefined ? '' : ` (${signal})`}`;
+  return failed('PLUGIN_CRASHED', exit.error === '' ? detail : `${detail}: ${exit.error}`);
+}

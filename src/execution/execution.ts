@@ -1,0 +1,262 @@
+import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ContainerEngine } from '../engine/engine.ts';
+import { LABELS } from '../labels.ts';
+import type { Logger } from '../logger.ts';
+import type { Grant } from '../policy/grant.ts';
+import { type PluginExecutionContext, PROTOCOL_VERSION } from '../protocol/messages.ts';
+import type { RunnerMessage } from '../protocol/runner-message.ts';
+import { toAllowance } from '../spec/allowance.ts';
+import { buildContainerSpec, IMAGE_PATHS } from '../spec/build.ts';
+import { CANCEL_RECORD, type Heard, listen, toExecuteRecord } from './conversation.ts';
+import { type Ending, endingOfError, endingOfExit, endingOfResponse, failed } from './ending.ts';
+import { LogBook } from './logs.ts';
+import { removeSandbox } from './removal.ts';
+import { UNKNOWN_USAGE, type Usage } from './result.ts';
+import type { Stopwatch } from './stopwatch.ts';
+
+/** Node in a container is up within a second; a host that needs this long is not going to make it. */
+const BOOT_DEADLINE_MS = 30_000;
+/** How long a killed container may take to hand over what it wrote before. */
+const DRAIN_MS = 1_500;
+/** How long a cancelled plugin may tidy up what it did outside of its container. */
+const CANCEL_GRACE_MS = 200;
+const STDERR_TAIL_CHARS = 8_192;
+
+export interface ExecutionPlan {
+  readonly engine: ContainerEngine;
+  readonly grant: Grant;
+  /** Image id. */
+  readonly image: string;
+  readonly entryPoint: string;
+  readonly version: string;
+  readonly context: PluginExecutionContext;
+  /** Who makes the container, as labels. */
+  readonly ownerLabels: Readonly<Record<string, string>>;
+  readonly stopwatch: Stopwatch;
+  readonly logger: Logger;
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: ((fraction: number, message: string) => void) | undefined;
+}
+
+/**
+ * One execution in one fresh container. Everything that can end it (an answer, the end of the stream, the deadline, the
+ * caller, a fault of the protocol or of the engine) calls `#settle`, and the first call wins. The container has a life
+ * of its own beside that: whatever happened, it ends with its removal.
+ */
+export class Execution {
+  readonly logs = new LogBook();
+  /** Settles once, and never rejects. */
+  readonly ending: Promise<Ending>;
+  /** What the engine measured; settles soon after the ending. */
+  readonly usage: Promise<Usage>;
+  /** Resolves when the container is gone, or when everything was tried to that end. Never rejects. */
+  readonly removed: Promise<void>;
+
+  readonly #plan: ExecutionPlan;
+  readonly #name: string;
+  readonly #resolveEnding: (ending: Ending) => void;
+  readonly #resolveUsage: (usage: Usage | Promise<Usage>) => void;
+  /** Aborted once settled: ends every wait that only served to settle. */
+  readonly #settled = new AbortController();
+  #containerId: string | undefined;
+  #socket: Duplex | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** The ending that waits for the last bytes of a container killed at its deadline. */
+  #expired: Ending | undefined;
+  #removing: Promise<void> | undefined;
+  #ready = false;
+  #stderrTail = '';
+
+  constructor(plan: ExecutionPlan) {
+    this.#plan = plan;
+    this.#name = `lurkbox-${plan.context.executionId}`;
+    ({ promise: this.ending, resolve: this.#resolveEnding } = Promise.withResolvers<Ending>());
+    ({ promise: this.usage, resolve: this.#resolveUsage } = Promise.withResolvers<Usage>());
+    this.#watchCaller();
+    this.removed = this.#live();
+  }
+
+  async #live(): Promise<void> {
+    try {
+      const id = await this.#create();
+      if (this.#isSettled()) return;
+      const socket = await this.#start(id);
+      await this.#converse(socket);
+      if (!this.#isSettled()) await this.#conclude(id);
+    } catch (error) {
+      this.#settle(this.#expired ?? endingOfError(error));
+    } finally {
+      await this.#tearDown();
+    }
+  }
+
+  async #create(): Promise<string> {
+    const { engine, grant, image, stopwatch } = this.#plan;
+    if (grant.network === 'bridge') await engine.createNetwork(this.#name, this.#labels('network'));
+    const spec = buildContainerSpec({ grant, name: this.#name, image, labels: this.#labels('container') });
+    const { id } = await engine.createContainer(spec, toAllowance(grant));
+    this.#containerId = id;
+    stopwatch.lap('createMs');
+    return id;
+  }
+
+  /** Attached first: the engine keeps no copy of what was written before somebody listened. */
+  async #start(id: string): Promise<Duplex> {
+    const { engine, stopwatch } = this.#plan;
+    const socket = await engine.attachContainer(id);
+    // The reading may be over by then; an error that nobody waits for must not end the process.
+    socket.on('error', () => {});
+    this.#socket = socket;
+    await engine.startContainer(id);
+    stopwatch.lap('startMs');
+    this.#limit(BOOT_DEADLINE_MS, () => this.#expire(`Node did not come up within ${BOOT_DEADLINE_MS} ms`));
+    return socket;
+  }
+
+  async #converse(socket: Duplex): Promise<void> {
+    try {
+      for await (const heard of listen(socket, this.#plan.grant.outputBytes)) {
+        this.#hear(heard);
+        if (this.#isSettled()) return;
+      }
+    } catch (error) {
+      // Whether the engine or the container went away, the engine itself can tell.
+      this.#plan.logger.debug({ err: error }, 'the attached stream broke');
+    }
+  }
+
+  #hear(heard: Heard): void {
+    if (heard.kind === 'message') this.#hearMessage(heard.message);
+    else if (heard.kind === 'fault') this.#settle(failed(heard.outcome, heard.reason));
+    else this.#hearLine(heard.source, heard.text);
+  }
+
+  #hearLine(source: 'stdout' | 'stderr', text: string): void {
+    if (source === 'stderr') this.#stderrTail = `${this.#stderrTail}\n${text}`.slice(-STDERR_TAIL_CHARS);
+    this.logs.add(source === 'stderr' ? 'warn' : 'info', source, text);
+  }
+
+  #hearMessage(message: RunnerMessage): void {
+    if (message.kind === 'ready') this.#begin(message.protocol);
+    else if (!this.#ready)
+      this.#settle(failed('PROTOCOL_ERROR', `\`${message.kind}\` came before \`ready\``));
+    else if (message.kind === 'log') this.logs.add(message.level, 'console', message.message);
+    else if (message.kind === 'progress') this.#plan.onProgress?.(message.fraction, message.message ?? '');
+    else if (message.kind === 'error') this.#settle(endingOfResponse(message));
+    else this.#settle({ outcome: 'OK', result: message.result });
+  }
+
+  #begin(protocol: number): void {
+    if (this.#ready || protocol !== PROTOCOL_VERSION) {
+      const detail = this.#ready ? '`ready` came twice' : `the runner speaks version ${protocol}`;
+      this.#settle(failed('PROTOCOL_ERROR', detail));
+      return;
+    }
+    this.#ready = true;
+    const { context, entryPoint, grant, stopwatch } = this.#plan;
+    stopwatch.lap('bootMs');
+    this.#socket?.write(toExecuteRecord({ entryPoint: `${IMAGE_PATHS.plugin}/${entryPoint}`, context }));
+    this.#limit(grant.timeoutMs, () => this.#expire(`No answer within ${grant.timeoutMs / 1000} s`));
+  }
+
+  #limit(ms: number, onExpired: () => void): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(onExpired, ms);
+  }
+
+  /** The deadline: kill first, then read on to the end, so that an answer written in time still counts. */
+  #expire(detail: string): void {
+    const ending = failed('TIMEOUT', detail);
+    this.#expired = ending;
+    this.#limit(DRAIN_MS, () => this.#settle(ending));
+    this.#resolveUsage(this.#measure());
+    void this.usage.then(() => this.#remove());
+  }
+
+  /** The stream has ended without an answer: why did the container? */
+  async #conclude(id: string): Promise<void> {
+    const { engine, grant } = this.#plan;
+    if (this.#expired !== undefined) return this.#settle(this.#expired);
+    try {
+      await engine.waitContainer(id, this.#settled.signal);
+      const exit = await engine.containerExit(id);
+      this.#settle(endingOfExit(exit, this.#stderrTail, grant.memoryBytes));
+    } catch (error) {
+      const ending = this.#expired ?? endingOfError(error);
+      // An engine that answered before and does not any more was lost, not unavailable.
+      const lost =
+        ending.outcome === 'ENGINE_UNAVAILABLE' ? failed('ENGINE_LOST', ending.error.message) : ending;
+      this.#settle(lost);
+    }
+  }
+
+  #watchCaller(): void {
+    const { signal } = this.#plan;
+    const cancel = (): void => this.#settle(failed('CANCELLED', ''));
+    if (signal?.aborted) cancel();
+    else signal?.addEventListener('abort', cancel, { once: true, signal: this.#settled.signal });
+  }
+
+  #isSettled(): boolean {
+    return this.#settled.signal.aborted;
+  }
+
+  #settle(ending: Ending): void {
+    if (this.#isSettled()) return;
+    clearTimeout(this.#timer);
+    this.#plan.stopwatch.lap(this.#phase());
+    this.#settled.abort();
+    this.#resolveUsage(this.#measure());
+    this.#resolveEnding(ending);
+  }
+
+  #phase(): 'createMs' | 'startMs' | 'bootMs' | 'runMs' {
+    if (this.#ready) return 'runMs';
+    const { stopwatch } = this.#plan;
+    if (stopwatch.has('startMs')) return 'bootMs';
+    return stopwatch.has('createMs') ? 'startMs' : 'createMs';
+  }
+
+  /** The engine forgets what a container used when the container ends, so it is asked before. */
+  async #measure(): Promise<Usage> {
+    if (this.#containerId === undefined || !this.#plan.stopwatch.has('startMs')) return UNKNOWN_USAGE;
+    return this.#plan.engine.containerUsage(this.#containerId).catch(() => UNKNOWN_USAGE);
+  }
+
+  async #tearDown(): Promise<void> {
+    await this.usage;
+    await this.#sayCancel();
+    await this.#remove();
+    this.#socket?.destroy();
+    this.#plan.stopwatch.lap('teardownMs');
+  }
+
+  async #sayCancel(): Promise<void> {
+    if (!this.#plan.signal?.aborted || !this.#ready || !this.#socket?.writable) return;
+    this.#socket.write(CANCEL_RECORD);
+    await delay(CANCEL_GRACE_MS);
+  }
+
+  #remove(): Promise<void> {
+    const { engine, grant, logger } = this.#plan;
+    this.#removing ??= removeSandbox({
+      engine,
+      container: this.#containerId ?? this.#name,
+      network: grant.network === 'bridge' ? this.#name : null,
+      logger,
+    });
+    return this.#removing;
+  }
+
+  #labels(kind: 'container' | 'network'): Record<string, string> {
+    const { ownerLabels, grant, version, context } = this.#plan;
+    return {
+      ...ownerLabels,
+      [LABELS.kind]: kind,
+      [LABELS.execution]: context.executionId,
+      [LABELS.plugin]: grant.plugin,
+      [LABELS.version]: version,
+    };
+  }
+}

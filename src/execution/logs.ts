@@ -1,0 +1,28 @@
+import type { LogLevel } from '../protocol/messages.ts';
+import type { LogLine } from './result.ts';
+
+const MAX_LINES = 1_000;
+const MAX_CHARS = 256 * 1024;
+
+/** The log lines of one execution, up to a limit; what is over it is counted and not kept. */
+export class LogBook {
+  readonly lines: LogLine[] = [];
+  #chars = 0;
+  #dropped = 0;
+
+  add(level: LogLevel, source: LogLine['source'], message: string): void {
+    if (this.lines.length >= MAX_LINES || this.#chars + message.length > MAX_CHARS) {
+      this.#dropped++;
+      return;
+    }
+    this.#chars += message.length;
+    this.lines.push({ level, source, message });
+  }
+
+  warnings(): string[] {
+    if (this.#dropped === 0) return [];
+    return [
+      `${this.#dropped} log lines over the limit of ${MAX_LINES} lines or ${MAX_CHARS} characters were dropped`,
+    ];
+  }
+}

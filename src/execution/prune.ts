@@ -1,0 +1,28 @@
+import type { ContainerEngine } from '../engine/engine.ts';
+import { LABELS } from '../labels.ts';
+import { type Identity, isOwnerDead } from './identity.ts';
+
+export interface Pruned {
+  /** Names of removed containers. */
+  readonly containers: readonly string[];
+  readonly networks: readonly string[];
+}
+
+/**
+ * Removes what dead orchestrators of this machine left in the engine: containers first, then networks, which cannot go
+ * while a container is on them. What a living or a foreign orchestrator made, and what is not ours, is never touched.
+ */
+export async function prune(engine: ContainerEngine, self: Identity): Promise<Pruned> {
+  const containers = (await engine.listContainers(`${LABELS.kind}=container`)).filter(({ labels }) =>
+    isOwnerDead(labels, self),
+  );
+  await Promise.all(containers.map(({ id }) => engine.removeContainer(id)));
+  const networks = (await engine.listNetworks(`${LABELS.kind}=network`)).filter(({ labels }) =>
+    isOwnerDead(labels, self),
+  );
+  await Promise.all(networks.map(({ name }) => engine.removeNetwork(name)));
+  return {
+    containers: containers.map(({ id, names }) => names[0] ?? id),
+    networks: networks.map(({ name }) => name),
+  };
+}

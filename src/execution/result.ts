@@ -1,0 +1,100 @@
+import type { LogLevel } from '../protocol/messages.ts';
+import type { Ending } from './ending.ts';
+import type { LogBook } from './logs.ts';
+import type { Outcome } from './outcome.ts';
+import type { Stopwatch } from './stopwatch.ts';
+
+export interface LogLine {
+  readonly level: LogLevel;
+  /** `console`: through `console` or `host.log`; the others: printed past it. */
+  readonly source: 'console' | 'stdout' | 'stderr';
+  /** As the plugin wrote it: escape it before it reaches a terminal. */
+  readonly message: string;
+}
+
+/** Milliseconds; `null` for a phase that was not reached. */
+export interface Phases {
+  /** Waiting for a free place. */
+  readonly queueMs: number | null;
+  /** From there until the engine had created the container and it was found to be as intended. */
+  readonly createMs: number | null;
+  /** Until the engine had started it. */
+  readonly startMs: number | null;
+  /** Until Node was up and ready for a context. */
+  readonly bootMs: number | null;
+  /** From handing over the context to the answer; the deadline is measured on this one. */
+  readonly runMs: number | null;
+  /** Until the engine no longer knew the container; `null` unless the call waited for it. */
+  readonly teardownMs: number | null;
+}
+
+export interface Usage {
+  /** Highest memory of the container, page cache and tmpfs included; `null` when the engine could not tell. */
+  readonly peakMemoryBytes: number | null;
+  /** CPU time of all processes of the container; `null` when the engine could not tell. */
+  readonly cpuTimeMs: number | null;
+}
+
+export interface ExecutionError {
+  /** The outcome, or a finer code where there is one. */
+  readonly code: string;
+  readonly message: string;
+  /** The plugin's own stack, where it threw. */
+  readonly stack: string | null;
+}
+
+/** How one call ended. Every call settles with exactly one of these. */
+export interface PluginExecutionResult {
+  readonly executionId: string;
+  readonly plugin: string;
+  readonly version: string | null;
+  /** `sha256:…` of the plugin's content. */
+  readonly digest: string | null;
+  readonly outcome: Outcome;
+  /** `outcome === 'OK'`. */
+  readonly success: boolean;
+  /** What the plugin returned; `null` unless `success`. */
+  readonly result: unknown;
+  /** `null` when `success`. */
+  readonly error: ExecutionError | null;
+  /** From the call until it settled, waiting included. */
+  readonly executionTimeMs: number;
+  readonly phases: Phases;
+  readonly usage: Usage;
+  readonly logs: readonly LogLine[];
+  /** Facts that did not decide the outcome, e.g. that logs were cut. */
+  readonly warnings: readonly string[];
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+export const UNKNOWN_USAGE: Usage = { peakMemoryBytes: null, cpuTimeMs: null };
+
+export interface ResultParts {
+  readonly executionId: string;
+  readonly plugin: string;
+  readonly version: string | null;
+  readonly digest: string | null;
+  readonly ending: Ending;
+  readonly usage: Usage;
+  readonly logs: LogBook;
+  readonly stopwatch: Stopwatch;
+}
+
+export function toResult({ ending, logs, stopwatch, ...parts }: ResultParts): PluginExecutionResult {
+  return {
+    executionId: parts.executionId,
+    plugin: parts.plugin,
+    version: parts.version,
+    digest: parts.digest,
+    outcome: ending.outcome,
+    success: ending.outcome === 'OK',
+    result: ending.outcome === 'OK' ? ending.result : null,
+    error: ending.outcome === 'OK' ? null : ending.error,
+    executionTimeMs: stopwatch.totalMs(),
+    phases: stopwatch.phases(),
+    usage: parts.usage,
+    logs: [...logs.lines],
+    warnings: logs.warnings(),
+    metadata: {},
+  };
+}

@@ -1,0 +1,105 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { createContext, Script } from 'node:vm';
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import { LurkboxError, type Problem } from '../errors.ts';
+
+/**
+ * The JSON Schemas that a plugin brings are code of the plugin that runs in the orchestrator: a pattern can need
+ * exponential time, a `$ref` can call itself. Compiling and checking therefore happen under deadlines that V8 itself
+ * enforces, in the middle of a regular expression if need be.
+ */
+const COMPILE_DEADLINE_MS = 500;
+const CHECK_DEADLINE_MS = 80;
+/** On a busy host an honest check can miss its deadline; each try is a turn of the event loop of its own. */
+const CHECK_TRIES = 3;
+
+/** Checks a value; answers what is wrong with it, and nothing when it fits. */
+export type CheckValue = (value: unknown) => Promise<readonly Problem[]>;
+
+const EVERYTHING_FITS: CheckValue = async () => [];
+
+/** Draft 2020-12. @throws LurkboxError `MANIFEST_INVALID` when the schema is none, or takes too long to compile */
+export function compileSchema(schema: object, field: string): CheckValue {
+  if (Object.keys(schema).length === 0) return EVERYTHING_FITS;
+  try {
+    const validate = compile(schema);
+    return (value) => checkValue(validate, value);
+  } catch (error) {
+    const message = isTimeout(error)
+      ? `takes longer than ${COMPILE_DEADLINE_MS} ms to compile`
+      : messageOf(error);
+    throw new LurkboxError(
+      'MANIFEST_INVALID',
+      `\`${field}\` is not a JSON Schema (draft 2020-12) that can be used.`,
+      {
+        problems: [{ path: field, message }],
+        cause: error,
+      },
+    );
+  }
+}
+
+let shared: Ajv2020 | undefined;
+
+// The one piece of state of this module: compiling the meta-schema takes longer than most schemas do.
+function createAjv(): Ajv2020 {
+  const ajv = new Ajv2020({ strict: true, strictTypes: false, strictRequired: false, logger: false });
+  addFormats.default(ajv);
+  ajv.validateSchema({});
+  return ajv;
+}
+
+function compile(schema: object): ValidateFunction {
+  shared ??= createAjv();
+  const ajv = shared;
+  if ('$async' in schema) throw new Error('`$async` schemas are not supported');
+  try {
+    return withinDeadline(COMPILE_DEADLINE_MS, () => ajv.compile(schema));
+  } finally {
+    // Two plugins may use the same `$id`, and neither may refer to a schema of the other.
+    ajv.removeSchema(schema);
+  }
+}
+
+async function checkValue(validate: ValidateFunction, value: unknown): Promise<readonly Problem[]> {
+  for (let tries = 1; tries <= CHECK_TRIES; tries++) {
+    try {
+      const fits = withinDeadline(CHECK_DEADLINE_MS, () => validate(value));
+      return fits ? [] : (validate.errors ?? []).map(toProblem);
+    } catch (error) {
+      if (!isTimeout(error)) return [{ path: '', message: `could not be checked: ${messageOf(error)}` }];
+      await nextTurn();
+    }
+  }
+  return [{ path: '', message: `could not be checked within ${CHECK_DEADLINE_MS} ms; simplify the schema` }];
+}
+
+const watched: { work: () => unknown } = { work: () => undefined };
+const context = createContext(Object.assign(Object.create(null), { call: () => watched.work() }));
+const script = new Script('call()');
+
+// `vm` is the watchdog here, not a wall: the work is our own function.
+function withinDeadline<T>(timeout: number, work: () => T): T {
+  watched.work = work;
+  try {
+    return script.runInContext(context, { timeout }) as T;
+  } finally {
+    watched.work = () => undefined;
+  }
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function toProblem({ instancePath, message, params }: ErrorObject): Problem {
+  const path = instancePath.replace(/^\//, '').replaceAll('/', '.').slice(0, 200);
+  const detail =
+    'additionalProperty' in params ? ` (\`${String(params['additionalProperty']).slice(0, 100)}\`)` : '';
+  return { path, message: `${message ?? 'does not fit'}${detail}` };
+}

@@ -1,0 +1,186 @@
+import type { ContainerEngine } from '../engine/engine.ts';
+import { LurkboxError } from '../errors.ts';
+import { type Logger, SILENT_LOGGER } from '../logger.ts';
+import type { LoadedPlugin } from '../manifest/load.ts';
+import { assembleBase, type BasePlan, planBase } from './base-image.ts';
+import {
+  type BuildContext,
+  findImage,
+  IMAGE_STEPS,
+  type ImageName,
+  type ImageProgress,
+} from './build-context.ts';
+import { buildBase } from './dockerfile-image.ts';
+import { buildExecImage, nameExecImage } from './exec-image.ts';
+import { listStoredImages, type PruneResult, pruneStoredImages, type StoredImage } from './inventory.ts';
+import { buildPluginImage, namePluginImage } from './plugin-image.ts';
+import { createSharedBuilds } from './shared-builds.ts';
+
+export type { ImageProgress } from './build-context.ts';
+export type { PruneResult, StoredImage } from './inventory.ts';
+
+export interface ImageStoreOptions {
+  readonly engine: ContainerEngine;
+  /** The workspace's `.lurkbox` folder; temporary files are made below it and removed again. */
+  readonly cacheDir: string;
+  /** @default silent */
+  readonly logger?: Logger;
+  /** Called when something slow begins. */
+  readonly onProgress?: (progress: ImageProgress) => void;
+  /**
+   * Where the base image comes from.
+   * @default assembled where this host can, else built by the engine from the Dockerfile
+   */
+  readonly baseFrom?: BasePlan['method'];
+}
+
+export interface PrepareOptions {
+  /** Whether the image needs a shell and other programs. */
+  readonly exec: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** An image that is in the engine now. */
+export interface PreparedImage extends ImageName {
+  /** `sha256:…` as the engine names it. */
+  readonly id: string;
+  /** False when it was there already. */
+  readonly built: boolean;
+}
+
+export interface ImageStore {
+  /**
+   * The image of a plugin, built when the engine has none with this content. Calls for the same image at the same
+   * time share one build. Throws `DEPENDENCY_FAILED`, `MANIFEST_INVALID` when the folder changed since it was loaded,
+   * `IMAGE_BUILD_FAILED`, the codes of the engine, or the signal's reason.
+   */
+  prepare(plugin: LoadedPlugin, options: PrepareOptions): Promise<PreparedImage>;
+  /** The image that plugin images stand on, so that the first plugin need not wait for it. */
+  prepareBase(options: PrepareOptions): Promise<PreparedImage>;
+  list(): Promise<StoredImage[]>;
+  /**
+   * Removes images of lurkbox whose tag is not in `keep`, except those that a container uses. The base images of this
+   * version stay unless `all` is set. What others made is never touched.
+   */
+  prune(options: { keep: ReadonlySet<string>; all?: boolean }): Promise<PruneResult>;
+}
+
+export function createImageStore(options: ImageStoreOptions): ImageStore {
+  const { engine, cacheDir, logger = SILENT_LOGGER, onProgress, baseFrom } = options;
+  const share = createSharedBuilds<PreparedImage>();
+  let plan: Promise<BasePlan> | undefined;
+
+  return { prepare, prepareBase, list: () => listStoredImages(engine), prune };
+
+  async function prepare(plugin: LoadedPlugin, { exec, signal }: PrepareOptions): Promise<PreparedImage> {
+    const named = await nameBase(exec);
+    const present = named && (await findPrepared(namePluginImage(plugin, named)));
+    if (present) return present;
+    const base = await prepareBase({ exec, ...(signal && { signal }) });
+    const image = namePluginImage(plugin, base);
+    const { architecture } = await basePlan();
+    return build(
+      image.key,
+      async (context) => {
+        await buildPluginImage(plugin, { ...base, architecture }, context);
+        return requireBuilt(image);
+      },
+      signal,
+    );
+  }
+
+  async function prepareBase({ exec, signal }: PrepareOptions): Promise<PreparedImage> {
+    const named = await nameBase(exec);
+    const present = named && (await findPrepared(named));
+    if (present) return present;
+    const base = await basePlan();
+    if (!exec) return build(base.key, (context) => buildPlain(base, context), signal);
+    await prepareBase({ exec: false, ...(signal && { signal }) });
+    return build(`${base.key} exec`, (context) => buildWithExec(base, context), signal);
+  }
+
+  async function prune({
+    keep,
+    all = false,
+  }: {
+    keep: ReadonlySet<string>;
+    all?: boolean;
+  }): Promise<PruneResult> {
+    const current = all ? [] : await Promise.all([nameBase(false), nameBase(true)]);
+    const tags = current.flatMap((image) => image?.tag ?? []);
+    return pruneStoredImages(engine, new Set([...keep, ...tags]));
+  }
+
+  /** What the base is called; `null` when only building it can tell. */
+  async function nameBase(exec: boolean): Promise<ImageName | null> {
+    const base = await basePlan();
+    return exec ? nameExecImage(base, { engine }) : base;
+  }
+
+  // Made once: the libraries of the host change under a running process only when the host is updated.
+  function basePlan(): Promise<BasePlan> {
+    plan ??= engine
+      .facts()
+      .then((facts) => planBase(facts, baseFrom))
+      .catch((error: unknown) => {
+        plan = undefined;
+        throw error;
+      });
+    return plan;
+  }
+
+  async function buildPlain(base: BasePlan, context: BuildContext): Promise<PreparedImage> {
+    await (base.method === 'assemble' ? assembleBase(base, context) : buildBase(base, context));
+    return requireBuilt(base);
+  }
+
+  async function buildWithExec(base: BasePlan, context: BuildContext): Promise<PreparedImage> {
+    return requireBuilt(await buildExecImage(base, context));
+  }
+
+  async function findPrepared({ tag, key }: ImageName): Promise<PreparedImage | null> {
+    const id = await findImage(engine, { tag, key });
+    return id === null ? null : { tag, key, id, built: false };
+  }
+
+  async function requireBuilt(image: ImageName): Promise<PreparedImage> {
+    const prepared = await findPrepared(image);
+    if (prepared !== null) return { ...prepared, built: true };
+    throw new LurkboxError(
+      'IMAGE_BUILD_FAILED',
+      `the engine took the image ${image.tag} but does not have it; something else removes images`,
+    );
+  }
+
+  function build(
+    key: string,
+    make: (context: BuildContext) => Promise<PreparedImage>,
+    signal: AbortSignal | undefined,
+  ): Promise<PreparedImage> {
+    const begin = (building: AbortSignal) =>
+      make({ engine, cacheDir, logger, report, signal: building }).catch((error: unknown) => {
+        throw toImageError(error);
+      });
+    return share(key, begin, signal);
+  }
+
+  function report(step: ImageProgress['step'], detail = ''): void {
+    const message = `${IMAGE_STEPS[step]} ${detail}`.trim();
+    logger.debug({ step, message }, 'an image is being made');
+    try {
+      onProgress?.({ step, message });
+    } catch (error) {
+      // A listener that throws cannot change what is built.
+      logger.warn({ error: String(error) }, 'a progress listener threw');
+    }
+  }
+}
+
+function toImageError(cause: unknown): unknown {
+  if (cause instanceof LurkboxError || (cause instanceof Error && cause.name === 'AbortError')) return cause;
+  const { code, message } = cause as NodeJS.ErrnoException;
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new LurkboxError('HOST_RESOURCES', `no disk is left to make an image: ${message}`, { cause });
+  }
+  return new LurkboxError('IMAGE_BUILD_FAILED', `the image could not be made: ${message}`, { cause });
+}

@@ -1,0 +1,71 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LABELS } from '../labels.ts';
+import { type LoadedPlugin, readPluginFiles } from '../manifest/load.ts';
+import { IMAGE_PATHS } from '../spec/build.ts';
+import { type BuildContext, type ImageName, imageLabels } from './build-context.ts';
+import { installDependencies } from './dependencies.ts';
+import { loadDerivedImage } from './derived-image.ts';
+import { imageTag, pluginImageKey } from './keys.ts';
+import { type LayerEntry, writeLayer } from './layer.ts';
+import type { Architecture } from './node-binary.ts';
+import { createTempFolder } from './temp-folder.ts';
+
+/** Which image a plugin has on this base. */
+export function namePluginImage({ manifest, digest }: LoadedPlugin, base: ImageName): ImageName {
+  const key = pluginImageKey({ baseKey: base.key, digest, dependencies: manifest.dependencies });
+  return { key, tag: imageTag(`plugin-${manifest.name}`, key) };
+}
+
+/** The base and one layer: the plugin's files and its dependencies. Throws `DEPENDENCY_FAILED`, `IMAGE_BUILD_FAILED`. */
+export async function buildPluginImage(
+  plugin: LoadedPlugin,
+  base: ImageName & { readonly architecture: Architecture },
+  context: BuildContext,
+): Promise<void> {
+  const { cacheDir, report, signal } = context;
+  const { name, version } = plugin.manifest;
+  const image = namePluginImage(plugin, base);
+  await using folder = await createTempFolder(cacheDir);
+  const dependencies = await install(plugin, base.architecture, folder.path, context);
+  report('packPlugin', name);
+  const layer = await writeLayer(
+    join(folder.path, 'plugin.tar'),
+    pluginEntries(plugin, dependencies),
+    signal,
+  );
+  const labels = {
+    ...imageLabels('plugin', image, base),
+    [LABELS.plugin]: name,
+    [LABELS.version]: version,
+  };
+  await loadDerivedImage(
+    { ...image, base, layer, labels, architecture: base.architecture },
+    folder.path,
+    context,
+  );
+}
+
+async function install(
+  { manifest }: LoadedPlugin,
+  architecture: Architecture,
+  folder: string,
+  { report, signal }: BuildContext,
+): Promise<LayerEntry[]> {
+  if (manifest.dependencies.length === 0) return [];
+  report('installDependencies', `of ${manifest.name}`);
+  const target = join(folder, 'dependencies');
+  await mkdir(target);
+  return installDependencies(manifest.dependencies, { folder: target, architecture, signal });
+}
+
+async function* pluginEntries(
+  plugin: LoadedPlugin,
+  dependencies: readonly LayerEntry[],
+): AsyncGenerator<LayerEntry> {
+  const root = IMAGE_PATHS.plugin.slice(1);
+  for await (const { path, content } of readPluginFiles(plugin)) {
+    yield { path: `${root}/${path}`, type: 'file', content };
+  }
+  for (const entry of dependencies) yield { ...entry, path: `${root}/${entry.path}` };
+}

@@ -1,0 +1,35 @@
+export { formatPluginResults } from './agent/format-results.ts';
+export type { ContainerEngine, EngineFacts } from './engine/engine.ts';
+export type { CreateOptions } from './engine/to-create-options.ts';
+export {
+  describeError,
+  LurkboxError,
+  type LurkboxErrorCode,
+  type Problem,
+  SYSTEM_ERROR_CODES,
+  USER_ERROR_CODES,
+} from './errors.ts';
+export { ContainerSandbox, type ExecuteOptions, type PluginSandbox } from './execution/container-sandbox.ts';
+export type { ExecutionContextOptions } from './execution/context.ts';
+export { OUTCOMES, type Outcome } from './execution/outcome.ts';
+export type { Pruned } from './execution/prune.ts';
+export type { ExecutionError, LogLine, Phases, PluginExecutionResult, Usage } from './execution/result.ts';
+export type {
+  ImageProgress,
+  ImageStore,
+  PreparedImage,
+  PruneResult,
+  StoredImage,
+} from './image/image-store.ts';
+export type { Discovery, ExecutePluginOptions, PluginInstance } from './lifecycle/plugin-manager.ts';
+export { PluginManager } from './lifecycle/plugin-manager.ts';
+export type { Logger } from './logger.ts';
+export { createLurkbox, type Lurkbox } from './lurkbox.ts';
+export type { LoadedPlugin } from './manifest/load.ts';
+export { type PluginManifest, PluginManifestSchema } from './manifest/schema.ts';
+export type { LurkboxOptions } from './options.ts';
+export type { Grant, GrantedMount, Origin, Restriction } from './policy/grant.ts';
+export type { Rating } from './policy/rating.ts';
+export { type Policy, PolicySchema } from './policy/schema.ts';
+export type { LogLevel, PluginExecutionContext } from './protocol/messages.ts';
+export { VERSION } from './version.ts';

@@ -1,0 +1,252 @@
+import { randomUUID } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import pLimit, { type LimitFunction } from 'p-limit';
+import type { ContainerEngine } from '../engine/engine.ts';
+import { LurkboxError } from '../errors.ts';
+import { ContainerSandbox, type ExecuteOptions, type PluginSandbox } from '../execution/container-sandbox.ts';
+import { type ExecutionContextOptions, parseContext } from '../execution/context.ts';
+import { type FailedOutcome, failed } from '../execution/ending.ts';
+import { LogBook } from '../execution/logs.ts';
+import { type PluginExecutionResult, toResult, UNKNOWN_USAGE } from '../execution/result.ts';
+import { Stopwatch } from '../execution/stopwatch.ts';
+import type { ImageStore } from '../image/image-store.ts';
+import type { Logger } from '../logger.ts';
+import { discoverPlugins } from '../manifest/discover.ts';
+import { type LoadedPlugin, loadPlugin } from '../manifest/load.ts';
+import { type Granted, resolveOrThrow } from '../policy/resolve.ts';
+import type { Policy } from '../policy/schema.ts';
+
+/** A plugin that is loaded: what it is, and what it gets. */
+export interface PluginInstance extends Omit<Granted, 'ok'> {
+  readonly name: string;
+  readonly version: string;
+  readonly plugin: LoadedPlugin;
+  /** From the manifest. */
+  readonly enabled: boolean;
+}
+
+/** What `discoverAndLoadAll` found. A plugin that cannot be loaded does not keep the others from it. */
+export interface Discovery {
+  readonly loaded: readonly PluginInstance[];
+  readonly failed: readonly { readonly folder: string; readonly error: LurkboxError }[];
+}
+
+export interface ExecutePluginOptions extends ExecuteOptions {
+  /** Shorter than what the plugin is granted, in milliseconds. */
+  readonly timeoutMs?: number;
+}
+
+export interface PluginManagerOptions {
+  readonly policy: Policy;
+  readonly connect: () => Promise<ContainerEngine>;
+  readonly images: () => Promise<ImageStore>;
+  readonly ownerLabels: Readonly<Record<string, string>>;
+  readonly concurrency: number;
+  readonly maxQueue: number;
+  readonly logger: Logger;
+}
+
+interface Entry {
+  readonly instance: PluginInstance;
+  readonly sandbox: PluginSandbox;
+}
+
+/** Plugins are read at once: each reads and hashes files of its own. */
+const LOADS_AT_ONCE = availableParallelism() * 2;
+
+/** Loads plugins and executes them, each execution in a container of its own. */
+export class PluginManager {
+  readonly #options: PluginManagerOptions;
+  readonly #limit: LimitFunction;
+  readonly #entries = new Map<string, Entry>();
+  /** Also those of calls with a deadline of their own, and of plugins that were loaded again since. */
+  readonly #sandboxes = new Set<PluginSandbox>();
+
+  constructor(options: PluginManagerOptions) {
+    this.#options = options;
+    this.#limit = pLimit(options.concurrency);
+  }
+
+  /**
+   * Loads every plugin in `plugins/` of a workspace. Where two folders hold a plugin of one name, the second fails.
+   */
+  async discoverAndLoadAll(workspaceRoot: string): Promise<Discovery> {
+    const folders = await discoverPlugins(workspaceRoot);
+    const limit = pLimit(LOADS_AT_ONCE);
+    const read = await Promise.all(folders.map((folder) => limit(() => settle(() => loadPlugin(folder)))));
+    const loaded: PluginInstance[] = [];
+    const failures: { folder: string; error: LurkboxError }[] = [];
+    for (const [index, outcome] of read.entries()) {
+      const folder = folders[index] as string;
+      const admitted = 'error' in outcome ? outcome : await settle(() => this.#admit(outcome.value));
+      if ('error' in admitted) failures.push({ folder, error: admitted.error });
+      else loaded.push(admitted.value);
+    }
+    return { loaded, failed: failures };
+  }
+
+  /**
+   * Reads and checks a plugin and resolves what it gets; nothing of it runs, and no image is built yet.
+   * @throws LurkboxError `PLUGIN_NOT_FOUND`, `MANIFEST_INVALID` or `POLICY_DENIED`, with every problem
+   */
+  async loadPlugin(folder: string): Promise<PluginInstance> {
+    return this.#admit(await loadPlugin(folder));
+  }
+
+  /** The loaded plugins, sorted by name. */
+  list(): readonly PluginInstance[] {
+    return [...this.#entries.values()]
+      .map(({ instance }) => instance)
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  get(name: string): PluginInstance | null {
+    return this.#entries.get(name)?.instance ?? null;
+  }
+
+  /**
+   * Builds the image of a plugin now rather than at its first execution.
+   * @throws LurkboxError `PLUGIN_NOT_FOUND`, `DEPENDENCY_FAILED`, `IMAGE_BUILD_FAILED` or a code of the engine
+   */
+  async prepare(
+    name: string,
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<{ id: string; built: boolean }> {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) throw new LurkboxError('PLUGIN_NOT_FOUND', this.#unknown(name));
+    return this.#prepare(entry.instance, signal);
+  }
+
+  /**
+   * Executes one plugin. Resolves with exactly one outcome whatever happens; throws only for a context or an option
+   * that is wrong (`CONTEXT_INVALID`, `OPTIONS_INVALID`).
+   */
+  async executePlugin(
+    name: string,
+    context: ExecutionContextOptions = {},
+    options: ExecutePluginOptions = {},
+  ): Promise<PluginExecutionResult> {
+    const config = parseContext(context);
+    const entry = this.#entries.get(name);
+    if (entry === undefined) return refused(name, null, 'PLUGIN_NOT_FOUND', this.#unknown(name));
+    if (!entry.instance.enabled) return refused(name, entry.instance, 'PLUGIN_DISABLED', '');
+    return this.#sandboxFor(entry, options.timeoutMs).execute(config, options);
+  }
+
+  /**
+   * Executes several plugins at once on one context; without names, all that are enabled. One plugin's failure is its
+   * own result and touches no other.
+   */
+  async executePlugins(
+    context: ExecutionContextOptions = {},
+    names?: readonly string[],
+    options: ExecutePluginOptions = {},
+  ): Promise<Record<string, PluginExecutionResult>> {
+    const chosen = names ?? this.list().flatMap((instance) => (instance.enabled ? [instance.name] : []));
+    const results = await Promise.all(
+      [...new Set(chosen)].map(
+        async (name) => [name, await this.executePlugin(name, context, options)] as const,
+      ),
+    );
+    return Object.fromEntries(results);
+  }
+
+  /** Resolves when no container of this manager is left. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#sandboxes].map((sandbox) => sandbox.close()));
+  }
+
+  #admit(plugin: LoadedPlugin): PluginInstance {
+    const { name, version, enabled } = plugin.manifest;
+    const known = this.#entries.get(name);
+    if (known !== undefined && known.instance.plugin.folder !== plugin.folder) {
+      throw new LurkboxError(
+        'MANIFEST_INVALID',
+        `The plugin in ${plugin.folder} has the name of another one.`,
+        {
+          problems: [
+            { path: 'name', message: `\`${name}\` is the plugin in ${known.instance.plugin.folder} already` },
+          ],
+        },
+      );
+    }
+    const { grant, restrictions, rating } = resolveOrThrow(
+      plugin.manifest,
+      this.#options.policy,
+      plugin.digest,
+    );
+    const instance: PluginInstance = { name, version, plugin, enabled, grant, restrictions, rating };
+    this.#entries.set(name, { instance, sandbox: this.#createSandbox(instance) });
+    return instance;
+  }
+
+  #createSandbox(instance: PluginInstance): PluginSandbox {
+    const { connect, ownerLabels, maxQueue, logger } = this.#options;
+    const sandbox = new ContainerSandbox({
+      plugin: instance.plugin,
+      grant: instance.grant,
+      connect,
+      prepareImage: async (signal) => (await this.#prepare(instance, signal)).id,
+      ownerLabels,
+      limit: this.#limit,
+      maxQueue,
+      logger,
+    });
+    this.#sandboxes.add(sandbox);
+    return sandbox;
+  }
+
+  #sandboxFor({ instance, sandbox }: Entry, timeoutMs: number | undefined): PluginSandbox {
+    if (timeoutMs === undefined) return sandbox;
+    const granted = instance.grant.timeoutMs;
+    if (!(timeoutMs > 0 && timeoutMs <= granted)) {
+      throw new LurkboxError(
+        'OPTIONS_INVALID',
+        `Expected a timeout of more than 0 and at most the ${granted / 1000} s that \`${instance.name}\` is granted, got ${timeoutMs / 1000} s.`,
+      );
+    }
+    return this.#createSandbox({ ...instance, grant: { ...instance.grant, timeoutMs } });
+  }
+
+  async #prepare(
+    { plugin, grant }: PluginInstance,
+    signal?: AbortSignal,
+  ): Promise<{ id: string; built: boolean }> {
+    const images = await this.#options.images();
+    return images.prepare(plugin, { exec: grant.exec, ...(signal === undefined ? {} : { signal }) });
+  }
+
+  #unknown(name: string): string {
+    const known = [...this.#entries.keys()].sort().join(', ');
+    return `No plugin \`${name.slice(0, 64)}\` is loaded; loaded are: ${known || '(none)'}`;
+  }
+}
+
+type Settled<T> = { readonly value: T } | { readonly error: LurkboxError };
+
+async function settle<T>(work: () => T | Promise<T>): Promise<Settled<T>> {
+  try {
+    return { value: await work() };
+  } catch (error) {
+    if (error instanceof LurkboxError) return { error };
+    throw error;
+  }
+}
+
+function refused(
+  name: string,
+  instance: PluginInstance | null,
+  outcome: FailedOutcome,
+  detail: string,
+): PluginExecutionResult {
+  return toResult({
+    executionId: randomUUID(),
+    plugin: name,
+    version: instance?.version ?? null,
+    digest: instance?.plugin.digest ?? null,
+    ending: failed(outcome, detail),
+    usage: UNKNOWN_USAGE,
+    logs: new LogBook(),
+    stopwatch: new Stopwatch(),
+  });
+}

@@ -1,0 +1,143 @@
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { connectEngine } from './engine/connect.ts';
+import type { ContainerEngine, EngineFacts } from './engine/engine.ts';
+import { type CreateOptions, toCreateOptions } from './engine/to-create-options.ts';
+import { createIdentity, type Identity, toLabels } from './execution/identity.ts';
+import { type Pruned, prune } from './execution/prune.ts';
+import { createImageStore, type ImageStore } from './image/image-store.ts';
+import { LABELS } from './labels.ts';
+import { type PluginInstance, PluginManager } from './lifecycle/plugin-manager.ts';
+import { type LurkboxConfig, type LurkboxOptions, normalizeOptions } from './options.ts';
+import { loadPolicy, POLICY_FILE, parsePolicy } from './policy/load.ts';
+import type { Policy } from './policy/schema.ts';
+import { buildContainerSpec } from './spec/build.ts';
+
+/** Folder of a workspace that lurkbox keeps its own things in. */
+export const STATE_FOLDER = '.lurkbox';
+
+export interface Lurkbox extends AsyncDisposable {
+  readonly workspaceRoot: string;
+  readonly policy: Policy;
+  readonly plugins: PluginManager;
+  /** The images of lurkbox in the engine. */
+  images(): Promise<ImageStore>;
+  /** What the engine is and can enforce. @throws LurkboxError `ENGINE_UNAVAILABLE` */
+  engineFacts(): Promise<EngineFacts & { readonly address: string }>;
+  /** The exact Docker options of a plugin's containers; name and image are filled in at each execution. */
+  dockerOptions(instance: PluginInstance): Promise<CreateOptions>;
+  /** Removes containers and networks of orchestrators of this machine that are no more. */
+  prune(): Promise<Pruned>;
+  /** Waits until nothing of this instance is left in the engine. Fine to call twice. */
+  close(): Promise<void>;
+}
+
+/**
+ * Puts the stages together. Reads the policy; the engine is looked for when something needs it first, and what dead
+ * orchestrators left there is removed then.
+ * @throws LurkboxError `OPTIONS_INVALID` or `POLICY_INVALID`, with every problem
+ */
+export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkbox> {
+  const config = normalizeOptions(options);
+  const policy = await readPolicy(config);
+  const identity = createIdentity();
+  const engine = connectOnce(config, identity);
+  const images = once(async () =>
+    createImageStore({
+      engine: (await engine()).engine,
+      cacheDir: join(config.workspaceRoot, STATE_FOLDER),
+      logger: config.logger,
+      onProgress: config.onImageProgress,
+    }),
+  );
+  const connect = async (): Promise<ContainerEngine> => (await engine()).engine;
+  const plugins = new PluginManager({
+    policy,
+    connect,
+    images,
+    ownerLabels: toLabels(identity),
+    concurrency: config.concurrency,
+    maxQueue: config.maxQueue,
+    logger: config.logger,
+  });
+
+  const close = async (): Promise<void> => {
+    await plugins.close();
+    if (engine.started())
+      await engine().then(
+        ({ pruned }) => pruned,
+        () => {},
+      );
+  };
+  return {
+    workspaceRoot: config.workspaceRoot,
+    policy,
+    plugins,
+    images,
+    engineFacts: async () => {
+      const connected = await connect();
+      return { ...(await connected.facts()), address: connected.address };
+    },
+    dockerOptions: async (instance) => toDockerOptions(instance, await (await connect()).facts(), identity),
+    prune: async () => prune(await connect(), identity),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+async function readPolicy({ policy, workspaceRoot }: LurkboxConfig): Promise<Policy> {
+  if (typeof policy === 'object') return parsePolicy(policy);
+  if (policy !== undefined) return loadPolicy(policy);
+  const file = join(workspaceRoot, POLICY_FILE);
+  // Only a file that is not there is no policy; one that cannot be read is an error.
+  const exists = await access(file).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
+  );
+  return loadPolicy(exists ? file : null);
+}
+
+function connectOnce(config: LurkboxConfig, identity: Identity) {
+  return once(async () => {
+    const engine = await connectEngine({ env: config.env });
+    // Beside the first execution and not before it: leftovers are in nobody's way.
+    const pruned = prune(engine, identity).then(
+      ({ containers, networks }) => {
+        if (containers.length + networks.length === 0) return;
+        config.logger.info({ containers, networks }, 'removed what dead orchestrators had left');
+      },
+      (error: unknown) =>
+        config.logger.warn({ err: error }, 'could not look for leftovers of dead orchestrators'),
+    );
+    return { engine, pruned };
+  });
+}
+
+function toDockerOptions(instance: PluginInstance, facts: EngineFacts, identity: Identity): CreateOptions {
+  const spec = buildContainerSpec({
+    grant: instance.grant,
+    name: 'lurkbox-<execution id>',
+    image: 'sha256:<image id>',
+    labels: {
+      ...toLabels(identity),
+      [LABELS.kind]: 'container',
+      [LABELS.execution]: '<execution id>',
+      [LABELS.plugin]: instance.name,
+      [LABELS.version]: instance.version,
+    },
+  });
+  return toCreateOptions(spec, facts);
+}
+
+/** Runs the work at the first call and shares its result; a failure is forgotten, so that the next call tries again. */
+function once<T>(work: () => Promise<T>): (() => Promise<T>) & { started(): boolean } {
+  let running: Promise<T> | undefined;
+  const run = (): Promise<T> => {
+    running ??= work().catch((error: unknown) => {
+      running = undefined;
+      throw error;
+    });
+    return running;
+  };
+  return Object.assign(run, { started: () => running !== undefined });
+}

@@ -1,0 +1,143 @@
+import { realpath, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import semver from 'semver';
+import { LurkboxError, type Problem } from '../errors.ts';
+import { VERSION } from '../version.ts';
+import { digestOf, hashFiles, type PluginFile, sha256Of } from './digest.ts';
+import { MAX_DOCUMENT_BYTES, parseDocument } from './parse-document.ts';
+import { show, showPath } from './printable.ts';
+import { type Checked, check, limitProblems } from './problems.ts';
+import { readRegularFile } from './read-file.ts';
+import { type PluginManifest, PluginManifestSchema } from './schema.ts';
+import { walkFolder } from './walk.ts';
+
+export type { PluginFile } from './digest.ts';
+
+export const MANIFEST_FILE = 'plugin.json';
+
+/** A plugin as it was read: what it asks for, and what its code is. */
+export interface LoadedPlugin {
+  /** Absolute, with every link on the way to it resolved. */
+  readonly folder: string;
+  readonly manifest: PluginManifest;
+  /** Hash over path, size and content of every file. */
+  readonly digest: `sha256:${string}`;
+  /** Every file except a top-level `node_modules` or `.git`, sorted by path. */
+  readonly files: readonly PluginFile[];
+}
+
+/**
+ * Reads and checks a plugin folder; nothing of it is run.
+ *
+ * Throws `PLUGIN_NOT_FOUND` when there is no such folder, and `MANIFEST_INVALID` with every problem of the manifest and
+ * of the folder.
+ */
+export async function loadPlugin(folder: string): Promise<LoadedPlugin> {
+  const root = await resolveFolder(folder);
+  const document = await readManifest(root);
+  const content = await readContent(root);
+  const problems = [
+    ...problemsOf(document),
+    ...problemsOf(content),
+    ...(document.ok ? engineProblems(document.value.manifest) : []),
+    ...(document.ok && content.ok ? agreementProblems(document.value, content.value) : []),
+  ];
+  if (!document.ok || !content.ok || problems.length > 0) throw invalid(folder, problems);
+  return {
+    folder: root,
+    manifest: document.value.manifest,
+    digest: digestOf(content.value),
+    files: content.value,
+  };
+}
+
+/**
+ * The content of each file, read again, one at a time. Throws `MANIFEST_INVALID` when a file is no longer the one that
+ * was hashed: what is packed is what was judged.
+ */
+export async function* readPluginFiles(
+  plugin: LoadedPlugin,
+): AsyncGenerator<{ path: string; content: Buffer }> {
+  for (const { path, sizeBytes, sha256 } of plugin.files) {
+    const content = await readRegularFile(join(plugin.folder, path), sizeBytes).catch(() => null);
+    if (content === null || sha256Of(content) !== sha256) {
+      throw invalid(plugin.folder, [{ path, message: 'changed since the plugin was loaded; load it again' }]);
+    }
+    yield { path, content };
+  }
+}
+
+async function resolveFolder(folder: string): Promise<string> {
+  try {
+    const root = await realpath(folder);
+    if ((await stat(root)).isDirectory()) return root;
+  } catch (cause) {
+    throw new LurkboxError('PLUGIN_NOT_FOUND', `There is no plugin folder ${showPath(folder)}.`, { cause });
+  }
+  throw new LurkboxError('PLUGIN_NOT_FOUND', `${showPath(folder)} is not a folder.`);
+}
+
+interface ManifestDocument {
+  readonly manifest: PluginManifest;
+  readonly sha256: string;
+}
+
+async function readManifest(root: string): Promise<Checked<ManifestDocument>> {
+  let bytes: Buffer | null;
+  try {
+    bytes = await readRegularFile(join(root, MANIFEST_FILE), MAX_DOCUMENT_BYTES);
+  } catch (error) {
+    return failed(MANIFEST_FILE, `expected a regular file that can be read: ${reasonOf(error)}`);
+  }
+  if (bytes === null) return failed(MANIFEST_FILE, `is larger than ${MAX_DOCUMENT_BYTES / 1024} KiB`);
+  const document = parseDocument(bytes);
+  if (!document.ok) return document;
+  const checked = check(PluginManifestSchema, document.value);
+  return checked.ok ? { ok: true, value: { manifest: checked.value, sha256: sha256Of(bytes) } } : checked;
+}
+
+async function readContent(root: string): Promise<Checked<readonly PluginFile[]>> {
+  try {
+    const { files, problems } = await walkFolder(root);
+    return problems.length > 0 ? { ok: false, problems } : { ok: true, value: await hashFiles(root, files) };
+  } catch (error) {
+    return failed('', `cannot be read: ${reasonOf(error)}`);
+  }
+}
+
+function engineProblems({ engines }: PluginManifest): Problem[] {
+  // A prerelease of lurkbox counts as the version that it leads to.
+  if (semver.satisfies(VERSION, engines.lurkbox, { includePrerelease: true })) return [];
+  const message = `expected a range that holds this version of lurkbox, ${VERSION}, got ${show(engines.lurkbox)}`;
+  return [{ path: 'engines.lurkbox', message }];
+}
+
+/** The manifest that was read is the one that was hashed, and its entry point is among the files. */
+function agreementProblems({ manifest, sha256 }: ManifestDocument, files: readonly PluginFile[]): Problem[] {
+  const problems: Problem[] = [];
+  if (files.find(({ path }) => path === MANIFEST_FILE)?.sha256 !== sha256) {
+    problems.push({ path: MANIFEST_FILE, message: 'changed while it was read; load the plugin again' });
+  }
+  if (!files.some(({ path }) => path === manifest.entry_point)) {
+    const message = `expected a file of the plugin folder, got ${show(manifest.entry_point)}, which is none`;
+    problems.push({ path: 'entry_point', message });
+  }
+  return problems;
+}
+
+function problemsOf(checked: Checked<unknown>): readonly Problem[] {
+  return checked.ok ? [] : checked.problems;
+}
+
+function failed(path: string, message: string): Checked<never> {
+  return { ok: false, problems: [{ path, message }] };
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String((error as Error).message);
+}
+
+function invalid(folder: string, problems: readonly Problem[]): LurkboxError {
+  const message = `The plugin in ${showPath(folder)} breaks the rules of the manifest.`;
+  return new LurkboxError('MANIFEST_INVALID', message, { problems: limitProblems(problems) });
+}

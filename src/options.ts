@@ -1,0 +1,68 @@
+import { resolve } from 'node:path';
+import { LurkboxError, type Problem } from './errors.ts';
+import type { ImageProgress } from './image/image-store.ts';
+import { type Logger, SILENT_LOGGER } from './logger.ts';
+
+/** What a caller of `createLurkbox` writes; everything may be left out. */
+export interface LurkboxOptions {
+  /** Plugins are found in its `plugins/`; what lurkbox keeps goes to its `.lurkbox/`. @default the current folder */
+  readonly workspaceRoot?: string;
+  /** Path of a policy file, or the policy itself. @default `lurkbox.policy.json` of the workspace if it exists, else the default policy */
+  readonly policy?: string | object;
+  /** Any pino-shaped logger. @default silent */
+  readonly logger?: Logger;
+  /** How many containers may exist at once, over all plugins. @default 16 */
+  readonly concurrency?: number;
+  /** How many executions may wait for a place; the next one is `BUSY`. @default 1000 */
+  readonly maxQueue?: number;
+  /** Told when something slow begins or ends while an image is built. */
+  readonly onImageProgress?: (progress: ImageProgress) => void;
+  /** Where `DOCKER_HOST` is read from. @default process.env */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** The options, complete. */
+export interface LurkboxConfig {
+  readonly workspaceRoot: string;
+  readonly policy: string | object | undefined;
+  readonly logger: Logger;
+  readonly concurrency: number;
+  readonly maxQueue: number;
+  readonly onImageProgress: (progress: ImageProgress) => void;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** @throws LurkboxError `OPTIONS_INVALID` with every problem */
+export function normalizeOptions(options: LurkboxOptions = {}): LurkboxConfig {
+  const config: LurkboxConfig = {
+    workspaceRoot: resolve(options.workspaceRoot ?? '.'),
+    policy: options.policy,
+    logger: options.logger ?? SILENT_LOGGER,
+    concurrency: options.concurrency ?? 16,
+    maxQueue: options.maxQueue ?? 1000,
+    onImageProgress: options.onImageProgress ?? (() => {}),
+    env: options.env ?? process.env,
+  };
+  const problems = [
+    ...wholeNumber('concurrency', config.concurrency, 1, 1024),
+    ...wholeNumber('maxQueue', config.maxQueue, 0, 1_000_000),
+    ...loggerProblems(config.logger),
+  ];
+  if (problems.length > 0)
+    throw new LurkboxError('OPTIONS_INVALID', 'The options are not usable.', { problems });
+  return Object.freeze(config);
+}
+
+function wholeNumber(path: string, value: number, min: number, max: number): Problem[] {
+  if (Number.isInteger(value) && value >= min && value <= max) return [];
+  return [{ path, message: `expected a whole number from ${min} to ${max}, got ${String(value)}` }];
+}
+
+function loggerProblems(logger: Logger): Problem[] {
+  const missing = (['debug', 'info', 'warn', 'error', 'child'] as const).filter(
+    (method) => typeof logger[method] !== 'function',
+  );
+  return missing.length === 0
+    ? []
+    : [{ path: 'logger', message: `expected a pino-shaped logger; it has no ${missing.join(', ')}` }];
+}

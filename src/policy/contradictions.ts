@@ -1,0 +1,79 @@
+import type { Problem } from '../errors.ts';
+import { toPluginPolicy } from './plugin-policy.ts';
+import { RESOURCE_KEYS, RESOURCES, type Resources, withUnit } from './resources.ts';
+import type { Policy } from './schema.ts';
+
+type Contradiction = (policy: Policy) => readonly Problem[];
+
+const CONTRADICTIONS: readonly Contradiction[] = [
+  ceilingsBelowFloors,
+  overridesBelowFloors,
+  overridesAboveCeilings,
+  unknownMounts,
+  hostNetworkSwitchedOnAlone,
+];
+
+/** What a policy says against itself or against what a container needs. */
+export function findContradictions(policy: Policy): Problem[] {
+  return CONTRADICTIONS.flatMap((contradiction) => contradiction(policy));
+}
+
+function ceilingsBelowFloors(policy: Policy): Problem[] {
+  return [
+    ...belowFloors(policy.ceilings, 'ceilings'),
+    ...Object.entries(policy.plugins).flatMap(([name, { ceilings }]) =>
+      belowFloors(ceilings, `plugins.${name}.ceilings`),
+    ),
+  ];
+}
+
+function overridesBelowFloors(policy: Policy): Problem[] {
+  return Object.entries(policy.plugins).flatMap(([name, { resources }]) =>
+    belowFloors(resources, `plugins.${name}.resources`),
+  );
+}
+
+function belowFloors(resources: Resources, path: string): Problem[] {
+  return RESOURCE_KEYS.flatMap((key) => {
+    const { floor, floorReason } = RESOURCES[key];
+    const value = resources[key];
+    if (value === undefined || value >= floor) return [];
+    const message = `expected at least ${withUnit(key, floor)}, got ${withUnit(key, value)}. ${floorReason}`;
+    return [{ path: `${path}.${key}`, message }];
+  });
+}
+
+function overridesAboveCeilings(policy: Policy): Problem[] {
+  return Object.entries(policy.plugins).flatMap(([name, { resources }]) => {
+    const { ceilings } = toPluginPolicy(policy, name);
+    return RESOURCE_KEYS.flatMap((key) => {
+      const value = resources[key];
+      if (value === undefined || value <= ceilings[key]) return [];
+      const message =
+        `expected at most the ceiling of ${withUnit(key, ceilings[key])}, got ${withUnit(key, value)}; ` +
+        `lower it or set \`plugins.${name}.ceilings.${key}\``;
+      return [{ path: `plugins.${name}.resources.${key}`, message }];
+    });
+  });
+}
+
+function unknownMounts(policy: Policy): Problem[] {
+  return Object.entries(policy.plugins).flatMap(([name, { allow }]) =>
+    allow.mounts
+      .filter((mount) => !Object.hasOwn(policy.allow.mounts, mount))
+      .map((mount) => ({
+        path: `plugins.${name}.allow.mounts`,
+        message: `expected names from \`allow.mounts\`, got "${mount}", which is not there`,
+      })),
+  );
+}
+
+function hostNetworkSwitchedOnAlone(policy: Policy): Problem[] {
+  if (policy.allow.host_network) return [];
+  return Object.entries(policy.plugins)
+    .filter(([, { allow }]) => allow.host_network === true)
+    .map(([name]) => ({
+      path: `plugins.${name}.allow.host_network`,
+      message: 'has no effect while `allow.host_network` is false; set both to true or leave both out',
+    }));
+}

@@ -1,0 +1,57 @@
+import { type AllResources, RESOURCE_KEYS, type ResourceKey, type Resources } from './resources.ts';
+import type { Policy } from './schema.ts';
+
+/** What the policy says about one plugin, the general rules and its own taken together. */
+export interface PluginPolicy {
+  /** `null`: any content. */
+  readonly pinnedDigest: string | null;
+  readonly ceilings: AllResources;
+  readonly overrides: Resources;
+  readonly allowsScratch: boolean;
+  readonly allowsBridge: boolean;
+  readonly allowsHostNetwork: boolean;
+  readonly allowsExec: boolean;
+  /** Mounts that this plugin may ask for. */
+  readonly mounts: ReadonlyMap<string, AllowedMount>;
+  readonly runtime: string | null;
+}
+
+export interface AllowedMount {
+  readonly path: string;
+  readonly mode: 'ro' | 'rw';
+}
+
+/** A value under `plugins.<name>` goes before the general one; host network alone needs both. */
+export function toPluginPolicy(policy: Policy, name: string): PluginPolicy {
+  const own = ownValue(policy.plugins, name);
+  return {
+    pinnedDigest: own?.digest ?? null,
+    ceilings: toCeilings(policy.ceilings, own?.ceilings ?? {}),
+    overrides: own?.resources ?? {},
+    allowsScratch: own?.allow.scratch ?? policy.allow.scratch,
+    allowsBridge: own?.allow.bridge ?? policy.allow.bridge,
+    allowsHostNetwork: policy.allow.host_network && own?.allow.host_network === true,
+    allowsExec: own?.allow.exec ?? policy.allow.exec,
+    mounts: toMounts(policy, own?.allow.mounts ?? []),
+    runtime: own?.runtime ?? policy.runtime ?? null,
+  };
+}
+
+function toCeilings(general: AllResources, own: Resources): AllResources {
+  const pairs = RESOURCE_KEYS.map((key) => [key, own[key] ?? general[key]]);
+  return Object.fromEntries(pairs) as Record<ResourceKey, number>;
+}
+
+function toMounts(policy: Policy, names: readonly string[]): Map<string, AllowedMount> {
+  return new Map(
+    names.flatMap((name) => {
+      const mount = ownValue(policy.allow.mounts, name);
+      return mount === undefined ? [] : [[name, mount] as const];
+    }),
+  );
+}
+
+// A record that a person wrote also answers to the names that every object inherits.
+function ownValue<Value>(record: Readonly<Record<string, Value>>, key: string): Value | undefined {
+  return Object.hasOwn(record, key) ? record[key] : undefined;
+}

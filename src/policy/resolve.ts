@@ -1,0 +1,73 @@
+import { LurkboxError } from '../errors.ts';
+import type { PluginManifest } from '../manifest/schema.ts';
+import { deepFreeze } from './deep-freeze.ts';
+import type { Grant, GrantedMount, Restriction } from './grant.ts';
+import { type Rating, rateGrant } from './rating.ts';
+import { type Request, toRequest } from './request.ts';
+import { toGrantUnits } from './resources.ts';
+import { toRestrictions } from './restrictions.ts';
+import { type Denial, findDenials } from './rules.ts';
+import type { Policy } from './schema.ts';
+
+export type { Denial } from './rules.ts';
+
+export type Resolution = Granted | { readonly ok: false; readonly denials: readonly Denial[] };
+
+export interface Granted {
+  readonly ok: true;
+  readonly grant: Grant;
+  /** Every control of the container, opened or not. */
+  readonly restrictions: readonly Restriction[];
+  readonly rating: Rating;
+}
+
+/**
+ * Baseline ∩ policy ∩ manifest. What is asked for beyond the policy is denied, every denial at once, and never cut
+ * down to what would be allowed.
+ */
+export function resolveGrant(manifest: PluginManifest, policy: Policy, digest: string): Resolution {
+  const request = toRequest(manifest, policy, digest);
+  const denials = findDenials(request);
+  if (denials.length > 0) return { ok: false, denials };
+  const grant = toGrant(request);
+  return {
+    ok: true,
+    grant,
+    restrictions: toRestrictions(grant, request.resources),
+    rating: rateGrant(grant),
+  };
+}
+
+/** The same, throwing `POLICY_DENIED` with every denial as a problem. */
+export function resolveOrThrow(manifest: PluginManifest, policy: Policy, digest: string): Granted {
+  const resolution = resolveGrant(manifest, policy, digest);
+  if (resolution.ok) return resolution;
+  const message = `The policy denies what the plugin \`${manifest.name}\` asks for.`;
+  throw new LurkboxError('POLICY_DENIED', message, { problems: resolution.denials });
+}
+
+/** Only for a request that no rule is against: then what was asked for is what is given. */
+function toGrant(request: Request): Grant {
+  const { manifest, policy, network, scratch } = request;
+  if (network === 'fetch') throw new LurkboxError('INTERNAL', 'A request for single hosts passed the rules.');
+  const numbers = toGrantUnits(request.resources);
+  const { channels } = manifest.permissions;
+  return deepFreeze({
+    plugin: manifest.name,
+    network,
+    exec: manifest.permissions.exec,
+    ...numbers,
+    scratchBytes: scratch ? numbers.scratchBytes : 0,
+    mounts: toMounts(request),
+    channels: channels === undefined ? null : [...channels],
+    runtime: policy.runtime,
+  });
+}
+
+function toMounts({ mounts, policy }: Request): GrantedMount[] {
+  return [...mounts].map(([name, mode]) => {
+    const allowed = policy.mounts.get(name);
+    if (allowed === undefined) throw new LurkboxError('INTERNAL', 'A mount without a path passed the rules.');
+    return { name, hostPath: allowed.path, containerPath: `/mnt/${name}`, mode };
+  });
+}

@@ -1,0 +1,106 @@
+import { BASELINE } from './baseline.ts';
+import type { Grant, Origin, Restriction } from './grant.ts';
+import type { DecidedResources, ResourceKey } from './resources.ts';
+
+/** What a control is like where the manifest asked for more than the baseline and got it. */
+const OPENED = {
+  bridge: 'A network of its own: it reaches the internet, and the host by the address of the bridge.',
+  host: 'The network of the host itself: it reaches every service that trusts the host.',
+  exec: 'Processes within the pids limit, in an image that has a shell.',
+  mounts: 'Folders of the host that the policy bound to these names.',
+} as const;
+
+type Control = keyof typeof BASELINE;
+
+/** Every control of the container with its value, its reason and who decided it; the whole of what `explain` prints. */
+export function toRestrictions(grant: Grant, decided: DecidedResources): Restriction[] {
+  const { value: tmp } = BASELINE.tmp;
+  const { value: scratch } = BASELINE.scratch;
+  const originOf = (key: ResourceKey) => decided[key].origin;
+  return [
+    baseline('user', 'user', BASELINE.user.value),
+    baseline('working directory', 'workingDir', BASELINE.workingDir.value),
+    baseline('root filesystem', 'readOnlyRoot', 'read-only'),
+    baseline('capabilities', 'capDrop', 'none'),
+    baseline('no-new-privileges', 'noNewPrivileges', 'on'),
+    baseline('seccomp', 'seccomp', BASELINE.seccomp.value),
+    toExec(grant),
+    toNetwork(grant),
+    baseline('ipc', 'ipc', BASELINE.ipc.value),
+    baseline('cgroup namespace', 'cgroupns', BASELINE.cgroupns.value),
+    baseline('environment', 'env', `nothing inherited; set: ${Object.keys(BASELINE.env.value).join(', ')}`),
+    line('tmp', `${tmp.path}, ${bytes(grant.tmpBytes)}, ${tmp.inodes} files`, 'tmp', originOf('tmp_mb')),
+    grant.scratchBytes === 0
+      ? baseline('scratch', 'scratch', 'none')
+      : line(
+          'scratch',
+          `${scratch.path}, ${bytes(grant.scratchBytes)}, ${scratch.inodes} files`,
+          'scratch',
+          'manifest',
+        ),
+    toMounts(grant),
+    baseline('devices', 'devices', 'none of the host'),
+    line('pids', String(grant.pids), 'pids', originOf('pids')),
+    line('memory', `${bytes(grant.memoryBytes)}, no swap`, 'memoryBytes', originOf('memory_mb')),
+    line('cpu', `${percent(grant.cpuCores)} of one core`, 'cpuCores', originOf('cpu_percent')),
+    line('time', `${grant.timeoutMs / 1000} s`, 'timeoutMs', originOf('timeout_seconds')),
+    line('output', bytes(grant.outputBytes), 'outputBytes', originOf('output_kb')),
+    baseline('descriptors', 'nofile', String(BASELINE.nofile.value)),
+    baseline('core dumps', 'core', 'none'),
+    baseline('locked memory', 'memlock', bytes(BASELINE.memlock.value)),
+    baseline('out-of-memory score', 'oomScoreAdj', `+${BASELINE.oomScoreAdj.value}`),
+    baseline('engine log', 'logDriver', BASELINE.logDriver.value),
+    baseline('restart', 'restart', BASELINE.restart.value),
+    baseline('health check', 'healthcheck', BASELINE.healthcheck.value),
+    baseline('init program', 'init', 'none'),
+    line(
+      'runtime',
+      grant.runtime ?? 'default of the engine',
+      'runtime',
+      grant.runtime === null ? 'baseline' : 'policy',
+    ),
+    toChannels(grant),
+  ];
+}
+
+function toExec({ exec }: Grant): Restriction {
+  if (!exec) return baseline('processes', 'exec', 'none but Node itself; threads only');
+  return { control: 'processes', value: 'allowed', reason: OPENED.exec, origin: 'manifest' };
+}
+
+function toNetwork({ network }: Grant): Restriction {
+  if (network === 'none') return baseline('network', 'network', network);
+  return { control: 'network', value: network, reason: OPENED[network], origin: 'manifest' };
+}
+
+function toMounts({ mounts }: Grant): Restriction {
+  if (mounts.length === 0) return baseline('mounts', 'mounts', 'none');
+  const value = mounts
+    .map(({ hostPath, containerPath, mode }) => `${hostPath} at ${containerPath} (${mode})`)
+    .join(', ');
+  return { control: 'mounts', value, reason: OPENED.mounts, origin: 'manifest' };
+}
+
+function toChannels({ channels }: Grant): Restriction {
+  if (channels === null) return baseline('channels', 'channels', 'any');
+  return line('channels', channels.length === 0 ? 'none' : channels.join(', '), 'channels', 'manifest');
+}
+
+function baseline(control: string, key: Control, value: string): Restriction {
+  return line(control, value, key, 'baseline');
+}
+
+function line(control: string, value: string, key: Control, origin: Origin): Restriction {
+  return { control, value, reason: BASELINE[key].reason, origin };
+}
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+function bytes(count: number): string {
+  return count % MIB === 0 ? `${count / MIB} MiB` : `${count / KIB} KiB`;
+}
+
+function percent(cores: number): string {
+  return `${Math.round(cores * 100)} %`;
+}

@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import { flag, listOf, text } from '../manifest/fields.ts';
+import { MountModeSchema, MountNameSchema, PluginNameSchema, ResourcesSchema } from '../manifest/schema.ts';
+import { strictObject } from '../manifest/strict-object.ts';
+import { deepFreeze } from './deep-freeze.ts';
+import { mountPathFault } from './mount-path.ts';
+import { RESOURCES } from './resources.ts';
+
+const numbers = ResourcesSchema.shape;
+
+const CeilingsSchema = strictObject({
+  memory_mb: numbers.memory_mb.unwrap().default(RESOURCES.memory_mb.ceiling),
+  cpu_percent: numbers.cpu_percent.unwrap().default(RESOURCES.cpu_percent.ceiling),
+  timeout_seconds: numbers.timeout_seconds.unwrap().default(RESOURCES.timeout_seconds.ceiling),
+  pids: numbers.pids.unwrap().default(RESOURCES.pids.ceiling),
+  output_kb: numbers.output_kb.unwrap().default(RESOURCES.output_kb.ceiling),
+  tmp_mb: numbers.tmp_mb.unwrap().default(RESOURCES.tmp_mb.ceiling),
+  scratch_mb: numbers.scratch_mb.unwrap().default(RESOURCES.scratch_mb.ceiling),
+});
+
+const MountPathSchema = z.string('expected an absolute path of a folder on the host').check((context) => {
+  const fault = mountPathFault(context.value);
+  if (fault === null) return;
+  const message = `expected a folder that may be shared, and this one ${fault}`;
+  context.issues.push({ code: 'custom', message, input: context.value });
+});
+
+const MountSchema = strictObject({
+  path: MountPathSchema.describe(
+    'Absolute path of an existing folder on the host, free of symbolic links. Nothing is created.',
+  ),
+  mode: MountModeSchema.describe('"ro": plugins may only read it. "rw": those that ask for it may write.'),
+});
+
+const AllowSchema = strictObject({
+  scratch: flag().default(true).describe('A writable `/scratch` of its own, gone with the container.'),
+  bridge: flag()
+    .default(false)
+    .describe('A bridge network of its own, with the way to the internet and to the host.'),
+  host_network: flag()
+    .default(false)
+    .describe(
+      'The network of the host. Takes effect only together with the same switch under `plugins.<name>.allow`.',
+    ),
+  exec: flag().default(false).describe('Processes, in an image that has a shell.'),
+  mounts: z
+    .record(MountNameSchema, MountSchema, 'expected an object of mount name to { "path", "mode" }')
+    .default({})
+    .describe(
+      'Host folders under the names that manifests ask for. No plugin gets one before `plugins.<name>.allow.mounts` lists it.',
+    ),
+});
+
+const PluginAllowSchema = strictObject({
+  scratch: flag().optional().describe('Overrides `allow.scratch` for this plugin.'),
+  bridge: flag().optional().describe('Overrides `allow.bridge` for this plugin.'),
+  host_network: flag()
+    .optional()
+    .describe('The second switch beside `allow.host_network`; both must be true.'),
+  exec: flag().optional().describe('Overrides `allow.exec` for this plugin.'),
+  mounts: listOf(MountNameSchema, { max: 16 })
+    .default([])
+    .describe('Names from `allow.mounts` that this plugin may ask for.'),
+});
+
+const runtimeName = () =>
+  z
+    .string('expected the name of an OCI runtime as the engine has it, such as "runsc"')
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/);
+
+const PluginPolicySchema = strictObject({
+  digest: z
+    .string('expected "sha256:" and 64 hexadecimal digits')
+    .regex(/^sha256:[0-9a-f]{64}$/)
+    .optional()
+    .describe('The only content that this plugin may have; any other is denied.'),
+  ceilings: ResourcesSchema.default({}).describe(
+    'Replaces single values of `ceilings` for this plugin; the same keys.',
+  ),
+  allow: PluginAllowSchema.prefault({}).describe('Replaces single values of `allow` for this plugin.'),
+  resources: ResourcesSchema.default({}).describe(
+    'Values that stand in place of what the manifest asks; the same keys as `ceilings`.',
+  ),
+  runtime: runtimeName().optional().describe('Overrides `runtime` for this plugin.'),
+});
+
+/** What `lurkbox.policy.json` may say. */
+export const PolicySchema = strictObject({
+  $schema: text({ max: 512 }).optional().describe('Address of this schema, for editors; not read.'),
+  ceilings: CeilingsSchema.prefault({}).describe(
+    'The most that a manifest may ask for. More is denied, never cut down.',
+  ),
+  allow: AllowSchema.prefault({}).describe('The permissions that a manifest may ask for.'),
+  runtime: runtimeName()
+    .optional()
+    .describe('OCI runtime of every container. Absent: the default of the engine.'),
+  plugins: z
+    .record(PluginNameSchema, PluginPolicySchema, 'expected an object of plugin name to its rules')
+    .default({})
+    .describe('Rules for single plugins, by name.'),
+});
+/** A validated policy, defaults filled in. */
+export type Policy = z.infer<typeof PolicySchema>;
+
+/** What holds where there is no policy file. */
+export const DEFAULT_POLICY: Policy = deepFreeze(PolicySchema.parse({}));

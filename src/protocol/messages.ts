@@ -1,0 +1,42 @@
+/**
+ * Protocol version 1: JSON-RPC 2.0 messages in JSON text sequences (RFC 7464) over stdin and stdout. The host sends
+ * `execute` once and `cancel` at most once; the runner sends `ready`, then notifications, then exactly one response.
+ */
+export const PROTOCOL_VERSION = 1;
+
+/** The id of the one request that there is. */
+export const EXECUTE_ID = 1;
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** What a plugin is given, complete. Field names are those of the plugin system that this one rebuilds. */
+export interface PluginExecutionContext {
+  readonly executionId: string;
+  readonly userId: string | null;
+  readonly channelId: string | null;
+  readonly sessionId: string | null;
+  readonly inputData: unknown;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  /** Plain values for the plugin; never the environment of a process. */
+  readonly environment: Readonly<Record<string, unknown>>;
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+export interface ExecuteParams {
+  /** Path of the plugin's entry point inside the container. */
+  readonly entryPoint: string;
+  readonly context: PluginExecutionContext;
+}
+
+/** Codes that the runner puts into an error response; from −32000 down, where JSON-RPC leaves room for applications. */
+export const RUNNER_ERRORS = {
+  /** The plugin threw, or its promise was rejected. */
+  pluginFailed: -32001,
+  /** The plugin has no `execute`, or it could not be loaded. */
+  notLoadable: -32002,
+  /** Nothing is left to wait for, and the plugin's promise is still pending. */
+  noResult: -32003,
+  /** The result is none that JSON can carry. */
+  notSerializable: -32004,
+} as const;

@@ -1,0 +1,82 @@
+import { z } from 'zod';
+import { EXECUTE_ID, LOG_LEVELS } from './messages.ts';
+
+const text = z.string();
+
+const Version = z.literal('2.0');
+
+export const ReadySchema = z.object({
+  jsonrpc: Version,
+  method: z.literal('ready'),
+  params: z.object({ protocol: z.number().int(), node: text }),
+});
+
+export const LogSchema = z.object({
+  jsonrpc: Version,
+  method: z.literal('log'),
+  params: z.object({ level: z.enum(LOG_LEVELS), message: text }),
+});
+
+export const ProgressSchema = z.object({
+  jsonrpc: Version,
+  method: z.literal('progress'),
+  params: z.object({ fraction: z.number().min(0).max(1), message: text.optional() }),
+});
+
+export const ResultSchema = z.object({
+  jsonrpc: Version,
+  id: z.literal(EXECUTE_ID),
+  result: z.unknown().refine((value) => value !== undefined, 'expected a result'),
+});
+
+export const ErrorSchema = z.object({
+  jsonrpc: Version,
+  id: z.literal(EXECUTE_ID),
+  error: z.object({
+    code: z.number().int(),
+    message: text,
+    data: z.object({ name: text.optional(), stack: text.optional() }).optional(),
+  }),
+});
+
+/** Everything a runner may say. Fields that are not known are dropped: the host reads nothing it does not expect. */
+export type RunnerMessage =
+  | ({ kind: 'ready' } & z.infer<typeof ReadySchema>['params'])
+  | ({ kind: 'log' } & z.infer<typeof LogSchema>['params'])
+  | ({ kind: 'progress' } & z.infer<typeof ProgressSchema>['params'])
+  | { kind: 'result'; result: unknown }
+  | ({ kind: 'error' } & z.infer<typeof ErrorSchema>['error']);
+
+const NOTIFICATIONS = { ready: ReadySchema, log: LogSchema, progress: ProgressSchema } as const;
+
+/** One parsed record → the message in it, or what is wrong with it. */
+export function parseRunnerMessage(record: unknown): RunnerMessage | { kind: 'invalid'; reason: string } {
+  if (typeof record !== 'object' || record === null || Array.isArray(record)) return invalid('not an object');
+  const method: unknown = Reflect.get(record, 'method');
+  if (method !== undefined) return parseNotification(method, record);
+  if (Object.hasOwn(record, 'error')) {
+    const parsed = ErrorSchema.safeParse(record);
+    return parsed.success
+      ? { kind: 'error', ...parsed.data.error }
+      : invalid('an error response that is none');
+  }
+  const parsed = ResultSchema.safeParse(record);
+  return parsed.success ? { kind: 'result', result: parsed.data.result } : invalid('a response that is none');
+}
+
+function parseNotification(
+  method: unknown,
+  record: object,
+): RunnerMessage | { kind: 'invalid'; reason: string } {
+  if (typeof method !== 'string' || !Object.hasOwn(NOTIFICATIONS, method))
+    return invalid('a method nobody knows');
+  const kind = method as keyof typeof NOTIFICATIONS;
+  const parsed = NOTIFICATIONS[kind].safeParse(record);
+  return parsed.success
+    ? ({ kind, ...parsed.data.params } as RunnerMessage)
+    : invalid(`a \`${kind}\` notification with wrong parameters`);
+}
+
+function invalid(reason: string): { kind: 'invalid'; reason: string } {
+  return { kind: 'invalid', reason };
+}

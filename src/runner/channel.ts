@@ -1,0 +1,55 @@
+import { writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { frameRecord, RecordReader } from '../protocol/framing.ts';
+import { atomicsWait, bufferFrom, parse, stringify } from './primordials.ts';
+
+const STDOUT = 1;
+/** The host limits the context; this only bounds what a fault of ours could do. */
+const MAX_INPUT_BYTES = 256 * 1024 * 1024;
+
+const pause = new Int32Array(new SharedArrayBuffer(4));
+
+/** Writes one record and returns when the kernel has it. */
+export function send(json: string): void {
+  const bytes = bufferFrom(frameRecord(json));
+  let written = 0;
+  while (written < bytes.length) {
+    try {
+      written += writeSync(STDOUT, bytes, written, bytes.length - written);
+    } catch (error) {
+      // A plugin that touches `process.stdout` makes the pipe non-blocking for everybody.
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      atomicsWait(pause, 0, 0, 1);
+    }
+  }
+}
+
+/** `params` is JSON put together from strings and numbers: an object would ask `toJSON` of whatever prototype it has. */
+export function sendNotification(method: string, params: string): void {
+  send(`{"jsonrpc":"2.0","method":"${method}","params":${params}}`);
+}
+
+/** A string as JSON; strings are the one type that no prototype can teach another face. */
+export function quote(text: string): string {
+  return stringify(text);
+}
+
+export interface HostMessage {
+  readonly method: string;
+  readonly params?: unknown;
+}
+
+/** Reads messages of the host until it hangs up, which ends the process: nobody is left to answer to. */
+export function listen(onMessage: (message: HostMessage) => void): Socket {
+  const stdin = new Socket({ fd: 0, readable: true, writable: false });
+  const reader = new RecordReader({ maxRecordBytes: MAX_INPUT_BYTES, maxLineBytes: 0 });
+  const exit = process.exit.bind(process, 0);
+  stdin.on('data', (chunk: Buffer) => {
+    for (const piece of reader.push(chunk)) {
+      if (piece.kind === 'record') onMessage(parse(piece.bytes.toString('utf8')) as HostMessage);
+    }
+  });
+  stdin.on('end', exit);
+  stdin.on('error', exit);
+  return stdin;
+}

@@ -1,0 +1,94 @@
+import { BASELINE } from '../policy/baseline.ts';
+import type { Grant } from '../policy/grant.ts';
+import { buildSeccompProfile } from '../policy/seccomp.ts';
+import type { ContainerSpec, TmpfsSpec } from './container-spec.ts';
+
+export interface SpecInput {
+  readonly grant: Grant;
+  /** Container name, unique per execution. */
+  readonly name: string;
+  /** Image id, `sha256:…`. */
+  readonly image: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Where the image keeps its parts; `image/` puts them there. */
+export const IMAGE_PATHS = {
+  node: '/usr/local/bin/node',
+  runner: '/lurkbox/runner.cjs',
+  plugin: '/plugin',
+} as const;
+
+/** A grant and an image → the finished plan of one container. Pure. */
+export function buildContainerSpec({ grant, name, image, labels }: SpecInput): ContainerSpec {
+  return {
+    name,
+    image,
+    command: toCommand(grant),
+    env: { ...BASELINE.env.value, ...(grant.exec ? { PATH: '/bin' } : {}) },
+    user: BASELINE.user.value,
+    workingDir: BASELINE.workingDir.value,
+    labels,
+    network: grant.network === 'bridge' ? { mode: 'bridge', name } : { mode: grant.network },
+    exec: grant.exec,
+    seccompProfile: buildSeccompProfile({ exec: grant.exec }),
+    capDrop: BASELINE.capDrop.value,
+    noNewPrivileges: BASELINE.noNewPrivileges.value,
+    readOnlyRoot: BASELINE.readOnlyRoot.value,
+    ipcMode: BASELINE.ipc.value,
+    cgroupnsMode: BASELINE.cgroupns.value,
+    init: BASELINE.init.value,
+    tmpfs: toTmpfs(grant),
+    mounts: grant.mounts.map(({ hostPath, containerPath, mode }) => ({
+      hostPath,
+      containerPath,
+      readOnly: mode === 'ro',
+    })),
+    memoryBytes: grant.memoryBytes,
+    cpuCores: grant.cpuCores,
+    pids: grant.pids,
+    nofile: BASELINE.nofile.value,
+    coreBytes: BASELINE.core.value,
+    memlockBytes: BASELINE.memlock.value,
+    fileSizeBytes: Math.max(grant.tmpBytes, grant.scratchBytes),
+    cpuTimeSeconds: toCpuTimeSeconds(grant),
+    oomScoreAdj: BASELINE.oomScoreAdj.value,
+    logDriver: BASELINE.logDriver.value,
+    restart: BASELINE.restart.value,
+    runtime: grant.runtime,
+  };
+}
+
+function toCommand(grant: Grant): string[] {
+  return [
+    IMAGE_PATHS.node,
+    `--max-old-space-size=${heapMegabytes(grant.memoryBytes)}`,
+    // `__proto__` on objects is the usual road from hostile data to somebody else's prototype.
+    '--disable-proto=delete',
+    IMAGE_PATHS.runner,
+  ];
+}
+
+/** V8's heap ends before the container's memory does, so that running out is told by V8 and not by a kill. */
+export function heapMegabytes(memoryBytes: number): number {
+  const megabytes = memoryBytes / (1024 * 1024);
+  return Math.floor(Math.max(megabytes * 0.4, megabytes - 96));
+}
+
+function toTmpfs(grant: Grant): TmpfsSpec[] {
+  const { tmp, scratch } = BASELINE;
+  const mounts: TmpfsSpec[] = [{ path: tmp.value.path, sizeBytes: grant.tmpBytes, inodes: tmp.value.inodes }];
+  if (grant.scratchBytes > 0) {
+    mounts.push({
+      path: scratch.value.path,
+      sizeBytes: grant.scratchBytes,
+      inodes: scratch.value.inodes,
+    });
+  }
+  return mounts;
+}
+
+// Twice what the quota lets one process burn until the deadline, and time to start.
+function toCpuTimeSeconds(grant: Grant): number {
+  return Math.ceil((grant.timeoutMs / 1000) * grant.cpuCores * 2) + 30;
+}

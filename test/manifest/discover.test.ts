@@ -1,0 +1,64 @@
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { discoverPlugins } from '../../src/manifest/discover.ts';
+
+let root: string;
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'lurkbox-discover-'));
+});
+
+afterEach(async () => {
+  await rm(root, { recursive: true, force: true });
+});
+
+test('finds the folders with a plugin.json, sorted by name', async () => {
+  for (const name of ['weather', 'echo', 'alarm']) await put(`plugins/${name}/plugin.json`);
+  expect(await discoverPlugins(root)).toEqual(
+    ['alarm', 'echo', 'weather'].map((name) => join(root, 'plugins', name)),
+  );
+});
+
+test('gives absolute paths for a relative root', async () => {
+  await put('plugins/echo/plugin.json');
+  expect(await discoverPlugins(relative(process.cwd(), root))).toEqual([join(root, 'plugins/echo')]);
+});
+
+test('finds nothing where there is no plugins folder', async () => {
+  expect(await discoverPlugins(root)).toEqual([]);
+});
+
+test('leaves out dot folders, files, folders without a manifest, and what lies deeper', async () => {
+  await put('plugins/.hidden/plugin.json');
+  await put('plugins/readme.md');
+  await put('plugins/empty/index.js');
+  await put('plugins/group/inner/plugin.json');
+  await put('plugin.json');
+  expect(await discoverPlugins(root)).toEqual([]);
+});
+
+test('finds a plugin that is linked into the workspace', async () => {
+  await put('elsewhere/echo/plugin.json');
+  await mkdir(join(root, 'plugins'));
+  await symlink('../elsewhere/echo', join(root, 'plugins/echo'));
+  expect(await discoverPlugins(root)).toEqual([join(root, 'plugins/echo')]);
+});
+
+test('finds a plugin whose manifest is broken, for loading to tell', async () => {
+  await mkdir(join(root, 'plugins/odd'), { recursive: true });
+  await symlink('nowhere', join(root, 'plugins/odd/plugin.json'));
+  expect(await discoverPlugins(root)).toEqual([join(root, 'plugins/odd')]);
+});
+
+test('throws when plugins is a file', async () => {
+  await put('plugins');
+  await expect(discoverPlugins(root)).rejects.toMatchObject({ code: 'OPTIONS_INVALID' });
+});
+
+async function put(path: string): Promise<void> {
+  const absolute = join(root, path);
+  await mkdir(dirname(absolute), { recursive: true });
+  await writeFile(absolute, '{}');
+}

@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { parseJson } from '../../src/json.ts';
+import { check } from '../../src/manifest/problems.ts';
+import { PluginManifestSchema } from '../../src/manifest/schema.ts';
+import { checkPolicy } from '../../src/policy/load.ts';
+import { resolveGrant } from '../../src/policy/resolve.ts';
+
+const manifests = examplesOf('manifest.md').map((value) => check(PluginManifestSchema, value));
+const policies = examplesOf('policy.md').map(checkPolicy);
+
+test('every example of a manifest is a manifest', () => {
+  expect(manifests.length).toBeGreaterThan(1);
+  expect(manifests.filter(({ ok }) => !ok)).toEqual([]);
+});
+
+test('every example of a policy is a policy', () => {
+  expect(policies.length).toBeGreaterThan(0);
+  expect(policies.filter(({ ok }) => !ok)).toEqual([]);
+});
+
+test('the example of a policy allows what the large example of a manifest asks for', () => {
+  const [manifest, policy] = [manifests.at(-1), policies[0]];
+  if (!manifest?.ok || !policy?.ok) return expect.fail('an example is invalid');
+  const pinned = policy.value.plugins['thumbnail']?.digest ?? '';
+  expect(resolveGrant(manifest.value, policy.value, pinned)).toMatchObject({ ok: true });
+});
+
+function examplesOf(page: string): unknown[] {
+  const text = readFileSync(new URL(`../../docs/${page}`, import.meta.url), 'utf8');
+  return [...text.matchAll(/```json\n([\s\S]*?)```/g)].map(([, block = '']) => {
+    const reading = parseJson(block);
+    if (!reading.ok) throw new Error(`${page}: ${JSON.stringify(reading.faults)}`);
+    return reading.value;
+  });
+}

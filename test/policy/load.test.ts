@@ -1,0 +1,205 @@
+import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { LurkboxError } from '../../src/errors.ts';
+import { checkPolicy, loadPolicy, parsePolicy } from '../../src/policy/load.ts';
+import { DEFAULT_POLICY } from '../../src/policy/schema.ts';
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await realpath(await mkdtemp(join(tmpdir(), 'lurkbox-policy-')));
+});
+
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+test('no file is the default policy', async () => {
+  expect(await loadPolicy(null)).toEqual(DEFAULT_POLICY);
+});
+
+test('an empty object is the default policy', async () => {
+  expect(await loadPolicy(await file('{}'))).toEqual(DEFAULT_POLICY);
+});
+
+test('a policy can be reached through a link', async () => {
+  await file('{ "runtime": "runsc" }');
+  await symlink('policy.json', join(folder, 'link.json'));
+  expect(await loadPolicy(join(folder, 'link.json'))).toMatchObject({ runtime: 'runsc' });
+});
+
+test('a loaded policy cannot be changed', async () => {
+  const policy = await parsePolicy({ plugins: { a: { allow: { exec: true } } } });
+  expect(() => Object.assign(policy.allow, { exec: true })).toThrow(TypeError);
+  expect(() => Object.assign(DEFAULT_POLICY.allow, { exec: true })).toThrow(TypeError);
+});
+
+test('fills the rules of a plugin', async () => {
+  expect((await parsePolicy({ plugins: { a: {} } })).plugins).toEqual({
+    a: { ceilings: {}, allow: { mounts: [] }, resources: {} },
+  });
+});
+
+describe('a policy file is refused', () => {
+  test.each<[string, string | Buffer, string, RegExp]>([
+    ['for a fault of syntax', '{', '', /not valid JSON/],
+    ['for a duplicate key', '{"allow":{"exec":false,"exec":true}}', 'allow.exec', /twice/],
+    ['for a byte order mark', '\ufeff{}', '', /byte order mark/],
+    ['for bytes that are not UTF-8', Buffer.from([0x22, 0xff, 0x22]), '', /UTF-8/],
+    ['for an unknown key', '{"ceiling":{}}', 'ceiling', /did you mean `ceilings`/],
+  ])('%s', async (_what, content, path, message) => {
+    const error = await failure(loadPolicy(await file(content)));
+    expect(error.code).toBe('POLICY_INVALID');
+    expect(error.problems).toEqual([{ path, message: expect.stringMatching(message) }]);
+  });
+
+  test.each([
+    ['that is not there', 'nowhere.json'],
+    ['that is a folder', '.'],
+  ])('%s', async (_what, path) => {
+    await expect(loadPolicy(join(folder, path))).rejects.toMatchObject({ code: 'POLICY_INVALID' });
+  });
+
+  test('that is larger than 256 KiB', async () => {
+    const error = await failure(loadPolicy(await file(' '.repeat(256 * 1024 + 1))));
+    expect(error.message).toMatch(/larger than 256 KiB/);
+  });
+});
+
+describe('checkPolicy refuses', () => {
+  test.each<[string, object, string, RegExp]>([
+    ['a ceiling as text', { ceilings: { memory_mb: '1g' } }, 'ceilings.memory_mb', /whole number/],
+    ['an unknown ceiling', { ceilings: { memory: 1 } }, 'ceilings.memory', /unknown key/],
+    ['an unknown switch', { allow: { network: true } }, 'allow.network', /unknown key; known here/],
+    ['a switch as text', { allow: { exec: 'yes' } }, 'allow.exec', /true or false/],
+    ['a runtime as a path', { runtime: '/usr/bin/runc' }, 'runtime', /OCI runtime/],
+    ['a runtime as an option', { runtime: '--privileged' }, 'runtime', /OCI runtime/],
+    ['a wrong plugin name', { plugins: { 'A B': {} } }, 'plugins.A B', /wrong key/],
+    ['a plugin named constructor', { plugins: { constructor: {} } }, 'plugins.constructor', /wrong key/],
+    [
+      'an upper-case digest',
+      { plugins: { a: { digest: `sha256:${'A'.repeat(64)}` } } },
+      'plugins.a.digest',
+      /64 hex/,
+    ],
+    ['a short digest', { plugins: { a: { digest: 'sha256:00' } } }, 'plugins.a.digest', /64 hex/],
+    [
+      'a mount without a mode',
+      { allow: { mounts: { a: { path: '/srv' } } } },
+      'allow.mounts.a.mode',
+      /is missing/,
+    ],
+    ['a mount of /etc', mounts('/etc'), 'allow.mounts.a.path', /is in `\/etc`, got "\/etc"/],
+    [
+      'ceilings below floors',
+      { ceilings: { memory_mb: 32 } },
+      'ceilings.memory_mb',
+      /at least 64 MiB, got 32 MiB/,
+    ],
+    [
+      'ceilings of a plugin below floors',
+      { plugins: { a: { ceilings: { pids: 3 } } } },
+      'plugins.a.ceilings.pids',
+      /at least 16, got 3/,
+    ],
+    [
+      'numbers of the operator below floors',
+      { plugins: { a: { resources: { pids: 3 } } } },
+      'plugins.a.resources.pids',
+      /at least 16, got 3/,
+    ],
+    [
+      'numbers of the operator above the ceiling',
+      { plugins: { a: { resources: { memory_mb: 2000 } } } },
+      'plugins.a.resources.memory_mb',
+      /at most the ceiling of 1024 MiB, got 2000 MiB; lower it or set `plugins.a.ceilings.memory_mb`/,
+    ],
+    [
+      'numbers of the operator above the ceiling of the plugin',
+      { plugins: { a: { resources: { pids: 100 }, ceilings: { pids: 50 } } } },
+      'plugins.a.resources.pids',
+      /ceiling of 50, got 100/,
+    ],
+    [
+      'a mount that is not bound',
+      { plugins: { a: { allow: { mounts: ['data'] } } } },
+      'plugins.a.allow.mounts',
+      /got "data", which is not there/,
+    ],
+    [
+      'the second switch of the host network without the first',
+      { plugins: { a: { allow: { host_network: true } } } },
+      'plugins.a.allow.host_network',
+      /while `allow.host_network` is false/,
+    ],
+  ])('%s', (_what, policy, path, message) => {
+    expect(checkPolicy(policy)).toEqual({
+      ok: false,
+      problems: [{ path, message: expect.stringMatching(message) }],
+    });
+  });
+});
+
+describe('a mount on this host is refused', () => {
+  test('that does not exist', async () => {
+    expect(await mountFault(join(folder, 'nowhere'))).toMatch(/cannot be reached \(ENOENT\)/);
+  });
+
+  test('that is a file', async () => {
+    expect(await mountFault(await file('{}'))).toMatch(/is not a folder/);
+  });
+
+  test('that is a link', async () => {
+    await symlink('/', join(folder, 'root'));
+    expect(await mountFault(join(folder, 'root'))).toMatch(/leads through a symbolic link to "\/"/);
+  });
+
+  test('that lies behind a link', async () => {
+    await symlink('/usr', join(folder, 'usr'));
+    expect(await mountFault(join(folder, 'usr/lib'))).toMatch(
+      /leads through a symbolic link to "\/usr\/lib"/,
+    );
+  });
+
+  test('that holds the socket of an engine', async () => {
+    await writeFile(join(folder, 'docker.sock'), '');
+    expect(await mountFault(folder)).toMatch(/holds `docker.sock`/);
+  });
+
+  test('together with every contradiction', async () => {
+    const policy = { ...mounts(join(folder, 'nowhere')), ceilings: { pids: 1 } };
+    const error = await failure(parsePolicy(policy));
+    expect(error.problems.map(({ path }) => path)).toEqual(['ceilings.pids', 'allow.mounts.a.path']);
+  });
+});
+
+test('a plain folder may be mounted', async () => {
+  await mkdir(join(folder, 'data'));
+  const policy = await parsePolicy(mounts(join(folder, 'data')));
+  expect(policy.allow.mounts).toEqual({ a: { path: join(folder, 'data'), mode: 'ro' } });
+});
+
+function mounts(path: string) {
+  return { allow: { mounts: { a: { path, mode: 'ro' } } } };
+}
+
+async function mountFault(path: string): Promise<string | undefined> {
+  const { problems } = await failure(parsePolicy(mounts(path)));
+  expect(problems.map((problem) => problem.path)).toEqual(['allow.mounts.a.path']);
+  return problems[0]?.message;
+}
+
+async function file(content: string | Buffer): Promise<string> {
+  const path = join(folder, 'policy.json');
+  await writeFile(path, content);
+  return path;
+}
+
+async function failure(promise: Promise<unknown>): Promise<LurkboxError> {
+  return await promise.then(
+    () => expect.fail('the policy was accepted'),
+    (error) => error,
+  );
+}
