@@ -25,7 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
   runner: ['protocol'],
   execution: ['manifest', 'policy', 'spec', 'engine', 'image', 'protocol'],
-  lifecycle: ['manifest', 'policy', 'image', 'execution'],
+  lifecycle: ['manifest', 'policy', 'engine', 'image', 'execution'],
   agent: ['execution'],
   // A surface: it calls the public API and holds no logic.
   cli: ['index.ts'],

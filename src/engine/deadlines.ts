@@ -8,7 +8,6 @@ export const DEADLINES_MS = {
   'attach to a container': 10_000,
   'start a container': 30_000,
   'wait for a container': 30_000,
-  'read the usage of a container': 2_000,
   'remove a container': 30_000,
   'list containers': 10_000,
   'create a network': 20_000,

@@ -3,6 +3,7 @@ import type Docker from 'dockerode';
 import { LurkboxError } from '../errors.ts';
 import type { Allowance } from '../spec/allowance.ts';
 import type { ContainerSpec } from '../spec/container-spec.ts';
+import { readCgroupUsage } from './cgroup.ts';
 import { type EngineAction, withDeadline } from './deadlines.ts';
 import type {
   ContainerEngine,
@@ -92,11 +93,8 @@ export class DockerEngine implements ContainerEngine {
     });
   }
 
-  containerUsage(id: string): Promise<ContainerUsage> {
-    return this.#call('read the usage of a container', async (abortSignal) => {
-      const options = { ...withSignal(abortSignal), stream: false, 'one-shot': true } as const;
-      return toUsage((await this.#docker.getContainer(id).stats(options)) as EngineStats);
-    });
+  async containerUsage(id: string): Promise<ContainerUsage> {
+    return readCgroupUsage(id, await this.facts());
   }
 
   async removeContainer(id: string): Promise<void> {
@@ -224,6 +222,8 @@ export class DockerEngine implements ContainerEngine {
         t: tag,
         labels: { ...labels },
         forcerm: true,
+        // Nothing in our Dockerfiles needs a network.
+        networkmode: 'none',
         abortSignal,
         ...(target === undefined ? {} : { target }),
       });
@@ -286,20 +286,6 @@ function refuseWarnings(warnings: readonly string[]): void {
       problems: warnings.map((message) => ({ path: '', message })),
     },
   );
-}
-
-interface EngineStats {
-  memory_stats?: { max_usage?: number; stats?: { total_cache?: number } };
-  cpu_stats?: { cpu_usage?: { total_usage?: number } };
-}
-
-// cgroup v1 knows the peak; under v2 the engine does not report it.
-function toUsage({ memory_stats, cpu_stats }: EngineStats): ContainerUsage {
-  const cpuNanoseconds = cpu_stats?.cpu_usage?.total_usage;
-  return {
-    peakMemoryBytes: memory_stats?.max_usage ?? null,
-    cpuTimeMs: cpuNanoseconds === undefined ? null : cpuNanoseconds / 1e6,
-  };
 }
 
 /** dockerode takes the signal everywhere; its types know it only in places. */

@@ -13,6 +13,7 @@ export interface EngineFacts {
   readonly kernelVersion: string;
   readonly operatingSystem: string;
   readonly cgroupVersion: string;
+  readonly cgroupDriver: string;
   readonly storageDriver: string;
   readonly rootless: boolean;
   readonly userns: boolean;
@@ -79,6 +80,7 @@ export interface ContainerEngine {
   /** Resolves when the container is no longer running. */
   waitContainer(id: string, signal: AbortSignal): Promise<void>;
   containerExit(id: string): Promise<ContainerExit>;
+  /** What the kernel accounted to a running container; nulls where this host cannot see it. */
   containerUsage(id: string): Promise<ContainerUsage>;
   /** Kills and removes, and returns once the engine no longer knows the container. Fine to call twice. */
   removeContainer(id: string): Promise<void>;

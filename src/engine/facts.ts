@@ -11,6 +11,7 @@ export interface EngineInfo {
   OSType?: string;
   Architecture?: string;
   CgroupVersion?: string;
+  CgroupDriver?: string;
   Driver?: string;
   SecurityOptions?: string[] | null;
   MemoryLimit?: boolean;
@@ -40,6 +41,7 @@ export function toEngineFacts(info: EngineInfo, apiVersion: string): EngineFacts
     kernelVersion: info.KernelVersion ?? '',
     operatingSystem: info.OperatingSystem ?? '',
     cgroupVersion: info.CgroupVersion ?? '1',
+    cgroupDriver: info.CgroupDriver ?? '',
     storageDriver: info.Driver ?? '',
     rootless: security.includes('rootless'),
     userns: security.includes('userns'),

@@ -24,9 +24,14 @@ export function comparePosture(inspected: unknown, options: CreateOptions): void
 }
 
 // An image's own labels are merged in beside ours; none of ours may come out changed.
-function configOf(actual: Readonly<Record<string, unknown>>, options: CreateOptions): Record<string, unknown> {
+function configOf(
+  actual: Readonly<Record<string, unknown>>,
+  options: CreateOptions,
+): Record<string, unknown> {
   const config = recordOf(actual['Config']);
-  const ours = Object.entries(recordOf(config['Labels'])).filter(([label]) => Object.hasOwn(options.Labels, label));
+  const ours = Object.entries(recordOf(config['Labels'])).filter(([label]) =>
+    Object.hasOwn(options.Labels, label),
+  );
   return { ...config, Labels: Object.fromEntries(ours) };
 }
 

@@ -9,9 +9,10 @@ import { type ExecutionContextConfig, MAX_CONTEXT_BYTES } from './context.ts';
 import { type Ending, endingOfError, failed } from './ending.ts';
 import { Execution, type ExecutionPlan } from './execution.ts';
 import { LogBook } from './logs.ts';
-import { type PluginExecutionResult, toResult, UNKNOWN_USAGE, type Usage } from './result.ts';
+import { type PluginExecutionResult, UNKNOWN_USAGE, type Usage } from './result.ts';
 import { type CheckValue, compileSchema } from './schemas.ts';
 import { Stopwatch } from './stopwatch.ts';
+import { toResult } from './to-result.ts';
 
 export interface ExecuteOptions {
   /** Aborting settles the execution as `CANCELLED` at once; the container is removed after that. */

@@ -1,8 +1,5 @@
 import type { LogLevel } from '../protocol/messages.ts';
-import type { Ending } from './ending.ts';
-import type { LogBook } from './logs.ts';
 import type { Outcome } from './outcome.ts';
-import type { Stopwatch } from './stopwatch.ts';
 
 export interface LogLine {
   readonly level: LogLevel;
@@ -29,9 +26,9 @@ export interface Phases {
 }
 
 export interface Usage {
-  /** Highest memory of the container, page cache and tmpfs included; `null` when the engine could not tell. */
+  /** Highest memory of the container, page cache and tmpfs included; `null` when it had ended or this host cannot see it. */
   readonly peakMemoryBytes: number | null;
-  /** CPU time of all processes of the container; `null` when the engine could not tell. */
+  /** CPU time of all processes of the container; `null` likewise. */
   readonly cpuTimeMs: number | null;
 }
 
@@ -68,33 +65,3 @@ export interface PluginExecutionResult {
 }
 
 export const UNKNOWN_USAGE: Usage = { peakMemoryBytes: null, cpuTimeMs: null };
-
-export interface ResultParts {
-  readonly executionId: string;
-  readonly plugin: string;
-  readonly version: string | null;
-  readonly digest: string | null;
-  readonly ending: Ending;
-  readonly usage: Usage;
-  readonly logs: LogBook;
-  readonly stopwatch: Stopwatch;
-}
-
-export function toResult({ ending, logs, stopwatch, ...parts }: ResultParts): PluginExecutionResult {
-  return {
-    executionId: parts.executionId,
-    plugin: parts.plugin,
-    version: parts.version,
-    digest: parts.digest,
-    outcome: ending.outcome,
-    success: ending.outcome === 'OK',
-    result: ending.outcome === 'OK' ? ending.result : null,
-    error: ending.outcome === 'OK' ? null : ending.error,
-    executionTimeMs: stopwatch.totalMs(),
-    phases: stopwatch.phases(),
-    usage: parts.usage,
-    logs: [...logs.lines],
-    warnings: logs.warnings(),
-    metadata: {},
-  };
-}

@@ -7,8 +7,9 @@ import { ContainerSandbox, type ExecuteOptions, type PluginSandbox } from '../ex
 import { type ExecutionContextOptions, parseContext } from '../execution/context.ts';
 import { type FailedOutcome, failed } from '../execution/ending.ts';
 import { LogBook } from '../execution/logs.ts';
-import { type PluginExecutionResult, toResult, UNKNOWN_USAGE } from '../execution/result.ts';
+import { type PluginExecutionResult, UNKNOWN_USAGE } from '../execution/result.ts';
 import { Stopwatch } from '../execution/stopwatch.ts';
+import { toResult } from '../execution/to-result.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import type { Logger } from '../logger.ts';
 import { discoverPlugins } from '../manifest/discover.ts';
