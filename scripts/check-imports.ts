@@ -6,7 +6,7 @@ import { builtinModules } from 'node:module';
 import { dirname, join, normalize } from 'node:path';
 
 /** What everyone may import: small, and without an import to the right of them. */
-const LEAVES = ['errors.ts', 'json.ts', 'labels.ts', 'logger.ts', 'version.ts', 'events'];
+const LEAVES = ['errors.ts', 'json.ts', 'labels.ts', 'logger.ts', 'printable.ts', 'version.ts', 'events'];
 
 /**
  * Who may import what, besides leaves and its own folder. A name is a folder of `src/`, or one file of it.

@@ -1,5 +1,6 @@
 export { formatPluginResults } from './agent/format-results.ts';
 export type { ContainerEngine, EngineFacts } from './engine/engine.ts';
+export { REQUIREMENTS as ENGINE_REQUIREMENTS } from './engine/facts.ts';
 export type { CreateOptions } from './engine/to-create-options.ts';
 export {
   describeError,

@@ -24,7 +24,7 @@ export interface Lurkbox extends AsyncDisposable {
   images(): Promise<ImageStore>;
   /** What the engine is and can enforce. @throws LurkboxError `ENGINE_UNAVAILABLE` */
   engineFacts(): Promise<EngineFacts & { readonly address: string }>;
-  /** The exact Docker options of a plugin's containers; name and image are filled in at each execution. */
+  /** The exact Docker options of a plugin's containers on this engine; name and image are filled in at each execution. */
   dockerOptions(instance: PluginInstance): Promise<CreateOptions>;
   /** Removes containers and networks of orchestrators of this machine that are no more. */
   prune(): Promise<Pruned>;

@@ -9,7 +9,7 @@ const POLITENESS =
 const REQUEST =
   /\b(?:please|kindly|pls)\b|\b(?:can|could|would|will) you\b(?! (?:believe|imagine))|\b(?:do(?:n't| not) forget|remember) to\b|\bmake sure\b|\b(?:we|you|I) (?:need|have|ought|still have) to\b|\blet's\b|\bI(?:'ll|’ll| will| am going to)\b|\bwe(?:'ll|’ll| will| should| must)\b|\bneeds? to be\b|\bmust be\b/i;
 const CHINESE_REQUEST =
-  /请(?!问|假|客|柬)|麻烦(?:你|您)|记得|务必|别忘了|(?:我们?|你们?|您)(?:需要|必须|要|来)/u;
+  /由\p{Script=Han}{2,4}?(?:负责|跟进|完成)|请(?!问|假|客|柬)|麻烦(?:你|您)|记得|务必|别忘了|(?:我们?|你们?|您)(?:需要|必须|要|来)/u;
 
 /** "Ada will send", "Ada Lovelace needs to check", "Ben to review". */
 const COMMITMENT =

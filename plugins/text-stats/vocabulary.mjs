@@ -4,6 +4,8 @@ const MAX_WORD_LENGTH = 64;
 const LONGEST = 5;
 const MOST_FREQUENT = 10;
 
+const LETTERS = /^[\p{L}\p{M}'’-]+…?$/u;
+
 /** Too frequent to say anything about a text. */
 const FUNCTION_WORDS = new Set(
   (
@@ -25,16 +27,20 @@ export function createVocabulary() {
       else if (counts.size < MAX_DISTINCT) counts.set(key, 1);
       else isFull = true;
     },
-    summarize: () => ({
-      distinct_words: counts.size,
-      distinct_words_capped: isFull,
-      longest_words: top([...counts.keys()], (word) => [...word].length, LONGEST),
-      frequent_words: top(
-        [...counts].filter(([word]) => !FUNCTION_WORDS.has(word) && /\p{L}/u.test(word)),
-        ([, count]) => count,
-        MOST_FREQUENT,
-      ).map(([word, count]) => ({ word, count })),
-    }),
+    summarize() {
+      // Addresses and codes are counted as words, and are nothing to show.
+      const plain = [...counts].filter(([word]) => LETTERS.test(word));
+      const telling = plain.filter(([word]) => !FUNCTION_WORDS.has(word));
+      return {
+        distinct_words: counts.size,
+        distinct_words_capped: isFull,
+        longest_words: top(plain, ([word]) => [...word].length, LONGEST).map(([word]) => word),
+        frequent_words: top(telling, ([, count]) => count, MOST_FREQUENT).map(([word, count]) => ({
+          word,
+          count,
+        })),
+      };
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import type { PluginExecutionResult } from '../execution/result.ts';
+import { harmless } from '../printable.ts';
 
 /**
  * Results as the block of text that goes into an agent's prompt. Each value stands on one line of its own, in JSON or
@@ -19,9 +20,7 @@ function formatBlock(
   return [
     `[${name}]`,
     `Status: ${success ? 'Success' : 'Failed'}`,
-    success
-      ? `Result: ${toSpacedJson(result)}`
-      : `Error: ${escapeControls(`${error?.code}: ${error?.message}`)}`,
+    success ? `Result: ${toSpacedJson(result)}` : `Error: ${harmless(`${error?.code}: ${error?.message}`)}`,
     `Execution Time: ${Number((executionTimeMs / 1000).toFixed(3))}s`,
   ].join('\n');
 }
@@ -34,13 +33,5 @@ export function toSpacedJson(value: unknown): string {
       .map(([key, entry]) => `${toSpacedJson(key)}: ${toSpacedJson(entry)}`)
       .join(', ')}}`;
   }
-  return escapeControls(JSON.stringify(value) ?? 'null');
-}
-
-/** C0, DEL, C1, and what breaks a line or turns the direction of reading: to a model and a terminal these are syntax. */
-const STEERING =
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
-
-function escapeControls(text: string): string {
-  return text.replace(STEERING, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return harmless(JSON.stringify(value) ?? 'null');
 }

@@ -26,9 +26,17 @@ export type ExecutionContextConfig = Omit<PluginExecutionContext, 'executionId'>
 /** Larger contexts belong into a mount; this one has to be held, copied and parsed on both sides. */
 export const MAX_CONTEXT_BYTES = 16 * 1024 * 1024;
 
+/** The names of the plugin system that this one rebuilds, and of everything else that people write for lurkbox. */
+const SNAKE_CASE: Readonly<Record<string, string>> = {
+  user_id: 'userId',
+  channel_id: 'channelId',
+  session_id: 'sessionId',
+  input_data: 'inputData',
+};
+
 /** @throws LurkboxError `CONTEXT_INVALID` with every problem */
 export function parseContext(written: unknown): ExecutionContextConfig {
-  const parsed = ExecutionContextSchema.safeParse(written);
+  const parsed = ExecutionContextSchema.safeParse(toCamelCase(written));
   if (parsed.success) return parsed.data;
   throw new LurkboxError('CONTEXT_INVALID', 'The context is not one that a plugin can be called with.', {
     problems: parsed.error.issues.map(({ path, message, ...issue }) => ({
@@ -39,4 +47,14 @@ export function parseContext(written: unknown): ExecutionContextConfig {
           : message,
     })),
   });
+}
+
+// Where both spellings stand, the snake_case one stays and is refused as unknown: two values cannot both be meant.
+function toCamelCase(written: unknown): unknown {
+  if (typeof written !== 'object' || written === null || Array.isArray(written)) return written;
+  const entries = Object.entries(written).map(([key, value]) => {
+    const name = Object.hasOwn(SNAKE_CASE, key) ? (SNAKE_CASE[key] as string) : key;
+    return [Object.hasOwn(written, name) ? key : name, value];
+  });
+  return Object.fromEntries(entries);
 }

@@ -55,6 +55,8 @@ export interface ImageStore {
    * `IMAGE_BUILD_FAILED`, the codes of the engine, or the signal's reason.
    */
   prepare(plugin: LoadedPlugin, options: PrepareOptions): Promise<PreparedImage>;
+  /** The image of a plugin if the engine has it already; builds nothing. */
+  find(plugin: LoadedPlugin, options: Pick<PrepareOptions, 'exec'>): Promise<PreparedImage | null>;
   /** The image that plugin images stand on, so that the first plugin need not wait for it. */
   prepareBase(options: PrepareOptions): Promise<PreparedImage>;
   list(): Promise<StoredImage[]>;
@@ -70,11 +72,10 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
   const share = createSharedBuilds<PreparedImage>();
   let plan: Promise<BasePlan> | undefined;
 
-  return { prepare, prepareBase, list: () => listStoredImages(engine), prune };
+  return { prepare, find, prepareBase, list: () => listStoredImages(engine), prune };
 
   async function prepare(plugin: LoadedPlugin, { exec, signal }: PrepareOptions): Promise<PreparedImage> {
-    const named = await nameBase(exec);
-    const present = named && (await findPrepared(namePluginImage(plugin, named)));
+    const present = await find(plugin, { exec });
     if (present) return present;
     const base = await prepareBase({ exec, ...(signal && { signal }) });
     const image = namePluginImage(plugin, base);
@@ -87,6 +88,11 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
       },
       signal,
     );
+  }
+
+  async function find(plugin: LoadedPlugin, { exec }: { exec: boolean }): Promise<PreparedImage | null> {
+    const base = await nameBase(exec);
+    return base && findPrepared(namePluginImage(plugin, base));
   }
 
   async function prepareBase({ exec, signal }: PrepareOptions): Promise<PreparedImage> {

@@ -1,8 +1,8 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { LurkboxError } from '../errors.ts';
+import { showPath } from '../printable.ts';
 import { MANIFEST_FILE } from './load.ts';
-import { showPath } from './printable.ts';
 
 /** Where the plugins of a workspace are, relative to its root. */
 export const PLUGINS_FOLDER = 'plugins';

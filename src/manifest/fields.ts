@@ -1,6 +1,6 @@
 import semver from 'semver';
 import { z } from 'zod';
-import { isPlainText, PLAIN_TEXT } from './printable.ts';
+import { isPlainText, PLAIN_TEXT } from '../printable.ts';
 
 /**
  * The kinds of value that manifest and policy are made of. Each says in one sentence what it accepts; the value that

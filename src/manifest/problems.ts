@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { Problem } from '../errors.ts';
 import { type JsonFault, joinPath } from '../json.ts';
-import { harmless, printable, show } from './printable.ts';
+import { harmless, printable, show } from '../printable.ts';
 
 /** Enough to mend a file by; a hostile one can hold a hundred thousand. */
 const MAX_PROBLEMS = 50;

@@ -2,7 +2,7 @@ import type { Stats } from 'node:fs';
 import { lstat, opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Problem } from '../errors.ts';
-import { harmless, isPlainText } from './printable.ts';
+import { harmless, isPlainText } from '../printable.ts';
 
 export const MAX_ENTRIES = 2000;
 export const MAX_DEPTH = 32;

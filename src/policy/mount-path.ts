@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { isPlainText } from '../manifest/printable.ts';
+import { isPlainText } from '../printable.ts';
 
 /** Folders whose content rules the host, or the engine on it. */
 export const FORBIDDEN_MOUNTS = [

@@ -1,5 +1,5 @@
 import type { Problem } from '../errors.ts';
-import { show } from '../manifest/printable.ts';
+import { show } from '../printable.ts';
 import type { Request } from './request.ts';
 import { RESOURCE_KEYS, RESOURCES, withUnit } from './resources.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Problem } from '../../src/errors.ts';
-import { isPlainText } from '../../src/manifest/printable.ts';
+import { isPlainText } from '../../src/printable.ts';
 import { check } from '../../src/manifest/problems.ts';
 import { PluginManifestSchema } from '../../src/manifest/schema.ts';
 import { MINIMAL } from './sample.ts';

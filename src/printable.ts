@@ -45,5 +45,9 @@ export function showPath(path: string): string {
 
 function escapeCharacter(character: string): string {
   if (character === '"' || character === '\\') return `\\${character}`;
-  return `\\u${character.codePointAt(0)!.toString(16).padStart(4, '0')}`;
+  // In UTF-16 units, as JSON escapes: inside a JSON string the meaning stays what it was.
+  return character
+    .split('')
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('');
 }

@@ -1,0 +1,33 @@
+import { describeError, LurkboxError, type LurkboxErrorCode, USER_ERROR_CODES } from '../errors.ts';
+import { harmless } from '../printable.ts';
+import { tell } from './output.ts';
+
+/** What the process says to a script. */
+export const EXIT = {
+  ok: 0,
+  /** An execution was not OK, or something failed that is none of the two below. */
+  failed: 1,
+  /** Bad usage, manifest, policy, context or dependency. */
+  usage: 2,
+  noEngine: 3,
+} as const;
+
+export function exitCodeOf(code: LurkboxErrorCode): number {
+  if (code === 'ENGINE_UNAVAILABLE') return EXIT.noEngine;
+  return Object.hasOwn(USER_ERROR_CODES, code) ? EXIT.usage : EXIT.failed;
+}
+
+/** Tells the error and answers the exit code for it. */
+export function reportError(error: unknown): number {
+  if (error instanceof LurkboxError) {
+    tell(escapeLines(`lurkbox: ${describeError(error)}`));
+    return exitCodeOf(error.code);
+  }
+  tell(`lurkbox: a fault of lurkbox itself: ${error instanceof Error ? error.stack : String(error)}`);
+  return EXIT.failed;
+}
+
+// Names and values in messages may be a stranger's; the line breaks are ours.
+function escapeLines(text: string): string {
+  return text.split('\n').map(harmless).join('\n');
+}

@@ -1,0 +1,35 @@
+import { type Lurkbox, LurkboxError, type PluginInstance } from '../index.ts';
+import { harmless } from '../printable.ts';
+import { EXIT } from './exit.ts';
+import { paint, print, printJson } from './output.ts';
+import { type CommonOptions, loadNamed, withLurkbox } from './workspace.ts';
+
+/** Every restriction of a plugin with its reason and who decided it. */
+export async function explain(named: string, options: CommonOptions): Promise<number> {
+  return withLurkbox(options, async (lurkbox) => {
+    const [instance] = await loadNamed(lurkbox, [named]);
+    if (instance === undefined) throw new LurkboxError('PLUGIN_NOT_FOUND', `No plugin ${named}.`);
+    if (options.json) printJson(await toJson(lurkbox, instance));
+    else show(instance);
+    return EXIT.ok;
+  });
+}
+
+async function toJson(lurkbox: Lurkbox, instance: PluginInstance) {
+  const { name, version, plugin, grant, rating, restrictions } = instance;
+  const dockerOptions = await lurkbox.dockerOptions(instance);
+  return { name, version, digest: plugin.digest, rating, grant, restrictions, dockerOptions };
+}
+
+function show({ name, version, plugin, rating, restrictions }: PluginInstance): void {
+  print(`${paint('bold', name)} ${version}  ${plugin.digest}`);
+  print(harmless(plugin.manifest.description));
+  print(`\nSecurity rating ${paint('bold', `${rating.score} of 8`)}`);
+  for (const { points, reason } of rating.reasons) print(`  ${points > 0 ? '+' : ''}${points}  ${reason}`);
+  print('');
+  for (const { control, value, origin, reason } of restrictions) {
+    print(`${paint('bold', control)}: ${harmless(value)} ${paint('dim', `(${origin})`)}`);
+    print(paint('dim', `    ${reason}`));
+  }
+  print(`\nThe exact Docker options: lurkbox explain ${name} --json`);
+}

@@ -1,0 +1,50 @@
+import { styleText } from 'node:util';
+import { harmless } from '../printable.ts';
+
+/** Results go to stdout, everything else to stderr. */
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+export function tell(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/** One line of JSON. Steering characters are escaped, which leaves the meaning as it is and a terminal alone. */
+export function printJson(value: unknown): void {
+  print(harmless(JSON.stringify(value)));
+}
+
+type Style = Parameters<typeof styleText>[0];
+
+/** Colour where stdout is a terminal that wants it; `styleText` knows NO_COLOR and FORCE_COLOR. */
+export function paint(style: Style, text: string): string {
+  return styleText(style, text, { stream: process.stdout });
+}
+
+/** Columns as wide as their widest cell; what is wider than the terminal wraps there, so that nothing is hidden. */
+export function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => plain(row[column]).length)),
+  );
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, column) => cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - plain(cell).length)))
+      .join('  ')
+      .trimEnd();
+  return [paint('dim', line(head)), ...rows.map(line)].join('\n');
+}
+
+function plain(cell: string | undefined): string {
+  return (cell ?? '').replace(/\u001b\[[0-9;]*m/g, '');
+}
+
+export function formatMs(ms: number | null): string {
+  if (ms === null) return '–';
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;
+}
+
+export function formatBytes(bytes: number | null): string {
+  if (bytes === null) return '–';
+  return bytes < 1024 * 1024 ? `${Math.round(bytes / 1024)} kB` : `${(bytes / (1024 * 1024)).toFixed(1)} MB`;
+}

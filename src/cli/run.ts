@@ -1,0 +1,109 @@
+import { formatPluginResults, type Lurkbox, LurkboxError, type PluginExecutionResult } from '../index.ts';
+import { harmless } from '../printable.ts';
+import { EXIT } from './exit.ts';
+import { readContext } from './input.ts';
+import { formatBytes, formatMs, formatTable, paint, print, printJson, tell } from './output.ts';
+import { type CommonOptions, loadNamed, withLurkbox } from './workspace.ts';
+
+export interface RunOptions extends CommonOptions {
+  readonly context?: string;
+  readonly input?: string;
+  readonly timeout?: number;
+  readonly prompt?: boolean;
+}
+
+type Results = Readonly<Record<string, PluginExecutionResult>>;
+
+export async function run(named: readonly string[], options: RunOptions): Promise<number> {
+  const context = await readContext(options);
+  return withLurkbox(options, async (lurkbox) => {
+    const plugins = await loadNamed(lurkbox, named);
+    const names = plugins.map(({ name }) => name);
+    await prepareAll(lurkbox, names);
+    const results = await lurkbox.plugins.executePlugins(context, names, {
+      signal: interruption(),
+      waitForRemoval: true,
+      ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout * 1000 }),
+    });
+    show(results, options);
+    return Object.values(results).every(({ success }) => success) ? EXIT.ok : EXIT.failed;
+  });
+}
+
+// Builds fail here and not as outcomes: whoever typed the command can mend a dependency, and nothing has run yet.
+async function prepareAll(lurkbox: Lurkbox, names: readonly string[]): Promise<void> {
+  const signal = interruption();
+  for (const name of names) await lurkbox.plugins.prepare(name, { signal });
+}
+
+/** Ctrl-C cancels, and the containers are removed before the process ends; the second one does not wait. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      tell('lurkbox: cancelling; once more to leave at once');
+      controller.abort(new LurkboxError('OPTIONS_INVALID', `Interrupted by ${signal}.`));
+    });
+  }
+  return controller.signal;
+}
+
+function show(results: Results, { json, prompt }: RunOptions): void {
+  if (json) printJson({ results });
+  else if (prompt) print(formatPluginResults(results));
+  else showResults(results);
+}
+
+function showResults(results: Results): void {
+  for (const [name, result] of Object.entries(results)) print(`${describe(name, result)}\n`);
+  print(formatPhases(results));
+}
+
+const MAX_SHOWN_LINES = 40;
+
+function describe(name: string, result: PluginExecutionResult): string {
+  const head = result.success ? paint('green', '✔') : paint('red', '✖');
+  const body = result.success ? JSON.stringify(result.result, null, 2) : describeFailure(result);
+  const logs = result.logs.map(({ level, message }) => paint('dim', `${level}: ${harmless(message)}`));
+  const warnings = result.warnings.map((warning) => paint('yellow', `warning: ${warning}`));
+  const title = `${head} ${paint('bold', name)} ${result.version ?? ''} ${result.outcome}`;
+  return [title, ...cut([...body.split('\n').map(harmless), ...logs, ...warnings])].join('\n  ');
+}
+
+function describeFailure({ error }: PluginExecutionResult): string {
+  return [error?.message ?? '', ...(error?.stack?.split('\n').slice(1, 6) ?? [])].join('\n');
+}
+
+function cut(lines: readonly string[]): string[] {
+  if (lines.length <= MAX_SHOWN_LINES) return [...lines];
+  const left = lines.length - MAX_SHOWN_LINES;
+  return [...lines.slice(0, MAX_SHOWN_LINES), paint('dim', `… ${left} more lines; --json shows all`)];
+}
+
+/** Where the time went and what was used, a line per plugin. */
+export function formatPhases(results: Results): string {
+  const head = [
+    'plugin',
+    'outcome',
+    'total',
+    'queue',
+    'create',
+    'start',
+    'boot',
+    'run',
+    'teardown',
+    'peak memory',
+    'CPU',
+  ];
+  const rows = Object.entries(results).map(([name, { outcome, executionTimeMs, phases, usage }]) => [
+    name,
+    paint(outcome === 'OK' ? 'green' : 'red', outcome),
+    formatMs(executionTimeMs),
+    ...[phases.queueMs, phases.createMs, phases.startMs, phases.bootMs, phases.runMs, phases.teardownMs].map(
+      formatMs,
+    ),
+    formatBytes(usage.peakMemoryBytes),
+    formatMs(usage.cpuTimeMs),
+  ]);
+  return formatTable(head, rows);
+}
