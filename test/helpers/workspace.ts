@@ -2,12 +2,20 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { connectEngine } from '../../src/engine/connect.ts';
-import { createLurkbox, type Lurkbox, type LurkboxOptions, type PluginExecutionResult } from '../../src/index.ts';
+import {
+  createLurkbox,
+  type ExecutePluginOptions,
+  type ExecutionContextOptions,
+  type Lurkbox,
+  type LurkboxOptions,
+  type PluginExecutionResult,
+} from '../../src/index.ts';
+import { LABELS } from '../../src/labels.ts';
 
 export interface Workspace extends AsyncDisposable {
   readonly root: string;
   /** Writes `plugins/<name>/` with a manifest and its files; `manifest` is laid over a minimal one. Answers the folder. */
-  addPlugin(name: string, options: PluginSource): Promise<string>;
+  addPlugin(name: string, options?: PluginSource): Promise<string>;
 }
 
 export interface PluginSource {
@@ -22,12 +30,16 @@ export async function createWorkspace(): Promise<Workspace> {
   const root = await mkdtemp(join(tmpdir(), 'lurkbox-test-'));
   return {
     root,
-    addPlugin: (name, source) => writePlugin(join(root, 'plugins', name), name, source),
+    addPlugin: (name, source = {}) => writePlugin(join(root, 'plugins', name), name, source),
     [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }),
   };
 }
 
-async function writePlugin(folder: string, name: string, { manifest, code, files }: PluginSource): Promise<string> {
+async function writePlugin(
+  folder: string,
+  name: string,
+  { manifest, code, files }: PluginSource,
+): Promise<string> {
   const complete = {
     name,
     version: '1.0.0',
@@ -35,7 +47,7 @@ async function writePlugin(folder: string, name: string, { manifest, code, files
     description: 'A plugin of the tests',
     plugin_type: 'tool',
     entry_point: 'index.mjs',
-    resources: { memory_mb: 96, timeout_seconds: 10 },
+    resources: { memory_mb: 96, cpu_percent: 100, timeout_seconds: 10 },
     ...manifest,
   };
   const contents = {
@@ -50,35 +62,94 @@ async function writePlugin(folder: string, name: string, { manifest, code, files
   return folder;
 }
 
-export interface OnePlugin extends AsyncDisposable {
+/** What a plugin is given beside its context. */
+export interface Host {
+  log(level: string, message: unknown): void;
+  progress(fraction: number, message?: string): void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A function that is sent into a container as text and called there: it sees its arguments and the globals of that Node,
+ * and nothing around it. Node's modules it gets by `process.getBuiltinModule`.
+ */
+export type Program<Args = unknown> = (args: Args, host: Host) => unknown;
+
+/** A plugin that does what it is told, so that one image serves every case of a test file. */
+const PROBE = 'export const execute = ({ inputData: { program, args } }, host) => (0, eval)(program)(args, host);';
+
+export interface TestPlugin extends AsyncDisposable {
   readonly lurkbox: Lurkbox;
   readonly name: string;
   readonly workspace: Workspace;
-  /** Executes the plugin and waits until its container is gone. */
-  run(inputData?: unknown, options?: object): Promise<PluginExecutionResult>;
+  /** Calls the plugin, waits until its container is gone, and fails when anything of the execution is left. */
+  call(context?: ExecutionContextOptions, options?: ExecutePluginOptions): Promise<PluginExecutionResult>;
+  /** Has the probe run a program, in the way of `call`. */
+  run<Args>(
+    program: Program<Args>,
+    args?: Args,
+    options?: ExecutePluginOptions,
+  ): Promise<PluginExecutionResult>;
+  /** The result of a program that is expected to end well. */
+  ask<Answer>(program: (host: Host) => Answer): Promise<Awaited<Answer>>;
 }
 
-/** One plugin, loaded and ready; its images and workspace are removed when it is disposed of. */
+/** One plugin, loaded and ready; without code it is a probe. Its images and workspace go when it is disposed of. */
 export async function createPlugin(
   name: string,
-  source: PluginSource,
+  source: PluginSource = {},
   options: LurkboxOptions = {},
-): Promise<OnePlugin> {
+): Promise<TestPlugin> {
   const workspace = await createWorkspace();
-  const folder = await workspace.addPlugin(name, source);
+  const folder = await workspace.addPlugin(name, { code: PROBE, ...source });
   const lurkbox = await createLurkbox({ workspaceRoot: workspace.root, ...options });
   await lurkbox.plugins.loadPlugin(folder);
+
+  const call: TestPlugin['call'] = async (context, extra) => {
+    const result = await lurkbox.plugins.executePlugin(name, context, { waitForRemoval: true, ...extra });
+    await assertNothingLeft(result.executionId);
+    return result;
+  };
+  const run: TestPlugin['run'] = (program, args, extra) => call(toContext(program, args), extra);
   return {
     lurkbox,
     name,
     workspace,
-    run: (inputData = {}, extra = {}) =>
-      lurkbox.plugins.executePlugin(name, { inputData: inputData as never }, { waitForRemoval: true, ...extra }),
+    call,
+    run,
+    ask: async (program) => {
+      const { outcome, result, error } = await run<null>((_, host) => program(host), null);
+      if (outcome !== 'OK') throw new Error(`the program ended with ${outcome}: ${error?.message}`);
+      return result as never;
+    },
     [Symbol.asyncDispose]: async () => {
       await lurkbox.close();
       await removeImagesOf(lurkbox, name);
       await workspace[Symbol.asyncDispose]();
     },
+  };
+}
+
+/** The context with which a probe runs a program. */
+export function toContext<Args>(program: Program<Args>, args?: Args): ExecutionContextOptions {
+  return { inputData: { program: `(${program})`, args: (args ?? null) as never } };
+}
+
+/** P2: whatever the outcome was, no container and no network of the execution is in the engine. */
+export async function assertNothingLeft(executionId: string): Promise<void> {
+  const { containers, networks } = await findByLabel(`${LABELS.execution}=${executionId}`);
+  const left = [...containers, ...networks];
+  if (left.length > 0) throw new Error(`the execution left ${left.join(', ')}`);
+}
+
+/** Names of the containers and networks that carry a label. */
+export async function findByLabel(label: string): Promise<{ containers: string[]; networks: string[] }> {
+  const engine = await connectEngine();
+  const containers = await engine.listContainers(label);
+  const networks = await engine.listNetworks(label);
+  return {
+    containers: containers.map(({ id, names }) => names[0] ?? id),
+    networks: networks.map(({ name }) => name),
   };
 }
 
