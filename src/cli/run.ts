@@ -1,4 +1,4 @@
-import { formatPluginResults, type Lurkbox, LurkboxError, type PluginExecutionResult } from '../index.ts';
+import { formatPluginResults, LurkboxError, type PluginExecutionResult } from '../index.ts';
 import { harmless } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { readContext } from './input.ts';
@@ -19,21 +19,17 @@ export async function run(named: readonly string[], options: RunOptions): Promis
   return withLurkbox(options, async (lurkbox) => {
     const plugins = await loadNamed(lurkbox, named);
     const names = plugins.map(({ name }) => name);
-    await prepareAll(lurkbox, names);
+    const signal = interruption();
+    // Builds fail here and not as outcomes: who typed the command can mend a dependency, and nothing has run yet.
+    for (const name of names) await lurkbox.plugins.prepare(name, { signal });
     const results = await lurkbox.plugins.executePlugins(context, names, {
-      signal: interruption(),
+      signal,
       waitForRemoval: true,
       ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout * 1000 }),
     });
     show(results, options);
     return Object.values(results).every(({ success }) => success) ? EXIT.ok : EXIT.failed;
   });
-}
-
-// Builds fail here and not as outcomes: whoever typed the command can mend a dependency, and nothing has run yet.
-async function prepareAll(lurkbox: Lurkbox, names: readonly string[]): Promise<void> {
-  const signal = interruption();
-  for (const name of names) await lurkbox.plugins.prepare(name, { signal });
 }
 
 /** Ctrl-C cancels, and the containers are removed before the process ends; the second one does not wait. */

@@ -79,6 +79,7 @@ export class Execution {
 
   async #live(): Promise<void> {
     try {
+      if (this.#isSettled()) return;
       const id = await this.#create();
       if (this.#isSettled()) return;
       const socket = await this.#start(id);
