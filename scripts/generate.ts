@@ -1,9 +1,11 @@
 /**
- * Writes what is made from the code: the JSON Schemas and the tables of the reference pages.
+ * Writes what is made from the code: the JSON Schemas, the tables of the reference pages, and the files for Compose.
  * `node scripts/generate.ts` writes; with `--check` it writes nothing and exits 1 when a file would change.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { buildSeccompProfile } from '../src/policy/seccomp.ts';
+import { COMPOSE_YAML } from './compose.ts';
 import { BLOCKS, MANIFEST_JSON_SCHEMA, POLICY_JSON_SCHEMA } from './reference.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -13,6 +15,9 @@ const FILES: Readonly<Record<string, (before: string) => string>> = {
   'schema/policy.schema.json': () => toJson(POLICY_JSON_SCHEMA),
   'docs/manifest.md': fillBlocks,
   'docs/policy.md': fillBlocks,
+  'compose/plugin.yaml': () => COMPOSE_YAML,
+  'compose/seccomp-noexec.json': () => toJson(buildSeccompProfile({ exec: false })),
+  'compose/seccomp-exec.json': () => toJson(buildSeccompProfile({ exec: true })),
 };
 
 const changed = Object.entries(FILES)

@@ -29,6 +29,7 @@ export const SYSTEM_ERROR_CODES = {
   IMAGE_BUILD_FAILED: 'The base image or a plugin image could not be assembled.',
   CONTAINER_VANISHED: 'The container was removed by somebody else while it was in use.',
   HOST_RESOURCES: 'The host of the engine has no memory, disk, process or address left.',
+  CANCELLED: 'The caller aborted what was going on.',
   INTERNAL: 'A fault in lurkbox itself.',
 } as const;
 

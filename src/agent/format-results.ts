@@ -4,7 +4,7 @@ import { harmless } from '../printable.ts';
 /**
  * Results as the block of text that goes into an agent's prompt. Each value stands on one line of its own, in JSON or
  * with every control and steering character escaped, so that nothing a plugin returns can begin a line, and with it
- * another plugin's block. Names are from the manifest, whose pattern has no bracket.
+ * another plugin's block.
  *
  * Answers an empty string when there is no result.
  */
@@ -18,11 +18,16 @@ function formatBlock(
   { success, result, error, executionTimeMs }: PluginExecutionResult,
 ): string {
   return [
-    `[${name}]`,
+    `[${toHeading(name)}]`,
     `Status: ${success ? 'Success' : 'Failed'}`,
     success ? `Result: ${toSpacedJson(result)}` : `Error: ${harmless(`${error?.code}: ${error?.message}`)}`,
     `Execution Time: ${Number((executionTimeMs / 1000).toFixed(3))}s`,
   ].join('\n');
+}
+
+// A result of `PLUGIN_NOT_FOUND` has the name that the caller asked for, and a model may have made that up.
+function toHeading(name: string): string {
+  return harmless(name).replace(/[[\]]/g, '').slice(0, 64);
 }
 
 /** JSON on one line with a blank after each comma and colon, as in the plugin system that this one rebuilds. */

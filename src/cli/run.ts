@@ -38,7 +38,7 @@ function interruption(): AbortSignal {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       tell('lurkbox: cancelling; once more to leave at once');
-      controller.abort(new LurkboxError('OPTIONS_INVALID', `Interrupted by ${signal}.`));
+      controller.abort(new LurkboxError('CANCELLED', `Interrupted by ${signal}.`));
     });
   }
   return controller.signal;

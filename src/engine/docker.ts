@@ -89,6 +89,13 @@ export class DockerEngine implements ContainerEngine {
   containerExit(id: string): Promise<ContainerExit> {
     return this.#call('inspect a container', async (abortSignal) => {
       const { State } = await this.#docker.getContainer(id).inspect({ abortSignal });
+      // The exit code of a container that is being removed tells of the removal.
+      if (State.Status === 'removing' || State.Status === 'dead') {
+        throw new LurkboxError(
+          'CONTAINER_VANISHED',
+          'Somebody else removed the container while it was running.',
+        );
+      }
       return { exitCode: State.ExitCode, outOfMemory: State.OOMKilled, error: State.Error };
     });
   }

@@ -48,7 +48,7 @@ const RULES: readonly ErrorRule[] = [
   },
   {
     when: says(
-      /unknown or invalid runtime|runtime .* (is )?not found|no such file or directory: unknown.*runtime/i,
+      /unknown or invalid runtime|unknown runtime specified|runtime .* (is )?not found|no such file or directory: unknown.*runtime/i,
     ),
     code: 'RUNTIME_UNAVAILABLE',
     advice: 'Register the runtime in the engine, or take `runtime` out of the policy.',

@@ -11,7 +11,7 @@ export function comparePosture(inspected: unknown, options: CreateOptions): void
   const actual = recordOf(inspected);
   const problems = [
     ...difference('', actual, { Image, Path: Entrypoint[0], Args: [...Entrypoint.slice(1), ...Cmd] }),
-    ...difference('Config.', configOf(actual, options), { ...config, NetworkDisabled, Volumes: null }),
+    ...difference('Config.', configOf(actual, options), { ...config, NetworkDisabled, Volumes: [] }),
     ...difference('HostConfig.', recordOf(actual['HostConfig']), { ...HostConfig, ...NEVER_ASKED_FOR }),
     ...difference('', actual, { Mounts: options.HostConfig.Mounts.map(toMountPoint) }, mountPointsOf),
   ];
@@ -32,7 +32,7 @@ function configOf(
   const ours = Object.entries(recordOf(config['Labels'])).filter(([label]) =>
     Object.hasOwn(options.Labels, label),
   );
-  return { ...config, Labels: Object.fromEntries(ours) };
+  return { ...config, Labels: Object.fromEntries(ours), Volumes: Object.keys(recordOf(config['Volumes'])) };
 }
 
 // Fields that lurkbox never sends and an engine must not fill in by itself.

@@ -167,6 +167,7 @@ function toUlimits(spec: ContainerSpec): HostOptions['Ulimits'] {
     ['nofile', spec.nofile],
     ['core', spec.coreBytes],
     ['memlock', spec.memlockBytes],
+    ['msgqueue', spec.messageQueueBytes],
     ['fsize', spec.fileSizeBytes],
     ['cpu', spec.cpuTimeSeconds],
   ];

@@ -63,10 +63,7 @@ const CONTAINER_RULES: Readonly<Record<string, Rule>> = {
   Image: matches(/^sha256:[0-9a-f]{64}$/, 'an image id'),
   User: matches(/^[1-9][0-9]{3,}:[1-9][0-9]{3,}$/, 'a uid and a gid that are not root'),
   WorkingDir: equals('/'),
-  Entrypoint: (value) =>
-    Array.isArray(value) && value[0] === '/usr/local/bin/node' && value.at(-1) === '/lurkbox/runner.cjs'
-      ? null
-      : 'Node and the runner',
+  Entrypoint: checkEntrypoint,
   Cmd: equals([]),
   Env: checkEnv,
   Labels: (value) =>
@@ -133,16 +130,43 @@ function atMost(limit: (allowance: Allowance) => number): Rule {
       : `more than 0 and at most ${limit(allowance)}`;
 }
 
-const ALLOWED_ENV = ['PATH', 'HOME', 'TZ', 'LANG'];
-const BLANKED_ENV = ['NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS', 'LD_PRELOAD', 'LD_LIBRARY_PATH'];
+const HEAP_LIMIT = /^--max-old-space-size=[1-9]\d{0,6}$/;
 
-function checkEnv(value: unknown): string | null {
-  if (!isStringList(value)) return 'a list of `NAME=value`';
-  const names = value.map((entry) => entry.slice(0, entry.indexOf('=')));
-  const foreign = names.filter((name) => !ALLOWED_ENV.includes(name) && !BLANKED_ENV.includes(name));
-  if (foreign.length > 0) return `only ${[...ALLOWED_ENV, ...BLANKED_ENV].join(', ')}`;
-  const missing = BLANKED_ENV.filter((name) => !value.includes(`${name}=`));
-  return missing.length > 0 ? `${missing.join(', ')} to be blank` : null;
+// Any other option of Node could load code before the runner does.
+function checkEntrypoint(value: unknown): string | null {
+  const ok =
+    isStringList(value) &&
+    value.length === 4 &&
+    value[0] === '/usr/local/bin/node' &&
+    HEAP_LIMIT.test(value[1] ?? '') &&
+    value[2] === '--disable-proto=delete' &&
+    value[3] === '/lurkbox/runner.cjs';
+  return ok ? null : 'Node with a heap limit and `--disable-proto=delete`, and the runner';
+}
+
+/** Name → the values that it may have; every one of them must be set, once. */
+const ENV: Readonly<Record<string, readonly string[]>> = {
+  PATH: ['/nonexistent', '/bin'],
+  HOME: ['/tmp'],
+  TZ: ['UTC'],
+  LANG: ['C.UTF-8'],
+  NODE_OPTIONS: [''],
+  NODE_EXTRA_CA_CERTS: [''],
+  LD_PRELOAD: [''],
+  LD_LIBRARY_PATH: [''],
+};
+
+function checkEnv(value: unknown, { exec }: Allowance): string | null {
+  const expected = `${Object.keys(ENV).join(', ')} with values of ours, each once`;
+  if (!isStringList(value) || value.length !== Object.keys(ENV).length) return expected;
+  const entries = value.map(
+    (entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)] as const,
+  );
+  if (new Set(entries.map(([name]) => name)).size !== value.length) return expected;
+  if (!entries.every(([name, set]) => Object.hasOwn(ENV, name) && ENV[name]?.includes(set))) return expected;
+  return exec || value.includes('PATH=/nonexistent')
+    ? null
+    : '`PATH=/nonexistent` without the permission to execute';
 }
 
 function checkNetworkMode(value: unknown, { network }: Allowance): string | null {
@@ -178,16 +202,16 @@ const CLONE_THREAD = 0x00010000;
 /** AF_UNIX, AF_INET, AF_INET6, AF_NETLINK. */
 const SOCKET_FAMILIES = [1, 2, 10, 16];
 
+const PROFILE_KEYS = ['defaultAction', 'defaultErrnoRet', 'archMap', 'syscalls'];
+const RULE_KEYS = ['names', 'action', 'errnoRet', 'args', 'includes', 'comment'];
+
 function checkSeccompProfile(text: string, exec: boolean): string | null {
-  const profile: unknown = JSON.parse(text);
-  if (!isRecord(profile) || profile['defaultAction'] !== 'SCMP_ACT_ERRNO')
+  const profile = parseRecord(text);
+  if (profile === null || profile['defaultAction'] !== 'SCMP_ACT_ERRNO')
     return 'a profile that denies by default';
-  if (!Array.isArray(profile['archMap']) || 'architectures' in profile) return 'a profile with an `archMap`';
-  if (
-    !profile['archMap'].every(
-      (arch) => isRecord(arch) && equals([])(arch['subArchitectures'], {} as Allowance) === null,
-    )
-  ) {
+  if (hasOtherKeys(profile, PROFILE_KEYS)) return `a profile of ${PROFILE_KEYS.join(', ')} only`;
+  if (!Array.isArray(profile['archMap'])) return 'a profile with an `archMap`';
+  if (!profile['archMap'].every((arch) => isRecord(arch) && isEmptyList(arch['subArchitectures']))) {
     return 'no second ABI: 32-bit calls go around the filter of their 64-bit twins';
   }
   if (!Array.isArray(profile['syscalls'])) return 'a profile with `syscalls`';
@@ -198,8 +222,26 @@ function checkSeccompProfile(text: string, exec: boolean): string | null {
   return null;
 }
 
+function parseRecord(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isRecord(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function hasOtherKeys(record: object, known: readonly string[]): boolean {
+  return Object.keys(record).some((key) => !known.includes(key));
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
+
 function checkSyscallRule(rule: unknown, exec: boolean): string | null {
   if (!isRecord(rule) || !isStringList(rule['names'])) return 'rules with `names`';
+  if (hasOtherKeys(rule, RULE_KEYS)) return `rules of ${RULE_KEYS.join(', ')} only`;
   if (rule['action'] === 'SCMP_ACT_ERRNO') return null;
   if (rule['action'] !== 'SCMP_ACT_ALLOW') return 'only rules that allow or answer an error';
   const names = rule['names'];
@@ -225,13 +267,15 @@ function checkCloneRule(args: readonly unknown[], exec: boolean): string | null 
   return ok ? null : `\`clone\` for ${exec ? 'processes and ' : ''}threads without namespaces only`;
 }
 
+// runc reads two conditions on one argument as "either", so a second one may only be on another argument.
 function checkSocketRule(args: readonly unknown[]): string | null {
-  const [family] = args;
+  const [family, ...others] = args;
   const ok =
     isRecord(family) &&
     family['index'] === 0 &&
     family['op'] === 'SCMP_CMP_EQ' &&
-    SOCKET_FAMILIES.includes(Number(family['value']));
+    SOCKET_FAMILIES.includes(Number(family['value'])) &&
+    others.every((other) => isRecord(other) && other['index'] !== 0);
   return ok ? null : `\`socket\` for the families ${SOCKET_FAMILIES.join(', ')} by equality only`;
 }
 
@@ -265,25 +309,29 @@ function checkMounts(value: unknown, { mounts }: Allowance): string | null {
 }
 
 /** Name of the limit → the most that is allowed; every one of them must be set. */
-const ULIMITS: Readonly<Record<string, number>> = {
-  nofile: 1024,
-  core: 0,
-  memlock: 1024 * 1024,
-  fsize: 16 * 1024 ** 3,
-  cpu: 24 * 3600,
+const ULIMITS: Readonly<Record<string, (allowance: Allowance) => number>> = {
+  nofile: () => 1024,
+  core: () => 0,
+  memlock: () => 1024 * 1024,
+  msgqueue: () => 0,
+  // The largest file that fits into a tmpfs.
+  fsize: ({ tmpfs }) => Math.max(...Object.values(tmpfs)),
+  // A day on 64 cores, twice.
+  cpu: () => 2 * 64 * 24 * 3600 + 30,
 };
 
-function checkUlimits(value: unknown): string | null {
+function checkUlimits(value: unknown, allowance: Allowance): string | null {
   const expected = `hard limits for ${Object.keys(ULIMITS).join(', ')}`;
   if (!Array.isArray(value) || value.length !== Object.keys(ULIMITS).length) return expected;
-  const seen = new Set<string>();
+  const seen = new Set<unknown>();
   for (const limit of value) {
     if (!isRecord(limit)) return expected;
     const { Name: name, Soft: soft, Hard: hard } = limit;
-    const most = typeof name === 'string' && Object.hasOwn(ULIMITS, name) ? ULIMITS[name] : undefined;
+    const most =
+      typeof name === 'string' && Object.hasOwn(ULIMITS, name) ? ULIMITS[name]?.(allowance) : undefined;
     if (most === undefined || typeof hard !== 'number' || soft !== hard || hard < 0 || hard > most)
       return expected;
-    seen.add(String(name));
+    seen.add(name);
   }
   return seen.size === value.length ? null : expected;
 }

@@ -5,6 +5,7 @@ import type { Problem } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { LoadedPlugin } from '../manifest/load.ts';
 import type { Grant } from '../policy/grant.ts';
+import { assertMountFolders } from '../policy/mount-folder.ts';
 import { type ExecutionContextConfig, MAX_CONTEXT_BYTES } from './context.ts';
 import { type Ending, endingOfError, failed } from './ending.ts';
 import { Execution, type ExecutionPlan } from './execution.ts';
@@ -53,6 +54,8 @@ interface Call {
   readonly context: ExecutionContextConfig;
   readonly options: ExecuteOptions;
   readonly stopwatch: Stopwatch;
+  /** Aborted when the execution itself takes over and settles the call. */
+  readonly waiting: AbortController;
 }
 
 interface Settled {
@@ -77,14 +80,32 @@ export class ContainerSandbox implements PluginSandbox {
     context: ExecutionContextConfig,
     options: ExecuteOptions = {},
   ): Promise<PluginExecutionResult> {
-    const call = { executionId: randomUUID(), context, options, stopwatch: new Stopwatch() };
+    const call = {
+      executionId: randomUUID(),
+      context,
+      options,
+      stopwatch: new Stopwatch(),
+      waiting: new AbortController(),
+    };
     const refusal = await this.#refuse(call);
-    if (refusal !== null) return this.#report(call, withoutContainer(refusal));
+    // The queue is looked at last: between this and entering it nothing may wait.
+    const ending = refusal ?? this.#busy();
+    if (ending !== null) return this.#report(call, withoutContainer(ending));
+    return this.#report(call, await this.#settle(call));
+  }
+
+  async #settle(call: Call): Promise<Settled> {
+    const { options } = call;
     const { promise: settled, resolve: settle } = Promise.withResolvers<Settled>();
+    // Who aborts need not wait for a place, an engine or an image to be told so.
+    const leave = (): void => settle(withoutContainer(failed('CANCELLED', '')));
+    options.signal?.addEventListener('abort', leave, { once: true, signal: call.waiting.signal });
+    if (options.signal?.aborted) leave();
     const removed = this.#enter(call, settle);
     const { ending, usage, logs } = await settled;
+    call.stopwatch.stop();
     if (options.waitForRemoval) await removed;
-    return this.#report(call, { ending: await this.#checkOutput(ending), usage, logs });
+    return { ending: await this.#checkOutput(ending), usage, logs };
   }
 
   async close(): Promise<void> {
@@ -93,7 +114,7 @@ export class ContainerSandbox implements PluginSandbox {
 
   /** What is wrong before any container exists, if anything. */
   async #refuse({ context, options }: Call): Promise<Ending | null> {
-    const { grant, limit, maxQueue } = this.#options;
+    const { grant } = this.#options;
     if (options.signal?.aborted) return failed('CANCELLED', '');
     if (
       grant.channels !== null &&
@@ -116,23 +137,18 @@ export class ContainerSandbox implements PluginSandbox {
       ...below('inputData', await this.#checks.input(context.inputData)),
       ...below('config', await this.#checks.config(context.config)),
     ];
-    if (problems.length > 0) return failed('INPUT_INVALID', describe(problems));
-    return limit.pendingCount >= maxQueue
-      ? failed('BUSY', `${limit.pendingCount} executions are waiting`)
-      : null;
+    return problems.length > 0 ? failed('INPUT_INVALID', describe(problems)) : null;
+  }
+
+  #busy(): Ending | null {
+    const { limit, maxQueue } = this.#options;
+    if (limit.activeCount + limit.pendingCount < limit.concurrency + maxQueue) return null;
+    return failed('BUSY', `${limit.pendingCount} executions are waiting`);
   }
 
   /** Waits for a place, keeps it until the container is gone, and answers when that is. */
   #enter(call: Call, settle: (settled: Settled) => void): Promise<void> {
-    const entered = new AbortController();
-    const { signal } = call.options;
-    // Who leaves while waiting for a place need not wait for it to be told so.
-    const leave = (): void => settle(withoutContainer(failed('CANCELLED', '')));
-    signal?.addEventListener('abort', leave, { once: true, signal: entered.signal });
-    const removed = this.#options.limit(async () => {
-      entered.abort();
-      await this.#live(call, settle);
-    });
+    const removed = this.#options.limit(() => this.#live(call, settle));
     this.#alive.add(removed);
     void removed.finally(() => this.#alive.delete(removed));
     return removed;
@@ -140,13 +156,16 @@ export class ContainerSandbox implements PluginSandbox {
 
   async #live(call: Call, settle: (settled: Settled) => void): Promise<void> {
     try {
-      if (call.options.signal?.aborted) throw call.options.signal.reason;
-      const execution = new Execution(await this.#plan(call));
-      settle({ ending: await execution.ending, usage: await execution.usage, logs: execution.logs });
+      if (call.options.signal?.aborted) return;
+      const plan = await this.#plan(call);
+      if (call.options.signal?.aborted) return;
+      call.waiting.abort();
+      const execution = new Execution(plan);
+      const [ending, usage] = await Promise.all([execution.ending, execution.usage]);
+      settle({ ending, usage, logs: execution.logs });
       await execution.removed;
     } catch (error) {
-      const cancelled = call.options.signal?.aborted === true;
-      settle(withoutContainer(cancelled ? failed('CANCELLED', '') : endingOfError(error)));
+      settle(withoutContainer(endingOfError(error)));
     }
   }
 
@@ -154,6 +173,7 @@ export class ContainerSandbox implements PluginSandbox {
     const { plugin, grant, connect, prepareImage, ownerLabels, logger } = this.#options;
     const engine = await connect();
     const image = await prepareImage(options.signal);
+    await assertMountFolders(grant.mounts);
     stopwatch.lap('queueMs');
     return {
       engine,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { LurkboxError } from '../errors.ts';
-import { joinPath } from '../json.ts';
+import { LurkboxError, type Problem } from '../errors.ts';
+import { joinPath, parseJson } from '../json.ts';
 import type { PluginExecutionContext } from '../protocol/messages.ts';
 
 const text = z.string().max(512).nullable();
@@ -36,16 +36,39 @@ const SNAKE_CASE: Readonly<Record<string, string>> = {
 
 /** @throws LurkboxError `CONTEXT_INVALID` with every problem */
 export function parseContext(written: unknown): ExecutionContextConfig {
+  assertWalkable(written);
   const parsed = ExecutionContextSchema.safeParse(toCamelCase(written));
   if (parsed.success) return parsed.data;
-  throw new LurkboxError('CONTEXT_INVALID', 'The context is not one that a plugin can be called with.', {
-    problems: parsed.error.issues.map(({ path, message, ...issue }) => ({
+  throw invalidContext(
+    parsed.error.issues.map(({ path, message, ...issue }) => ({
       path: joinPath(path),
       message:
         'keys' in issue
           ? `unknown key; known are ${Object.keys(ExecutionContextSchema.shape).join(', ')}`
           : message,
     })),
+  );
+}
+
+// What contains itself or is too deep would end whoever walks it, and the first to do that is the schema.
+function assertWalkable(written: unknown): void {
+  let text: string | undefined;
+  try {
+    // A big integer is for the schema to refuse, with its place.
+    text = JSON.stringify(written, (_key, value) => (typeof value === 'bigint' ? null : value));
+  } catch (cause) {
+    const message =
+      cause instanceof RangeError ? 'nested too deeply' : 'contains itself, or a value that JSON has not';
+    throw invalidContext([{ path: '', message }], cause);
+  }
+  const reading = parseJson(text ?? 'null');
+  if (!reading.ok) throw invalidContext(reading.faults);
+}
+
+function invalidContext(problems: readonly Problem[], cause?: unknown): LurkboxError {
+  return new LurkboxError('CONTEXT_INVALID', 'The context is not one that a plugin can be called with.', {
+    problems,
+    cause,
   });
 }
 

@@ -44,6 +44,10 @@ export function endingOfResponse({ code, message, data }: Extract<RunnerMessage,
 /** What V8 says on stderr when its heap is full; then it aborts, which never is exit code 0. */
 const HEAP_IS_FULL = /JavaScript heap out of memory|Reached heap limit|invalid table size Allocation failed/;
 
+export function tellsHeapIsFull(line: string): boolean {
+  return HEAP_IS_FULL.test(line);
+}
+
 const SIGNALS: Readonly<Record<number, string>> = {
   4: 'SIGILL',
   5: 'SIGTRAP',
@@ -55,11 +59,11 @@ const SIGNALS: Readonly<Record<number, string>> = {
 };
 
 /** A container that ended without an answer. */
-export function endingOfExit(exit: ContainerExit, stderr: string, memoryBytes: number): Ending {
+export function endingOfExit(exit: ContainerExit, heapWasFull: boolean, memoryBytes: number): Ending {
   const megabytes = Math.floor(memoryBytes / (1024 * 1024));
   if (exit.outOfMemory)
     return failed('OUT_OF_MEMORY', `The kernel ended the container at its limit of ${megabytes} MB`);
-  if (exit.exitCode !== 0 && HEAP_IS_FULL.test(stderr)) {
+  if (exit.exitCode !== 0 && heapWasFull) {
     return failed('OUT_OF_MEMORY', `The heap of V8 was full; the container has ${megabytes} MB in all`);
   }
   // What a killed engine reports for the containers it finds dead when it is back.

@@ -9,7 +9,14 @@ import type { RunnerMessage } from '../protocol/runner-message.ts';
 import { toAllowance } from '../spec/allowance.ts';
 import { buildContainerSpec, IMAGE_PATHS } from '../spec/build.ts';
 import { CANCEL_RECORD, type Heard, listen, toExecuteRecord } from './conversation.ts';
-import { type Ending, endingOfError, endingOfExit, endingOfResponse, failed } from './ending.ts';
+import {
+  type Ending,
+  endingOfError,
+  endingOfExit,
+  endingOfResponse,
+  failed,
+  tellsHeapIsFull,
+} from './ending.ts';
 import { LogBook } from './logs.ts';
 import { removeSandbox } from './removal.ts';
 import { UNKNOWN_USAGE, type Usage } from './result.ts';
@@ -21,7 +28,6 @@ const BOOT_DEADLINE_MS = 30_000;
 const DRAIN_MS = 1_500;
 /** How long a cancelled plugin may tidy up what it did outside of its container. */
 const CANCEL_GRACE_MS = 200;
-const STDERR_TAIL_CHARS = 8_192;
 
 export interface ExecutionPlan {
   readonly engine: ContainerEngine;
@@ -64,9 +70,11 @@ export class Execution {
   #timer: NodeJS.Timeout | undefined;
   /** The ending that waits for the last bytes of a container killed at its deadline. */
   #expired: Ending | undefined;
+  /** Whether there may be something in the engine by now. */
+  #created = false;
   #removing: Promise<void> | undefined;
   #ready = false;
-  #stderrTail = '';
+  #heapWasFull = false;
 
   constructor(plan: ExecutionPlan) {
     this.#plan = plan;
@@ -82,8 +90,11 @@ export class Execution {
       if (this.#isSettled()) return;
       const id = await this.#create();
       if (this.#isSettled()) return;
-      const socket = await this.#start(id);
-      await this.#converse(socket);
+      const socket = await this.#attach(id);
+      if (this.#isSettled()) return;
+      await this.#start(id);
+      // A plugin that says nothing would keep the reading, and with it the removal, waiting after the end.
+      await Promise.race([this.#converse(socket), this.ending]);
       if (!this.#isSettled()) await this.#conclude(id);
     } catch (error) {
       this.#settle(this.#expired ?? endingOfError(error));
@@ -94,6 +105,7 @@ export class Execution {
 
   async #create(): Promise<string> {
     const { engine, grant, image, stopwatch } = this.#plan;
+    this.#created = true;
     if (grant.network === 'bridge') await engine.createNetwork(this.#name, this.#labels('network'));
     const spec = buildContainerSpec({ grant, name: this.#name, image, labels: this.#labels('container') });
     const { id } = await engine.createContainer(spec, toAllowance(grant));
@@ -102,22 +114,26 @@ export class Execution {
     return id;
   }
 
-  /** Attached first: the engine keeps no copy of what was written before somebody listened. */
-  async #start(id: string): Promise<Duplex> {
-    const { engine, stopwatch } = this.#plan;
-    const socket = await engine.attachContainer(id);
+  /** Before the start: the engine keeps no copy of what was written before somebody listened. */
+  async #attach(id: string): Promise<Duplex> {
+    const socket = await this.#plan.engine.attachContainer(id);
     // The reading may be over by then; an error that nobody waits for must not end the process.
     socket.on('error', () => {});
     this.#socket = socket;
-    await engine.startContainer(id);
-    stopwatch.lap('startMs');
-    this.#limit(BOOT_DEADLINE_MS, () => this.#expire(`Node did not come up within ${BOOT_DEADLINE_MS} ms`));
     return socket;
+  }
+
+  async #start(id: string): Promise<void> {
+    await this.#plan.engine.startContainer(id);
+    this.#plan.stopwatch.lap('startMs');
+    if (this.#isSettled()) return;
+    this.#limit(BOOT_DEADLINE_MS, () => this.#expire(`Node did not come up within ${BOOT_DEADLINE_MS} ms`));
   }
 
   async #converse(socket: Duplex): Promise<void> {
     try {
       for await (const heard of listen(socket, this.#plan.grant.outputBytes)) {
+        if (this.#isSettled()) return;
         this.#hear(heard);
         if (this.#isSettled()) return;
       }
@@ -134,7 +150,7 @@ export class Execution {
   }
 
   #hearLine(source: 'stdout' | 'stderr', text: string): void {
-    if (source === 'stderr') this.#stderrTail = `${this.#stderrTail}\n${text}`.slice(-STDERR_TAIL_CHARS);
+    if (source === 'stderr') this.#heapWasFull ||= tellsHeapIsFull(text);
     this.logs.add(source === 'stderr' ? 'warn' : 'info', source, text);
   }
 
@@ -143,9 +159,18 @@ export class Execution {
     else if (!this.#ready)
       this.#settle(failed('PROTOCOL_ERROR', `\`${message.kind}\` came before \`ready\``));
     else if (message.kind === 'log') this.logs.add(message.level, 'console', message.message);
-    else if (message.kind === 'progress') this.#plan.onProgress?.(message.fraction, message.message ?? '');
+    else if (message.kind === 'progress') this.#tellProgress(message.fraction, message.message ?? '');
     else if (message.kind === 'error') this.#settle(endingOfResponse(message));
     else this.#settle({ outcome: 'OK', result: message.result });
+  }
+
+  // A listener that throws cannot change the execution.
+  #tellProgress(fraction: number, message: string): void {
+    try {
+      this.#plan.onProgress?.(fraction, message);
+    } catch (error) {
+      this.#plan.logger.warn({ err: error }, 'a progress listener threw');
+    }
   }
 
   #begin(protocol: number): void {
@@ -182,7 +207,7 @@ export class Execution {
     try {
       await engine.waitContainer(id, this.#settled.signal);
       const exit = await engine.containerExit(id);
-      this.#settle(endingOfExit(exit, this.#stderrTail, grant.memoryBytes));
+      this.#settle(this.#expired ?? endingOfExit(exit, this.#heapWasFull, grant.memoryBytes));
     } catch (error) {
       const ending = this.#expired ?? endingOfError(error);
       // An engine that answered before and does not any more was lost, not unavailable.
@@ -239,8 +264,9 @@ export class Execution {
     await delay(CANCEL_GRACE_MS);
   }
 
-  #remove(): Promise<void> {
+  async #remove(): Promise<void> {
     const { engine, grant, logger } = this.#plan;
+    if (!this.#created) return;
     this.#removing ??= removeSandbox({
       engine,
       container: this.#containerId ?? this.#name,

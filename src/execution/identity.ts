@@ -34,7 +34,7 @@ export function isOwnerDead(labels: Readonly<Record<string, string>>, self: Iden
   if (instance === undefined || owner === undefined || instance === self.instance || host !== self.host)
     return false;
   const [pid, started] = owner.split(':');
-  if (!/^\d{1,10}$/.test(pid ?? '') || started === 'unknown') return false;
+  if (!/^\d{1,10}$/.test(pid ?? '') || !/^\d+$/.test(started ?? '')) return false;
   return startTime(Number(pid)) !== started;
 }
 

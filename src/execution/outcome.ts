@@ -14,7 +14,8 @@ export const OUTCOMES = {
   PROTOCOL_ERROR: 'The container sent something that is not the protocol.',
   INPUT_INVALID: 'The input does not fit the `input_schema` of the plugin, or is too large.',
   OUTPUT_INVALID: 'The result does not fit the `output_schema` of the plugin.',
-  PERMISSION_DENIED: 'The plugin may not be called like this, for instance from this channel.',
+  PERMISSION_DENIED:
+    'The plugin may not be called like this: from this channel, or with a folder that is not what it was.',
   PLUGIN_NOT_FOUND: 'No plugin of that name is loaded.',
   PLUGIN_DISABLED: 'The plugin is loaded but not enabled.',
   BUSY: 'Too many executions are waiting already. Try again later.',
@@ -33,8 +34,9 @@ export type Outcome = keyof typeof OUTCOMES;
 
 const FROM_ERROR: Readonly<Record<LurkboxErrorCode, Outcome>> = {
   MANIFEST_INVALID: 'IMAGE_MISSING',
-  POLICY_INVALID: 'INTERNAL',
+  POLICY_INVALID: 'PERMISSION_DENIED',
   POLICY_DENIED: 'PERMISSION_DENIED',
+  CANCELLED: 'CANCELLED',
   CONTEXT_INVALID: 'INPUT_INVALID',
   OPTIONS_INVALID: 'INTERNAL',
   PLUGIN_NOT_FOUND: 'PLUGIN_NOT_FOUND',

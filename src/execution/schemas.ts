@@ -44,8 +44,16 @@ let shared: Ajv2020 | undefined;
 
 // The one piece of state of this module: compiling the meta-schema takes longer than most schemas do.
 function createAjv(): Ajv2020 {
-  const ajv = new Ajv2020({ strict: true, strictTypes: false, strictRequired: false, logger: false });
+  const ajv = new Ajv2020({
+    strict: true,
+    strictTypes: false,
+    strictRequired: false,
+    strictTuples: false,
+    logger: false,
+  });
   addFormats.default(ajv);
+  // Ajv follows anchors and yet does not count the keyword among those it knows.
+  ajv.addVocabulary(['$anchor']);
   ajv.validateSchema({});
   return ajv;
 }
@@ -54,6 +62,9 @@ function compile(schema: object): ValidateFunction {
   shared ??= createAjv();
   const ajv = shared;
   if ('$async' in schema) throw new Error('`$async` schemas are not supported');
+  const { $id: id } = schema as { $id?: unknown };
+  if (typeof id === 'string' && ajv.getSchema(id) !== undefined)
+    throw new Error(`\`$id\` ${id} already exists`);
   try {
     return withinDeadline(COMPILE_DEADLINE_MS, () => ajv.compile(schema));
   } finally {
@@ -90,7 +101,7 @@ function withinDeadline<T>(timeout: number, work: () => T): T {
 }
 
 function isTimeout(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
+  return (error as NodeJS.ErrnoException | null)?.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
 }
 
 function messageOf(error: unknown): string {

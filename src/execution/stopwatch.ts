@@ -9,6 +9,7 @@ export class Stopwatch {
   readonly #startedAt = performance.now();
   #phaseStartedAt = this.#startedAt;
   readonly #phases: Partial<Record<Phase, number>> = {};
+  #totalMs: number | undefined;
 
   /** Ends the phase that is going on; what follows belongs to the next one. */
   lap(phase: Phase): void {
@@ -27,8 +28,13 @@ export class Stopwatch {
     ) as unknown as Phases;
   }
 
+  /** Ends the total; phases may still be measured. */
+  stop(): void {
+    this.#totalMs ??= performance.now() - this.#startedAt;
+  }
+
   totalMs(): number {
-    return round(performance.now() - this.#startedAt);
+    return round(this.#totalMs ?? performance.now() - this.#startedAt);
   }
 }
 

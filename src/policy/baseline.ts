@@ -104,6 +104,10 @@ export const BASELINE = {
     value: 64 * 1024,
     reason: 'Locked memory in bytes; V8 needs next to none.',
   },
+  messageQueues: {
+    value: 0,
+    reason: 'Bytes of POSIX message queues: the kernel counts them per user id, which all containers share.',
+  },
   oomScoreAdj: {
     value: 500,
     reason: 'When the host itself runs out of memory, plugins go before anything of the host.',

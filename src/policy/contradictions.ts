@@ -10,6 +10,7 @@ const CONTRADICTIONS: readonly Contradiction[] = [
   overridesBelowFloors,
   overridesAboveCeilings,
   unknownMounts,
+  mountsInsideWritableOnes,
   hostNetworkSwitchedOnAlone,
 ];
 
@@ -55,6 +56,23 @@ function overridesAboveCeilings(policy: Policy): Problem[] {
       return [{ path: `plugins.${name}.resources.${key}`, message }];
     });
   });
+}
+
+// Whoever writes to the outer folder could put a link in the place of the inner one, and have the next call follow it.
+function mountsInsideWritableOnes({ allow }: Policy): Problem[] {
+  const mounts = Object.entries(allow.mounts);
+  return mounts.flatMap(([name, { path }]) => {
+    const outer = mounts.find(
+      ([other, mount]) => other !== name && mount.mode === 'rw' && contains(mount.path, path),
+    );
+    if (outer === undefined) return [];
+    const message = `lies in the folder of \`${outer[0]}\`, which is "rw"; bind folders beside each other`;
+    return [{ path: `allow.mounts.${name}.path`, message }];
+  });
+}
+
+function contains(folder: string, path: string): boolean {
+  return path === folder || path.startsWith(`${folder}/`);
 }
 
 function unknownMounts(policy: Policy): Problem[] {

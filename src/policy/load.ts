@@ -1,5 +1,4 @@
-import { lstat, realpath, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { realpath } from 'node:fs/promises';
 import { LurkboxError, type Problem } from '../errors.ts';
 import { MAX_DOCUMENT_BYTES, parseDocument } from '../manifest/parse-document.ts';
 import { type Checked, check, limitProblems } from '../manifest/problems.ts';
@@ -7,7 +6,7 @@ import { readRegularFile } from '../manifest/read-file.ts';
 import { show, showPath } from '../printable.ts';
 import { findContradictions } from './contradictions.ts';
 import { deepFreeze } from './deep-freeze.ts';
-import { ENGINE_SOCKETS } from './mount-path.ts';
+import { folderFault } from './mount-folder.ts';
 import { DEFAULT_POLICY, type Policy, PolicySchema } from './schema.ts';
 
 /** Name of the policy file in the root of a workspace. */
@@ -65,27 +64,6 @@ async function mountProblems(policy: Policy): Promise<Problem[]> {
     return fault === null ? [] : [{ path: `allow.mounts.${name}.path`, message }];
   });
   return (await Promise.all(checks)).flat();
-}
-
-async function folderFault(path: string): Promise<string | null> {
-  try {
-    const real = await realpath(path);
-    if (real !== path) return `leads through a symbolic link to ${showPath(real)}; write that path`;
-    if (!(await stat(path)).isDirectory()) return 'is not a folder';
-  } catch (error) {
-    return `cannot be reached (${(error as NodeJS.ErrnoException).code})`;
-  }
-  for (const socket of ENGINE_SOCKETS) {
-    if (await exists(join(path, socket))) return `holds \`${socket}\`, the socket of an engine`;
-  }
-  return null;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await lstat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 function invalid(source: string, problems: readonly Problem[]): LurkboxError {

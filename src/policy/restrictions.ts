@@ -48,6 +48,7 @@ export function toRestrictions(grant: Grant, decided: DecidedResources): Restric
     baseline('descriptors', 'nofile', String(BASELINE.nofile.value)),
     baseline('core dumps', 'core', 'none'),
     baseline('locked memory', 'memlock', bytes(BASELINE.memlock.value)),
+    baseline('message queues', 'messageQueues', 'none'),
     baseline('out-of-memory score', 'oomScoreAdj', `+${BASELINE.oomScoreAdj.value}`),
     baseline('engine log', 'logDriver', BASELINE.logDriver.value),
     baseline('restart', 'restart', BASELINE.restart.value),

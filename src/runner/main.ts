@@ -12,7 +12,8 @@ import { describeFailure } from './failure.ts';
 import { type Execute, loadExecute } from './plugin.ts';
 import { freeze, isFiniteNumber, stringify, toStringOf } from './primordials.ts';
 
-const LOG_LEVELS: Readonly<Record<string, LogLevel>> = freeze({
+const LOG_LEVELS: Readonly<Record<string, LogLevel | null>> = freeze({
+  __proto__: null,
   debug: 'debug',
   info: 'info',
   warn: 'warn',

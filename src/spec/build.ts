@@ -50,6 +50,7 @@ export function buildContainerSpec({ grant, name, image, labels }: SpecInput): C
     nofile: BASELINE.nofile.value,
     coreBytes: BASELINE.core.value,
     memlockBytes: BASELINE.memlock.value,
+    messageQueueBytes: BASELINE.messageQueues.value,
     fileSizeBytes: Math.max(grant.tmpBytes, grant.scratchBytes),
     cpuTimeSeconds: toCpuTimeSeconds(grant),
     oomScoreAdj: BASELINE.oomScoreAdj.value,

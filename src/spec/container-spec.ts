@@ -44,6 +44,7 @@ export interface ContainerSpec {
   readonly nofile: number;
   readonly coreBytes: number;
   readonly memlockBytes: number;
+  readonly messageQueueBytes: number;
   /** Largest file the container can write, in bytes. */
   readonly fileSizeBytes: number;
   /** CPU seconds per process: what ends a busy loop when every deadline above it is dead. */

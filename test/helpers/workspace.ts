@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { connectEngine } from '../../src/engine/connect.ts';
@@ -76,7 +76,8 @@ export interface Host {
 export type Program<Args = unknown> = (args: Args, host: Host) => unknown;
 
 /** A plugin that does what it is told, so that one image serves every case of a test file. */
-const PROBE = 'export const execute = ({ inputData: { program, args } }, host) => (0, eval)(program)(args, host);';
+const PROBE =
+  'export const execute = ({ inputData: { program, args } }, host) => (0, eval)(program)(args, host);';
 
 export interface TestPlugin extends AsyncDisposable {
   readonly lurkbox: Lurkbox;
@@ -91,7 +92,7 @@ export interface TestPlugin extends AsyncDisposable {
     options?: ExecutePluginOptions,
   ): Promise<PluginExecutionResult>;
   /** The result of a program that is expected to end well. */
-  ask<Answer>(program: (host: Host) => Answer): Promise<Awaited<Answer>>;
+  ask<Answer, Args>(program: (args: Args, host: Host) => Answer, args?: Args): Promise<Awaited<Answer>>;
 }
 
 /** One plugin, loaded and ready; without code it is a probe. Its images and workspace go when it is disposed of. */
@@ -101,9 +102,10 @@ export async function createPlugin(
   options: LurkboxOptions = {},
 ): Promise<TestPlugin> {
   const workspace = await createWorkspace();
-  const folder = await workspace.addPlugin(name, { code: PROBE, ...source });
-  const lurkbox = await createLurkbox({ workspaceRoot: workspace.root, ...options });
-  await lurkbox.plugins.loadPlugin(folder);
+  const lurkbox = await loadOne(workspace, name, source, options).catch(async (error: unknown) => {
+    await workspace[Symbol.asyncDispose]();
+    throw error;
+  });
 
   const call: TestPlugin['call'] = async (context, extra) => {
     const result = await lurkbox.plugins.executePlugin(name, context, { waitForRemoval: true, ...extra });
@@ -117,8 +119,8 @@ export async function createPlugin(
     workspace,
     call,
     run,
-    ask: async (program) => {
-      const { outcome, result, error } = await run<null>((_, host) => program(host), null);
+    ask: async (program, args) => {
+      const { outcome, result, error } = await run(program, args);
       if (outcome !== 'OK') throw new Error(`the program ended with ${outcome}: ${error?.message}`);
       return result as never;
     },
@@ -128,6 +130,29 @@ export async function createPlugin(
       await workspace[Symbol.asyncDispose]();
     },
   };
+}
+
+async function loadOne(
+  workspace: Workspace,
+  name: string,
+  source: PluginSource,
+  options: LurkboxOptions,
+): Promise<Lurkbox> {
+  const folder = await workspace.addPlugin(name, { code: PROBE, ...source });
+  const lurkbox = await createLurkbox({ workspaceRoot: workspace.root, ...options });
+  await lurkbox.plugins.loadPlugin(folder);
+  return lurkbox;
+}
+
+export interface SharedFolder extends AsyncDisposable {
+  readonly path: string;
+}
+
+/** A folder of the host that a plugin may be given as a mount, and may write to. */
+export async function createSharedFolder(): Promise<SharedFolder> {
+  const path = await mkdtemp(join(await realpath(tmpdir()), 'lurkbox-shared-'));
+  await chmod(path, 0o777);
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
 
 /** The context with which a probe runs a program. */

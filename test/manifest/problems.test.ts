@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Problem } from '../../src/errors.ts';
-import { isPlainText } from '../../src/printable.ts';
 import { check } from '../../src/manifest/problems.ts';
 import { PluginManifestSchema } from '../../src/manifest/schema.ts';
+import { isPlainText } from '../../src/printable.ts';
 import { MINIMAL } from './sample.ts';
 
 test.each<[string, Record<string, unknown>, Problem]>([

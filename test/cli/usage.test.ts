@@ -1,0 +1,90 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import packageJson from '../../package.json' with { type: 'json' };
+import { BUILT, NO_ENGINE, runCli, SOURCE } from './run-cli.ts';
+
+const lurkbox = (...args: string[]) => runCli(args, { program: SOURCE, env: NO_ENGINE });
+
+describe('help', () => {
+  test('names every command and every exit code', async () => {
+    const { exitCode, stdout, stderr } = await lurkbox('--help');
+    expect(exitCode).toBe(0);
+    expect(stderr).toBe('');
+    for (const command of ['run', 'list', 'explain', 'doctor', 'image', 'prune']) {
+      expect(stdout).toMatch(new RegExp(`^ {2}${command} `, 'm'));
+    }
+    expect(stdout.match(/^ {2}[0-9] {2}/gm)).toEqual(['  0  ', '  1  ', '  2  ', '  3  ']);
+  });
+
+  test.each([
+    [['run'], ['--context', '--input', '--timeout', '--prompt']],
+    [['doctor'], []],
+    [['image', 'build'], []],
+    [['image', 'prune'], ['--all']],
+  ])('of %j names its options and those that every command has', async (command, own) => {
+    const { exitCode, stdout } = await lurkbox(...command, '--help');
+    expect(exitCode).toBe(0);
+    for (const option of [...own, '--workspace', '--policy', '--json', '--log'])
+      expect(stdout).toContain(option);
+  });
+
+  test('--version prints the version of the package', async () => {
+    expect(await lurkbox('--version')).toMatchObject({ exitCode: 0, stdout: `${packageJson.version}\n` });
+  });
+});
+
+describe('bad usage exits with 2 and says why on stderr', () => {
+  test.each([
+    ['no command', [], 'Usage: lurkbox'],
+    ['a command that does not exist', ['launch'], "unknown command 'launch'"],
+    ['an option that does not exist', ['run', 'x', '--fast'], "unknown option '--fast'"],
+    ['no plugin', ['run'], "missing required argument 'plugins'"],
+    ['an option without its value', ['run', 'x', '--context'], 'argument missing'],
+    ['a log level that does not exist', ['list', '--log', 'loud'], 'debug, info, warn, error, silent'],
+    ['--json beside --prompt', ['run', 'x', '--json', '--prompt'], 'cannot be used with'],
+    ['a timeout that is no number', ['run', 'x', '--timeout', 'soon'], 'Expected seconds'],
+    ['a timeout of zero', ['run', 'x', '--timeout', '0'], 'Expected seconds'],
+    ['an image command that does not exist', ['image', 'burn'], "unknown command 'burn'"],
+  ])('%s', async (_, args, message) => {
+    const { exitCode, stdout, stderr } = await lurkbox(...args);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toContain(message);
+  });
+
+  test('lurkbox that is not built', async () => {
+    const checkout = await mkdtemp(join(tmpdir(), 'lurkbox-cli-'));
+    try {
+      await cp(BUILT, join(checkout, 'bin/lurkbox.js'));
+      await cp(join(BUILT, '../../package.json'), join(checkout, 'package.json'));
+      const { exitCode, stderr } = await runCli(['list'], { program: join(checkout, 'bin/lurkbox.js') });
+      expect({ exitCode, stderr }).toEqual({
+        exitCode: 2,
+        stderr: 'lurkbox is not built: `dist/` is missing. Run `make build`.\n',
+      });
+    } finally {
+      await rm(checkout, { recursive: true });
+    }
+  });
+});
+
+describe('without an engine', () => {
+  test.each([[['doctor']], [['image', 'list']], [['image', 'build']], [['image', 'prune']], [['prune']]])(
+    '%j exits with 3 and names the address that was tried',
+    async (args) => {
+      const { exitCode, stdout, stderr } = await lurkbox(...args, '--workspace', tmpdir());
+      expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' });
+      expect(stderr).toContain('`unix:///nonexistent/docker.sock`: no such file');
+    },
+  );
+
+  test('an address that is none is bad usage', async () => {
+    const { exitCode, stderr } = await runCli(['doctor'], {
+      program: SOURCE,
+      env: { DOCKER_HOST: 'engine' },
+    });
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('`DOCKER_HOST` is `engine`');
+  });
+});

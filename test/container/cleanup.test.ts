@@ -1,0 +1,310 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import Docker from 'dockerode';
+import { describe, expect, test } from 'vitest';
+import { connectEngine } from '../../src/engine/connect.ts';
+import { prune } from '../../src/execution/prune.ts';
+import { createLurkbox } from '../../src/index.ts';
+import { LABELS } from '../../src/labels.ts';
+import {
+  createPlugin,
+  createWorkspace,
+  findByLabel,
+  type Program,
+  removeImagesOf,
+  toContext,
+} from '../helpers/workspace.ts';
+
+const docker = new Docker();
+
+/** P2: whatever the outcome was, nothing is left. Every call of every test here checks that for itself as well. */
+describe('after an execution', () => {
+  test.each<[outcome: string, program: Program, options?: object]>([
+    ['OK', () => 1],
+    [
+      'PLUGIN_ERROR',
+      () => {
+        throw new Error('no');
+      },
+    ],
+    ['PLUGIN_CRASHED', () => process.exit(1)],
+    [
+      'TIMEOUT',
+      () => {
+        for (;;);
+      },
+      { timeoutMs: 300 },
+    ],
+    [
+      'OUT_OF_MEMORY',
+      () => {
+        const kept: unknown[] = [];
+        for (;;) kept.push(Buffer.alloc(4e6, 1));
+      },
+    ],
+    ['OUTPUT_LIMIT', () => 'x'.repeat(2e6)],
+    [
+      'CANCELLED',
+      () => {
+        for (;;) console.log('busy');
+      },
+      { signal: AbortSignal.timeout(400) },
+    ],
+  ])(
+    'that ended with %s no container, network or temporary file is there',
+    async (outcome, program, options) => {
+      await using plugin = await createPlugin(
+        'cleanup-outcomes',
+        {
+          manifest: { permissions: { network: true } },
+        },
+        { policy: { allow: { bridge: true } } },
+      );
+      const result = await plugin.run(program, null, options);
+      // A busy machine may fill the limit of output before it comes to the cancellation.
+      if (outcome === 'CANCELLED') expect(result.outcome).toMatch(/^(CANCELLED|OUTPUT_LIMIT)$/);
+      else expect(result.outcome).toBe(outcome);
+      expect(await findByLabel(`${LABELS.plugin}=cleanup-outcomes`)).toEqual({
+        containers: [],
+        networks: [],
+      });
+      expect(await filesBelow(join(plugin.workspace.root, '.lurkbox'))).toEqual([]);
+    },
+  );
+
+  test('that nobody waits for, `close` waits until its container is gone', async () => {
+    await using plugin = await createPlugin('cleanup-close');
+    const calls = [1, 2, 3].map(() =>
+      plugin.lurkbox.plugins.executePlugin(
+        'cleanup-close',
+        toContext(() => 'done'),
+      ),
+    );
+    expect((await Promise.all(calls)).map(({ outcome }) => outcome)).toEqual(['OK', 'OK', 'OK']);
+    await plugin.lurkbox.close();
+    expect((await findByLabel(`${LABELS.plugin}=cleanup-close`)).containers).toEqual([]);
+    await plugin.lurkbox.close();
+  });
+
+  test('whose container somebody else removed the call says so', async () => {
+    await using plugin = await createPlugin('cleanup-vanished');
+    const sleep: Program = (_, host) => {
+      host.progress(0);
+      return new Promise((resolve) => setTimeout(resolve, 20_000));
+    };
+    const removal = Promise.withResolvers<void>();
+    const result = await plugin.run(sleep, null, {
+      onProgress: () => {
+        removal.resolve(
+          findByLabel(`${LABELS.plugin}=cleanup-vanished`).then(({ containers }) =>
+            docker.getContainer(containers[0] ?? '').remove({ force: true }),
+          ),
+        );
+      },
+    });
+    await removal.promise;
+    expect(result.outcome).toBe('CONTAINER_VANISHED');
+  });
+});
+
+/** Another orchestrator: says `running` and the name of its container as soon as its plugin runs, and never ends. */
+const ORCHESTRATOR = `
+  const [, source, root, plugin] = process.argv;
+  const { createLurkbox } = await import(source);
+  const lurkbox = await createLurkbox({ workspaceRoot: root });
+  await lurkbox.plugins.discoverAndLoadAll(root);
+  await lurkbox.plugins.executePlugin(plugin, {}, { onProgress: () => console.log('running') });
+`;
+
+describe('what an orchestrator leaves that was ended by SIGKILL', () => {
+  test('is removed by the next one, which touches nothing of one that lives', async () => {
+    await using workspace = await createWorkspace();
+    const code =
+      'export const execute = (_, host) => { host.progress(0); return new Promise((r) => setTimeout(r, 60_000)); };';
+    const manifest = {
+      resources: { memory_mb: 96, cpu_percent: 100, timeout_seconds: 60 },
+      permissions: { network: true },
+    };
+    await workspace.addPlugin('cleanup-dead', { code, manifest });
+    await workspace.addPlugin('cleanup-living', { code, manifest });
+    const policy = JSON.stringify({ allow: { bridge: true } });
+    const { writeFile } = await import('node:fs/promises');
+    await writeFile(join(workspace.root, 'lurkbox.policy.json'), policy);
+
+    const dead = await startOrchestrator(workspace.root, 'cleanup-dead');
+    const living = await startOrchestrator(workspace.root, 'cleanup-living');
+    try {
+      const [ofDead, ofLiving] = await Promise.all(
+        ['cleanup-dead', 'cleanup-living'].map((name) => findByLabel(`${LABELS.plugin}=${name}`)),
+      );
+      expect([ofDead?.containers.length, ofDead?.networks.length]).toEqual([1, 1]);
+      expect([ofLiving?.containers.length, ofLiving?.networks.length]).toEqual([1, 1]);
+      await end(dead);
+
+      await using next = await createLurkbox({ workspaceRoot: workspace.root });
+      await next.engineFacts();
+      await next.close();
+      expect(await findByLabel(`${LABELS.plugin}=cleanup-dead`)).toEqual({ containers: [], networks: [] });
+      expect(await findByLabel(`${LABELS.plugin}=cleanup-living`)).toEqual(ofLiving);
+      expect(await stateOf(ofLiving?.containers[0])).toBe('running');
+
+      await end(living);
+      await next.prune();
+      expect(await findByLabel(`${LABELS.plugin}=cleanup-living`)).toEqual({ containers: [], networks: [] });
+      for (const name of ['cleanup-dead', 'cleanup-living']) await removeImagesOf(next, name);
+    } finally {
+      await Promise.all([end(dead), end(living)]);
+    }
+  });
+
+  test('does not go on running for long', async () => {
+    await using workspace = await createWorkspace();
+    // Without a word to say: only the end of its input can tell it that nobody listens any more.
+    const code =
+      'export const execute = (_, host) => { host.progress(0); return new Promise((r) => setTimeout(r, 60_000)); };';
+    await workspace.addPlugin('cleanup-orphan', {
+      code,
+      manifest: { resources: { memory_mb: 96, cpu_percent: 100, timeout_seconds: 60 } },
+    });
+    const orchestrator = await startOrchestrator(workspace.root, 'cleanup-orphan');
+    const { containers } = await findByLabel(`${LABELS.plugin}=cleanup-orphan`);
+    expect(await stateOf(containers[0])).toBe('running');
+    await end(orchestrator);
+    const deadline = Date.now() + 10_000;
+    while ((await stateOf(containers[0])) === 'running' && Date.now() < deadline) await delay(100);
+    // Or gone, where another orchestrator on this engine started meanwhile.
+    expect(await stateOf(containers[0])).toMatch(/^(exited|gone)$/);
+
+    await using next = await createLurkbox({ workspaceRoot: workspace.root });
+    await next.prune();
+    expect((await findByLabel(`${LABELS.plugin}=cleanup-orphan`)).containers).toEqual([]);
+    await removeImagesOf(next, 'cleanup-orphan');
+  });
+});
+
+/** P8. The host of these labels is one of this test alone, so that no other orchestrator judges them. */
+describe('pruning', () => {
+  const HOST = `test-host-${process.pid}-${Date.now()}`;
+  const SELF = { instance: 'the one that prunes', host: HOST, process: `${process.pid}:1` };
+  const OURS = {
+    [LABELS.kind]: 'container',
+    [LABELS.instance]: 'a dead one',
+    [LABELS.host]: HOST,
+    [LABELS.process]: `${deadPid()}:12345`,
+  };
+
+  const DECOYS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+    'has no labels': {},
+    'has only the kind': { [LABELS.kind]: 'container' },
+    'is of another kind': { ...OURS, [LABELS.kind]: 'image' },
+    'has a kind that only begins like ours': { ...OURS, [LABELS.kind]: 'container-of-mine' },
+    'has keys that only end like ours': Object.fromEntries(
+      Object.entries(OURS).map(([key, value]) => [`my.${key}`, value]),
+    ),
+    'was made on another host': { ...OURS, [LABELS.host]: `${HOST}-2` },
+    'names no host': without(OURS, LABELS.host),
+    'names no process': without(OURS, LABELS.process),
+    'names no instance': without(OURS, LABELS.instance),
+    'names a process that is none': { ...OURS, [LABELS.process]: 'init:1' },
+    'names a process whose start is unknown': { ...OURS, [LABELS.process]: `${deadPid()}:unknown` },
+    'was made by a process that lives': { ...OURS, [LABELS.process]: livingProcess() },
+    'was made by the one that prunes': { ...OURS, [LABELS.instance]: SELF.instance },
+  };
+
+  test('takes what a dead orchestrator of this host left, and nothing that only looks like it', async () => {
+    const engine = await connectEngine();
+    await using plugin = await createPlugin('cleanup-decoys');
+    const image = (await (await plugin.lurkbox.images()).prepareBase({ exec: false })).id;
+    const suffix = `${process.pid}-${Date.now()}`;
+    const decoys: Docker.Container[] = [];
+    let leftover: Docker.Container | undefined;
+    try {
+      for (const [index, labels] of Object.values(DECOYS).entries()) {
+        decoys.push(
+          await docker.createContainer({
+            name: `lurkbox-decoy-${index}-${suffix}`,
+            Image: image,
+            Labels: labels,
+          }),
+        );
+      }
+      leftover = await docker.createContainer({ name: `leftover-${suffix}`, Image: image, Labels: OURS });
+      await engine.createNetwork(`leftover-${suffix}`, { ...OURS, [LABELS.kind]: 'network' });
+      await engine.createNetwork(`lurkbox-decoy-${suffix}`, {
+        ...OURS,
+        [LABELS.kind]: 'network',
+        [LABELS.host]: `${HOST}-2`,
+      });
+
+      expect(await prune(engine, SELF)).toEqual({
+        containers: [`leftover-${suffix}`],
+        networks: [`leftover-${suffix}`],
+      });
+      const states = await Promise.all(decoys.map(({ id }) => stateOf(id)));
+      expect(Object.fromEntries(Object.keys(DECOYS).map((title, index) => [title, states[index]]))).toEqual(
+        Object.fromEntries(Object.keys(DECOYS).map((title) => [title, 'created'])),
+      );
+      expect(await stateOf(leftover.id)).toBe('gone');
+      expect((await engine.listNetworks(`${LABELS.host}=${HOST}-2`)).map(({ name }) => name)).toEqual([
+        `lurkbox-decoy-${suffix}`,
+      ]);
+      expect(await prune(engine, SELF)).toEqual({ containers: [], networks: [] });
+    } finally {
+      for (const { id } of [...decoys, ...(leftover === undefined ? [] : [leftover])])
+        await engine.removeContainer(id);
+      for (const name of [`leftover-${suffix}`, `lurkbox-decoy-${suffix}`]) await engine.removeNetwork(name);
+    }
+  });
+});
+
+/** Files, not folders: an empty folder may stay. */
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  return entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
+}
+
+async function startOrchestrator(root: string, plugin: string): Promise<ChildProcess> {
+  const source = new URL('../../src/index.ts', import.meta.url).href;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', ORCHESTRATOR, source, root, plugin], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (line === 'running') return child;
+  }
+  throw new Error('the orchestrator ended before its plugin ran');
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exited;
+}
+
+async function stateOf(container: string | undefined): Promise<string> {
+  return docker
+    .getContainer(container ?? '')
+    .inspect()
+    .then(
+      ({ State }) => State.Status,
+      () => 'gone',
+    );
+}
+
+function without(labels: Readonly<Record<string, string>>, label: string): Record<string, string> {
+  return Object.fromEntries(Object.entries(labels).filter(([key]) => key !== label));
+}
+
+function deadPid(): number {
+  return spawnSync(process.execPath, ['-e', '']).pid;
+}
+
+/** This process, in the words of the label: `<pid>:<start time>` (proc(5), field 22 of `stat`). */
+function livingProcess(): string {
+  const stat = process.getBuiltinModule('node:fs').readFileSync('/proc/self/stat', 'utf8');
+  return `${process.pid}:${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
+}

@@ -1,0 +1,137 @@
+import { describe, expect, test } from 'vitest';
+import type { EngineFacts } from '../../src/engine/engine.ts';
+import { assertEnforceable, type EngineInfo, REQUIREMENTS, toEngineFacts } from '../../src/engine/facts.ts';
+import { toAllowance } from '../../src/spec/allowance.ts';
+import { GRANT } from '../spec/sample.ts';
+import { FACTS } from './sample.ts';
+
+const INFO: EngineInfo = {
+  ID: 'ENGINE',
+  ServerVersion: '20.10.24',
+  KernelVersion: '6.1.0',
+  OperatingSystem: 'Debian GNU/Linux 12 (bookworm)',
+  OSType: 'linux',
+  Architecture: 'x86_64',
+  CgroupVersion: '2',
+  CgroupDriver: 'systemd',
+  Driver: 'overlay2',
+  SecurityOptions: ['name=seccomp,profile=default'],
+  MemoryLimit: true,
+  SwapLimit: true,
+  CpuCfsQuota: true,
+  PidsLimit: true,
+  DefaultRuntime: 'runc',
+  Runtimes: { runc: { path: 'runc' } },
+  Warnings: null,
+  NCPU: 2,
+  MemTotal: 8_589_934_592,
+};
+
+describe('an engine says', () => {
+  test.each<[string, EngineInfo, Partial<EngineFacts>]>([
+    ['everything', {}, FACTS],
+    ['arm64', { Architecture: 'aarch64' }, { platform: { os: 'linux', architecture: 'arm64' } }],
+    [
+      'an architecture as it is',
+      { Architecture: 's390x' },
+      { platform: { os: 'linux', architecture: 's390x' } },
+    ],
+    ['AppArmor', { SecurityOptions: ['name=apparmor', 'name=seccomp,profile=builtin'] }, { apparmor: true }],
+    ['rootless', { SecurityOptions: ['name=seccomp', 'name=rootless'] }, { rootless: true, seccomp: true }],
+    ['userns', { SecurityOptions: ['name=userns'] }, { userns: true, seccomp: false }],
+    ['no seccomp', { SecurityOptions: null }, { seccomp: false, apparmor: false }],
+    [
+      'the arguments of its runtimes',
+      { Runtimes: { runc: { path: 'runc', runtimeArgs: null }, runsc: { runtimeArgs: ['--oci-seccomp'] } } },
+      { runtimes: { runc: [], runsc: ['--oci-seccomp'] } },
+    ],
+    ['no runtimes', { Runtimes: null }, { runtimes: {} }],
+    ['warnings', { Warnings: ['No swap limit support'] }, { warnings: ['No swap limit support'] }],
+  ])('%s', (_title, info, expected) => {
+    expect(toEngineFacts({ ...INFO, ...info }, '1.41')).toMatchObject(expected);
+  });
+
+  test('nothing, and then it can enforce nothing', () => {
+    const facts = toEngineFacts({}, '1.41');
+    expect(facts).toMatchObject({
+      seccomp: false,
+      limits: { memory: false, swap: false, cpu: false, pids: false },
+      cgroupVersion: '1',
+    });
+    expect(REQUIREMENTS.filter(({ met }) => met(facts))).toEqual([]);
+  });
+});
+
+describe('enforceable', () => {
+  const allowance = toAllowance(GRANT);
+  const limits = FACTS.limits;
+
+  test('is everything on an engine that has every control', () => {
+    expect(() => assertEnforceable(FACTS, allowance)).not.toThrow();
+  });
+
+  test.each<[string, Partial<EngineFacts>]>([
+    ['Linux containers', { platform: { os: 'windows', architecture: 'amd64' } }],
+    ['amd64 or arm64', { platform: { os: 'linux', architecture: 'riscv64' } }],
+    ['seccomp', { seccomp: false }],
+    ['memory limit', { limits: { ...limits, memory: false } }],
+    ['swap limit', { limits: { ...limits, swap: false } }],
+    ['CPU quota', { limits: { ...limits, cpu: false } }],
+    ['pids limit', { limits: { ...limits, pids: false } }],
+  ])('is nothing without %s', (name, facts) => {
+    expect(() => assertEnforceable({ ...FACTS, ...facts }, allowance)).toThrow(
+      expect.objectContaining({
+        code: 'ENGINE_INSECURE',
+        problems: [{ path: '', message: expect.stringContaining(`${name} is missing: `) }],
+      }),
+    );
+  });
+
+  test('is nothing without several controls, and each is named', () => {
+    const facts = { ...FACTS, seccomp: false, limits: { ...limits, pids: false, cpu: false } };
+    expect(() => assertEnforceable(facts, allowance)).toThrow(
+      expect.objectContaining({ problems: [expect.anything(), expect.anything(), expect.anything()] }),
+    );
+  });
+});
+
+describe('a runtime', () => {
+  const assertRuntime = (
+    runtime: string | null,
+    runtimes: EngineFacts['runtimes'],
+    defaultRuntime = 'runc',
+  ) => assertEnforceable({ ...FACTS, runtimes, defaultRuntime }, toAllowance({ ...GRANT, runtime }));
+
+  test.each<[string, string | null, EngineFacts['runtimes'], string]>([
+    ['that is the default', null, { runc: [] }, 'runc'],
+    ['that is registered', 'crun', { runc: [], crun: [] }, 'runc'],
+    ['of gVisor that was told to keep the profile', 'runsc', { runsc: ['--oci-seccomp'] }, 'runc'],
+    ['of gVisor in another spelling', 'runsc', { runsc: ['-oci-seccomp=true', '--debug'] }, 'runc'],
+  ])('%s is accepted', (_title, runtime, runtimes, defaultRuntime) => {
+    expect(() => assertRuntime(runtime, runtimes, defaultRuntime)).not.toThrow();
+  });
+
+  test.each<[string, string | null, EngineFacts['runtimes'], string, string]>([
+    ['that is not registered', 'runsc', { runc: [] }, 'runc', 'RUNTIME_UNAVAILABLE'],
+    ['with a name every object has', 'constructor', { runc: [] }, 'runc', 'RUNTIME_UNAVAILABLE'],
+    ['that is the default and missing', null, {}, 'runc', 'RUNTIME_UNAVAILABLE'],
+    ['of gVisor without the profile', 'runsc', { runsc: [] }, 'runc', 'ENGINE_INSECURE'],
+    ['of gVisor told to ignore it', 'runsc', { runsc: ['--oci-seccomp=false'] }, 'runc', 'ENGINE_INSECURE'],
+    [
+      'of gVisor under a name like it',
+      'runsc-kvm',
+      { 'runsc-kvm': ['--platform=kvm'] },
+      'runc',
+      'ENGINE_INSECURE',
+    ],
+    ['of gVisor that is the default', null, { runsc: [] }, 'runsc', 'ENGINE_INSECURE'],
+  ])('%s is refused', (_title, runtime, runtimes, defaultRuntime, code) => {
+    expect(() => assertRuntime(runtime, runtimes, defaultRuntime)).toThrow(expect.objectContaining({ code }));
+  });
+
+  test('that is missing is named together with those that are there', () => {
+    expect(() => assertRuntime('runsc', { runc: [], crun: [] })).toThrow(
+      /`runsc` is not registered.*runc, crun/,
+    );
+  });
+});

@@ -1,0 +1,270 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import pLimit from 'p-limit';
+import { describe, expect, test } from 'vitest';
+import { ContainerSandbox, type ContainerSandboxOptions } from '../../src/execution/container-sandbox.ts';
+import { type ExecutionContextOptions, parseContext } from '../../src/execution/context.ts';
+import type { PluginExecutionResult } from '../../src/execution/result.ts';
+import { SILENT_LOGGER } from '../../src/logger.ts';
+import type { LoadedPlugin } from '../../src/manifest/load.ts';
+import { PluginManifestSchema } from '../../src/manifest/schema.ts';
+import { engineError, type FakeContainer, FakeEngine, never } from '../helpers/fake-engine.ts';
+import { MINIMAL } from '../manifest/sample.ts';
+import { GRANT, IMAGE } from '../spec/sample.ts';
+
+const DIGEST = `sha256:${'d'.repeat(64)}` as const;
+
+interface Changes extends Partial<ContainerSandboxOptions> {
+  readonly manifest?: object;
+}
+
+function createSandbox(engine: FakeEngine, { manifest, ...changes }: Changes = {}): ContainerSandbox {
+  const plugin: LoadedPlugin = {
+    folder: '/plugins/word-count',
+    manifest: PluginManifestSchema.parse({ ...MINIMAL, ...manifest }),
+    digest: DIGEST,
+    files: [],
+  };
+  return new ContainerSandbox({
+    plugin,
+    grant: GRANT,
+    connect: async () => engine,
+    prepareImage: async () => IMAGE,
+    ownerLabels: { 'lurkbox.instance': 'i-1' },
+    limit: pLimit(4),
+    maxQueue: 10,
+    logger: SILENT_LOGGER,
+    ...changes,
+  });
+}
+
+/** A runner whose plugin answers its input. */
+async function echo(container: FakeContainer): Promise<void> {
+  container.ready();
+  await container.executed;
+  const [request] = container.received as { params: { context: { inputData: unknown } } }[];
+  container.answer(request?.params.context.inputData);
+}
+
+async function silent(container: FakeContainer): Promise<void> {
+  container.ready();
+}
+
+const untilAborted = (signal?: AbortSignal): Promise<never> =>
+  new Promise((_resolve, reject) => {
+    signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+
+const contextOf = (written: ExecutionContextOptions = {}) => parseContext(written);
+
+/** The result, or `late` when it does not come at once. */
+async function atOnce(result: Promise<PluginExecutionResult>): Promise<PluginExecutionResult | 'late'> {
+  return Promise.race([result, delay(500, 'late' as const, { ref: false })]);
+}
+
+test('a result says what was executed and how', async () => {
+  const sandbox = createSandbox(new FakeEngine(echo));
+  const result = await sandbox.execute(contextOf({ inputData: { a: 1 } }), { waitForRemoval: true });
+  expect(result).toMatchObject({
+    executionId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+    plugin: 'word-count',
+    version: '1.0.0',
+    digest: DIGEST,
+    outcome: 'OK',
+    success: true,
+    result: { a: 1 },
+    error: null,
+    usage: { peakMemoryBytes: 50_000_000, cpuTimeMs: 40 },
+    logs: [],
+    warnings: [],
+    metadata: {},
+  });
+  for (const ms of Object.values(result.phases)) expect(ms).toBeGreaterThanOrEqual(0);
+});
+
+test('each execution has a container and an id of its own', async () => {
+  const engine = new FakeEngine(echo);
+  const sandbox = createSandbox(engine);
+  const results = await Promise.all([1, 2, 3].map((inputData) => sandbox.execute(contextOf({ inputData }))));
+  await sandbox.close();
+  expect(results.map(({ result }) => result)).toEqual([1, 2, 3]);
+  expect(new Set(results.map(({ executionId }) => executionId)).size).toBe(3);
+  expect(new Set(engine.containers.map(({ spec }) => spec.name)).size).toBe(3);
+});
+
+describe('refused without a container is', () => {
+  const schemas = {
+    input_schema: { type: 'object', required: ['city'] },
+    config_schema: { type: 'object', properties: { unit: { enum: ['C', 'F'] } } },
+  };
+
+  test.each<[string, ExecutionContextOptions, Changes, object]>([
+    [
+      'input that does not fit its schema',
+      { inputData: {} },
+      { manifest: schemas },
+      {
+        outcome: 'INPUT_INVALID',
+        error: { message: expect.stringContaining("`inputData` must have required property 'city'") },
+      },
+    ],
+    [
+      'configuration that does not fit its schema',
+      { inputData: { city: 'x' }, config: { unit: 'K' } },
+      { manifest: schemas },
+      { outcome: 'INPUT_INVALID', error: { message: expect.stringContaining('`config.unit`') } },
+    ],
+    [
+      'a context that is too large',
+      { inputData: 'x'.repeat(16 * 1024 * 1024) },
+      {},
+      { outcome: 'INPUT_INVALID', error: { message: expect.stringContaining('at most 16777216') } },
+    ],
+    [
+      'a channel that the manifest does not name',
+      { channelId: 'discord' },
+      { grant: { ...GRANT, channels: ['slack'] } },
+      { outcome: 'PERMISSION_DENIED', error: { message: expect.stringContaining('slack') } },
+    ],
+    [
+      'every channel where the manifest names none',
+      { channelId: 'discord' },
+      { grant: { ...GRANT, channels: [] } },
+      { outcome: 'PERMISSION_DENIED', error: { message: expect.stringContaining('(none)') } },
+    ],
+  ])('%s', async (_title, context, changes, expected) => {
+    const engine = new FakeEngine(echo);
+    const result = await createSandbox(engine, changes).execute(contextOf(context));
+    expect(result).toMatchObject({ ...expected, success: false, result: null });
+    expect(engine.calls).toEqual([]);
+  });
+});
+
+test.each([
+  ['a channel that the manifest names', 'slack', ['slack']],
+  ['any channel where the manifest is silent', 'discord', null],
+  ['no channel at all', null, ['slack']],
+])('%s is let in', async (_title, channelId, channels) => {
+  const sandbox = createSandbox(new FakeEngine(echo), { grant: { ...GRANT, channels } });
+  expect(await sandbox.execute(contextOf({ channelId }))).toMatchObject({ outcome: 'OK' });
+});
+
+test('a result that does not fit the schema is `OUTPUT_INVALID`, and is not handed on', async () => {
+  const sandbox = createSandbox(new FakeEngine(echo), { manifest: { output_schema: { type: 'number' } } });
+  expect(await sandbox.execute(contextOf({ inputData: 'text' }))).toMatchObject({
+    outcome: 'OUTPUT_INVALID',
+    result: null,
+    error: { message: expect.stringContaining('`result` must be number') },
+  });
+});
+
+test('a schema that is none is refused before anything is executed', () => {
+  const manifest = { input_schema: { type: 'strange' } };
+  expect(() => createSandbox(new FakeEngine(), { manifest })).toThrow(
+    expect.objectContaining({ code: 'MANIFEST_INVALID' }),
+  );
+});
+
+test.each([
+  ['the engine', { connect: () => Promise.reject(engineError('ENGINE_UNAVAILABLE')) }, 'ENGINE_UNAVAILABLE'],
+  ['the image', { prepareImage: () => Promise.reject(engineError('IMAGE_BUILD_FAILED')) }, 'IMAGE_MISSING'],
+])('without %s an execution ends with a result and not with a throw', async (_what, changes, outcome) => {
+  const result = await createSandbox(new FakeEngine(), changes).execute(contextOf());
+  expect(result).toMatchObject({ outcome, usage: { peakMemoryBytes: null } });
+});
+
+describe('places', () => {
+  test('are given to no more executions than there are, and kept until the container is gone', async () => {
+    const engine = new FakeEngine(echo);
+    let most = 0;
+    engine.after.createContainer = () => {
+      most = Math.max(most, engine.alive.length);
+    };
+    engine.before.removeContainer = () => delay(5);
+    const sandbox = createSandbox(engine, { limit: pLimit(2) });
+    await Promise.all([1, 2, 3, 4, 5].map(() => sandbox.execute(contextOf())));
+    await sandbox.close();
+    expect(engine.containers).toHaveLength(5);
+    expect(most).toBe(2);
+  });
+
+  test.each([
+    [0, 1],
+    [1, 2],
+    [3, 4],
+  ])('with a queue of %i, one place takes %i executions and the next is `BUSY`', async (maxQueue, taken) => {
+    const caller = new AbortController();
+    const sandbox = createSandbox(new FakeEngine(silent), { limit: pLimit(1), maxQueue });
+    const waiting: Promise<PluginExecutionResult>[] = [];
+    for (let count = 0; count < taken; count++) {
+      waiting.push(sandbox.execute(contextOf(), { signal: caller.signal }));
+      await delay(10);
+    }
+    expect(await sandbox.execute(contextOf())).toMatchObject({ outcome: 'BUSY' });
+    caller.abort();
+    const outcomes = (await Promise.all(waiting)).map(({ outcome }) => outcome);
+    expect(outcomes).toEqual(Array(taken).fill('CANCELLED'));
+  });
+});
+
+describe('a caller that aborts is told `CANCELLED` at once', () => {
+  const abortedAfter = async (
+    ms: number,
+    execute: (signal: AbortSignal) => Promise<PluginExecutionResult>,
+  ) => {
+    const caller = new AbortController();
+    const result = execute(caller.signal);
+    if (ms > 0) await delay(ms);
+    caller.abort();
+    return atOnce(result);
+  };
+
+  test('before the call', async () => {
+    const engine = new FakeEngine(echo);
+    const result = createSandbox(engine).execute(contextOf(), { signal: AbortSignal.abort() });
+    expect(await atOnce(result)).toMatchObject({ outcome: 'CANCELLED' });
+    expect(engine.calls).toEqual([]);
+  });
+
+  test.each([0, 20])('while it waits for a place, %i ms after the call', async (ms) => {
+    const limit = pLimit(1);
+    const first = Promise.withResolvers<void>();
+    void limit(() => first.promise);
+    const engine = new FakeEngine(echo);
+    const sandbox = createSandbox(engine, { limit });
+    const result = await abortedAfter(ms, (signal) => sandbox.execute(contextOf(), { signal }));
+    expect(result).toMatchObject({ outcome: 'CANCELLED' });
+    first.resolve();
+    await sandbox.close();
+    expect(engine.calls).toEqual([]);
+  });
+
+  test.each([
+    ['the engine is looked for', { connect: never }],
+    ['the image is built', { prepareImage: untilAborted }],
+  ])('while %s', async (_title, changes) => {
+    const sandbox = createSandbox(new FakeEngine(echo), changes);
+    const result = await abortedAfter(20, (signal) => sandbox.execute(contextOf(), { signal }));
+    expect(result).toMatchObject({ outcome: 'CANCELLED' });
+  });
+});
+
+test('who waits for the removal gets the result when the container is gone, without its time counted in', async () => {
+  const engine = new FakeEngine(echo);
+  engine.before.removeContainer = () => delay(200);
+  const sandbox = createSandbox(engine);
+  const { phases, executionTimeMs } = await sandbox.execute(contextOf(), { waitForRemoval: true });
+  expect(engine.alive).toEqual([]);
+  expect(phases.teardownMs).toBeGreaterThanOrEqual(190);
+  expect(executionTimeMs).toBeLessThan(190);
+});
+
+test('who does not gets it before', async () => {
+  const engine = new FakeEngine(echo);
+  engine.before.removeContainer = () => delay(200);
+  const sandbox = createSandbox(engine);
+  const { phases } = await sandbox.execute(contextOf());
+  expect(engine.alive).toHaveLength(1);
+  expect(phases.teardownMs).toBeNull();
+  await sandbox.close();
+  expect(engine.alive).toEqual([]);
+});

@@ -1,0 +1,126 @@
+import { describe, expect, test } from 'vitest';
+import type { ContainerExit } from '../../src/engine/engine.ts';
+import { LurkboxError } from '../../src/errors.ts';
+import {
+  endingOfError,
+  endingOfExit,
+  endingOfResponse,
+  failed,
+  tellsHeapIsFull,
+} from '../../src/execution/ending.ts';
+import { OUTCOMES } from '../../src/execution/outcome.ts';
+import { MIB } from '../spec/sample.ts';
+
+describe('an exit', () => {
+  test.each<[string, Partial<ContainerExit>, boolean, string, RegExp]>([
+    ['with code 0', {}, false, 'NO_RESULT', /exit code 0/],
+    ['with code 1', { exitCode: 1 }, false, 'PLUGIN_CRASHED', /exit code 1\./],
+    ['by SIGABRT', { exitCode: 134 }, false, 'PLUGIN_CRASHED', /134 \(SIGABRT\)/],
+    ['by SIGKILL', { exitCode: 137 }, false, 'PLUGIN_CRASHED', /137 \(SIGKILL\)/],
+    ['by SIGSEGV', { exitCode: 139 }, false, 'PLUGIN_CRASHED', /139 \(SIGSEGV\)/],
+    ['by its CPU limit', { exitCode: 152 }, false, 'PLUGIN_CRASHED', /152 \(SIGXCPU\)/],
+    ['by its file size limit', { exitCode: 153 }, false, 'PLUGIN_CRASHED', /153 \(SIGXFSZ\)/],
+    [
+      'with words of the engine',
+      { exitCode: 127, error: 'no such file' },
+      false,
+      'PLUGIN_CRASHED',
+      /127: no such file/,
+    ],
+    ['by the kernel', { exitCode: 137, outOfMemory: true }, false, 'OUT_OF_MEMORY', /limit of 96 MB/],
+    [
+      'with code 0 after the kernel ended a child',
+      { outOfMemory: true },
+      false,
+      'OUT_OF_MEMORY',
+      /limit of 96 MB/,
+    ],
+    ['with a full heap', { exitCode: 134 }, true, 'OUT_OF_MEMORY', /heap of V8/],
+    ['with code 0 and words about a full heap', {}, true, 'NO_RESULT', /exit code 0/],
+    ['together with the engine', { exitCode: 255 }, false, 'ENGINE_LOST', /255/],
+  ])('%s', (_title, exit, heapWasFull, outcome, message) => {
+    const complete = { exitCode: 0, outOfMemory: false, error: '', ...exit };
+    expect(endingOfExit(complete, heapWasFull, 96 * MIB)).toMatchObject({
+      outcome,
+      error: { code: outcome, message: expect.stringMatching(message), stack: null },
+    });
+  });
+});
+
+test.each([
+  [true, 'FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory'],
+  [
+    true,
+    'FATAL ERROR: Ineffective mark-compacts near heap limit Allocation failed - JavaScript heap out of memory',
+  ],
+  [true, 'FATAL ERROR: invalid table size Allocation failed - JavaScript heap out of memory'],
+  [false, 'RangeError: Invalid array length'],
+  [false, ''],
+])('a full heap is told (%s) by: %s', (full, line) => {
+  expect(tellsHeapIsFull(line)).toBe(full);
+});
+
+describe('a response', () => {
+  test.each<[string, object, object]>([
+    [
+      'of a plugin that threw',
+      { code: -32001, message: 'm' },
+      { code: 'PLUGIN_ERROR', message: 'm', stack: null },
+    ],
+    [
+      'with name and stack',
+      { code: -32001, message: 'm', data: { name: 'TypeError', stack: 's' } },
+      { code: 'PLUGIN_ERROR', message: 'TypeError: m', stack: 's' },
+    ],
+    [
+      'with an empty name and stack',
+      { code: -32001, message: 'm', data: { name: '', stack: '' } },
+      { code: 'PLUGIN_ERROR', message: 'm', stack: null },
+    ],
+    ['of a plugin that cannot be loaded', { code: -32002, message: 'm' }, { code: 'PLUGIN_ERROR' }],
+    ['of a result that is no JSON', { code: -32004, message: 'm' }, { code: 'PLUGIN_ERROR' }],
+    ['with a code that a plugin made up', { code: 0, message: 'ENGINE_LOST' }, { code: 'PLUGIN_ERROR' }],
+    [
+      'without a result',
+      { code: -32003, message: 'm' },
+      { code: 'NO_RESULT', message: `m. ${OUTCOMES.NO_RESULT}` },
+    ],
+  ])('%s', (_title, response, error) => {
+    const ending = endingOfResponse({ kind: 'error', ...response } as Parameters<typeof endingOfResponse>[0]);
+    expect(ending).toMatchObject({ outcome: (error as { code: string }).code, error });
+  });
+});
+
+describe('an error', () => {
+  test('of ours keeps its finer code, its problems, and no stack', () => {
+    const problems = [{ path: 'HostConfig.Binds', message: 'expected [], got ["/:/host"]' }];
+    expect(endingOfError(new LurkboxError('IMAGE_BUILD_FAILED', 'No disk.', { problems }))).toEqual({
+      outcome: 'IMAGE_MISSING',
+      error: {
+        code: 'IMAGE_BUILD_FAILED',
+        message: 'No disk.\n  - `HostConfig.Binds`: expected [], got ["/:/host"]',
+        stack: null,
+      },
+    });
+  });
+
+  test.each([
+    [
+      'an error of JavaScript',
+      new TypeError('x is not a function'),
+      'A fault in lurkbox itself. x is not a function',
+    ],
+    ['a thrown text', 'text', 'A fault in lurkbox itself. text'],
+    ['nothing', undefined, 'A fault in lurkbox itself. undefined'],
+  ])('that is %s is INTERNAL', (_title, thrown, message) => {
+    expect(endingOfError(thrown)).toMatchObject({
+      outcome: 'INTERNAL',
+      error: { code: 'INTERNAL', message },
+    });
+  });
+});
+
+test('the sentence of an outcome stands alone, or behind what happened', () => {
+  expect(failed('BUSY', '')).toMatchObject({ error: { message: OUTCOMES.BUSY } });
+  expect(failed('BUSY', '3 wait')).toMatchObject({ error: { message: `3 wait. ${OUTCOMES.BUSY}` } });
+});

@@ -1,0 +1,72 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { describe, expect, test } from 'vitest';
+import { createIdentity, isOwnerDead, toLabels } from '../../src/execution/identity.ts';
+
+const self = createIdentity();
+
+/** The labels of another orchestrator of this machine, whose process is ours, and so alive. */
+const other = toLabels({ ...self, instance: 'another' });
+
+test('an identity is new each time, and its machine and process are not', () => {
+  const again = createIdentity();
+  expect(again.instance).not.toBe(self.instance);
+  expect(again).toMatchObject({ host: self.host, process: self.process });
+});
+
+test('an identity says nothing of the machine in the clear', () => {
+  expect(self.host).toMatch(/^[0-9a-f]{16}$/);
+  expect(self.process).toMatch(new RegExp(`^${process.pid}:\\d+$`));
+});
+
+test('the labels are pinned', () => {
+  expect(toLabels({ instance: 'i', host: 'h', process: '1:2' })).toEqual({
+    'lurkbox.instance': 'i',
+    'lurkbox.host': 'h',
+    'lurkbox.process': '1:2',
+  });
+});
+
+/** P8: cleaning never touches what is not known to be left behind. */
+describe('the maker is', () => {
+  const [pid] = self.process.split(':');
+
+  test.each<[string, boolean, Record<string, string>]>([
+    ['dead when its process has gone', true, { ...other, 'lurkbox.process': '4194305:1' }],
+    ['dead when its pid belongs to a later process', true, { ...other, 'lurkbox.process': `${pid}:1` }],
+    ['alive while its process is there', false, other],
+    ['alive when it is this one', false, { ...toLabels(self), 'lurkbox.process': '4194305:1' }],
+    [
+      'unknown on another machine',
+      false,
+      { ...other, 'lurkbox.host': 'f00', 'lurkbox.process': '4194305:1' },
+    ],
+    ['unknown without labels', false, {}],
+    ['unknown with the labels of somebody else', false, { 'com.docker.compose.project': 'x' }],
+    ['unknown without an instance', false, { 'lurkbox.host': self.host, 'lurkbox.process': '4194305:1' }],
+    ['unknown without a process', false, { 'lurkbox.host': self.host, 'lurkbox.instance': 'x' }],
+    ['unknown where the start could not be read', false, { ...other, 'lurkbox.process': '4194305:unknown' }],
+    ['unknown with a process that is none', false, { ...other, 'lurkbox.process': 'x:1' }],
+    ['unknown with a path for a process', false, { ...other, 'lurkbox.process': '../1:1' }],
+    ['unknown with a process without a start', false, { ...other, 'lurkbox.process': String(pid) }],
+  ])('%s', (_title, dead, labels) => {
+    expect(isOwnerDead(labels, self)).toBe(dead);
+  });
+
+  test('dead once a real process has ended', async () => {
+    const child = spawn(process.execPath, [
+      '--input-type=module',
+      '-e',
+      `import { createIdentity } from ${JSON.stringify(new URL('../../src/execution/identity.ts', import.meta.url).href)};
+       console.log(JSON.stringify(createIdentity()));
+       process.stdin.resume();`,
+    ]);
+    const [line] = await once(child.stdout, 'data');
+    const labels = toLabels(JSON.parse(String(line)));
+    expect(isOwnerDead(labels, self)).toBe(false);
+    child.stdin.end();
+    child.kill();
+    await once(child, 'close');
+    expect(isOwnerDead(labels, self)).toBe(true);
+  });
+});

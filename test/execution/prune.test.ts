@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest';
+import { createIdentity, toLabels } from '../../src/execution/identity.ts';
+import { prune } from '../../src/execution/prune.ts';
+import { engineError, FakeEngine } from '../helpers/fake-engine.ts';
+import { specOf } from '../spec/sample.ts';
+
+const self = createIdentity();
+const another = toLabels({ ...self, instance: 'another' });
+const OWNERS = {
+  ours: toLabels(self),
+  'of-the-living': another,
+  'of-another-machine': { ...another, 'lurkbox.host': 'f00', 'lurkbox.process': '4194305:1' },
+  'of-the-dead': { ...another, 'lurkbox.process': '4194305:1' },
+  'of-the-dead-too': { ...another, 'lurkbox.process': '4194306:1' },
+};
+
+/** An engine with a container and a network of every owner, and some of nobody we know. */
+async function createEngine(): Promise<FakeEngine> {
+  const engine = new FakeEngine();
+  const add = async (name: string, labels: Record<string, string>): Promise<void> => {
+    await engine.createContainer({ ...specOf(), name, labels });
+  };
+  for (const [name, labels] of Object.entries(OWNERS)) {
+    await add(name, { ...labels, 'lurkbox.kind': 'container' });
+    await engine.createNetwork(name, { ...labels, 'lurkbox.kind': 'network' });
+  }
+  await add('database', {});
+  await add('looks-like-ours', { 'lurkbox.kind': 'container' });
+  await add('of-another-kind', { ...OWNERS['of-the-dead'], 'lurkbox.kind': 'image' });
+  await engine.createNetwork('bridge', {});
+  engine.calls.length = 0;
+  return engine;
+}
+
+test('what dead orchestrators of this machine left is removed, and nothing else (P8)', async () => {
+  const engine = await createEngine();
+  expect(await prune(engine, self)).toEqual({
+    containers: ['of-the-dead', 'of-the-dead-too'],
+    networks: ['of-the-dead', 'of-the-dead-too'],
+  });
+  expect(engine.alive.map(({ spec }) => spec.name)).toEqual([
+    'ours',
+    'of-the-living',
+    'of-another-machine',
+    'database',
+    'looks-like-ours',
+    'of-another-kind',
+  ]);
+  expect([...engine.networks.keys()]).toEqual(['ours', 'of-the-living', 'of-another-machine', 'bridge']);
+});
+
+test('containers go before networks, which cannot go while a container is on them', async () => {
+  const engine = await createEngine();
+  await prune(engine, self);
+  expect(engine.calls).toEqual(['removeContainer', 'removeContainer', 'removeNetwork', 'removeNetwork']);
+});
+
+test('a second time there is nothing left to remove', async () => {
+  const engine = await createEngine();
+  await prune(engine, self);
+  expect(await prune(engine, self)).toEqual({ containers: [], networks: [] });
+});
+
+test('a removal that fails is told', async () => {
+  const engine = await createEngine();
+  engine.before.removeContainer = () => {
+    throw engineError('ENGINE_TIMEOUT');
+  };
+  await expect(prune(engine, self)).rejects.toMatchObject({ code: 'ENGINE_TIMEOUT' });
+});

@@ -1,0 +1,296 @@
+import { Duplex, type Readable } from 'node:stream';
+import type {
+  ContainerEngine,
+  ContainerExit,
+  ContainerSummary,
+  ContainerUsage,
+  EngineFacts,
+  ImageSummary,
+} from '../../src/engine/engine.ts';
+import { LurkboxError, type LurkboxErrorCode } from '../../src/errors.ts';
+import { frameRecord } from '../../src/protocol/framing.ts';
+import type { ContainerSpec } from '../../src/spec/container-spec.ts';
+import { FACTS } from '../engine/sample.ts';
+
+/** The calls of one execution, in the order in which they come. */
+export const EXECUTION_CALLS = [
+  'createNetwork',
+  'createContainer',
+  'attachContainer',
+  'startContainer',
+  'waitContainer',
+  'containerExit',
+  'containerUsage',
+  'removeContainer',
+  'removeNetwork',
+] as const;
+
+export type EngineCall = (typeof EXECUTION_CALLS)[number];
+
+/** What happens at a call: it may throw, wait, or never return. Told which time this is, from 1. */
+export type Hook = (time: number) => unknown;
+
+/**
+ * An engine without containers. It keeps a record of the calls, runs a program in place of a container, and can be made
+ * to fail, hang or be slow `before` a call takes effect, or to lose its answer `after` it did.
+ */
+export class FakeEngine implements ContainerEngine {
+  readonly address = 'fake://engine';
+  readonly calls: EngineCall[] = [];
+  readonly before: Partial<Record<EngineCall, Hook>> = {};
+  readonly after: Partial<Record<EngineCall, Hook>> = {};
+  readonly containers: FakeContainer[] = [];
+  readonly networks = new Map<string, Readonly<Record<string, string>>>();
+  /** Ids and names that a removal was asked for. */
+  readonly removed: string[] = [];
+  usage: ContainerUsage = { peakMemoryBytes: 50_000_000, cpuTimeMs: 40 };
+  /** The most removals of one container at the same time. */
+  mostRemovalsAtOnce = 0;
+  #removals = 0;
+  readonly #program: (container: FakeContainer) => unknown;
+
+  /** The program runs once the container has been started. */
+  constructor(program: (container: FakeContainer) => unknown = () => {}) {
+    this.#program = program;
+  }
+
+  /** The first container, which is the only one where there is one execution. */
+  get container(): FakeContainer {
+    const [first] = this.containers;
+    if (first === undefined) throw new Error('no container was created');
+    return first;
+  }
+
+  get alive(): FakeContainer[] {
+    return this.containers.filter(({ isRemoved }) => !isRemoved);
+  }
+
+  timesOf(call: EngineCall): number {
+    return this.calls.filter((made) => made === call).length;
+  }
+
+  async facts(): Promise<EngineFacts> {
+    return FACTS;
+  }
+
+  createContainer(spec: ContainerSpec): Promise<{ id: string }> {
+    return this.#call('createContainer', () => {
+      const container = new FakeContainer(`id-${this.containers.length + 1}`, spec);
+      this.containers.push(container);
+      return { id: container.id };
+    });
+  }
+
+  attachContainer(id: string): Promise<Duplex> {
+    return this.#call('attachContainer', () => this.#find(id).socket);
+  }
+
+  startContainer(id: string): Promise<void> {
+    return this.#call('startContainer', () => {
+      const container = this.#find(id);
+      container.isStarted = true;
+      void this.#program(container);
+    });
+  }
+
+  waitContainer(id: string, signal: AbortSignal): Promise<void> {
+    return this.#call('waitContainer', () => {
+      const { promise, reject } = Promise.withResolvers<never>();
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+      return Promise.race([this.#find(id).ended, promise]);
+    });
+  }
+
+  containerExit(id: string): Promise<ContainerExit> {
+    return this.#call('containerExit', () => this.#find(id).exitState);
+  }
+
+  containerUsage(): Promise<ContainerUsage> {
+    return this.#call('containerUsage', () => this.usage);
+  }
+
+  async removeContainer(idOrName: string): Promise<void> {
+    this.removed.push(idOrName);
+    this.mostRemovalsAtOnce = Math.max(this.mostRemovalsAtOnce, ++this.#removals);
+    try {
+      await this.#call('removeContainer', () => {
+        this.containers.find(({ id, spec }) => id === idOrName || spec.name === idOrName)?.remove();
+      });
+    } finally {
+      this.#removals--;
+    }
+  }
+
+  async listContainers(label: string): Promise<ContainerSummary[]> {
+    return this.alive
+      .filter(({ spec }) => hasLabel(spec.labels, label))
+      .map(({ id, spec }) => ({
+        id,
+        names: [spec.name],
+        labels: spec.labels,
+        state: 'running',
+        createdAtMs: 0,
+      }));
+  }
+
+  createNetwork(name: string, labels: Readonly<Record<string, string>>): Promise<void> {
+    return this.#call('createNetwork', () => void this.networks.set(name, labels));
+  }
+
+  removeNetwork(name: string): Promise<void> {
+    return this.#call('removeNetwork', () => void this.networks.delete(name));
+  }
+
+  async listNetworks(label: string): Promise<{ name: string; labels: Readonly<Record<string, string>> }[]> {
+    return [...this.networks]
+      .map(([name, labels]) => ({ name, labels }))
+      .filter(({ labels }) => hasLabel(labels, label));
+  }
+
+  async inspectImage(): Promise<ImageSummary | null> {
+    return null;
+  }
+
+  async listImages(): Promise<ImageSummary[]> {
+    return [];
+  }
+
+  loadImage(): Promise<void> {
+    throw new Error('a fake engine has no images');
+  }
+
+  exportImage(): Promise<Readable> {
+    throw new Error('a fake engine has no images');
+  }
+
+  buildImage(): Promise<void> {
+    throw new Error('a fake engine has no images');
+  }
+
+  async removeImage(): Promise<boolean> {
+    return false;
+  }
+
+  async #call<T>(call: EngineCall, effect: () => T | Promise<T>): Promise<T> {
+    this.calls.push(call);
+    const time = this.timesOf(call);
+    await this.before[call]?.(time);
+    const answer = await effect();
+    await this.after[call]?.(time);
+    return answer;
+  }
+
+  #find(id: string): FakeContainer {
+    const container = this.alive.find((candidate) => candidate.id === id);
+    if (container === undefined) throw new LurkboxError('CONTAINER_VANISHED', `No such container: ${id}.`);
+    return container;
+  }
+}
+
+/** A container as the host sees it from outside: a stream, an end, and an exit code. */
+export class FakeContainer {
+  readonly id: string;
+  readonly spec: ContainerSpec;
+  /** The host's end of the attached stream. */
+  readonly socket: Duplex;
+  readonly ended: Promise<void>;
+  /** The messages that the host has written. */
+  readonly received: { readonly method: string; readonly params?: unknown }[] = [];
+  isStarted = false;
+  isRemoved = false;
+  exitState: ContainerExit = { exitCode: 0, outOfMemory: false, error: '' };
+  #hasExited = false;
+  #isStreamOver = false;
+  readonly #end: () => void;
+  readonly #executed = Promise.withResolvers<void>();
+
+  constructor(id: string, spec: ContainerSpec) {
+    this.id = id;
+    this.spec = spec;
+    ({ promise: this.ended, resolve: this.#end } = Promise.withResolvers<void>());
+    this.socket = new Duplex({
+      read: () => {},
+      write: (chunk: Buffer, _encoding, done) => {
+        this.#receive(chunk.toString('utf8'));
+        done();
+      },
+    });
+  }
+
+  /** Resolves when the host has handed over the context. */
+  get executed(): Promise<void> {
+    return this.#executed.promise;
+  }
+
+  /** One message in a record, as the runner writes it. */
+  say(message: object): void {
+    this.print(frameRecord(JSON.stringify({ jsonrpc: '2.0', ...message })));
+  }
+
+  ready(): void {
+    this.say({ method: 'ready', params: { protocol: 1, node: 'v24.15.0' } });
+  }
+
+  answer(result: unknown): void {
+    this.say({ id: 1, result });
+  }
+
+  print(text: string | Buffer, stream: 'stdout' | 'stderr' = 'stdout'): void {
+    this.send(toFrame(stream, Buffer.from(text)));
+  }
+
+  /** Bytes on the attached stream itself, past the engine's framing. */
+  send(bytes: Buffer): void {
+    if (!this.#isStreamOver && !this.socket.destroyed) this.socket.push(bytes);
+  }
+
+  /** The process ends, and with it the stream. */
+  exit(state: Partial<ContainerExit> = {}): void {
+    if (!this.#hasExited) this.exitState = { ...this.exitState, ...state };
+    this.#hasExited = true;
+    this.#end();
+    this.endStream();
+  }
+
+  endStream(): void {
+    if (!this.#isStreamOver && !this.socket.destroyed) this.socket.push(null);
+    this.#isStreamOver = true;
+  }
+
+  /** The connection to the engine breaks. */
+  lose(): void {
+    this.socket.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
+  }
+
+  remove(): void {
+    this.isRemoved = true;
+    this.exit({ exitCode: 137 });
+  }
+
+  #receive(text: string): void {
+    for (const record of text.split('\u001e').filter((part) => part !== '')) {
+      const message = JSON.parse(record);
+      this.received.push(message);
+      if (message.method === 'execute') this.#executed.resolve();
+    }
+  }
+}
+
+/** One frame of an attach stream. */
+export function toFrame(stream: 'stdout' | 'stderr', payload: Buffer): Buffer {
+  const header = Buffer.alloc(8);
+  header[0] = stream === 'stdout' ? 1 : 2;
+  header.writeUInt32BE(payload.length, 4);
+  return Buffer.concat([header, payload]);
+}
+
+export function engineError(code: LurkboxErrorCode): LurkboxError {
+  return new LurkboxError(code, `The fake engine was told to fail with ${code}.`);
+}
+
+export const never = (): Promise<never> => new Promise(() => {});
+
+function hasLabel(labels: Readonly<Record<string, string>>, label: string): boolean {
+  const [key = '', value] = label.split('=');
+  return labels[key] === value;
+}

@@ -1,0 +1,74 @@
+import { resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { LurkboxError } from '../src/errors.ts';
+import { SILENT_LOGGER } from '../src/logger.ts';
+import { type LurkboxConfig, type LurkboxOptions, normalizeOptions } from '../src/options.ts';
+
+test('everything may be left out, and the defaults are pinned', () => {
+  expect(normalizeOptions()).toEqual({
+    workspaceRoot: process.cwd(),
+    policy: undefined,
+    logger: SILENT_LOGGER,
+    concurrency: 16,
+    maxQueue: 1000,
+    onImageProgress: expect.any(Function),
+    env: process.env,
+  });
+});
+
+describe('taken is', () => {
+  const logger = { ...SILENT_LOGGER };
+  const onImageProgress = (): void => {};
+
+  test.each<[string, LurkboxOptions, Partial<LurkboxConfig>]>([
+    ['a folder, made absolute', { workspaceRoot: 'a/../b' }, { workspaceRoot: resolve('b') }],
+    ['a policy by its path', { policy: 'p.json' }, { policy: 'p.json' }],
+    ['a policy itself', { policy: { allow: {} } }, { policy: { allow: {} } }],
+    ['a logger', { logger }, { logger }],
+    ['the smallest concurrency', { concurrency: 1 }, { concurrency: 1 }],
+    ['the largest concurrency', { concurrency: 1024 }, { concurrency: 1024 }],
+    ['no queue at all', { maxQueue: 0 }, { maxQueue: 0 }],
+    ['a listener', { onImageProgress }, { onImageProgress }],
+    [
+      'an environment in place of that of the process',
+      { env: { DOCKER_HOST: 'x' } },
+      { env: { DOCKER_HOST: 'x' } },
+    ],
+  ])('%s', (_title, options, expected) => {
+    expect(normalizeOptions(options)).toMatchObject(expected);
+  });
+});
+
+describe('refused is', () => {
+  function problemsOf(options: object): readonly unknown[] {
+    try {
+      normalizeOptions(options);
+      return [];
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'OPTIONS_INVALID' });
+      return (error as LurkboxError).problems;
+    }
+  }
+
+  test.each<[string, unknown, string]>([
+    ['concurrency', 0, 'expected a whole number from 1 to 1024, got 0'],
+    ['concurrency', 1025, 'expected a whole number from 1 to 1024, got 1025'],
+    ['concurrency', 1.5, 'expected a whole number from 1 to 1024, got 1.5'],
+    ['concurrency', Number.NaN, 'expected a whole number from 1 to 1024, got NaN'],
+    ['concurrency', '4', 'expected a whole number from 1 to 1024, got 4'],
+    ['maxQueue', -1, 'expected a whole number from 0 to 1000000, got -1'],
+    ['maxQueue', Number.POSITIVE_INFINITY, 'expected a whole number from 0 to 1000000, got Infinity'],
+    ['logger', {}, 'expected a pino-shaped logger; it has no debug, info, warn, error, child'],
+    ['logger', console, 'expected a pino-shaped logger; it has no child'],
+  ])('`%s` as %s', (field, value, message) => {
+    expect(problemsOf({ [field]: value })).toEqual([{ path: field, message }]);
+  });
+
+  test('everything that is wrong, at once', () => {
+    expect(problemsOf({ concurrency: 0, maxQueue: -1, logger: {} })).toHaveLength(3);
+  });
+});
+
+test('the config cannot be changed', () => {
+  expect(() => Object.assign(normalizeOptions(), { concurrency: 2 })).toThrow(TypeError);
+});

@@ -1,0 +1,146 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type FramingLimits, frameRecord, RecordReader } from '../../src/protocol/framing.ts';
+import { splitAt } from '../helpers/split.ts';
+
+const LIMITS: FramingLimits = { maxRecordBytes: 32, maxLineBytes: 16 };
+
+/** The pieces as short texts: `record:…`, `line:…`, `overflow:<limit>`. */
+function read(chunks: readonly Buffer[], limits: FramingLimits = LIMITS): string[] {
+  const reader = new RecordReader(limits);
+  const pieces = [...chunks.flatMap((chunk) => [...reader.push(chunk)]), ...reader.end()];
+  return pieces.map((piece) =>
+    piece.kind === 'overflow'
+      ? `overflow:${piece.limitBytes}`
+      : `${piece.kind}:${piece.bytes.toString('latin1')}`,
+  );
+}
+
+const bytesOf = (text: string): Buffer => Buffer.from(text, 'latin1');
+
+describe('a stream is split into', () => {
+  test.each<[string, string, string[]]>([
+    ['nothing', '', []],
+    ['a record', '\u001e{}\n', ['record:{}']],
+    ['records side by side', '\u001e1\n\u001e2\n', ['record:1', 'record:2']],
+    ['an empty record', '\u001e\n', ['record:']],
+    ['a record that the next one cuts off', '\u001e{"a\u001e2\n', ['record:{"a', 'record:2']],
+    ['a line', 'hello\n', ['line:hello']],
+    ['empty lines', '\n\n', ['line:', 'line:']],
+    ['a line that a record ends', 'hello\u001e1\n', ['line:hello', 'record:1']],
+    ['lines around a record', 'a\n\u001e1\nb\n', ['line:a', 'record:1', 'line:b']],
+    ['an unfinished line at the end', 'a\nb', ['line:a', 'line:b']],
+    ['no unfinished record at the end', '\u001e{"a":1}', []],
+    ['a line of exactly the limit', `${'x'.repeat(16)}\n`, [`line:${'x'.repeat(16)}`]],
+    ['a longer line, cut', `${'x'.repeat(99)}\ny\n`, [`line:${'x'.repeat(16)}`, 'line:y']],
+    [
+      'a longer line, cut, and the record in it',
+      `${'x'.repeat(99)}\u001e1\n`,
+      [`line:${'x'.repeat(16)}`, 'record:1'],
+    ],
+    ['a record of exactly the limit', `\u001e${'x'.repeat(32)}\n`, [`record:${'x'.repeat(32)}`]],
+    [
+      'an overflow, and nothing after it',
+      `a\n\u001e${'x'.repeat(33)}\n\u001e1\nb\n`,
+      ['line:a', 'overflow:32'],
+    ],
+    ['carriage returns as they are', 'a\r\n', ['line:a\r']],
+  ])('%s', (_title, text, pieces) => {
+    expect(read([bytesOf(text)])).toEqual(pieces);
+  });
+});
+
+test('where `0x1E` starts no record, it is a byte of a line like any other', () => {
+  expect(read([bytesOf('a\u001eb\n\u001e1\n')], { ...LIMITS, records: false })).toEqual([
+    'line:a\u001eb',
+    'line:\u001e1',
+  ]);
+});
+
+test('any stream means the same however it is cut', () => {
+  const part = fc.oneof(
+    fc.constantFrom('\u001e', '\n', '\u001e\n', '\n\u001e', '\u001e{}\n'),
+    fc.string({ maxLength: 40 }).map((text) => Buffer.from(text).toString('latin1')),
+  );
+  const property = fc.property(
+    fc.array(part, { maxLength: 20 }),
+    fc.array(fc.nat(400)),
+    fc.boolean(),
+    (parts, cuts, records) => {
+      const stream = bytesOf(parts.join(''));
+      const limits = { ...LIMITS, records };
+      const whole = read([stream], limits);
+      expect(read(splitAt(stream, cuts), limits)).toEqual(whole);
+      expect(
+        read(
+          [...stream].map((byte) => Buffer.of(byte)),
+          limits,
+        ),
+      ).toEqual(whole);
+    },
+  );
+  fc.assert(property);
+});
+
+test('every record that is written is read, whatever is printed in between', () => {
+  const line = fc.string({ maxLength: 20 }).map((text) => text.replace(/[\n\u001e]/g, ''));
+  const property = fc.property(fc.array(fc.tuple(line, fc.json())), (written) => {
+    const stream = written.map(
+      ([before, json]) => `${before}${frameRecord(JSON.stringify(JSON.parse(json)))}`,
+    );
+    const reader = new RecordReader({ maxRecordBytes: 1_000_000, maxLineBytes: 100 });
+    const records = [...reader.push(Buffer.from(stream.join('')))].filter(({ kind }) => kind === 'record');
+    expect(records.map((piece) => 'bytes' in piece && JSON.parse(piece.bytes.toString()))).toEqual(
+      written.map(([, json]) => JSON.parse(json)),
+    );
+  });
+  fc.assert(property);
+});
+
+test('a piece keeps its bytes when the stream goes on', () => {
+  const reader = new RecordReader(LIMITS);
+  const [first] = [...reader.push(bytesOf('\u001efirst\n'))];
+  reader.push(bytesOf('\u001eother\n')).next();
+  expect(first).toMatchObject({ kind: 'record', bytes: Buffer.from('first') });
+});
+
+describe('memory (P5)', () => {
+  const MIB = 1024 * 1024;
+  const limits: FramingLimits = { maxRecordBytes: MIB, maxLineBytes: 8192 };
+
+  function bytesHeld(): number {
+    const { arrayBuffers, heapUsed } = process.memoryUsage();
+    return arrayBuffers + heapUsed;
+  }
+
+  test.each([
+    ['a record', bytesOf('\u001e')],
+    ['a line', bytesOf('')],
+  ])('a writer of single bytes in %s does not cost more than what it wrote', (_what, start) => {
+    const reader = new RecordReader(limits);
+    const byte = bytesOf('x');
+    reader.push(start).next();
+    const before = bytesHeld();
+    let pieces = 0;
+    for (let count = 0; count < MIB; count++) for (const _ of reader.push(byte)) pieces++;
+    expect(pieces).toBe(0);
+    // What the collector has not come to yet is in it; a list of slices would be at 100 MB and more.
+    expect(bytesHeld() - before).toBeLessThan(40 * MIB);
+  });
+
+  test('an endless line holds no more than the limit of a line', () => {
+    const reader = new RecordReader(limits);
+    const chunk = Buffer.alloc(MIB, 0x78);
+    for (let count = 0; count < 200; count++) expect([...reader.push(chunk)]).toEqual([]);
+    const [line] = [...reader.end()];
+    expect(line).toMatchObject({ kind: 'line' });
+    expect(line?.kind === 'line' && line.bytes.length).toBe(8192);
+  });
+
+  test('after an overflow nothing is read or held any more', () => {
+    const reader = new RecordReader(limits);
+    expect([...reader.push(Buffer.concat([bytesOf('\u001e'), Buffer.alloc(2 * MIB)]))]).toHaveLength(1);
+    for (let count = 0; count < 200; count++) expect([...reader.push(Buffer.alloc(MIB, 0x0a))]).toEqual([]);
+    expect([...reader.end()]).toEqual([]);
+  });
+});

@@ -1,0 +1,83 @@
+import { describe, expect, test } from 'vitest';
+import { runPlugin } from './run.ts';
+
+/** The log records of a plugin with this body. */
+async function logsOf(body: string): Promise<unknown[]> {
+  const { messages, response } = await runPlugin({
+    code: `export const execute = (context, host) => { ${body} };`,
+  });
+  expect(response).toMatchObject({ result: null });
+  return messages.flatMap(({ method, params }) => (method === 'log' ? [params] : []));
+}
+
+describe.concurrent('the console', () => {
+  test.each([
+    ['log', 'info'],
+    ['info', 'info'],
+    ['dir', 'info'],
+    ['debug', 'debug'],
+    ['warn', 'warn'],
+    ['error', 'error'],
+  ])('`%s` is a log record of level %s', async (method, level) => {
+    expect(await logsOf(`console.${method}('m')`)).toEqual([
+      { level, message: method === 'dir' ? "'m'" : 'm' },
+    ]);
+  });
+
+  test('`trace` is a log record of level debug, with a stack', async () => {
+    expect(await logsOf("console.trace('m')")).toEqual([
+      { level: 'debug', message: expect.stringMatching(/^Trace: m\n {4}at /) },
+    ]);
+  });
+
+  test('`assert` is one of level error, and only where it fails', async () => {
+    expect(await logsOf("console.assert(true, 'a'); console.assert(false, 'b')")).toEqual([
+      { level: 'error', message: 'Assertion failed: b' },
+    ]);
+  });
+
+  test('formats as Node does, without colours', async () => {
+    expect(await logsOf("console.log('%s is %d', 'x', 1, { a: [null] }); console.table([{ a: 1 }])")).toEqual(
+      [
+        { level: 'info', message: 'x is 1 { a: [ null ] }' },
+        { level: 'info', message: expect.stringMatching(/│ 0 +│ 1 │/) },
+      ],
+    );
+  });
+
+  test('keeps several lines in one record', async () => {
+    expect(await logsOf("console.log('a\\nb\\u001ec')")).toEqual([{ level: 'info', message: 'a\nb\u001ec' }]);
+  });
+
+  test('cuts a line without end', async () => {
+    const [line] = (await logsOf("console.log('x'.repeat(1_000_000))")) as { message: string }[];
+    expect(line?.message).toBe(`${'x'.repeat(8_000)}…`);
+  });
+});
+
+describe.concurrent('`host.log`', () => {
+  test.each([
+    ["'warn', 'm'", 'warn', 'm'],
+    ["'debug', 42", 'debug', '42'],
+    ["'strange', 'm'", 'info', 'm'],
+    ["'constructor', 'm'", 'info', 'm'],
+    ["undefined, { toString: () => 'm' }", 'info', 'm'],
+  ])('with %s is a record of level %s', async (args, level, message) => {
+    expect(await logsOf(`host.log(${args})`)).toEqual([{ level, message }]);
+  });
+});
+
+test('what is printed past the console is no record', async () => {
+  const { lines, messages, response } = await runPlugin({
+    code: `
+      import { writeSync } from 'node:fs';
+      export const execute = () => {
+        process.stdout.write('by the stream\\n');
+        writeSync(1, 'by the descriptor\\n');
+        return 1;
+      };`,
+  });
+  expect(lines).toEqual(['by the stream', 'by the descriptor']);
+  expect(messages.map(({ method }) => method)).toEqual(['ready', undefined]);
+  expect(response).toMatchObject({ result: 1 });
+});

@@ -1,0 +1,237 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { parseRunnerMessage } from '../../src/protocol/runner-message.ts';
+import { RunnerProcess, runPlugin } from './run.ts';
+
+const plugin = (body: string): { code: string } => ({
+  code: `export const execute = async (context, host) => { ${body} };`,
+});
+
+test('the runner says `ready` with the protocol and its Node, before anything else', async () => {
+  const { messages } = await runPlugin(plugin('return 1;'));
+  expect(messages[0]).toEqual({
+    jsonrpc: '2.0',
+    method: 'ready',
+    params: { protocol: 1, node: process.version },
+  });
+});
+
+describe.concurrent('a result is', () => {
+  test.each([
+    [
+      'what the plugin returned',
+      'return { text: "grüß 👋\\u001e\\n", list: [1, null] };',
+      { text: 'grüß 👋\u001e\n', list: [1, null] },
+    ],
+    ['what its promise came to', 'return new Promise((resolve) => setTimeout(resolve, 5, 42));', 42],
+    ['null, of nothing', '', null],
+    ['null, of a function', 'return () => 1;', null],
+    ['null, of a symbol', 'return Symbol("x");', null],
+    [
+      'what JSON makes of it',
+      'return { at: new Date(0), u: undefined };',
+      { at: '1970-01-01T00:00:00.000Z' },
+    ],
+    ['the context, as it was given', 'return context;', { executionId: 'e1', inputData: { a: 1 } }],
+  ])('%s', async (_title, body, result) => {
+    const { response } = await runPlugin(plugin(body), { a: 1 });
+    expect(response).toEqual({ jsonrpc: '2.0', id: 1, result });
+  });
+});
+
+describe.concurrent('an error is', () => {
+  test.each([
+    ['what the plugin threw', 'throw new RangeError("no");', -32001, 'no'],
+    ['what it rejected with', 'return Promise.reject("no");', -32001, 'a thrown string: no'],
+    [
+      'a throw in a timer',
+      'setTimeout(() => { throw new Error("late"); }); await new Promise(() => {});',
+      -32001,
+      'late',
+    ],
+    [
+      'a rejection that nobody waits for',
+      'Promise.reject(new Error("lost")); await new Promise(() => {});',
+      -32001,
+      'lost',
+    ],
+    ['a result that contains itself', 'const a = {}; a.a = a; return a;', -32004, 'circular'],
+    ['a big integer', 'return 1n;', -32004, 'BigInt'],
+    ['a `toJSON` that throws', 'return { toJSON() { throw new Error("no JSON"); } };', -32004, 'no JSON'],
+    ['nothing left to wait for', 'await new Promise(() => {});', -32003, 'nothing is left to wait for'],
+    [
+      'nothing left to wait for after a while',
+      'await new Promise((resolve) => setTimeout(resolve, 20)); await new Promise(() => {});',
+      -32003,
+      'nothing is left to wait for',
+    ],
+  ])('%s', async (_title, body, code, message) => {
+    const { response, messages } = await runPlugin(plugin(body));
+    expect(response?.error).toMatchObject({ code, message: expect.stringContaining(message) });
+    expect(parseRunnerMessage(response)).toMatchObject({ kind: 'error' });
+    expect(messages.filter(({ id }) => id !== undefined)).toHaveLength(1);
+  });
+});
+
+describe.concurrent('no response comes from a plugin that', () => {
+  test.each<[string, string, number | string]>([
+    ['exits with 0', 'process.exit(0);', 0],
+    ['exits with 7', 'process.exit(7);', 7],
+    ['exits without asking', 'process.reallyExit(3);', 3],
+    ['aborts', 'process.abort();', 'SIGABRT'],
+    ['kills itself', 'process.kill(process.pid, "SIGKILL"); await new Promise(() => {});', 'SIGKILL'],
+  ])('%s', async (_title, body, ended) => {
+    const runner = await runPlugin(plugin(body));
+    expect(runner.response).toBeUndefined();
+    expect(await runner.ended).toBe(ended);
+  });
+});
+
+describe.concurrent('there is one response', () => {
+  const responsesOf = async (body: string) => {
+    const { messages } = await runPlugin(plugin(body));
+    return messages.filter(({ id }) => id !== undefined);
+  };
+
+  test('although the plugin throws after it answered', async () => {
+    const body = 'setImmediate(() => { throw new Error("after"); }); return 1;';
+    expect(await responsesOf(body)).toEqual([expect.objectContaining({ result: 1 })]);
+  });
+
+  test('although the plugin fails twice', async () => {
+    const body =
+      'Promise.reject(new Error("first")); setTimeout(() => { throw new Error("second"); }); await new Promise(() => {});';
+    const responses = await responsesOf(body);
+    expect(responses).toEqual([
+      expect.objectContaining({ error: expect.objectContaining({ message: 'first' }) }),
+    ]);
+  });
+});
+
+describe.concurrent('a plugin that changes the language', () => {
+  test.each([
+    ['`JSON`', 'JSON.stringify = () => "0"; JSON.parse = () => 0;'],
+    ['`Buffer`', 'Buffer.from = () => { throw new Error("no"); };'],
+    [
+      '`toJSON` of everything',
+      'Object.prototype.toJSON = () => "forged"; String.prototype.toJSON = () => "forged";',
+    ],
+    [
+      'methods of strings',
+      'for (const name of ["slice", "endsWith", "replace", "split"]) String.prototype[name] = () => "forged";',
+    ],
+    [
+      'methods of functions',
+      'Function.prototype.call = () => 0; Function.prototype.apply = () => 0; Function.prototype.bind = () => 0;',
+    ],
+    [
+      '`Reflect` and `Object`',
+      'Reflect.get = Reflect.apply = () => 0; Object.freeze = Object.keys = () => [];',
+    ],
+    ['`Number` and `String`', 'Number.isFinite = () => false; globalThis.String = () => "forged";'],
+    ['`Atomics`', 'Atomics.wait = () => { throw new Error("no"); };'],
+    ['the console', 'globalThis.console = null;'],
+    ['`process`', 'process.exit = () => {}; process.removeAllListeners();'],
+  ])('in %s still answers what it threw and logged', async (_title, body) => {
+    const code = `${body} host.log('warn', 'logged'); throw new RangeError('thrown');`;
+    const { messages, response } = await runPlugin(plugin(code));
+    expect(response?.error).toMatchObject({ code: -32001, message: 'thrown', data: { name: 'RangeError' } });
+    expect(messages).toContainEqual({
+      jsonrpc: '2.0',
+      method: 'log',
+      params: { level: 'warn', message: 'logged' },
+    });
+  });
+});
+
+describe.concurrent('`host.progress`', () => {
+  test('is told as it was given', async () => {
+    const { messages } = await runPlugin(plugin('host.progress(0.25, "a \\"b\\""); host.progress(1);'));
+    const told = messages.flatMap(({ method, params }) => (method === 'progress' ? [params] : []));
+    expect(told).toEqual([
+      { fraction: 0.25, message: 'a "b"' },
+      { fraction: 1, message: '' },
+    ]);
+  });
+
+  test.each(['-0.1', '1.1', 'NaN', '"0.5"', '{ valueOf: () => 0.5 }', 'undefined'])(
+    'throws at %s, and tells nothing',
+    async (fraction) => {
+      const { messages, response } = await runPlugin(plugin(`host.progress(${fraction});`));
+      expect(response?.error).toMatchObject({ data: { name: 'RangeError' } });
+      expect(messages.filter(({ method }) => method === 'progress')).toEqual([]);
+    },
+  );
+});
+
+test('`host` cannot be changed by a plugin for the code it shares it with', async () => {
+  const { response } = await runPlugin(plugin('host.log = null;'));
+  expect(response?.error).toMatchObject({ data: { name: 'TypeError' } });
+});
+
+describe.concurrent('a host that', () => {
+  test('cancels aborts `host.signal`, and the plugin may still answer', async () => {
+    await using runner = new RunnerProcess(
+      plugin(`
+        const timer = setInterval(() => {}, 1000);
+        console.log('waiting');
+        await new Promise((resolve) => host.signal.addEventListener('abort', resolve));
+        clearInterval(timer);
+        return host.signal.reason.message;`),
+    );
+    await runner.execute();
+    await runner.heard(({ method }) => method === 'log');
+    runner.send({ method: 'cancel' });
+    expect(await runner.heard(({ id }) => id === 1)).toMatchObject({ result: 'the execution was cancelled' });
+  });
+
+  test('hangs up before it asked for anything ends the runner', async () => {
+    await using runner = new RunnerProcess(plugin(''));
+    await runner.heard(({ method }) => method === 'ready');
+    runner.hangUp();
+    expect(await runner.ended).toBe(0);
+  });
+
+  test.each([
+    ['waits', 'setInterval(() => {}, 1000); console.log("up"); await new Promise(() => {});'],
+    [
+      'replaced `process.exit`',
+      'setInterval(() => {}, 1000); process.exit = () => {}; console.log("up"); await new Promise(() => {});',
+    ],
+  ])('hangs up ends a plugin that %s', async (_title, body) => {
+    await using runner = new RunnerProcess(plugin(body));
+    await runner.execute();
+    await runner.heard(({ method }) => method === 'log');
+    runner.hangUp();
+    expect(await runner.ended).toBe(0);
+  });
+
+  test('does not hang up keeps the runner after the response', async () => {
+    await using runner = new RunnerProcess(plugin('return 1;'));
+    await runner.execute();
+    await runner.heard(({ id }) => id === 1);
+    expect(await Promise.race([runner.ended, delay(300, 'still there')])).toBe('still there');
+  });
+
+  test('says what nobody knows is not answered', async () => {
+    await using runner = new RunnerProcess(plugin('return 1;'));
+    runner.send({ method: 'strange' });
+    await runner.execute();
+    expect(await runner.heard(({ id }) => id === 1)).toMatchObject({ result: 1 });
+    expect(runner.messages).toHaveLength(2);
+  });
+
+  test.each([
+    ['as it is', ''],
+    ['after the plugin made it non-blocking', 'process.stdout.write("touched\\n");'],
+  ])('reads slowly gets a large result whole, from a pipe %s', async (_title, touch) => {
+    await using runner = new RunnerProcess(plugin(`${touch} return 'x'.repeat(5_000_000);`));
+    await runner.heard(({ method }) => method === 'ready');
+    runner.pause();
+    await runner.execute();
+    await delay(300);
+    runner.resume();
+    const response = await runner.heard(({ id }) => id === 1);
+    expect(response?.result).toHaveLength(5_000_000);
+  });
+});

@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import type { Grant } from '../../src/policy/grant.ts';
+import { type Allowance, toAllowance } from '../../src/spec/allowance.ts';
+import { GRANT, MIB } from './sample.ts';
+
+test('what the minimal grant allows is pinned', () => {
+  expect(toAllowance(GRANT)).toStrictEqual({
+    network: 'none',
+    exec: false,
+    memoryBytes: 536_870_912,
+    cpuCores: 0.8,
+    pids: 64,
+    tmpfs: { '/tmp': 67_108_864 },
+    mounts: [],
+    runtime: null,
+  });
+});
+
+test.each<[string, Partial<Grant>, Partial<Allowance>]>([
+  ['a network', { network: 'bridge' }, { network: 'bridge' }],
+  ['processes', { exec: true }, { exec: true }],
+  ['memory', { memoryBytes: MIB }, { memoryBytes: MIB }],
+  ['a share of a core', { cpuCores: 0.05 }, { cpuCores: 0.05 }],
+  ['pids', { pids: 16 }, { pids: 16 }],
+  ['the size of /tmp', { tmpBytes: MIB }, { tmpfs: { '/tmp': MIB } }],
+  ['scratch', { scratchBytes: 2 * MIB }, { tmpfs: { '/tmp': 64 * MIB, '/scratch': 2 * MIB } }],
+  ['a runtime', { runtime: 'runsc' }, { runtime: 'runsc' }],
+  [
+    'mounts',
+    {
+      mounts: [
+        { name: 'a', hostPath: '/srv/a', containerPath: '/mnt/a', mode: 'ro' },
+        { name: 'b', hostPath: '/srv/b', containerPath: '/mnt/b', mode: 'rw' },
+      ],
+    },
+    {
+      mounts: [
+        { hostPath: '/srv/a', containerPath: '/mnt/a', readOnly: true },
+        { hostPath: '/srv/b', containerPath: '/mnt/b', readOnly: false },
+      ],
+    },
+  ],
+  ['nothing more where nothing more is granted', { outputBytes: 1, timeoutMs: 1, channels: ['x'] }, {}],
+])('a grant allows %s', (_title, grant, expected) => {
+  expect(toAllowance({ ...GRANT, ...grant })).toStrictEqual({ ...toAllowance(GRANT), ...expected });
+});

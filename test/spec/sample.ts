@@ -1,0 +1,39 @@
+import type { Grant } from '../../src/policy/grant.ts';
+import { buildContainerSpec } from '../../src/spec/build.ts';
+import type { ContainerSpec } from '../../src/spec/container-spec.ts';
+
+export const MIB = 1024 * 1024;
+
+/** What a manifest that asks for nothing is granted; `test/policy/resolve.test.ts` pins that it is so. */
+export const GRANT: Grant = Object.freeze({
+  plugin: 'word-count',
+  network: 'none',
+  exec: false,
+  memoryBytes: 512 * MIB,
+  cpuCores: 0.8,
+  timeoutMs: 30_000,
+  pids: 64,
+  outputBytes: MIB,
+  tmpBytes: 64 * MIB,
+  scratchBytes: 0,
+  mounts: [],
+  channels: null,
+  runtime: null,
+});
+
+export const NAME = 'lurkbox-0a1b2c3d';
+export const IMAGE = `sha256:${'c0de'.repeat(16)}`;
+export const CONTAINER_LABELS: Readonly<Record<string, string>> = {
+  'lurkbox.kind': 'container',
+  'lurkbox.instance': 'i-1',
+};
+
+/** The spec of the minimal grant, with some of it changed. */
+export function specOf(grant: Partial<Grant> = {}): ContainerSpec {
+  return buildContainerSpec({
+    grant: { ...GRANT, ...grant },
+    name: NAME,
+    image: IMAGE,
+    labels: CONTAINER_LABELS,
+  });
+}
