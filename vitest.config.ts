@@ -8,6 +8,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/container/**'],
+          // Some start a process; on a busy machine that takes its time.
+          testTimeout: 30_000,
           sequence: { groupOrder: 0 },
         },
       },

@@ -19,13 +19,15 @@ export async function run(named: readonly string[], options: RunOptions): Promis
   return withLurkbox(options, async (lurkbox) => {
     const plugins = await loadNamed(lurkbox, named);
     const names = plugins.map(({ name }) => name);
+    const limits = options.timeout === undefined ? {} : { timeoutMs: options.timeout * 1000 };
+    for (const name of names) lurkbox.plugins.validateCall(name, context, limits);
     const signal = interruption();
     // Builds fail here and not as outcomes: who typed the command can mend a dependency, and nothing has run yet.
     for (const name of names) await lurkbox.plugins.prepare(name, { signal });
     const results = await lurkbox.plugins.executePlugins(context, names, {
       signal,
       waitForRemoval: true,
-      ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout * 1000 }),
+      ...limits,
     });
     show(results, options);
     return Object.values(results).every(({ success }) => success) ? EXIT.ok : EXIT.failed;

@@ -80,10 +80,14 @@ export class DockerEngine implements ContainerEngine {
     });
   }
 
-  waitContainer(id: string, signal: AbortSignal): Promise<void> {
-    return this.#call('wait for a container', async (deadline) => {
+  waitContainer(
+    id: string,
+    { signal, deadlineMs }: { signal: AbortSignal; deadlineMs: number },
+  ): Promise<void> {
+    const wait = async (deadline: AbortSignal): Promise<void> => {
       await this.#docker.getContainer(id).wait({ abortSignal: AbortSignal.any([deadline, signal]) });
-    });
+    };
+    return this.#call('wait for a container', wait, deadlineMs);
   }
 
   containerExit(id: string): Promise<ContainerExit> {
@@ -247,9 +251,13 @@ export class DockerEngine implements ContainerEngine {
     });
   }
 
-  async #call<T>(action: EngineAction, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async #call<T>(
+    action: EngineAction,
+    call: (signal: AbortSignal) => Promise<T>,
+    deadlineMs?: number,
+  ): Promise<T> {
     try {
-      return await withDeadline(action, call);
+      return await withDeadline(action, call, deadlineMs);
     } catch (error) {
       throw toEngineError(action, this.address, error);
     }

@@ -78,7 +78,7 @@ export interface ContainerEngine {
   attachContainer(id: string): Promise<Duplex>;
   startContainer(id: string): Promise<void>;
   /** Resolves when the container is no longer running. */
-  waitContainer(id: string, signal: AbortSignal): Promise<void>;
+  waitContainer(id: string, options: { signal: AbortSignal; deadlineMs: number }): Promise<void>;
   containerExit(id: string): Promise<ContainerExit>;
   /** What the kernel accounted to a running container; nulls where this host cannot see it. */
   containerUsage(id: string): Promise<ContainerUsage>;

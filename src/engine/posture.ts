@@ -15,6 +15,7 @@ export function comparePosture(inspected: unknown, options: CreateOptions): void
     ...difference('HostConfig.', recordOf(actual['HostConfig']), { ...HostConfig, ...NEVER_ASKED_FOR }),
     ...difference('', actual, { Mounts: options.HostConfig.Mounts.map(toMountPoint) }, mountPointsOf),
   ];
+  problems.push(...uncovered(recordOf(actual['HostConfig'])));
   if (problems.length === 0) return;
   throw new LurkboxError(
     'ENGINE_INSECURE',
@@ -45,6 +46,20 @@ const NEVER_ASKED_FOR = {
   CpuRealtimePeriod: 0,
   CpuRealtimeRuntime: 0,
 };
+
+/** The engine hides and protects more of /proc and /sys by itself; without these a container could read or write them. */
+const COVERED_PATHS: Readonly<Record<string, readonly string[]>> = {
+  MaskedPaths: ['/proc/kcore', '/proc/keys', '/proc/timer_list', '/sys/firmware'],
+  ReadonlyPaths: ['/proc/bus', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'],
+};
+
+function uncovered(hostConfig: Readonly<Record<string, unknown>>): Problem[] {
+  return Object.entries(COVERED_PATHS).flatMap(([field, paths]) => {
+    const actual = hostConfig[field];
+    const missing = paths.filter((path) => !(Array.isArray(actual) && actual.includes(path)));
+    return missing.map((path) => ({ path: `HostConfig.${field}`, message: `expected ${path} among them` }));
+  });
+}
 
 type Normalise = (value: unknown) => unknown;
 

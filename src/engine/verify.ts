@@ -9,6 +9,7 @@ export function verifyCreateOptions(options: object, allowance: Allowance): void
   const problems = [
     ...checkFields(options, CONTAINER_RULES, allowance, ''),
     ...checkFields(hostConfigOf(options), HOST_RULES, allowance, 'HostConfig.'),
+    ...checkOwnNetwork(options, allowance),
   ];
   if (problems.length === 0) return;
   throw new LurkboxError(
@@ -39,6 +40,14 @@ function checkFields(
     return [{ path: prefix + field, message: `expected ${expected}, got ${shorten(value)}` }];
   });
   return [...unknown, ...wrong];
+}
+
+// The network of an execution has the name of its container, and nobody else's is joined.
+function checkOwnNetwork(options: object, { network }: Allowance): Problem[] {
+  const name: unknown = Reflect.get(options, 'name');
+  const mode: unknown = Reflect.get(hostConfigOf(options), 'NetworkMode');
+  if (network !== 'bridge' || mode === name) return [];
+  return [{ path: 'HostConfig.NetworkMode', message: `expected ${shorten(name)}, got ${shorten(mode)}` }];
 }
 
 function hostConfigOf(options: object): object {

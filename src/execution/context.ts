@@ -39,15 +39,16 @@ export function parseContext(written: unknown): ExecutionContextConfig {
   assertWalkable(written);
   const parsed = ExecutionContextSchema.safeParse(toCamelCase(written));
   if (parsed.success) return parsed.data;
-  throw invalidContext(
-    parsed.error.issues.map(({ path, message, ...issue }) => ({
-      path: joinPath(path),
-      message:
-        'keys' in issue
-          ? `unknown key; known are ${Object.keys(ExecutionContextSchema.shape).join(', ')}`
-          : message,
-    })),
-  );
+  throw invalidContext(parsed.error.issues.flatMap(toProblems));
+}
+
+function toProblems({ path, message, ...issue }: z.core.$ZodIssue): Problem[] {
+  if (!('keys' in issue) || !Array.isArray(issue.keys)) return [{ path: joinPath(path), message }];
+  const known = Object.keys(ExecutionContextSchema.shape).join(', ');
+  return issue.keys.map((key) => ({
+    path: joinPath([...path, String(key)]),
+    message: `unknown key; known are ${known}`,
+  }));
 }
 
 // What contains itself or is too deep would end whoever walks it, and the first to do that is the schema.

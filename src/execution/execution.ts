@@ -205,7 +205,11 @@ export class Execution {
     const { engine, grant } = this.#plan;
     if (this.#expired !== undefined) return this.#settle(this.#expired);
     try {
-      await engine.waitContainer(id, this.#settled.signal);
+      // A plugin may close its output and run on; the deadline of the execution ends that, not one of this call.
+      await engine.waitContainer(id, {
+        signal: this.#settled.signal,
+        deadlineMs: BOOT_DEADLINE_MS + grant.timeoutMs,
+      });
       const exit = await engine.containerExit(id);
       this.#settle(this.#expired ?? endingOfExit(exit, this.#heapWasFull, grant.memoryBytes));
     } catch (error) {

@@ -16,11 +16,13 @@ export async function prune(engine: ContainerEngine, self: Identity): Promise<Pr
   const containers = (await engine.listContainers(`${LABELS.kind}=container`)).filter(({ labels }) =>
     isOwnerDead(labels, self),
   );
-  await Promise.all(containers.map(({ id }) => engine.removeContainer(id)));
+  const removals = await Promise.allSettled(containers.map(({ id }) => engine.removeContainer(id)));
   const networks = (await engine.listNetworks(`${LABELS.kind}=network`)).filter(({ labels }) =>
     isOwnerDead(labels, self),
   );
-  await Promise.all(networks.map(({ name }) => engine.removeNetwork(name)));
+  removals.push(...(await Promise.allSettled(networks.map(({ name }) => engine.removeNetwork(name)))));
+  // Everything is tried before the first failure is told.
+  for (const removal of removals) if (removal.status === 'rejected') throw removal.reason;
   return {
     containers: containers.map(({ id, names }) => names[0] ?? id),
     networks: networks.map(({ name }) => name),

@@ -118,6 +118,18 @@ export class PluginManager {
     return this.#prepare(entry.instance, signal);
   }
 
+  /** Throws what `executePlugin` would throw for these arguments, and executes nothing. */
+  validateCall(
+    name: string,
+    context: ExecutionContextOptions,
+    { timeoutMs }: ExecutePluginOptions = {},
+  ): void {
+    parseContext(context);
+    const entry = this.#entries.get(name);
+    if (entry === undefined) throw new LurkboxError('PLUGIN_NOT_FOUND', this.#unknown(name));
+    assertTimeout(entry.instance, timeoutMs);
+  }
+
   /**
    * Executes one plugin. Resolves with exactly one outcome whatever happens; throws only for a context or an option
    * that is wrong (`CONTEXT_INVALID`, `OPTIONS_INVALID`).
@@ -199,13 +211,7 @@ export class PluginManager {
 
   #sandboxFor({ instance, sandbox }: Entry, timeoutMs: number | undefined): PluginSandbox {
     if (timeoutMs === undefined) return sandbox;
-    const granted = instance.grant.timeoutMs;
-    if (!(timeoutMs > 0 && timeoutMs <= granted)) {
-      throw new LurkboxError(
-        'OPTIONS_INVALID',
-        `Expected a timeout of more than 0 and at most the ${granted / 1000} s that \`${instance.name}\` is granted, got ${timeoutMs / 1000} s.`,
-      );
-    }
+    assertTimeout(instance, timeoutMs);
     return this.#createSandbox({ ...instance, grant: { ...instance.grant, timeoutMs } });
   }
 
@@ -221,6 +227,15 @@ export class PluginManager {
     const known = [...this.#entries.keys()].sort().join(', ');
     return `No plugin \`${name.slice(0, 64)}\` is loaded; loaded are: ${known || '(none)'}`;
   }
+}
+
+function assertTimeout({ name, grant }: PluginInstance, timeoutMs: number | undefined): void {
+  if (timeoutMs === undefined || (timeoutMs > 0 && timeoutMs <= grant.timeoutMs)) return;
+  const most = grant.timeoutMs / 1000;
+  throw new LurkboxError(
+    'OPTIONS_INVALID',
+    `Expected a timeout of more than 0 and at most the ${most} s that \`${name}\` is granted, got ${timeoutMs / 1000} s.`,
+  );
 }
 
 type Settled<T> = { readonly value: T } | { readonly error: LurkboxError };

@@ -12,6 +12,19 @@ const MOUNTS: Partial<Grant> = {
   ],
 };
 
+/** As Docker 20.10 fills them in. */
+const COVERED = {
+  MaskedPaths: [
+    '/proc/asound',
+    '/proc/acpi',
+    '/proc/kcore',
+    '/proc/keys',
+    '/proc/timer_list',
+    '/sys/firmware',
+  ],
+  ReadonlyPaths: ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'],
+};
+
 /** What an honest engine answers to `inspect` for a container with these options. */
 function inspectionOf(options: CreateOptions) {
   const { HostConfig, name, Image, Entrypoint, Cmd, ...config } = options;
@@ -22,7 +35,7 @@ function inspectionOf(options: CreateOptions) {
     Path: Entrypoint[0],
     Args: [...Entrypoint.slice(1), ...Cmd],
     Config: { ...config, Image, Entrypoint, Cmd, Hostname: '0a1b2c3d', OnBuild: null },
-    HostConfig: { ...HostConfig, ContainerIDFile: '', ShmSize: 67_108_864, MaskedPaths: ['/proc/kcore'] },
+    HostConfig: { ...HostConfig, ContainerIDFile: '', ShmSize: 67_108_864, ...COVERED },
     Mounts: HostConfig.Mounts.map(({ Source, Target, ReadOnly }) => ({
       Type: 'bind',
       Source,
@@ -100,6 +113,16 @@ describe('refuses a container', () => {
     ['with a network', config({ NetworkDisabled: false }), 'Config.NetworkDisabled'],
     ['with a terminal', config({ Tty: true }), 'Config.Tty'],
     ['that is privileged', host({ Privileged: true }), 'HostConfig.Privileged'],
+    [
+      'that can read the memory of the kernel',
+      host({ MaskedPaths: COVERED.MaskedPaths.filter((path) => path !== '/proc/kcore') }),
+      'HostConfig.MaskedPaths',
+    ],
+    [
+      'that can set values of the kernel',
+      host({ ReadonlyPaths: COVERED.ReadonlyPaths.filter((path) => path !== '/proc/sys') }),
+      'HostConfig.ReadonlyPaths',
+    ],
     ['that may write to its root', host({ ReadonlyRootfs: false }), 'HostConfig.ReadonlyRootfs'],
     ['with capabilities', host({ CapDrop: null }), 'HostConfig.CapDrop'],
     ['with a capability', host({ CapAdd: ['NET_RAW'] }), 'HostConfig.CapAdd'],

@@ -54,9 +54,9 @@ describe('refused is', () => {
     ['null', null, ''],
     ['a list', [], ''],
     ['a text', 'x', ''],
-    ['a key that nobody knows', { user: 'u' }, ''],
-    ['one field in both spellings', { user_id: 'u', userId: 'u' }, ''],
-    ['an `executionId`, which is ours to give', { executionId: 'x' }, ''],
+    ['a key that nobody knows', { user: 'u' }, 'user'],
+    ['one field in both spellings', { user_id: 'u', userId: 'u' }, 'user_id'],
+    ['an `executionId`, which is ours to give', { executionId: 'x' }, 'executionId'],
     ['a number for a user', { userId: 1 }, 'userId'],
     ['a name that is too long', { channelId: 'x'.repeat(513) }, 'channelId'],
     ['a function', { inputData: () => 1 }, 'inputData'],
@@ -91,7 +91,7 @@ describe('refused is', () => {
       expect.objectContaining({
         problems: [
           {
-            path: '',
+            path: 'user',
             message:
               'unknown key; known are userId, channelId, sessionId, inputData, parameters, environment, config',
           },

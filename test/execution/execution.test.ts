@@ -18,7 +18,7 @@ import { GRANT, IMAGE } from '../spec/sample.ts';
 
 const NAME = 'lurkbox-e1';
 /** Longer than any fake needs, and short enough to wait for in a test that goes wrong. */
-const SOON_MS = 1_000;
+const SOON_MS = 3_000;
 
 interface Changes extends Partial<Omit<ExecutionPlan, 'engine' | 'grant'>> {
   readonly grant?: Partial<Grant>;

@@ -93,8 +93,8 @@ describe('a hostile schema', () => {
     clearInterval(clock);
     expect(problems).toEqual([{ path: '', message: expect.stringContaining('could not be checked within') }]);
     // 240 ms by its deadlines; the rest is for a busy machine.
-    expect(tookMs).toBeLessThan(450);
-    expect(longestMs).toBeLessThan(300);
+    expect(tookMs).toBeLessThan(750);
+    expect(longestMs).toBeLessThan(400);
   });
 
   test('with a catastrophic pattern does no harm to the next check', async () => {

@@ -93,7 +93,7 @@ export class FakeEngine implements ContainerEngine {
     });
   }
 
-  waitContainer(id: string, signal: AbortSignal): Promise<void> {
+  waitContainer(id: string, { signal }: { signal: AbortSignal }): Promise<void> {
     return this.#call('waitContainer', () => {
       const { promise, reject } = Promise.withResolvers<never>();
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });

@@ -34,6 +34,7 @@ test('there is one restriction for every control, each with a reason', () => {
     ['descriptors', '256'],
     ['core dumps', 'none'],
     ['locked memory', '64 KiB'],
+    ['message queues', 'none'],
     ['out-of-memory score', '+500'],
     ['engine log', 'none'],
     ['restart', 'no'],
