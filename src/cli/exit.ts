@@ -19,6 +19,8 @@ export function exitCodeOf(code: LurkboxErrorCode): number {
 
 /** Tells the error and answers the exit code for it. */
 export function reportError(error: unknown): number {
+  // Several plugins that cannot be loaded, each with its own problems.
+  if (error instanceof AggregateError) return Math.max(...error.errors.map(reportError));
   if (error instanceof LurkboxError) {
     tell(escapeLines(`lurkbox: ${describeError(error)}`));
     return exitCodeOf(error.code);

@@ -17,6 +17,11 @@ Exit codes:
   2  bad usage, manifest, policy, context or dependency
   3  no container engine answers`;
 
+// Whoever reads the output may leave before its end, as `head` does; the work and its exit code are not touched by that.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 process.exitCode = await main(process.argv);
 
 async function main(argv: readonly string[]): Promise<number> {

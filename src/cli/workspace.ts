@@ -44,7 +44,7 @@ export async function loadNamed(lurkbox: Lurkbox, named: readonly string[]): Pro
   ];
   const settled = await Promise.allSettled(loads);
   const errors = settled.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
-  if (errors.length > 0) throw joinErrors(errors);
+  if (errors.length > 0) throw errors.length === 1 ? errors[0] : new AggregateError(errors);
   return settled.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
 }
 
@@ -69,17 +69,6 @@ function requireNamed(lurkbox: Lurkbox, { failed }: Discovery, name: string): Pl
   throw new LurkboxError(
     'PLUGIN_NOT_FOUND',
     `No plugin ${showPath(name)} in ${showPath(join(lurkbox.workspaceRoot, 'plugins'))}, which has: ${known.join(', ') || 'none'}.${hint}`,
-  );
-}
-
-function joinErrors(errors: readonly unknown[]): unknown {
-  const [first] = errors;
-  if (errors.length === 1 || !errors.every((error) => error instanceof LurkboxError)) return first;
-  const codes = new Set(errors.map(({ code }) => code));
-  return new LurkboxError(
-    codes.size === 1 ? (errors[0] as LurkboxError).code : 'OPTIONS_INVALID',
-    errors.map((error) => error.message).join('\n'),
-    { problems: errors.flatMap((error) => error.problems) },
   );
 }
 

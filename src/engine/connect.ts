@@ -1,4 +1,4 @@
-import Docker from 'dockerode';
+import type Docker from 'dockerode';
 import { LurkboxError } from '../errors.ts';
 import { withDeadline } from './deadlines.ts';
 import { DockerEngine } from './docker.ts';
@@ -22,11 +22,11 @@ export async function connectEngine({
 } = {}): Promise<ContainerEngine> {
   const address = await findEngine({ env });
   const version = await negotiate(address);
-  return new DockerEngine(dial(address, version), address.url, version);
+  return new DockerEngine(await dial(address, version), address.url, version);
 }
 
 async function negotiate(address: EngineAddress): Promise<string> {
-  const unversioned = dial(address);
+  const unversioned = await dial(address);
   try {
     const reply: unknown = await withDeadline(
       'ask the engine what it is',
@@ -59,10 +59,12 @@ function isBefore(a: string, b: string): boolean {
   return aMajor < bMajor || (aMajor === bMajor && aMinor < bMinor);
 }
 
-function dial(address: EngineAddress, version?: string): Docker {
+// Loaded when an engine is needed: it takes longer to load than everything else of lurkbox together.
+async function dial(address: EngineAddress, version?: string): Promise<Docker> {
+  const { default: DockerClient } = await import('dockerode');
   const at =
     'socketPath' in address
       ? { socketPath: address.socketPath }
       : { host: address.host, port: address.port, protocol: address.protocol };
-  return new Docker({ ...at, ...(version === undefined ? {} : { version: `v${version}` }) });
+  return new DockerClient({ ...at, ...(version === undefined ? {} : { version: `v${version}` }) });
 }

@@ -51,7 +51,8 @@ async function readPolicyFile(file: string, source: string): Promise<Buffer> {
   try {
     bytes = await readRegularFile(await realpath(file), MAX_DOCUMENT_BYTES);
   } catch (cause) {
-    throw new LurkboxError('POLICY_INVALID', `${source} cannot be read.`, { cause });
+    const { code = 'no reason given' } = cause as NodeJS.ErrnoException;
+    throw new LurkboxError('POLICY_INVALID', `${source} cannot be read (${code}).`, { cause });
   }
   if (bytes !== null) return bytes;
   throw new LurkboxError('POLICY_INVALID', `${source} is larger than ${MAX_DOCUMENT_BYTES / 1024} KiB.`);
