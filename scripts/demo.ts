@@ -4,6 +4,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { reportError } from '../src/cli/exit.ts';
+import { interruption } from '../src/cli/interruption.ts';
 import { print, tell } from '../src/cli/output.ts';
 import { formatPhases } from '../src/cli/run.ts';
 import { loadNamed, withLurkbox } from '../src/cli/workspace.ts';
@@ -22,10 +23,11 @@ async function demo(): Promise<number> {
   return withLurkbox({ workspace: checkout.pathname, log: 'warn' }, async (lurkbox) => {
     const { plugins } = lurkbox;
     await loadNamed(lurkbox, PLUGINS);
-    for (const name of PLUGINS) await plugins.prepare(name);
+    const signal = interruption();
+    for (const name of PLUGINS) await plugins.prepare(name, { signal });
     tell('');
     const startedAt = performance.now();
-    const results = await plugins.executePlugins({ inputData }, PLUGINS, { waitForRemoval: true });
+    const results = await plugins.executePlugins({ inputData }, PLUGINS, { signal, waitForRemoval: true });
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
     print(`${formatPluginResults(results)}\n`);
     print(formatPhases(results));

@@ -22,7 +22,7 @@ export type {
   PruneResult,
   StoredImage,
 } from './image/image-store.ts';
-export type { Discovery, ExecutePluginOptions, PluginInstance } from './lifecycle/plugin-manager.ts';
+export type { Discovery, PluginInstance } from './lifecycle/plugin-manager.ts';
 export { PluginManager } from './lifecycle/plugin-manager.ts';
 export type { Logger } from './logger.ts';
 export { createLurkbox, type Lurkbox } from './lurkbox.ts';

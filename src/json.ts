@@ -23,7 +23,9 @@ const MAX_FAULTS = 20;
 /** Parses strict JSON. Never throws; every duplicate or forbidden key is reported, not only the first. */
 export function parseJson(text: string, { maxDepth = DEFAULT_MAX_JSON_DEPTH } = {}): JsonReading {
   const faults = scan(text, maxDepth);
-  if (faults.some(({ reason }) => reason === 'too_deep')) return { ok: false, faults };
+  // Too many faults also end the scan, and then nobody knows how deep the rest is.
+  if (faults.length >= MAX_FAULTS || faults.some(({ reason }) => reason === 'too_deep'))
+    return { ok: false, faults };
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -95,12 +97,20 @@ function readKey(
 ): void {
   frame.key = decodeKey(literal);
   frame.expectsKey = false;
-  const path = pathOf(frames);
+  // The path only where there is a fault: it takes longer than the key.
   if (frame.key === '__proto__') {
-    faults.push({ reason: 'forbidden_key', path, message: 'the key `__proto__` is not allowed' });
+    faults.push({
+      reason: 'forbidden_key',
+      path: pathOf(frames),
+      message: 'the key `__proto__` is not allowed',
+    });
   }
   if (frame.keys.has(frame.key)) {
-    faults.push({ reason: 'duplicate_key', path, message: 'the key stands here twice; keep one of them' });
+    faults.push({
+      reason: 'duplicate_key',
+      path: pathOf(frames),
+      message: 'the key stands here twice; keep one of them',
+    });
   }
   frame.keys.add(frame.key);
 }

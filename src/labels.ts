@@ -7,9 +7,11 @@ export const LABELS = {
   kind: 'lurkbox.kind',
   /** Random id of the orchestrator that made it. */
   instance: 'lurkbox.instance',
-  /** Which machine and pid namespace the orchestrator ran in, so that another one never judges its pid. */
+  /** Which machine the orchestrator ran on; only there its process can be looked for. */
   host: 'lurkbox.host',
-  /** `<pid>:<start time>`: a pid alone can be reused. */
+  /** Which run of that machine's kernel. */
+  boot: 'lurkbox.boot',
+  /** `<pid>:<start time>:<pid namespace>`: a pid alone can be reused. */
   process: 'lurkbox.process',
   execution: 'lurkbox.execution',
   plugin: 'lurkbox.plugin',

@@ -1,10 +1,10 @@
 /**
  * Text that strangers wrote ends up in terminals, logs and prompts. Characters that steer those instead of being read
  * are refused where text comes in and escaped where it is quoted: controls, lone surrogates, line separators,
- * bidirectional overrides, zero-width characters and invisible tags.
+ * bidirectional overrides, invisible characters and tags. The joiners U+200C and U+200D stay: words and emoji need them.
  */
 const STEERING =
-  '\\p{Cc}\\p{Cs}\\u061c\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ufeff\\u{e0000}-\\u{e01ef}';
+  '\\p{Cc}\\p{Cs}\\u00ad\\u061c\\u180e\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb\\u{e0000}-\\u{e01ef}';
 
 /** A whole text without a steering character. */
 export const PLAIN_TEXT = new RegExp(`^[^${STEERING}]*$`, 'u');

@@ -1,5 +1,6 @@
 import type { Lurkbox, StoredImage } from '../index.ts';
 import { EXIT } from './exit.ts';
+import { interruption } from './interruption.ts';
 import { formatBytes, formatTable, print, printJson } from './output.ts';
 import { type CommonOptions, loadNamed, tellFailures, withLurkbox } from './workspace.ts';
 
@@ -22,23 +23,24 @@ function toRow({ tag, role, plugin, version, sizeBytes, ownBytes }: StoredImage)
 export async function imageBuild(named: readonly string[], options: CommonOptions): Promise<number> {
   return withLurkbox(options, async (lurkbox) => {
     const images = await lurkbox.images();
-    const plugins = await chosen(lurkbox, named);
-    const built = [{ name: 'base', ...(await images.prepareBase({ exec: false })) }];
+    const { plugins, complete } = await chosen(lurkbox, named);
+    const signal = interruption();
+    const built = [{ name: 'base', ...(await images.prepareBase({ exec: false, signal })) }];
     for (const { name, plugin, grant } of plugins) {
-      built.push({ name, ...(await images.prepare(plugin, { exec: grant.exec })) });
+      built.push({ name, ...(await images.prepare(plugin, { exec: grant.exec, signal })) });
     }
     if (options.json) printJson({ images: built });
     else
       for (const image of built) print(`${image.built ? 'built  ' : 'present'}  ${image.tag}  ${image.id}`);
-    return EXIT.ok;
+    return complete ? EXIT.ok : EXIT.usage;
   });
 }
 
 async function chosen(lurkbox: Lurkbox, named: readonly string[]) {
-  if (named.length > 0) return loadNamed(lurkbox, named);
+  if (named.length > 0) return { plugins: await loadNamed(lurkbox, named), complete: true };
   const discovery = await lurkbox.plugins.discoverAndLoadAll(lurkbox.workspaceRoot);
   tellFailures(discovery);
-  return discovery.loaded;
+  return { plugins: discovery.loaded, complete: discovery.failed.length === 0 };
 }
 
 /** Removes the images that this workspace's plugins do not need; with `all`, every image of lurkbox. */

@@ -38,7 +38,11 @@ async function readText(file: string, source: string): Promise<string> {
     if (error instanceof LurkboxError) throw error;
     throw invalid(`Could not read ${source}: ${error instanceof Error ? error.message : String(error)}.`);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+  } catch {
+    throw invalid(`Expected ${source} to be UTF-8.`);
+  }
 }
 
 function parse(text: string, source: string): unknown {

@@ -1,8 +1,9 @@
-import { formatPluginResults, LurkboxError, type PluginExecutionResult } from '../index.ts';
+import { formatPluginResults, type PluginExecutionResult } from '../index.ts';
 import { harmless } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { readContext } from './input.ts';
-import { formatBytes, formatMs, formatTable, paint, print, printJson, tell } from './output.ts';
+import { interruption } from './interruption.ts';
+import { formatBytes, formatMs, formatTable, paint, print, printJson } from './output.ts';
 import { type CommonOptions, loadNamed, withLurkbox } from './workspace.ts';
 
 export interface RunOptions extends CommonOptions {
@@ -32,18 +33,6 @@ export async function run(named: readonly string[], options: RunOptions): Promis
     show(results, options);
     return Object.values(results).every(({ success }) => success) ? EXIT.ok : EXIT.failed;
   });
-}
-
-/** Ctrl-C cancels, and the containers are removed before the process ends; the second one does not wait. */
-function interruption(): AbortSignal {
-  const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      tell('lurkbox: cancelling; once more to leave at once');
-      controller.abort(new LurkboxError('CANCELLED', `Interrupted by ${signal}.`));
-    });
-  }
-  return controller.signal;
 }
 
 function show(results: Results, { json, prompt }: RunOptions): void {

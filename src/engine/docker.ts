@@ -59,7 +59,8 @@ export class DockerEngine implements ContainerEngine {
       );
       comparePosture(inspected, options);
     } catch (error) {
-      await this.removeContainer(id.id);
+      // Whoever called removes it again; this error is the one to tell.
+      await this.removeContainer(id.id).catch(() => {});
       throw error;
     }
     return { id: id.id };

@@ -23,6 +23,8 @@ export interface ExecuteOptions {
    * @default false: resolve as soon as the execution has settled
    */
   readonly waitForRemoval?: boolean;
+  /** Shorter than what the plugin is granted, in milliseconds. @default what it is granted */
+  readonly timeoutMs?: number;
   /** Told what the plugin says of its progress, from 0 to 1. */
   readonly onProgress?: (fraction: number, message: string) => void;
 }
@@ -116,14 +118,11 @@ export class ContainerSandbox implements PluginSandbox {
   async #refuse({ context, options }: Call): Promise<Ending | null> {
     const { grant } = this.#options;
     if (options.signal?.aborted) return failed('CANCELLED', '');
-    if (
-      grant.channels !== null &&
-      context.channelId !== null &&
-      !grant.channels.includes(context.channelId)
-    ) {
+    if (grant.channels !== null && !grant.channels.includes(context.channelId ?? '')) {
+      const allowed = grant.channels.join(', ') || '(none)';
       return failed(
         'PERMISSION_DENIED',
-        `The manifest allows the channels ${grant.channels.join(', ') || '(none)'}`,
+        `The manifest allows the channels ${allowed}; \`channelId\` names another or none`,
       );
     }
     const bytes = Buffer.byteLength(JSON.stringify(context));
@@ -166,6 +165,8 @@ export class ContainerSandbox implements PluginSandbox {
       await execution.removed;
     } catch (error) {
       settle(withoutContainer(endingOfError(error)));
+    } finally {
+      call.waiting.abort();
     }
   }
 
@@ -177,7 +178,7 @@ export class ContainerSandbox implements PluginSandbox {
     stopwatch.lap('queueMs');
     return {
       engine,
-      grant,
+      grant: { ...grant, timeoutMs: Math.min(grant.timeoutMs, options.timeoutMs ?? grant.timeoutMs) },
       image,
       entryPoint: plugin.manifest.entry_point,
       version: plugin.manifest.version,

@@ -31,13 +31,22 @@ export function endingOfError(error: unknown): Ending {
   };
 }
 
+/** As the runner cuts them; a plugin that writes a response of its own does not. */
+const MAX_NAME_CHARS = 200;
+const MAX_MESSAGE_CHARS = 4_000;
+const MAX_STACK_CHARS = 16_000;
+
 /** An error response of the runner, which the plugin may have written itself: its words are only ever its own. */
 export function endingOfResponse({ code, message, data }: Extract<RunnerMessage, { kind: 'error' }>): Ending {
-  if (code === RUNNER_ERRORS.noResult) return failed('NO_RESULT', message);
-  const name = data?.name !== undefined && data.name !== '' ? `${data.name}: ` : '';
+  if (code === RUNNER_ERRORS.noResult) return failed('NO_RESULT', message.slice(0, MAX_MESSAGE_CHARS));
+  const name = data?.name ? `${data.name.slice(0, MAX_NAME_CHARS)}: ` : '';
   return {
     outcome: 'PLUGIN_ERROR',
-    error: { code: 'PLUGIN_ERROR', message: `${name}${message}`, stack: data?.stack || null },
+    error: {
+      code: 'PLUGIN_ERROR',
+      message: `${name}${message.slice(0, MAX_MESSAGE_CHARS)}`,
+      stack: data?.stack?.slice(0, MAX_STACK_CHARS) || null,
+    },
   };
 }
 
@@ -59,16 +68,21 @@ const SIGNALS: Readonly<Record<number, string>> = {
 };
 
 /** A container that ended without an answer. */
-export function endingOfExit(exit: ContainerExit, heapWasFull: boolean, memoryBytes: number): Ending {
+export function endingOfExit(
+  exit: ContainerExit,
+  memoryBytes: number,
+  { heapWasFull, streamBroke }: { readonly heapWasFull: boolean; readonly streamBroke: boolean },
+): Ending {
   const megabytes = Math.floor(memoryBytes / (1024 * 1024));
   if (exit.outOfMemory)
     return failed('OUT_OF_MEMORY', `The kernel ended the container at its limit of ${megabytes} MB`);
   if (exit.exitCode !== 0 && heapWasFull) {
     return failed('OUT_OF_MEMORY', `The heap of V8 was full; the container has ${megabytes} MB in all`);
   }
-  // What a killed engine reports for the containers it finds dead when it is back.
-  if (exit.exitCode === 255)
-    return failed('ENGINE_LOST', 'The container ended together with the engine (exit code 255)');
+  // The end of its input made the runner leave, or a killed engine found the container dead when it was back (255).
+  if (streamBroke && (exit.exitCode === 0 || exit.exitCode === 255)) {
+    return failed('ENGINE_LOST', 'The connection to the container broke');
+  }
   if (exit.exitCode === 0) return failed('NO_RESULT', 'The process ended with exit code 0');
   const signal = SIGNALS[exit.exitCode - 128];
   const detail = `The process ended with exit code ${exit.exitCode}${signal === undefined ? '' : ` (${signal})`}`;

@@ -75,6 +75,7 @@ export class Execution {
   #removing: Promise<void> | undefined;
   #ready = false;
   #heapWasFull = false;
+  #streamBroke = false;
 
   constructor(plan: ExecutionPlan) {
     this.#plan = plan;
@@ -133,13 +134,13 @@ export class Execution {
   async #converse(socket: Duplex): Promise<void> {
     try {
       for await (const heard of listen(socket, this.#plan.grant.outputBytes)) {
-        if (this.#isSettled()) return;
-        this.#hear(heard);
-        if (this.#isSettled()) return;
+        // Read on after the end: a cancelled plugin may say something while it tidies up.
+        if (!this.#isSettled()) this.#hear(heard);
       }
     } catch (error) {
       // Whether the engine or the container went away, the engine itself can tell.
       this.#plan.logger.debug({ err: error }, 'the attached stream broke');
+      this.#streamBroke = true;
     }
   }
 
@@ -174,6 +175,7 @@ export class Execution {
   }
 
   #begin(protocol: number): void {
+    if (this.#expired !== undefined) return;
     if (this.#ready || protocol !== PROTOCOL_VERSION) {
       const detail = this.#ready ? '`ready` came twice' : `the runner speaks version ${protocol}`;
       this.#settle(failed('PROTOCOL_ERROR', detail));
@@ -211,7 +213,13 @@ export class Execution {
         deadlineMs: BOOT_DEADLINE_MS + grant.timeoutMs,
       });
       const exit = await engine.containerExit(id);
-      this.#settle(this.#expired ?? endingOfExit(exit, this.#heapWasFull, grant.memoryBytes));
+      this.#settle(
+        this.#expired ??
+          endingOfExit(exit, this.#plan.grant.memoryBytes, {
+            heapWasFull: this.#heapWasFull,
+            streamBroke: this.#streamBroke,
+          }),
+      );
     } catch (error) {
       const ending = this.#expired ?? endingOfError(error);
       // An engine that answered before and does not any more was lost, not unavailable.

@@ -13,8 +13,8 @@ export interface Pruned {
  * while a container is on them. What a living or a foreign orchestrator made, and what is not ours, is never touched.
  */
 export async function prune(engine: ContainerEngine, self: Identity): Promise<Pruned> {
-  const containers = (await engine.listContainers(`${LABELS.kind}=container`)).filter(({ labels }) =>
-    isOwnerDead(labels, self),
+  const containers = (await engine.listContainers(`${LABELS.kind}=container`)).filter(
+    ({ labels, state }) => isOwnerDead(labels, self) && couldBeLeft(labels, state, self),
   );
   const removals = await Promise.allSettled(containers.map(({ id }) => engine.removeContainer(id)));
   const networks = (await engine.listNetworks(`${LABELS.kind}=network`)).filter(({ labels }) =>
@@ -27,4 +27,9 @@ export async function prune(engine: ContainerEngine, self: Identity): Promise<Pr
     containers: containers.map(({ id, names }) => names[0] ?? id),
     networks: networks.map(({ name }) => name),
   };
+}
+
+// Nothing of ours runs on across a boot: what does is on an engine that several machines of one name share.
+function couldBeLeft(labels: Readonly<Record<string, string>>, state: string, self: Identity): boolean {
+  return labels[LABELS.boot] === self.boot || state !== 'running';
 }

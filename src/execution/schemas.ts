@@ -69,7 +69,7 @@ function compile(schema: object): ValidateFunction {
     return withinDeadline(COMPILE_DEADLINE_MS, () => ajv.compile(schema));
   } finally {
     // Two plugins may use the same `$id`, and neither may refer to a schema of the other.
-    ajv.removeSchema(schema);
+    ajv.removeSchema();
   }
 }
 

@@ -30,7 +30,12 @@ export async function runCommand(
   // A group of its own, so that what it started ends with it.
   const child = spawn(program, args, { cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   const kill = () => {
-    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
+    try {
+      // The group: what the program started may outlive it and hold its pipes.
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // The whole group has ended already.
+    }
   };
   let timedOut = false;
   const timer = setTimeout(() => {

@@ -86,6 +86,8 @@ async function collectFiles(folder: string, dependencies: readonly string[]): Pr
     for (const name of (await readdir(join(folder, path))).sort()) {
       const child = `${path}/${name}`;
       if (SKIPPED.has(child)) continue;
+      // In a layer such a name deletes another file.
+      if (name.startsWith('.wh.')) throw failure(dependencies, `\`${child}\` has a name that layers reserve`);
       const found = await lstat(join(folder, child));
       if (found.isDirectory()) {
         entries.push({ path: child, type: 'folder' });

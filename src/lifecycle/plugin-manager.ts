@@ -32,11 +32,6 @@ export interface Discovery {
   readonly failed: readonly { readonly folder: string; readonly error: LurkboxError }[];
 }
 
-export interface ExecutePluginOptions extends ExecuteOptions {
-  /** Shorter than what the plugin is granted, in milliseconds. */
-  readonly timeoutMs?: number;
-}
-
 export interface PluginManagerOptions {
   readonly policy: Policy;
   readonly connect: () => Promise<ContainerEngine>;
@@ -60,7 +55,7 @@ export class PluginManager {
   readonly #options: PluginManagerOptions;
   readonly #limit: LimitFunction;
   readonly #entries = new Map<string, Entry>();
-  /** Also those of calls with a deadline of their own, and of plugins that were loaded again since. */
+  /** Also those of plugins that were loaded again since and still have something running. */
   readonly #sandboxes = new Set<PluginSandbox>();
 
   constructor(options: PluginManagerOptions) {
@@ -119,11 +114,7 @@ export class PluginManager {
   }
 
   /** Throws what `executePlugin` would throw for these arguments, and executes nothing. */
-  validateCall(
-    name: string,
-    context: ExecutionContextOptions,
-    { timeoutMs }: ExecutePluginOptions = {},
-  ): void {
+  validateCall(name: string, context: ExecutionContextOptions, { timeoutMs }: ExecuteOptions = {}): void {
     parseContext(context);
     const entry = this.#entries.get(name);
     if (entry === undefined) throw new LurkboxError('PLUGIN_NOT_FOUND', this.#unknown(name));
@@ -137,13 +128,14 @@ export class PluginManager {
   async executePlugin(
     name: string,
     context: ExecutionContextOptions = {},
-    options: ExecutePluginOptions = {},
+    options: ExecuteOptions = {},
   ): Promise<PluginExecutionResult> {
     const config = parseContext(context);
     const entry = this.#entries.get(name);
     if (entry === undefined) return refused(name, null, 'PLUGIN_NOT_FOUND', this.#unknown(name));
     if (!entry.instance.enabled) return refused(name, entry.instance, 'PLUGIN_DISABLED', '');
-    return this.#sandboxFor(entry, options.timeoutMs).execute(config, options);
+    assertTimeout(entry.instance, options.timeoutMs);
+    return entry.sandbox.execute(config, options);
   }
 
   /**
@@ -153,9 +145,12 @@ export class PluginManager {
   async executePlugins(
     context: ExecutionContextOptions = {},
     names?: readonly string[],
-    options: ExecutePluginOptions = {},
+    options: ExecuteOptions = {},
   ): Promise<Record<string, PluginExecutionResult>> {
     const chosen = names ?? this.list().flatMap((instance) => (instance.enabled ? [instance.name] : []));
+    // All of them before any: one plugin's fault must not take the others' results along.
+    parseContext(context);
+    for (const name of chosen) this.#assertCallable(name, options);
     const results = await Promise.all(
       [...new Set(chosen)].map(
         async (name) => [name, await this.executePlugin(name, context, options)] as const,
@@ -167,6 +162,11 @@ export class PluginManager {
   /** Resolves when no container of this manager is left. */
   async close(): Promise<void> {
     await Promise.all([...this.#sandboxes].map((sandbox) => sandbox.close()));
+  }
+
+  #assertCallable(name: string, { timeoutMs }: ExecuteOptions): void {
+    const entry = this.#entries.get(name);
+    if (entry !== undefined) assertTimeout(entry.instance, timeoutMs);
   }
 
   #admit(plugin: LoadedPlugin): PluginInstance {
@@ -189,8 +189,14 @@ export class PluginManager {
       plugin.digest,
     );
     const instance: PluginInstance = { name, version, plugin, enabled, grant, restrictions, rating };
+    this.#retire(known?.sandbox);
     this.#entries.set(name, { instance, sandbox: this.#createSandbox(instance) });
     return instance;
+  }
+
+  /** What a plugin that was loaded again still executes is waited for, and then forgotten. */
+  #retire(sandbox: PluginSandbox | undefined): void {
+    void sandbox?.close().then(() => this.#sandboxes.delete(sandbox));
   }
 
   #createSandbox(instance: PluginInstance): PluginSandbox {
@@ -207,12 +213,6 @@ export class PluginManager {
     });
     this.#sandboxes.add(sandbox);
     return sandbox;
-  }
-
-  #sandboxFor({ instance, sandbox }: Entry, timeoutMs: number | undefined): PluginSandbox {
-    if (timeoutMs === undefined) return sandbox;
-    assertTimeout(instance, timeoutMs);
-    return this.#createSandbox({ ...instance, grant: { ...instance.grant, timeoutMs } });
   }
 
   async #prepare(

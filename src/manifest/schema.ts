@@ -141,7 +141,9 @@ export const PluginManifestSchema = strictObject({
   })
     .prefault({})
     .describe('What the plugin needs to run in.'),
-  input_schema: jsonSchema().default({}).describe('JSON Schema of the parameters; `{}` accepts anything.'),
+  input_schema: jsonSchema()
+    .default({})
+    .describe('JSON Schema of the input, `inputData` of the context; `{}` accepts anything.'),
   output_schema: jsonSchema().default({}).describe('JSON Schema of the result; `{}` accepts anything.'),
   config_schema: jsonSchema()
     .default({})

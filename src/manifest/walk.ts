@@ -71,6 +71,7 @@ function nameFault({ name }: Entry): string | null {
   if (!Buffer.from(text).equals(name)) return 'the name is not valid UTF-8; rename it';
   if (!isPlainText(text)) return 'the name has a control or invisible character; rename it';
   if (text.includes('\\')) return 'the name has a backslash; rename it';
+  if (text.startsWith('.wh.')) return 'the name would delete another file in an image layer; rename it';
   return null;
 }
 

@@ -110,7 +110,8 @@ export const BASELINE = {
   },
   oomScoreAdj: {
     value: 500,
-    reason: 'When the host itself runs out of memory, plugins go before anything of the host.',
+    reason:
+      'When the host itself runs out of memory, plugins go first, unless one lowers its own score to 0.',
   },
   logDriver: {
     value: 'none',

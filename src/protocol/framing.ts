@@ -51,7 +51,8 @@ export class RecordReader {
       if (end === chunk.length) return;
       // A record start inside a stray line ends that line: what the plugin left unfinished cannot hide a record.
       const startsRecord = chunk[end] === RECORD_START;
-      if (this.#inRecord || this.#bytes > 0 || !startsRecord) yield this.#take();
+      // An empty line says nothing.
+      if (this.#inRecord || this.#bytes > 0) yield this.#take();
       this.#inRecord = startsRecord;
       at = end + 1;
     }

@@ -189,12 +189,18 @@ describe('what an orchestrator leaves that was ended by SIGKILL', () => {
 /** P8. The host of these labels is one of this test alone, so that no other orchestrator judges them. */
 describe('pruning', () => {
   const HOST = `test-host-${process.pid}-${Date.now()}`;
-  const SELF = { instance: 'the one that prunes', host: HOST, process: `${process.pid}:1` };
+  const SELF = {
+    instance: 'the one that prunes',
+    host: HOST,
+    boot: 'this boot',
+    process: `${process.pid}:1:7`,
+  };
   const OURS = {
     [LABELS.kind]: 'container',
     [LABELS.instance]: 'a dead one',
     [LABELS.host]: HOST,
-    [LABELS.process]: `${deadPid()}:12345`,
+    [LABELS.boot]: 'this boot',
+    [LABELS.process]: `${deadPid()}:12345:7`,
   };
 
   const DECOYS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
@@ -209,8 +215,10 @@ describe('pruning', () => {
     'names no host': without(OURS, LABELS.host),
     'names no process': without(OURS, LABELS.process),
     'names no instance': without(OURS, LABELS.instance),
-    'names a process that is none': { ...OURS, [LABELS.process]: 'init:1' },
-    'names a process whose start is unknown': { ...OURS, [LABELS.process]: `${deadPid()}:unknown` },
+    'names a process that is none': { ...OURS, [LABELS.process]: 'init:1:7' },
+    'was made in another pid namespace': { ...OURS, [LABELS.process]: `${deadPid()}:12345:8` },
+    'names no boot': without(OURS, LABELS.boot),
+    'names a process whose start is unknown': { ...OURS, [LABELS.process]: `${deadPid()}:unknown:7` },
     'was made by a process that lives': { ...OURS, [LABELS.process]: livingProcess() },
     'was made by the one that prunes': { ...OURS, [LABELS.instance]: SELF.instance },
   };
@@ -306,5 +314,5 @@ function deadPid(): number {
 /** This process, in the words of the label: `<pid>:<start time>` (proc(5), field 22 of `stat`). */
 function livingProcess(): string {
   const stat = process.getBuiltinModule('node:fs').readFileSync('/proc/self/stat', 'utf8');
-  return `${process.pid}:${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
+  return `${process.pid}:${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}:7`;
 }

@@ -759,7 +759,7 @@ describe('without a container', () => {
     expect(denied).toMatchObject({ outcome: 'PERMISSION_DENIED', phases: { createMs: null } });
     expect(denied.error?.message).toMatch(/^The manifest allows the channels slack\./);
     expect(await plugin.call({ channelId: 'slack' })).toMatchObject({ outcome: 'OK' });
-    expect(await plugin.call({ channelId: null })).toMatchObject({ outcome: 'OK' });
+    expect(await plugin.call({ channelId: null })).toMatchObject({ outcome: 'PERMISSION_DENIED' });
   });
 
   test('a wrong context is thrown, with every problem', async () => {

@@ -142,10 +142,17 @@ describe('refused without a container is', () => {
 test.each([
   ['a channel that the manifest names', 'slack', ['slack']],
   ['any channel where the manifest is silent', 'discord', null],
-  ['no channel at all', null, ['slack']],
+  ['no channel where the manifest is silent', null, null],
 ])('%s is let in', async (_title, channelId, channels) => {
   const sandbox = createSandbox(new FakeEngine(echo), { grant: { ...GRANT, channels } });
   expect(await sandbox.execute(contextOf({ channelId }))).toMatchObject({ outcome: 'OK' });
+});
+
+test('a call without a channel is none from a channel that the manifest names', async () => {
+  const sandbox = createSandbox(new FakeEngine(echo), { grant: { ...GRANT, channels: ['slack'] } });
+  const { outcome, error } = await sandbox.execute(contextOf({ channelId: null }));
+  expect(outcome).toBe('PERMISSION_DENIED');
+  expect(error?.message).toMatch(/slack.*`channelId` names another or none/);
 });
 
 test('a result that does not fit the schema is `OUTPUT_INVALID`, and is not handed on', async () => {

@@ -53,7 +53,7 @@ test('what is heard does not depend on where the stream is cut', async () => {
     stdout('\n\nend'),
   ]);
   const whole = await hear([stream]);
-  expect(whole).toHaveLength(8);
+  expect(whole).toHaveLength(6);
   const property = fc.asyncProperty(fc.array(fc.nat(stream.length)), async (cuts) => {
     expect(await hear(splitAt(stream, cuts))).toEqual(whole);
   });
@@ -145,10 +145,29 @@ describe('the output limit', () => {
   });
 
   test('does not count stderr, whose lines are cut', async () => {
-    const flood = Array.from({ length: 20 }, () => stderr('e'.repeat(16_384)));
+    const flood = Array.from({ length: 10 }, () => stderr('e'.repeat(16_384)));
     const heard = await hear([...flood, stderr('\n'), stdout(record({ id: 1, result: 1 }))]);
     expect(heard).toEqual([line('e'.repeat(8192), 'stderr'), result(1)]);
   });
+});
+
+test('of a flood on stderr the beginning is kept in lines, and the end as it is', async () => {
+  const flood = Array.from({ length: 64 }, () => stderr('x\n'.repeat(8192)));
+  const heard = await hear([...flood, stderr('FATAL ERROR: out of memory\n')]);
+  expect(heard.length).toBeLessThan(200_000);
+  expect(heard.at(-1)).toMatchObject({
+    source: 'stderr',
+    text: expect.stringMatching(/FATAL ERROR: out of memory\n$/),
+  });
+});
+
+test('thousands of lines in one chunk leave timers their turn', async () => {
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  const lines = Array.from({ length: 20 }, () => 'x\n'.repeat(5_000));
+  await hear([...lines.map(stdout), ...lines.map(stderr)], 1024 * 1024);
+  clearInterval(timer);
+  expect(turns).toBeGreaterThan(5);
 });
 
 test('bytes that are no attach stream end the reading with an error', async () => {

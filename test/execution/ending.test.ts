@@ -37,15 +37,25 @@ describe('an exit', () => {
     ],
     ['with a full heap', { exitCode: 134 }, true, 'OUT_OF_MEMORY', /heap of V8/],
     ['with code 0 and words about a full heap', {}, true, 'NO_RESULT', /exit code 0/],
-    ['together with the engine', { exitCode: 255 }, false, 'ENGINE_LOST', /255/],
+    ['with code 255 of its own', { exitCode: 255 }, false, 'PLUGIN_CRASHED', /exit code 255/],
   ])('%s', (_title, exit, heapWasFull, outcome, message) => {
     const complete = { exitCode: 0, outOfMemory: false, error: '', ...exit };
-    expect(endingOfExit(complete, heapWasFull, 96 * MIB)).toMatchObject({
+    expect(endingOfExit(complete, 96 * MIB, { heapWasFull, streamBroke: false })).toMatchObject({
       outcome,
       error: { code: outcome, message: expect.stringMatching(message), stack: null },
     });
   });
 });
+
+test.each([0, 255])(
+  'a container that ends with code %i after its stream broke was lost with the engine',
+  (exitCode) => {
+    const exit = { exitCode, outOfMemory: false, error: '' };
+    expect(endingOfExit(exit, 96 * MIB, { heapWasFull: false, streamBroke: true }).outcome).toBe(
+      'ENGINE_LOST',
+    );
+  },
+);
 
 test.each([
   [true, 'FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory'],

@@ -262,8 +262,8 @@ describe('the outcome', () => {
       }),
     ],
     [
-      'ENGINE_LOST',
-      'the exit code of a killed engine',
+      'PLUGIN_CRASHED',
+      'the exit code of a killed engine, which a plugin can have too',
       runner((container) => container.exit({ exitCode: 255 })),
     ],
     ['TIMEOUT', 'silence', silent, { timeoutMs: 50 }],

@@ -6,12 +6,13 @@ import { specOf } from '../spec/sample.ts';
 
 const self = createIdentity();
 const another = toLabels({ ...self, instance: 'another' });
+const namespace = self.process.split(':')[2];
 const OWNERS = {
   ours: toLabels(self),
   'of-the-living': another,
-  'of-another-machine': { ...another, 'lurkbox.host': 'f00', 'lurkbox.process': '4194305:1' },
-  'of-the-dead': { ...another, 'lurkbox.process': '4194305:1' },
-  'of-the-dead-too': { ...another, 'lurkbox.process': '4194306:1' },
+  'of-another-machine': { ...another, 'lurkbox.host': 'f00', 'lurkbox.process': `4194305:1:${namespace}` },
+  'of-the-dead': { ...another, 'lurkbox.process': `4194305:1:${namespace}` },
+  'of-the-dead-too': { ...another, 'lurkbox.process': `4194306:1:${namespace}` },
 };
 
 /** An engine with a container and a network of every owner, and some of nobody we know. */

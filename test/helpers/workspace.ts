@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { connectEngine } from '../../src/engine/connect.ts';
 import {
   createLurkbox,
-  type ExecutePluginOptions,
+  type ExecuteOptions,
   type ExecutionContextOptions,
   type Lurkbox,
   type LurkboxOptions,
@@ -84,13 +84,9 @@ export interface TestPlugin extends AsyncDisposable {
   readonly name: string;
   readonly workspace: Workspace;
   /** Calls the plugin, waits until its container is gone, and fails when anything of the execution is left. */
-  call(context?: ExecutionContextOptions, options?: ExecutePluginOptions): Promise<PluginExecutionResult>;
+  call(context?: ExecutionContextOptions, options?: ExecuteOptions): Promise<PluginExecutionResult>;
   /** Has the probe run a program, in the way of `call`. */
-  run<Args>(
-    program: Program<Args>,
-    args?: Args,
-    options?: ExecutePluginOptions,
-  ): Promise<PluginExecutionResult>;
+  run<Args>(program: Program<Args>, args?: Args, options?: ExecuteOptions): Promise<PluginExecutionResult>;
   /** The result of a program that is expected to end well. */
   ask<Answer, Args>(program: (args: Args, host: Host) => Answer, args?: Args): Promise<Awaited<Answer>>;
 }

@@ -26,7 +26,7 @@ describe('a stream is split into', () => {
     ['an empty record', '\u001e\n', ['record:']],
     ['a record that the next one cuts off', '\u001e{"a\u001e2\n', ['record:{"a', 'record:2']],
     ['a line', 'hello\n', ['line:hello']],
-    ['empty lines', '\n\n', ['line:', 'line:']],
+    ['nothing where lines are empty', '\n\n', []],
     ['a line that a record ends', 'hello\u001e1\n', ['line:hello', 'record:1']],
     ['lines around a record', 'a\n\u001e1\nb\n', ['line:a', 'record:1', 'line:b']],
     ['an unfinished line at the end', 'a\nb', ['line:a', 'line:b']],
