@@ -5,7 +5,7 @@
  */
 
 export interface JsonFault {
-  readonly reason: 'syntax' | 'too_deep' | 'duplicate_key' | 'forbidden_key';
+  readonly reason: 'syntax' | 'too_deep' | 'too_many' | 'duplicate_key' | 'forbidden_key';
   /** Dotted path of the fault; empty for the document itself. */
   readonly path: string;
   readonly message: string;
@@ -21,11 +21,14 @@ export const DEFAULT_MAX_JSON_DEPTH = 64;
 const MAX_FAULTS = 20;
 
 /** Parses strict JSON. Never throws; every duplicate or forbidden key is reported, not only the first. */
-export function parseJson(text: string, { maxDepth = DEFAULT_MAX_JSON_DEPTH } = {}): JsonReading {
-  const faults = scan(text, maxDepth);
-  // Too many faults also end the scan, and then nobody knows how deep the rest is.
-  if (faults.length >= MAX_FAULTS || faults.some(({ reason }) => reason === 'too_deep'))
-    return { ok: false, faults };
+export function parseJson(
+  text: string,
+  { maxDepth = DEFAULT_MAX_JSON_DEPTH, maxValues = Number.POSITIVE_INFINITY } = {},
+): JsonReading {
+  const faults = scan(text, { maxDepth, maxValues });
+  // A scan that ended early cannot vouch for the rest, so nothing is built from it.
+  const ended = faults.some(({ reason }) => reason === 'too_deep' || reason === 'too_many');
+  if (ended || faults.length >= MAX_FAULTS) return { ok: false, faults };
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -38,9 +41,10 @@ export function parseJson(text: string, { maxDepth = DEFAULT_MAX_JSON_DEPTH } = 
 type Frame = { keys: Set<string>; key: string; expectsKey: boolean } | { index: number };
 
 // Reads the text as if it were valid JSON: what is not valid is left for JSON.parse to refuse.
-function scan(text: string, maxDepth: number): JsonFault[] {
+function scan(text: string, { maxDepth, maxValues }: { maxDepth: number; maxValues: number }): JsonFault[] {
   const faults: JsonFault[] = [];
   const frames: Frame[] = [];
+  let commas = 0;
   for (let at = 0; at < text.length && faults.length < MAX_FAULTS; at++) {
     const frame = frames.at(-1);
     switch (text.charCodeAt(at)) {
@@ -63,6 +67,10 @@ function scan(text: string, maxDepth: number): JsonFault[] {
         frames.pop();
         break;
       case 0x2c: // ,
+        if (++commas >= maxValues) {
+          faults.push({ reason: 'too_many', path: '', message: `more than ${maxValues} values` });
+          return faults;
+        }
         if (frame === undefined) break;
         if ('keys' in frame) frame.expectsKey = true;
         else frame.index++;
@@ -117,6 +125,7 @@ function readKey(
 
 // `"\u005f_proto__"` and `"__proto__"` are the same key.
 function decodeKey(literal: string): string {
+  if (!literal.includes('\\')) return literal.slice(1, -1);
   try {
     return String(JSON.parse(literal));
   } catch {

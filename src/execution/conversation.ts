@@ -21,6 +21,8 @@ const BYTES_PER_TURN = 64 * 1024;
 const MAX_QUOTED_CHARS = 300;
 /** Results are trees of data; anything deeper is an attack on whoever walks it. */
 const MAX_RESULT_DEPTH = 64;
+/** Reading more of them takes longer than the orchestrator may stand still; long texts cost next to nothing. */
+const MAX_RESULT_VALUES = 100_000;
 
 /**
  * Reads everything a container writes until it ends or a fault ends the reading. Pulling is the back-pressure: a chunk
@@ -114,7 +116,7 @@ function readRecord(bytes: Buffer): Heard {
   } catch {
     return fault('a record is not UTF-8');
   }
-  const reading = parseJson(text, { maxDepth: MAX_RESULT_DEPTH });
+  const reading = parseJson(text, { maxDepth: MAX_RESULT_DEPTH, maxValues: MAX_RESULT_VALUES });
   if (!reading.ok) {
     const [first] = reading.faults;
     return fault(

@@ -170,6 +170,15 @@ test('thousands of lines in one chunk leave timers their turn', async () => {
   expect(turns).toBeGreaterThan(5);
 });
 
+test('a record of more values than the orchestrator has time for is refused', async () => {
+  const values = Array.from({ length: 100_001 }, () => 0);
+  const [heard] = await hear([stdout(record({ id: 1, result: values }))], 1024 * 1024);
+  expect(heard).toMatchObject({
+    outcome: 'PROTOCOL_ERROR',
+    reason: 'a record is refused: more than 100000 values',
+  });
+});
+
 test('bytes that are no attach stream end the reading with an error', async () => {
   await expect(hear([Buffer.from('HTTP/1.1 500 Internal Server Error')])).rejects.toThrow(RangeError);
 });
