@@ -227,7 +227,7 @@ export class DockerEngine implements ContainerEngine {
 
   buildImage(
     context: Readable,
-    { tag, labels, target }: { tag: string; labels: Readonly<Record<string, string>>; target?: string },
+    { tag, labels }: { tag: string; labels: Readonly<Record<string, string>> },
   ): Promise<void> {
     return this.#call('build an image', async (abortSignal) => {
       const reply = await this.#docker.buildImage(context, {
@@ -237,7 +237,6 @@ export class DockerEngine implements ContainerEngine {
         // Nothing in our Dockerfiles needs a network.
         networkmode: 'none',
         abortSignal,
-        ...(target === undefined ? {} : { target }),
       });
       await readProgress(reply as unknown as Readable);
     });

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { LurkboxError, type Problem } from '../errors.ts';
 import type { CreateOptions } from './to-create-options.ts';
+import { shorten } from './values.ts';
 
 /**
  * Compares what the engine says it created with what it was asked to create, and refuses any difference: an engine may
@@ -112,9 +113,4 @@ function mountPointsOf(value: unknown): MountPoint[] {
 
 function recordOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-}
-
-function shorten(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing';
-  return text.length > 120 ? `${text.slice(0, 120)}…` : text;
 }
