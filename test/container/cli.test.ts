@@ -397,7 +397,7 @@ describe('image', () => {
     await other.addPlugin(name);
     await other.addPlugin(BROKEN, { manifest: { version: 'new' } });
     const { exitCode, stdout, stderr } = await runCli(['image', 'build'], { cwd: other.root });
-    expect(exitCode).toBe(0);
+    expect(exitCode).toBe(2);
     expect(stdout).toContain(`lurkbox/plugin-${name}:`);
     expect(stderr).toMatch(new RegExp(`^lurkbox: skipped "${other.root}/plugins/${BROKEN}": `, 'm'));
   });

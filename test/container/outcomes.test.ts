@@ -750,14 +750,16 @@ describe('without a container', () => {
     expect(await plugin.call()).toMatchObject({ outcome: 'PLUGIN_DISABLED', version: '1.0.0' });
   });
 
-  test('a channel that the manifest does not name is denied, and no channel is not one', async () => {
+  test('a channel that the manifest does not name is denied, and so is none at all', async () => {
     await using plugin = await createPlugin('outcomes-channels', {
       manifest: { permissions: { channels: ['slack'] } },
       code: 'export const execute = () => 1;',
     });
     const denied = await plugin.call({ channelId: 'discord' });
     expect(denied).toMatchObject({ outcome: 'PERMISSION_DENIED', phases: { createMs: null } });
-    expect(denied.error?.message).toMatch(/^The manifest allows the channels slack\./);
+    expect(denied.error?.message).toMatch(
+      /^The manifest allows the channels slack; `channelId` names another or none\./,
+    );
     expect(await plugin.call({ channelId: 'slack' })).toMatchObject({ outcome: 'OK' });
     expect(await plugin.call({ channelId: null })).toMatchObject({ outcome: 'PERMISSION_DENIED' });
   });
