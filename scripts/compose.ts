@@ -1,10 +1,8 @@
 import type { EngineFacts } from '../src/engine/engine.ts';
 import { type CreateOptions, type HostOptions, toCreateOptions } from '../src/engine/to-create-options.ts';
-import { PluginManifestSchema } from '../src/manifest/schema.ts';
 import { BASELINE } from '../src/policy/baseline.ts';
-import { resolveOrThrow } from '../src/policy/resolve.ts';
-import { DEFAULT_POLICY } from '../src/policy/schema.ts';
 import { buildContainerSpec } from '../src/spec/build.ts';
+import { grantModest } from './reference.ts';
 
 /** The container of a plugin that asks for nothing, in the words of Compose: those that docker-compose 1.29 knows too. */
 
@@ -99,15 +97,7 @@ ${toYaml(modestOptions())}
 `;
 
 function modestOptions(): CreateOptions {
-  const manifest = PluginManifestSchema.parse({
-    name: 'modest',
-    version: '1.0.0',
-    author: { name: 'nobody' },
-    description: 'Asks for nothing',
-    plugin_type: 'tool',
-    entry_point: 'index.js',
-  });
-  const { grant } = resolveOrThrow(manifest, DEFAULT_POLICY, '');
+  const { grant } = grantModest();
   const spec = buildContainerSpec({ grant, name: '', image: '', labels: {} });
   // What depends on the engine is left to its default.
   return toCreateOptions(spec, { apparmor: false, defaultRuntime: '' } as EngineFacts);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { PluginManifestSchema } from '../src/manifest/schema.ts';
 import { ENGINE_SOCKETS, FORBIDDEN_MOUNTS } from '../src/policy/mount-path.ts';
 import { RATING_TABLE } from '../src/policy/rating.ts';
-import { resolveOrThrow } from '../src/policy/resolve.ts';
+import { type Granted, resolveOrThrow } from '../src/policy/resolve.ts';
 import { RESOURCE_KEYS, RESOURCES, withUnit } from '../src/policy/resources.ts';
 import { DEFAULT_POLICY, PolicySchema } from '../src/policy/schema.ts';
 import { EXEC_GROUP, SYSCALL_GROUPS } from '../src/policy/seccomp-table.ts';
@@ -90,7 +90,7 @@ function numberTable(): string {
 }
 
 /** What a plugin gets that asks for nothing, under no policy. */
-function baselineTable(): string {
+export function grantModest(): Granted {
   const manifest = PluginManifestSchema.parse({
     name: 'modest',
     version: '1.0.0',
@@ -99,7 +99,11 @@ function baselineTable(): string {
     plugin_type: 'tool',
     entry_point: 'index.js',
   });
-  const { restrictions } = resolveOrThrow(manifest, DEFAULT_POLICY, '');
+  return resolveOrThrow(manifest, DEFAULT_POLICY, '');
+}
+
+function baselineTable(): string {
+  const { restrictions } = grantModest();
   const rows = restrictions.map(({ control, value, reason }) => [control, value, reason]);
   return table(['Control', 'Value', 'Reason'], rows);
 }

@@ -11,7 +11,7 @@ export {
   USER_ERROR_CODES,
 } from './errors.ts';
 export { ContainerSandbox, type ExecuteOptions, type PluginSandbox } from './execution/container-sandbox.ts';
-export type { ExecutionContextOptions } from './execution/context.ts';
+export { type ExecutionContextOptions, MAX_CONTEXT_BYTES } from './execution/context.ts';
 export { OUTCOMES, type Outcome } from './execution/outcome.ts';
 export type { Pruned } from './execution/prune.ts';
 export type { ExecutionError, LogLine, Phases, PluginExecutionResult, Usage } from './execution/result.ts';

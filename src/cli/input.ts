@@ -1,10 +1,7 @@
 import { createReadStream } from 'node:fs';
-import { type ExecutionContextOptions, LurkboxError, type Problem } from '../index.ts';
+import { type ExecutionContextOptions, LurkboxError, MAX_CONTEXT_BYTES, type Problem } from '../index.ts';
 import { parseJson } from '../json.ts';
 import { showPath } from '../printable.ts';
-
-/** As much as an execution takes. */
-const MAX_CONTEXT_BYTES = 16 * 1024 * 1024;
 
 /** `--context FILE|-` and `--input JSON` → the context to execute with. @throws LurkboxError `CONTEXT_INVALID` */
 export async function readContext(options: {

@@ -124,11 +124,8 @@ export class DockerEngine implements ContainerEngine {
   }
 
   async #exists(id: string, abortSignal: AbortSignal): Promise<boolean> {
-    let exists = true;
-    await ignoring([404], () => this.#docker.getContainer(id).inspect({ abortSignal })).then((found) => {
-      exists = found !== undefined;
-    });
-    return exists;
+    const found = await ignoring([404], () => this.#docker.getContainer(id).inspect({ abortSignal }));
+    return found !== undefined;
   }
 
   listContainers(label: string): Promise<ContainerSummary[]> {

@@ -15,8 +15,8 @@ export function comparePosture(inspected: unknown, options: CreateOptions): void
     ...difference('Config.', configOf(actual, options), { ...config, NetworkDisabled, Volumes: [] }),
     ...difference('HostConfig.', recordOf(actual['HostConfig']), { ...HostConfig, ...NEVER_ASKED_FOR }),
     ...difference('', actual, { Mounts: options.HostConfig.Mounts.map(toMountPoint) }, mountPointsOf),
+    ...uncovered(recordOf(actual['HostConfig'])),
   ];
-  problems.push(...uncovered(recordOf(actual['HostConfig'])));
   if (problems.length === 0) return;
   throw new LurkboxError(
     'ENGINE_INSECURE',

@@ -215,7 +215,7 @@ export class Execution {
       const exit = await engine.containerExit(id);
       this.#settle(
         this.#expired ??
-          endingOfExit(exit, this.#plan.grant.memoryBytes, {
+          endingOfExit(exit, grant.memoryBytes, {
             heapWasFull: this.#heapWasFull,
             streamBroke: this.#streamBroke,
           }),

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { link, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { EngineFacts } from '../engine/engine.ts';
 import { LurkboxError } from '../errors.ts';
+import { sha256Of } from '../manifest/digest.ts';
 import { BASELINE } from '../policy/baseline.ts';
 import { IMAGE_PATHS } from '../spec/build.ts';
 import { toArchive } from './archive.ts';
@@ -88,7 +88,7 @@ async function planAssembly(
     nodeIntegrity: NODE_BINARIES[parts.architecture].integrity,
     stripped: strip,
     libraries: parts.libraries,
-    runnerSha256: sha256(parts.runner),
+    runnerSha256: sha256Of(parts.runner),
   });
   return { ...parts, method: 'assemble', strip, key, tag: imageTag('base', key) };
 }
@@ -97,12 +97,8 @@ async function planDockerfile(
   parts: Pick<DockerfilePlan, 'architecture' | 'runner'>,
 ): Promise<DockerfilePlan> {
   const dockerfile = await readFile(DOCKERFILE, 'utf8');
-  const key = dockerfileKey([parts.architecture, dockerfile, sha256(parts.runner)]);
+  const key = dockerfileKey([parts.architecture, dockerfile, sha256Of(parts.runner)]);
   return { ...parts, method: 'dockerfile', dockerfile, key, tag: imageTag('base', key) };
-}
-
-function sha256(content: Buffer): string {
-  return createHash('sha256').update(content).digest('hex');
 }
 
 /** Puts the base image together from files and loads it. Throws `IMAGE_BUILD_FAILED`. */

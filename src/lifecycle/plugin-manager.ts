@@ -4,7 +4,11 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import type { ContainerEngine } from '../engine/engine.ts';
 import { LurkboxError } from '../errors.ts';
 import { ContainerSandbox, type ExecuteOptions, type PluginSandbox } from '../execution/container-sandbox.ts';
-import { type ExecutionContextOptions, parseContext } from '../execution/context.ts';
+import {
+  type ExecutionContextConfig,
+  type ExecutionContextOptions,
+  parseContext,
+} from '../execution/context.ts';
 import { type FailedOutcome, failed } from '../execution/ending.ts';
 import { LogBook } from '../execution/logs.ts';
 import { type PluginExecutionResult, UNKNOWN_USAGE } from '../execution/result.ts';
@@ -114,11 +118,10 @@ export class PluginManager {
   }
 
   /** Throws what `executePlugin` would throw for these arguments, and executes nothing. */
-  validateCall(name: string, context: ExecutionContextOptions, { timeoutMs }: ExecuteOptions = {}): void {
+  validateCall(name: string, context: ExecutionContextOptions, options: ExecuteOptions = {}): void {
     parseContext(context);
-    const entry = this.#entries.get(name);
-    if (entry === undefined) throw new LurkboxError('PLUGIN_NOT_FOUND', this.#unknown(name));
-    assertTimeout(entry.instance, timeoutMs);
+    if (!this.#entries.has(name)) throw new LurkboxError('PLUGIN_NOT_FOUND', this.#unknown(name));
+    this.#assertCallable(name, options);
   }
 
   /**
@@ -131,11 +134,8 @@ export class PluginManager {
     options: ExecuteOptions = {},
   ): Promise<PluginExecutionResult> {
     const config = parseContext(context);
-    const entry = this.#entries.get(name);
-    if (entry === undefined) return refused(name, null, 'PLUGIN_NOT_FOUND', this.#unknown(name));
-    if (!entry.instance.enabled) return refused(name, entry.instance, 'PLUGIN_DISABLED', '');
-    assertTimeout(entry.instance, options.timeoutMs);
-    return entry.sandbox.execute(config, options);
+    this.#assertCallable(name, options);
+    return this.#execute(name, config, options);
   }
 
   /**
@@ -149,12 +149,10 @@ export class PluginManager {
   ): Promise<Record<string, PluginExecutionResult>> {
     const chosen = names ?? this.list().flatMap((instance) => (instance.enabled ? [instance.name] : []));
     // All of them before any: one plugin's fault must not take the others' results along.
-    parseContext(context);
+    const config = parseContext(context);
     for (const name of chosen) this.#assertCallable(name, options);
     const results = await Promise.all(
-      [...new Set(chosen)].map(
-        async (name) => [name, await this.executePlugin(name, context, options)] as const,
-      ),
+      [...new Set(chosen)].map(async (name) => [name, await this.#execute(name, config, options)] as const),
     );
     return Object.fromEntries(results);
   }
@@ -164,9 +162,21 @@ export class PluginManager {
     await Promise.all([...this.#sandboxes].map((sandbox) => sandbox.close()));
   }
 
+  /** For arguments that were found right. */
+  async #execute(
+    name: string,
+    context: ExecutionContextConfig,
+    options: ExecuteOptions,
+  ): Promise<PluginExecutionResult> {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) return refused(name, null, 'PLUGIN_NOT_FOUND', this.#unknown(name));
+    if (!entry.instance.enabled) return refused(name, entry.instance, 'PLUGIN_DISABLED', '');
+    return entry.sandbox.execute(context, options);
+  }
+
   #assertCallable(name: string, { timeoutMs }: ExecuteOptions): void {
     const entry = this.#entries.get(name);
-    if (entry !== undefined) assertTimeout(entry.instance, timeoutMs);
+    if (entry?.instance.enabled) assertTimeout(entry.instance, timeoutMs);
   }
 
   #admit(plugin: LoadedPlugin): PluginInstance {

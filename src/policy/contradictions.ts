@@ -1,4 +1,5 @@
 import type { Problem } from '../errors.ts';
+import { contains } from './mount-path.ts';
 import { toPluginPolicy } from './plugin-policy.ts';
 import { RESOURCE_KEYS, RESOURCES, type Resources, withUnit } from './resources.ts';
 import type { Policy } from './schema.ts';
@@ -69,10 +70,6 @@ function mountsInsideWritableOnes({ allow }: Policy): Problem[] {
     const message = `lies in the folder of \`${outer[0]}\`, which is "rw"; bind folders beside each other`;
     return [{ path: `allow.mounts.${name}.path`, message }];
   });
-}
-
-function contains(folder: string, path: string): boolean {
-  return path === folder || path.startsWith(`${folder}/`);
 }
 
 function unknownMounts(policy: Policy): Problem[] {

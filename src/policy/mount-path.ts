@@ -36,6 +36,7 @@ export function mountPathFault(path: string): string | null {
   return contains(forbidden, path) ? `is in \`${forbidden}\`` : `contains \`${forbidden}\``;
 }
 
-function contains(outer: string, inner: string): boolean {
+/** Whether one plain absolute path is the other or lies below it. */
+export function contains(outer: string, inner: string): boolean {
   return inner === outer || inner.startsWith(`${outer}/`);
 }
