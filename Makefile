@@ -27,7 +27,11 @@ demo: $(DIST) engine ## Show what the sandbox does, on this machine
 
 .PHONY: test
 test: $(DIST) engine ## Run all tests; those of containers need an engine, and fail without
-	@vitest run
+	@vitest run --project unit --project container
+
+.PHONY: test-long
+test-long: $(DIST) engine ## Run the long forms of the tests of faults: an hour of kills, faults and load
+	@vitest run --project long
 
 .PHONY: test-unit
 test-unit: $(PACKAGES) ## Run the tests that need no engine

@@ -7,7 +7,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/container/**'],
+          exclude: ['test/container/**', 'test/long/**'],
           // Some start a process; on a busy machine that takes its time.
           testTimeout: 30_000,
           sequence: { groupOrder: 0 },
@@ -23,6 +23,18 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'long',
+          include: ['test/long/**/*.test.ts'],
+          globalSetup: 'test/helpers/container-setup.ts',
+          // One at a time: each of them loads the engine as much as it can bear.
+          maxWorkers: 1,
+          testTimeout: 3_600_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -5,6 +5,8 @@ import type { ContainerEngine, EngineFacts } from './engine/engine.ts';
 import { type CreateOptions, toCreateOptions } from './engine/to-create-options.ts';
 import { createIdentity, type Identity, toLabels } from './execution/identity.ts';
 import { type Pruned, prune } from './execution/prune.ts';
+import { Reaper } from './execution/reaper.ts';
+import { type Guard, startGuard } from './guard/guard.ts';
 import { createImageStore, type ImageStore } from './image/image-store.ts';
 import { LABELS } from './labels.ts';
 import { type PluginInstance, PluginManager } from './lifecycle/plugin-manager.ts';
@@ -41,33 +43,45 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
   const config = normalizeOptions(options);
   const policy = await readPolicy(config);
   const identity = createIdentity();
-  const engine = connectOnce(config, identity);
+  const reaper = new Reaper(identity, config.logger);
+  const cacheDir = join(config.workspaceRoot, STATE_FOLDER);
+  const connect = once(async () => {
+    const engine = await connectEngine({ env: config.env });
+    // Beside the first execution and not before it: leftovers are in nobody's way.
+    reaper.begin(engine);
+    return engine;
+  });
+  let guard: Guard | undefined;
+  /** For whoever makes something: what it makes is guarded from before it exists. */
+  const connectGuarded = async (): Promise<ContainerEngine> => {
+    const engine = await connect();
+    guard ??= startGuard({ engineAddress: engine.address, cacheDir, logger: config.logger });
+    return engine;
+  };
   const images = once(async () =>
     createImageStore({
-      engine: (await engine()).engine,
-      cacheDir: join(config.workspaceRoot, STATE_FOLDER),
+      engine: await connectGuarded(),
+      cacheDir,
       logger: config.logger,
       onProgress: config.onImageProgress,
     }),
   );
-  const connect = async (): Promise<ContainerEngine> => (await engine()).engine;
   const plugins = new PluginManager({
     policy,
-    connect,
+    connect: connectGuarded,
     images,
     ownerLabels: toLabels(identity),
     concurrency: config.concurrency,
     maxQueue: config.maxQueue,
+    reaper,
     logger: config.logger,
   });
 
   const close = async (): Promise<void> => {
     await plugins.close();
-    if (engine.started())
-      await engine().then(
-        ({ pruned }) => pruned,
-        () => {},
-      );
+    const isSure = await reaper.close();
+    // What may still come is for the guard to remove, when this process ends.
+    if (isSure) await guard?.dismiss();
   };
   return {
     workspaceRoot: config.workspaceRoot,
@@ -97,22 +111,6 @@ async function readPolicy({ policy, workspaceRoot }: LurkboxConfig): Promise<Pol
   return loadPolicy(exists ? file : null);
 }
 
-function connectOnce(config: LurkboxConfig, identity: Identity) {
-  return once(async () => {
-    const engine = await connectEngine({ env: config.env });
-    // Beside the first execution and not before it: leftovers are in nobody's way.
-    const pruned = prune(engine, identity).then(
-      ({ containers, networks }) => {
-        if (containers.length + networks.length === 0) return;
-        config.logger.info({ containers, networks }, 'removed what dead orchestrators had left');
-      },
-      (error: unknown) =>
-        config.logger.warn({ err: error }, 'could not look for leftovers of dead orchestrators'),
-    );
-    return { engine, pruned };
-  });
-}
-
 function toDockerOptions(instance: PluginInstance, facts: EngineFacts, identity: Identity): CreateOptions {
   const spec = buildContainerSpec({
     grant: instance.grant,
@@ -130,14 +128,13 @@ function toDockerOptions(instance: PluginInstance, facts: EngineFacts, identity:
 }
 
 /** Runs the work at the first call and shares its result; a failure is forgotten, so that the next call tries again. */
-function once<T>(work: () => Promise<T>): (() => Promise<T>) & { started(): boolean } {
+function once<T>(work: () => Promise<T>): () => Promise<T> {
   let running: Promise<T> | undefined;
-  const run = (): Promise<T> => {
+  return () => {
     running ??= work().catch((error: unknown) => {
       running = undefined;
       throw error;
     });
     return running;
   };
-  return Object.assign(run, { started: () => running !== undefined });
 }

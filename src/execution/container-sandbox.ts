@@ -10,6 +10,7 @@ import { type ExecutionContextConfig, MAX_CONTEXT_BYTES } from './context.ts';
 import { type Ending, endingOfError, failed } from './ending.ts';
 import { Execution, type ExecutionPlan } from './execution.ts';
 import { LogBook } from './logs.ts';
+import type { Reaper } from './reaper.ts';
 import { type PluginExecutionResult, UNKNOWN_USAGE, type Usage } from './result.ts';
 import { type CheckValue, compileSchema } from './schemas.ts';
 import { Stopwatch } from './stopwatch.ts';
@@ -47,6 +48,7 @@ export interface ContainerSandboxOptions {
   /** Gives out the places that executions of all plugins share. */
   readonly limit: LimitFunction;
   readonly maxQueue: number;
+  readonly reaper: Reaper;
   readonly logger: Logger;
 }
 
@@ -154,6 +156,7 @@ export class ContainerSandbox implements PluginSandbox {
   }
 
   async #live(call: Call, settle: (settled: Settled) => void): Promise<void> {
+    using _live = this.#options.reaper.admit(call.executionId);
     try {
       if (call.options.signal?.aborted) return;
       const plan = await this.#plan(call);
@@ -171,7 +174,7 @@ export class ContainerSandbox implements PluginSandbox {
   }
 
   async #plan({ executionId, context, options, stopwatch }: Call): Promise<ExecutionPlan> {
-    const { plugin, grant, connect, prepareImage, ownerLabels, logger } = this.#options;
+    const { plugin, grant, connect, prepareImage, ownerLabels, reaper, logger } = this.#options;
     const engine = await connect();
     const image = await prepareImage(options.signal);
     await assertMountFolders(grant.mounts);
@@ -188,6 +191,7 @@ export class ContainerSandbox implements PluginSandbox {
       logger: logger.child({ executionId, plugin: grant.plugin }),
       signal: options.signal,
       onProgress: options.onProgress,
+      onSuspicion: () => reaper.suspect(),
     };
   }
 

@@ -43,6 +43,8 @@ export interface ExecutionPlan {
   readonly logger: Logger;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((fraction: number, message: string) => void) | undefined;
+  /** Told when something of the execution may be in the engine after `removed`, or may still come. */
+  readonly onSuspicion: () => void;
 }
 
 /**
@@ -72,6 +74,8 @@ export class Execution {
   #expired: Ending | undefined;
   /** Whether there may be something in the engine by now. */
   #created = false;
+  /** Whether the engine was asked to make something and nobody knows what became of that. */
+  #isUncertain = false;
   #removing: Promise<void> | undefined;
   #ready = false;
   #heapWasFull = false;
@@ -98,6 +102,7 @@ export class Execution {
       await Promise.race([this.#converse(socket), this.ending]);
       if (!this.#isSettled()) await this.#conclude(id);
     } catch (error) {
+      this.#isUncertain = this.#containerId === undefined && isWithoutAnswer(error);
       this.#settle(this.#expired ?? endingOfError(error));
     } finally {
       await this.#tearDown();
@@ -277,13 +282,15 @@ export class Execution {
   }
 
   async #remove(): Promise<void> {
-    const { engine, grant, logger } = this.#plan;
+    const { engine, grant, logger, onSuspicion } = this.#plan;
     if (!this.#created) return;
     this.#removing ??= removeSandbox({
       engine,
       container: this.#containerId ?? this.#name,
       network: grant.network === 'bridge' ? this.#name : null,
       logger,
+    }).then((isGone) => {
+      if (!isGone || this.#isUncertain) onSuspicion();
     });
     return this.#removing;
   }
@@ -298,4 +305,10 @@ export class Execution {
       [LABELS.version]: version,
     };
   }
+}
+
+/** The engine may have done all the same what it was asked. */
+function isWithoutAnswer(error: unknown): boolean {
+  const { outcome } = endingOfError(error);
+  return outcome === 'ENGINE_TIMEOUT' || outcome === 'ENGINE_LOST';
 }

@@ -11,14 +11,20 @@ export interface Pruned {
 /**
  * Removes what dead orchestrators of this machine left in the engine: containers first, then networks, which cannot go
  * while a container is on them. What a living or a foreign orchestrator made, and what is not ours, is never touched.
+ * Of what this one made, only what belongs to no execution that `isLive` knows.
  */
-export async function prune(engine: ContainerEngine, self: Identity): Promise<Pruned> {
+export async function prune(
+  engine: ContainerEngine,
+  self: Identity,
+  isLive: (executionId: string) => boolean = () => true,
+): Promise<Pruned> {
+  const isLeft = (labels: Labels): boolean => isOwnerDead(labels, self) || isLeftByUs(labels, self, isLive);
   const containers = (await engine.listContainers(`${LABELS.kind}=container`)).filter(
-    ({ labels, state }) => isOwnerDead(labels, self) && couldBeLeft(labels, state, self),
+    ({ labels, state }) => isLeft(labels) && couldBeLeft(labels, state, self),
   );
   const removals = await Promise.allSettled(containers.map(({ id }) => engine.removeContainer(id)));
   const networks = (await engine.listNetworks(`${LABELS.kind}=network`)).filter(({ labels }) =>
-    isOwnerDead(labels, self),
+    isLeft(labels),
   );
   removals.push(...(await Promise.allSettled(networks.map(({ name }) => engine.removeNetwork(name)))));
   // Everything is tried before the first failure is told.
@@ -29,7 +35,14 @@ export async function prune(engine: ContainerEngine, self: Identity): Promise<Pr
   };
 }
 
+type Labels = Readonly<Record<string, string>>;
+
+function isLeftByUs(labels: Labels, self: Identity, isLive: (executionId: string) => boolean): boolean {
+  const { [LABELS.instance]: instance, [LABELS.execution]: execution } = labels;
+  return instance === self.instance && execution !== undefined && !isLive(execution);
+}
+
 // Nothing of ours runs on across a boot: what does is on an engine that several machines of one name share.
-function couldBeLeft(labels: Readonly<Record<string, string>>, state: string, self: Identity): boolean {
+function couldBeLeft(labels: Labels, state: string, self: Identity): boolean {
   return labels[LABELS.boot] === self.boot || state !== 'running';
 }

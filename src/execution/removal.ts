@@ -14,23 +14,31 @@ export interface Removal {
   readonly logger: Logger;
 }
 
-/** Removes a container and then its network. Never rejects: what cannot be removed is reported and left to `prune`. */
-export async function removeSandbox({ engine, container, network, logger }: Removal): Promise<void> {
-  await untilDone(() => engine.removeContainer(container), { name: container, logger });
-  if (network !== null) await untilDone(() => engine.removeNetwork(network), { name: network, logger });
+/**
+ * Removes a container and then its network. Never rejects: answers whether it could, and reports what it could not,
+ * which is left to the reaper.
+ */
+export async function removeSandbox({ engine, container, network, logger }: Removal): Promise<boolean> {
+  const containerGone = await untilDone(() => engine.removeContainer(container), { name: container, logger });
+  if (network === null) return containerGone;
+  const networkGone = await untilDone(() => engine.removeNetwork(network), { name: network, logger });
+  return containerGone && networkGone;
 }
 
 async function untilDone(
   remove: () => Promise<void>,
   { name, logger }: { name: string; logger: Logger },
-): Promise<void> {
-  for (let tries = 1; tries <= TRIES; tries++) {
+): Promise<boolean> {
+  for (let tries = 1; ; tries++) {
     try {
-      return await remove();
+      await remove();
+      return true;
     } catch (error) {
-      if (tries === TRIES)
-        logger.error({ err: error, name }, 'could not remove it; `lurkbox prune` can later');
-      else await delay(PAUSE_MS * tries);
+      if (tries === TRIES) {
+        logger.error({ err: error, name }, 'could not remove it; it is tried again later');
+        return false;
+      }
+      await delay(PAUSE_MS * tries);
     }
   }
 }

@@ -1,29 +1,33 @@
-import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-
-const PREFIX = 'image-';
-
-/** Longer than any build takes: an older folder was left by a process that was killed. */
-const STALE_AFTER_MS = 60 * 60 * 1000;
+import { isProcessGone, ownProcess } from '../process.ts';
 
 export interface TempFolder extends AsyncDisposable {
   readonly path: string;
 }
 
-/** A new private folder below `<cacheDir>/tmp`, removed with everything in it when it is disposed. */
+/**
+ * A new private folder below `<cacheDir>/tmp`, removed with everything in it when it is disposed. It is named for its
+ * process, so that others can tell when nobody is left to remove it.
+ */
 export async function createTempFolder(cacheDir: string): Promise<TempFolder> {
-  const parent = join(cacheDir, 'tmp');
+  const parent = parentOf(cacheDir);
   await mkdir(parent, { recursive: true });
-  await removeStale(parent);
-  const path = await mkdtemp(join(parent, PREFIX));
+  await removeStaleFolders(cacheDir);
+  const path = await mkdtemp(join(parent, `image-${ownProcess()}-`));
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
 
-async function removeStale(parent: string): Promise<void> {
-  for (const name of await readdir(parent)) {
-    if (!name.startsWith(PREFIX)) continue;
-    const path = join(parent, name);
-    const age = Date.now() - ((await stat(path).catch(() => null))?.mtimeMs ?? Date.now());
-    if (age > STALE_AFTER_MS) await rm(path, { recursive: true, force: true });
+/** Removes the folders of processes that are no more. */
+export async function removeStaleFolders(cacheDir: string): Promise<void> {
+  const parent = parentOf(cacheDir);
+  for (const name of await readdir(parent).catch(() => [])) {
+    const owner = /^image-([^-]+)-\w+$/.exec(name)?.[1];
+    if (owner !== undefined && isProcessGone(owner))
+      await rm(join(parent, name), { recursive: true, force: true });
   }
+}
+
+function parentOf(cacheDir: string): string {
+  return join(cacheDir, 'tmp');
 }

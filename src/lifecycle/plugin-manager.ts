@@ -11,6 +11,7 @@ import {
 } from '../execution/context.ts';
 import { type FailedOutcome, failed } from '../execution/ending.ts';
 import { LogBook } from '../execution/logs.ts';
+import type { Reaper } from '../execution/reaper.ts';
 import { type PluginExecutionResult, UNKNOWN_USAGE } from '../execution/result.ts';
 import { Stopwatch } from '../execution/stopwatch.ts';
 import { toResult } from '../execution/to-result.ts';
@@ -43,6 +44,7 @@ export interface PluginManagerOptions {
   readonly ownerLabels: Readonly<Record<string, string>>;
   readonly concurrency: number;
   readonly maxQueue: number;
+  readonly reaper: Reaper;
   readonly logger: Logger;
 }
 
@@ -61,6 +63,7 @@ export class PluginManager {
   readonly #entries = new Map<string, Entry>();
   /** Also those of plugins that were loaded again since and still have something running. */
   readonly #sandboxes = new Set<PluginSandbox>();
+  #isClosed = false;
 
   constructor(options: PluginManagerOptions) {
     this.#options = options;
@@ -157,8 +160,9 @@ export class PluginManager {
     return Object.fromEntries(results);
   }
 
-  /** Resolves when no container of this manager is left. */
+  /** Takes no more calls, and resolves when no container of this manager is left. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await Promise.all([...this.#sandboxes].map((sandbox) => sandbox.close()));
   }
 
@@ -171,6 +175,7 @@ export class PluginManager {
     const entry = this.#entries.get(name);
     if (entry === undefined) return refused(name, null, 'PLUGIN_NOT_FOUND', this.#unknown(name));
     if (!entry.instance.enabled) return refused(name, entry.instance, 'PLUGIN_DISABLED', '');
+    if (this.#isClosed) return refused(name, entry.instance, 'CANCELLED', 'This lurkbox is closed');
     return entry.sandbox.execute(context, options);
   }
 
@@ -210,7 +215,7 @@ export class PluginManager {
   }
 
   #createSandbox(instance: PluginInstance): PluginSandbox {
-    const { connect, ownerLabels, maxQueue, logger } = this.#options;
+    const { connect, ownerLabels, maxQueue, reaper, logger } = this.#options;
     const sandbox = new ContainerSandbox({
       plugin: instance.plugin,
       grant: instance.grant,
@@ -219,6 +224,7 @@ export class PluginManager {
       ownerLabels,
       limit: this.#limit,
       maxQueue,
+      reaper,
       logger,
     });
     this.#sandboxes.add(sandbox);

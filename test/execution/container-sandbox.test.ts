@@ -3,6 +3,8 @@ import pLimit from 'p-limit';
 import { describe, expect, test } from 'vitest';
 import { ContainerSandbox, type ContainerSandboxOptions } from '../../src/execution/container-sandbox.ts';
 import { type ExecutionContextOptions, parseContext } from '../../src/execution/context.ts';
+import { createIdentity } from '../../src/execution/identity.ts';
+import { Reaper } from '../../src/execution/reaper.ts';
 import type { PluginExecutionResult } from '../../src/execution/result.ts';
 import { SILENT_LOGGER } from '../../src/logger.ts';
 import type { LoadedPlugin } from '../../src/manifest/load.ts';
@@ -32,6 +34,7 @@ function createSandbox(engine: FakeEngine, { manifest, ...changes }: Changes = {
     ownerLabels: { 'lurkbox.instance': 'i-1' },
     limit: pLimit(4),
     maxQueue: 10,
+    reaper: new Reaper(createIdentity(), SILENT_LOGGER),
     logger: SILENT_LOGGER,
     ...changes,
   });

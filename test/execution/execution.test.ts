@@ -46,6 +46,7 @@ function execute(engine: FakeEngine, { grant, ...changes }: Changes = {}): Execu
     logger: SILENT_LOGGER,
     signal: undefined,
     onProgress: undefined,
+    onSuspicion: () => {},
     ...changes,
   });
 }
@@ -640,3 +641,43 @@ function blockFor(ms: number): void {
   const until = performance.now() + ms;
   while (performance.now() < until);
 }
+
+describe('what may be left in the engine', () => {
+  test.each<[title: string, set: (engine: FakeEngine) => void, suspicions: number]>([
+    ['is nothing when the container was removed', () => {}, 0],
+    [
+      'is a container whose create call had no answer',
+      (engine) => {
+        engine.after.createContainer = () => {
+          throw engineError('ENGINE_TIMEOUT');
+        };
+      },
+      1,
+    ],
+    [
+      'is not a container that the engine refused to create',
+      (engine) => {
+        engine.before.createContainer = () => {
+          throw engineError('IMAGE_MISSING');
+        };
+      },
+      0,
+    ],
+    [
+      'is a container that could not be removed',
+      (engine) => {
+        engine.before.removeContainer = () => {
+          throw engineError('ENGINE_ERROR');
+        };
+      },
+      1,
+    ],
+  ])('%s (P2)', async (_title, set, suspicions) => {
+    const engine = new FakeEngine(runner((container) => container.answer(1)));
+    set(engine);
+    let told = 0;
+    const execution = execute(engine, { onSuspicion: () => void told++ });
+    await execution.removed;
+    expect(told).toBe(suspicions);
+  });
+});

@@ -43,7 +43,7 @@ describe.concurrent('a removal', { timeout: 20_000 }, () => {
     expect(engine.timesOf('removeContainer')).toBe(5);
     expect(engine.timesOf('removeNetwork')).toBe(1);
     expect(reports).toEqual([
-      [expect.objectContaining({ name: 'id-1' }), 'could not remove it; `lurkbox prune` can later'],
+      [expect.objectContaining({ name: 'id-1' }), 'could not remove it; it is tried again later'],
     ]);
   });
 });

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createTempFolder } from '../../src/image/temp-folder.ts';
+import { ownProcess } from '../../src/process.ts';
 
 let cacheDir: string;
 beforeEach(async () => {
@@ -25,15 +26,21 @@ describe('createTempFolder', () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test('removes what a killed process left, and nothing else', async () => {
+  test('removes what processes left that are no more, and nothing else (P2)', async () => {
     const tmp = join(cacheDir, 'tmp');
-    const twoHoursAgo = new Date(Date.now() - 2 * 60 * 60 * 1000);
-    for (const name of ['image-old', 'image-new', 'other-old']) {
-      await mkdir(join(tmp, name), { recursive: true });
-      if (name.endsWith('old')) await utimes(join(tmp, name), twoHoursAgo, twoHoursAgo);
-    }
+    const [pid, started, namespace] = ownProcess().split(':');
+    const names = {
+      ofTheDead: `image-4194305:1:${namespace}-abcdef`,
+      ofALaterProcessOfThatPid: `image-${pid}:${Number(started) + 1}:${namespace}-abcdef`,
+      ofTheLiving: `image-${ownProcess()}-abcdef`,
+      ofAnotherNamespace: 'image-4194305:1:7-abcdef',
+      ofNobody: 'image-old',
+      ofOthers: `other-4194305:1:${namespace}-abcdef`,
+    };
+    for (const name of Object.values(names)) await mkdir(join(tmp, name), { recursive: true });
     await using folder = await createTempFolder(cacheDir);
-    const names = (await readdir(tmp)).filter((name) => !folder.path.endsWith(name));
-    expect(names.sort()).toEqual(['image-new', 'other-old']);
+    const left = (await readdir(tmp)).filter((name) => !folder.path.endsWith(name));
+    const { ofTheLiving, ofAnotherNamespace, ofNobody, ofOthers } = names;
+    expect(left.sort()).toEqual([ofTheLiving, ofAnotherNamespace, ofNobody, ofOthers].sort());
   });
 });

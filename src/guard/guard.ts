@@ -1,0 +1,94 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import type { Logger } from '../logger.ts';
+import { ownProcess } from '../process.ts';
+
+export interface GuardOptions {
+  /** As `DOCKER_HOST` writes it. */
+  readonly engineAddress: string;
+  /** The workspace's `.lurkbox` folder, where temporary files are. */
+  readonly cacheDir: string;
+  readonly logger: Logger;
+}
+
+/** A process beside this one that outlives it. */
+export interface Guard {
+  /** Ends it: nothing is left to guard. Resolves when it is gone. Fine to call twice. */
+  dismiss(): Promise<void>;
+}
+
+/** Of this package as it runs: the source, or what was compiled from it. */
+const PROGRAM = join(import.meta.dirname, `program${extname(import.meta.filename)}`);
+const SHELL = '/bin/sh';
+/**
+ * Until the guard is needed it is a shell that reads from a pipe, which takes one megabyte where Node takes forty. The
+ * pipe breaks when this process ends, however it ends; a line through it says that all is well.
+ */
+const SCRIPT = `trap '' TERM INT HUP; read -r line || exec "$0" "$@"`;
+/** Someone may end a guard by mistake; who does so again and again means it. */
+const MAX_STARTS = 5;
+const RESTART_DELAY_MS = 1_000;
+
+/**
+ * Starts the process that removes what this one leaves in the engine and below `cacheDir` when it dies without
+ * `dismiss`, SIGKILL included. It is in a session of its own, so what ends this process by its group or terminal does
+ * not reach it, and it does not keep this process alive.
+ */
+export function startGuard(options: GuardOptions): Guard {
+  const { logger } = options;
+  let child: ChildProcess | null = null;
+  let dismissed = false;
+  let starts = 0;
+
+  start();
+  return { dismiss };
+
+  function start(): void {
+    if (dismissed) return;
+    starts++;
+    child = spawnGuard(options);
+    child.once('error', (error) => logger.warn({ err: error }, NO_GUARD));
+    child.once('exit', onExit);
+  }
+
+  function onExit(): void {
+    child = null;
+    if (dismissed) return;
+    logger.warn(
+      {},
+      starts < MAX_STARTS ? 'the guard was ended by somebody else; starting it again' : NO_GUARD,
+    );
+    if (starts < MAX_STARTS) setTimeout(start, RESTART_DELAY_MS).unref();
+  }
+
+  async function dismiss(): Promise<void> {
+    dismissed = true;
+    if (child === null || child.exitCode !== null || child.pid === undefined) return;
+    const { promise: exited, resolve } = Promise.withResolvers<void>();
+    child.once('exit', () => resolve());
+    child.ref();
+    child.stdin?.end('done\n');
+    await exited;
+  }
+}
+
+const NO_GUARD =
+  'no guard process: what this process leaves when it is killed stays until another lurkbox starts, or `lurkbox prune`';
+
+function spawnGuard({ engineAddress, cacheDir }: GuardOptions): ChildProcess {
+  const program = [process.execPath, PROGRAM, ownProcess(), cacheDir];
+  const [command = '', ...args] = existsSync(SHELL) ? [SHELL, '-c', SCRIPT, ...program] : program;
+  const child = spawn(command, args, {
+    cwd: '/',
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+    env: { DOCKER_HOST: engineAddress },
+  });
+  child.unref();
+  const pipe = child.stdin;
+  pipe?.on('error', () => {}); // The guard is gone; `exit` tells it.
+  // It is a socket, which its type does not say; without this it would keep the process alive.
+  (pipe as unknown as { unref?: () => void } | null)?.unref?.();
+  return child;
+}

@@ -1,0 +1,47 @@
+// node program.ts <process> <cacheDir>
+// What `guard.ts` starts: waits until that process is gone, removes what it left, and ends when nothing comes any more.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { connectEngine } from '../engine/connect.ts';
+import { createIdentity } from '../execution/identity.ts';
+import { prune } from '../execution/prune.ts';
+import { removeStaleFolders } from '../image/temp-folder.ts';
+import { isProcessGone } from '../process.ts';
+
+/** What the engine was still making for the dead can turn up for so long after the last time that something did. */
+const QUIET_MS = 15_000;
+/** An engine that is away for longer than this is for the next orchestrator to prune. */
+const GIVE_UP_MS = 10 * 60_000;
+const HASTE_MS = 5_000;
+
+const [owner = '', cacheDir = ''] = process.argv.slice(2);
+
+// What ends everything in a service or a session comes here too, and this is what has to be done after it.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
+if (await isHungUpOn()) {
+  // A pipe can also break without a death; then the owner looks after itself.
+  while (!isProcessGone(owner)) await delay(500);
+  await removeWhatIsLeft();
+}
+process.exit();
+
+/** False when the owner sent a line first, which says that nothing is left. */
+async function isHungUpOn(): Promise<boolean> {
+  for await (const _line of process.stdin) return false;
+  return true;
+}
+
+async function removeWhatIsLeft(): Promise<void> {
+  const begun = performance.now();
+  let last = begun;
+  while (performance.now() - last < QUIET_MS && performance.now() - begun < GIVE_UP_MS) {
+    if (await foundSomething().catch(() => true)) last = performance.now();
+    await delay(performance.now() - begun < HASTE_MS ? 250 : 1_000);
+  }
+}
+
+async function foundSomething(): Promise<boolean> {
+  await removeStaleFolders(cacheDir);
+  const { containers, networks } = await prune(await connectEngine(), createIdentity());
+  return containers.length + networks.length > 0;
+}
