@@ -14,7 +14,7 @@ export async function createTempFolder(cacheDir: string): Promise<TempFolder> {
   const parent = parentOf(cacheDir);
   await mkdir(parent, { recursive: true });
   await removeStaleFolders(cacheDir);
-  const path = await mkdtemp(join(parent, `image-${ownProcess()}-`));
+  const path = await mkdtemp(join(parent, `image-${toFileName(ownProcess())}-`));
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
 
@@ -23,9 +23,14 @@ export async function removeStaleFolders(cacheDir: string): Promise<void> {
   const parent = parentOf(cacheDir);
   for (const name of await readdir(parent).catch(() => [])) {
     const owner = /^image-([^-]+)-\w+$/.exec(name)?.[1];
-    if (owner !== undefined && isProcessGone(owner))
+    if (owner !== undefined && isProcessGone(owner.replaceAll('.', ':')))
       await rm(join(parent, name), { recursive: true, force: true });
   }
+}
+
+// A colon ends a path in the lists that the loader takes.
+function toFileName(ownProcess: string): string {
+  return ownProcess.replaceAll(':', '.');
 }
 
 function parentOf(cacheDir: string): string {

@@ -1,27 +1,16 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { setTimeout as delay } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { describe, expect, test } from 'vitest';
 import { connectEngine } from '../../src/engine/connect.ts';
 import { prune } from '../../src/execution/prune.ts';
-import { createLurkbox } from '../../src/index.ts';
 import { LABELS } from '../../src/labels.ts';
-import {
-  createPlugin,
-  createWorkspace,
-  findByLabel,
-  type Program,
-  removeImagesOf,
-  toContext,
-} from '../helpers/workspace.ts';
+import { createPlugin, findByLabel, type Program, toContext } from '../helpers/workspace.ts';
 
 const docker = new Docker();
 
-/** P2: whatever the outcome was, nothing is left. Every call of every test here checks that for itself as well. */
+/** Every call of every test here checks that for itself as well. */
 describe('after an execution', () => {
   test.each<[outcome: string, program: Program, options?: object]>([
     ['OK', () => 1],
@@ -55,7 +44,7 @@ describe('after an execution', () => {
       { signal: AbortSignal.timeout(400) },
     ],
   ])(
-    'that ended with %s no container, network or temporary file is there',
+    'that ended with %s no container, network or temporary file is there (P2)',
     async (outcome, program, options) => {
       await using plugin = await createPlugin(
         'cleanup-outcomes',
@@ -76,7 +65,7 @@ describe('after an execution', () => {
     },
   );
 
-  test('that nobody waits for, `close` waits until its container is gone', async () => {
+  test('that nobody waits for, `close` waits until its container is gone (P2)', async () => {
     await using plugin = await createPlugin('cleanup-close');
     const calls = [1, 2, 3].map(() =>
       plugin.lurkbox.plugins.executePlugin(
@@ -88,6 +77,11 @@ describe('after an execution', () => {
     await plugin.lurkbox.close();
     expect((await findByLabel(`${LABELS.plugin}=cleanup-close`)).containers).toEqual([]);
     await plugin.lurkbox.close();
+    // Nothing would look after what a later call made.
+    expect(await plugin.lurkbox.plugins.executePlugin('cleanup-close')).toMatchObject({
+      outcome: 'CANCELLED',
+      error: { message: expect.stringContaining('closed') },
+    });
   });
 
   test('whose container somebody else removed the call says so', async () => {
@@ -111,82 +105,7 @@ describe('after an execution', () => {
   });
 });
 
-/** Another orchestrator: says `running` and the name of its container as soon as its plugin runs, and never ends. */
-const ORCHESTRATOR = `
-  const [, source, root, plugin] = process.argv;
-  const { createLurkbox } = await import(source);
-  const lurkbox = await createLurkbox({ workspaceRoot: root });
-  await lurkbox.plugins.discoverAndLoadAll(root);
-  await lurkbox.plugins.executePlugin(plugin, {}, { onProgress: () => console.log('running') });
-`;
-
-describe('what an orchestrator leaves that was ended by SIGKILL', () => {
-  test('is removed by the next one, which touches nothing of one that lives', async () => {
-    await using workspace = await createWorkspace();
-    const code =
-      'export const execute = (_, host) => { host.progress(0); return new Promise((r) => setTimeout(r, 60_000)); };';
-    const manifest = {
-      resources: { memory_mb: 96, cpu_percent: 100, timeout_seconds: 60 },
-      permissions: { network: true },
-    };
-    await workspace.addPlugin('cleanup-dead', { code, manifest });
-    await workspace.addPlugin('cleanup-living', { code, manifest });
-    const policy = JSON.stringify({ allow: { bridge: true } });
-    const { writeFile } = await import('node:fs/promises');
-    await writeFile(join(workspace.root, 'lurkbox.policy.json'), policy);
-
-    const dead = await startOrchestrator(workspace.root, 'cleanup-dead');
-    const living = await startOrchestrator(workspace.root, 'cleanup-living');
-    try {
-      const [ofDead, ofLiving] = await Promise.all(
-        ['cleanup-dead', 'cleanup-living'].map((name) => findByLabel(`${LABELS.plugin}=${name}`)),
-      );
-      expect([ofDead?.containers.length, ofDead?.networks.length]).toEqual([1, 1]);
-      expect([ofLiving?.containers.length, ofLiving?.networks.length]).toEqual([1, 1]);
-      await end(dead);
-
-      await using next = await createLurkbox({ workspaceRoot: workspace.root });
-      await next.engineFacts();
-      await next.close();
-      expect(await findByLabel(`${LABELS.plugin}=cleanup-dead`)).toEqual({ containers: [], networks: [] });
-      expect(await findByLabel(`${LABELS.plugin}=cleanup-living`)).toEqual(ofLiving);
-      expect(await stateOf(ofLiving?.containers[0])).toBe('running');
-
-      await end(living);
-      await next.prune();
-      expect(await findByLabel(`${LABELS.plugin}=cleanup-living`)).toEqual({ containers: [], networks: [] });
-      for (const name of ['cleanup-dead', 'cleanup-living']) await removeImagesOf(next, name);
-    } finally {
-      await Promise.all([end(dead), end(living)]);
-    }
-  });
-
-  test('does not go on running for long', async () => {
-    await using workspace = await createWorkspace();
-    // Without a word to say: only the end of its input can tell it that nobody listens any more.
-    const code =
-      'export const execute = (_, host) => { host.progress(0); return new Promise((r) => setTimeout(r, 60_000)); };';
-    await workspace.addPlugin('cleanup-orphan', {
-      code,
-      manifest: { resources: { memory_mb: 96, cpu_percent: 100, timeout_seconds: 60 } },
-    });
-    const orchestrator = await startOrchestrator(workspace.root, 'cleanup-orphan');
-    const { containers } = await findByLabel(`${LABELS.plugin}=cleanup-orphan`);
-    expect(await stateOf(containers[0])).toBe('running');
-    await end(orchestrator);
-    const deadline = Date.now() + 10_000;
-    while ((await stateOf(containers[0])) === 'running' && Date.now() < deadline) await delay(100);
-    // Or on its way out, where another orchestrator on this engine started meanwhile.
-    expect(await stateOf(containers[0])).toMatch(/^(exited|removing|gone)$/);
-
-    await using next = await createLurkbox({ workspaceRoot: workspace.root });
-    await next.prune();
-    expect((await findByLabel(`${LABELS.plugin}=cleanup-orphan`)).containers).toEqual([]);
-    await removeImagesOf(next, 'cleanup-orphan');
-  });
-});
-
-/** P8. The host of these labels is one of this test alone, so that no other orchestrator judges them. */
+/** The host of these labels is one of this test alone, so that no other orchestrator judges them. */
 describe('pruning', () => {
   const HOST = `test-host-${process.pid}-${Date.now()}`;
   const SELF = {
@@ -223,7 +142,7 @@ describe('pruning', () => {
     'was made by the one that prunes': { ...OURS, [LABELS.instance]: SELF.instance },
   };
 
-  test('takes what a dead orchestrator of this host left, and nothing that only looks like it', async () => {
+  test('takes what a dead orchestrator of this host left, and nothing that only looks like it (P8)', async () => {
     const engine = await connectEngine();
     await using plugin = await createPlugin('cleanup-decoys');
     const image = (await (await plugin.lurkbox.images()).prepareBase({ exec: false })).id;
@@ -273,24 +192,6 @@ describe('pruning', () => {
 async function filesBelow(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   return entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
-}
-
-async function startOrchestrator(root: string, plugin: string): Promise<ChildProcess> {
-  const source = new URL('../../src/index.ts', import.meta.url).href;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', ORCHESTRATOR, source, root, plugin], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  for await (const line of createInterface({ input: child.stdout })) {
-    if (line === 'running') return child;
-  }
-  throw new Error('the orchestrator ended before its plugin ran');
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
-  child.kill('SIGKILL');
-  await exited;
 }
 
 async function stateOf(container: string | undefined): Promise<string> {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createTempFolder } from '../../src/image/temp-folder.ts';
 import { ownProcess } from '../../src/process.ts';
@@ -18,6 +18,7 @@ describe('createTempFolder', () => {
     const use = async () => {
       await using folder = await createTempFolder(cacheDir);
       path = folder.path;
+      expect(path.replace(cacheDir, '')).not.toContain(':');
       expect((await stat(path)).mode & 0o777).toBe(0o700);
       await writeFile(join(path, 'file'), '');
       throw new Error('in between');
@@ -26,16 +27,22 @@ describe('createTempFolder', () => {
     expect(existsSync(path)).toBe(false);
   });
 
+  test('makes one whose name can stand in a list of paths, as the loader takes one', async () => {
+    await using folder = await createTempFolder(cacheDir);
+    expect(basename(folder.path)).not.toMatch(/[:;\s]/);
+  });
+
   test('removes what processes left that are no more, and nothing else (P2)', async () => {
     const tmp = join(cacheDir, 'tmp');
     const [pid, started, namespace] = ownProcess().split(':');
+    const living = ownProcess().replaceAll(':', '.');
     const names = {
-      ofTheDead: `image-4194305:1:${namespace}-abcdef`,
-      ofALaterProcessOfThatPid: `image-${pid}:${Number(started) + 1}:${namespace}-abcdef`,
-      ofTheLiving: `image-${ownProcess()}-abcdef`,
-      ofAnotherNamespace: 'image-4194305:1:7-abcdef',
+      ofTheDead: `image-4194305.1.${namespace}-abcdef`,
+      ofALaterProcessOfThatPid: `image-${pid}.${Number(started) + 1}.${namespace}-abcdef`,
+      ofTheLiving: `image-${living}-abcdef`,
+      ofAnotherNamespace: 'image-4194305.1.7-abcdef',
       ofNobody: 'image-old',
-      ofOthers: `other-4194305:1:${namespace}-abcdef`,
+      ofOthers: `other-4194305.1.${namespace}-abcdef`,
     };
     for (const name of Object.values(names)) await mkdir(join(tmp, name), { recursive: true });
     await using folder = await createTempFolder(cacheDir);

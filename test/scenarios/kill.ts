@@ -1,12 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createLurkbox } from '../../src/index.ts';
 import { LABELS } from '../../src/labels.ts';
+import { findGuards, startOrchestrator } from '../helpers/orchestrator.ts';
 import { createWorkspace, findByLabel, removeImagesOf, type Workspace } from '../helpers/workspace.ts';
 
 /** P2: what is left may be left for so long after the death. */
@@ -24,14 +21,8 @@ const PLUGINS: Readonly<Record<string, string>> = {
   'kill-talker': 'export const execute = () => { for (let i = 0; ; i++) console.log(i); };',
 };
 
-/** An orchestrator that says who it is, keeps every plugin busy, and never ends by itself. */
-const ORCHESTRATOR = `
-  const [, source, root] = process.argv;
-  const { createLurkbox } = await import(source + '/index.ts');
-  const { ownProcess } = await import(source + '/process.ts');
-  console.log(ownProcess());
-  const lurkbox = await createLurkbox({ workspaceRoot: root });
-  await lurkbox.plugins.discoverAndLoadAll(root);
+/** Keeps every plugin busy, and never ends by itself. */
+const PROGRAM = `
   for (const { name } of lurkbox.plugins.list()) void busy(name);
   async function busy(name) {
     for (;;) await lurkbox.plugins.executePlugin(name, {}, { timeoutMs: 30_000 });
@@ -83,22 +74,11 @@ async function prepare(workspace: Workspace): Promise<void> {
 }
 
 async function killOne(root: string, afterMs: number): Promise<{ owner: string; goneAfterMs: number }> {
-  const source = join(import.meta.dirname, '../../src');
-  const child = spawn(process.execPath, ['--input-type=module', '-e', ORCHESTRATOR, source, root], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const owner = await firstLine(child);
+  const orchestrator = await startOrchestrator(root, PROGRAM);
   await delay(afterMs);
-  const exited = once(child, 'exit');
-  child.kill('SIGKILL');
-  await exited;
+  await orchestrator.kill();
+  const { owner } = orchestrator;
   return { owner, goneAfterMs: await untilNothingIsLeft(owner, root) };
-}
-
-async function firstLine(child: ChildProcess): Promise<string> {
-  if (child.stdout === null) throw new Error('an orchestrator without output');
-  for await (const line of createInterface({ input: child.stdout })) return line;
-  throw new Error('the orchestrator ended before it said who it is');
 }
 
 async function untilNothingIsLeft(owner: string, root: string): Promise<number> {
@@ -120,30 +100,15 @@ async function untilNothingIsLeft(owner: string, root: string): Promise<number> 
 async function findLeft(owner: string, root: string): Promise<string[]> {
   const { containers, networks } = await findByLabel(`${LABELS.process}=${owner}`);
   const files = await readdir(join(root, '.lurkbox', 'tmp')).catch(() => []);
-  return [...containers, ...networks, ...files.filter((name) => name.includes(owner))];
+  return [...containers, ...networks, ...files.filter((name) => name.includes(owner.replaceAll(':', '.')))];
 }
 
 async function untilGuardsEnd(owners: readonly string[]): Promise<void> {
   const deadline = performance.now() + GUARD_DEADLINE_MS;
-  let guards = findGuards(owners);
+  let guards = findGuards(...owners);
   while (guards.length > 0) {
     if (performance.now() > deadline) throw new Error(`guards with nothing to guard: ${guards.join(', ')}`);
     await delay(500);
-    guards = findGuards(owners);
+    guards = findGuards(...owners);
   }
-}
-
-/** Pids of processes that have one of the owners among their arguments. */
-export function findGuards(owners: readonly string[]): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-        return owners.some((owner) => args.includes(owner));
-      } catch {
-        return false; // It ended meanwhile.
-      }
-    })
-    .map(Number);
 }
