@@ -38,7 +38,7 @@ describe('executions side by side', () => {
     expect(lastStart).toBeLessThan(firstEnd);
   });
 
-  test('do not touch each other when some of them fail', async () => {
+  test('do not touch each other when some of them fail (P1, P7)', async () => {
     const programs: [program: Program, outcome: string][] = [
       [() => 'fine', 'OK'],
       [
@@ -82,7 +82,7 @@ describe('executions side by side', () => {
     expect(new Set(results.map(({ executionId }) => executionId)).size).toBe(programs.length);
   });
 
-  test('have names and stores of their own', async () => {
+  test('have names and stores of their own (P7)', async () => {
     const mark: Program<string> = async (name) => {
       const { readdirSync, writeFileSync } = process.getBuiltinModule('node:fs');
       (globalThis as Record<string, unknown>)['mark'] = name;

@@ -57,7 +57,7 @@ describe('without the permission', () => {
     },
   );
 
-  test('what one call left in /tmp is not there in the next', async () => {
+  test('what one call left in /tmp is not there in the next (P7)', async () => {
     const leave: Program = () => {
       const { mkdirSync, symlinkSync, writeFileSync } = process.getBuiltinModule('node:fs');
       mkdirSync('/tmp/a/b', { recursive: true });
@@ -70,7 +70,7 @@ describe('without the permission', () => {
     expect(await probe.ask(look)).toEqual([]);
   });
 
-  test('two calls at the same time do not see the /tmp of each other', async () => {
+  test('two calls at the same time do not see the /tmp of each other (P7)', async () => {
     const mark: Program<string> = async (name) => {
       const { readdirSync, writeFileSync } = process.getBuiltinModule('node:fs');
       writeFileSync(`/tmp/${name}`, name);
@@ -101,7 +101,7 @@ describe('without the permission', () => {
     for (const answer of answers) expect(answer).toMatch(/^(ENOENT|EACCES|EISDIR)$/);
   });
 
-  test('whatever is left in /tmp does not keep a container from going', async () => {
+  test('whatever is left in /tmp does not keep a container from going (P2)', async () => {
     const { outcome } = await probe.run(async () => {
       const { chmodSync, mkdirSync, symlinkSync, writeFileSync } = process.getBuiltinModule('node:fs');
       const { createServer } = process.getBuiltinModule('node:net');
@@ -138,7 +138,7 @@ describe('`filesystem: true`', () => {
     expect(await probe.ask(write, '/file')).toMatch(/^(EROFS|EACCES)$/);
   });
 
-  test('gives one that is empty at every call', async () => {
+  test('gives one that is empty at every call (P7)', async () => {
     expect(await probe.ask(read, '/scratch/file')).toBe('ENOENT');
   });
 

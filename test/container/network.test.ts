@@ -57,7 +57,7 @@ describe('without the permission a plugin', () => {
   });
   afterAll(() => probe[Symbol.asyncDispose]());
 
-  test('has a loopback device and nothing else', async () => {
+  test('has a loopback device and nothing else (P6)', async () => {
     const [interfaces, routes] = await probe.ask(() => {
       const { networkInterfaces } = process.getBuiltinModule('node:os');
       const { readdirSync, readFileSync } = process.getBuiltinModule('node:fs');
@@ -221,7 +221,7 @@ describe('a bridge network', () => {
     expect(await new Docker().listNetworks({ filters: { name: networks } })).toEqual([]);
   });
 
-  test('is one of its own for every call, from which the other cannot be reached', async () => {
+  test('is one of its own for every call, from which the other cannot be reached (P7)', async () => {
     await using plugin = await createPlugin('network-pair', asks, { policy: { allow: { bridge: true } } });
     // Each serves on all its addresses; one of the two is told the address of the other and knocks there.
     const serve: Program<null> = async (_, host) => {
@@ -246,7 +246,7 @@ describe('a bridge network', () => {
     await serving;
   });
 
-  test('is gone after a call that was cancelled or out of time', async () => {
+  test('is gone after a call that was cancelled or out of time (P2)', async () => {
     await using plugin = await createPlugin('network-ends', asks, { policy: { allow: { bridge: true } } });
     const sleep: Program = () => new Promise((resolve) => setTimeout(resolve, 20_000));
     for (const options of [

@@ -52,7 +52,7 @@ describe('a result', () => {
     expect(await probe.run(program)).toMatchObject({ outcome: 'OK', result: null });
   });
 
-  test('of almost a megabyte comes through whole', async () => {
+  test('of almost a megabyte comes through whole (P3)', async () => {
     const text = await probe.ask(() => '今'.repeat(300_000));
     expect(text).toBe('今'.repeat(300_000));
   });
@@ -283,7 +283,7 @@ describe('output', () => {
     expect(result.warnings).toEqual([expect.stringMatching(/^500 log lines over the limit/)]);
   });
 
-  test('of 50 MB on stderr is cut, and the result stands', async () => {
+  test('of 50 MB on stderr is cut, and the result stands (P5)', async () => {
     const result = await probe.run(() => {
       const { writeSync } = process.getBuiltinModule('node:fs');
       const chunk = Buffer.alloc(1024 * 1024, `${'e'.repeat(127)}\n`);
@@ -318,7 +318,7 @@ describe('output', () => {
         for (;;) console.log('y'.repeat(4000));
       },
     ],
-  ])('on stdout has a limit: %s', async (_, program) => {
+  ])('on stdout has a limit: %s (P5)', async (_, program) => {
     const result = await probe.run(program);
     expect(result).toMatchObject({ outcome: 'OUTPUT_LIMIT', result: null });
     expect(result.error?.message).toMatch(/more than 1048576 bytes .* Raise `output_kb`, or print less\.$/);
@@ -461,7 +461,7 @@ describe('an error of the plugin', () => {
       },
       'Error: unhandled',
     ],
-  ])('is told: %s', async (_, program, message) => {
+  ])('is told: %s (P1)', async (_, program, message) => {
     const result = await probe.run(program);
     expect(result).toMatchObject({ outcome: 'PLUGIN_ERROR', success: false, result: null });
     expect(result.error).toMatchObject({ code: 'PLUGIN_ERROR' });
@@ -488,7 +488,7 @@ describe('the end of the process', () => {
     ],
     ['exit with code 3', () => process.exit(3), 'PLUGIN_CRASHED', /exit code 3\. .*Look at the logs/],
     ['abort', () => process.abort(), 'PLUGIN_CRASHED', /exit code 1\d\d \(SIG[A-Z]+\)/],
-  ])('by %s is told apart', async (_, program, outcome, message) => {
+  ])('by %s is told apart (P1)', async (_, program, outcome, message) => {
     const result = await probe.run(program);
     expect(result.outcome).toBe(outcome);
     expect(result.error?.message ?? '').toMatch(message);
@@ -503,7 +503,7 @@ describe('the end of the process', () => {
     expect(result).toMatchObject({ outcome: 'OK', result: 1 });
   });
 
-  test('with an answer just before it counts as the answer', async () => {
+  test('with an answer just before it counts as the answer (P3)', async () => {
     const result = await probe.run(() => {
       setImmediate(() => process.exit(9));
       return 'in time';
@@ -553,7 +553,7 @@ describe('the deadline', () => {
         return new Promise((resolve) => setTimeout(resolve, 1e9));
       },
     ],
-  ])('ends a plugin that %s', async (_, program) => {
+  ])('ends a plugin that %s (P4)', async (_, program) => {
     const started = performance.now();
     const result = await probe.run(program, null, { timeoutMs: 600 });
     expect(result).toMatchObject({ outcome: 'TIMEOUT', result: null });
@@ -592,7 +592,7 @@ describe('a caller that cancels', () => {
   });
 
   test.each([1, 20, 60, 120, 200, 500])(
-    'after %d ms, wherever that is in the start, leaves nothing',
+    'after %d ms, wherever that is in the start, leaves nothing (P1, P2)',
     async (ms) => {
       const started = performance.now();
       const result = await probe.run(() => new Promise((resolve) => setTimeout(resolve, 20_000)), null, {
@@ -603,7 +603,7 @@ describe('a caller that cancels', () => {
     },
   );
 
-  test('while the plugin is busy ends it', async () => {
+  test('while the plugin is busy ends it (P4)', async () => {
     const controller = new AbortController();
     const busy = (_: unknown, host: Host) => {
       host.progress(0);

@@ -111,7 +111,7 @@ describe('`exec: true`', () => {
     });
   });
 
-  test('of one plugin is not that of another', async () => {
+  test('of one plugin is not that of another (P6)', async () => {
     const policy = { plugins: { 'permissions-other': { allow: { exec: true } } } };
     await expect(createPlugin('permissions-mine', EXEC, { policy })).rejects.toMatchObject({
       code: 'POLICY_DENIED',
@@ -146,7 +146,7 @@ describe('the policy', () => {
     });
   });
 
-  test('that names a runtime which is not there lets nothing run on another', async () => {
+  test('that names a runtime which is not there lets nothing run on another (P6)', async () => {
     await using plugin = await createPlugin(
       'permissions-runtime',
       {},

@@ -94,7 +94,7 @@ describe('a forged record', () => {
     ],
     ['with a second result changes nothing', result('1') + result('2'), { outcome: 'OK', result: 1 }],
     [
-      'with a fault after the result changes nothing',
+      'with a fault after the result changes nothing (P1)',
       result('1') + record('garbage'),
       { outcome: 'OK', result: 1 },
     ],
@@ -106,7 +106,7 @@ describe('a forged record', () => {
       { outcome: 'OK', plugin: 'protocol-probe', success: true, result: { outcome: 'TIMEOUT' } },
     ],
     [
-      'with an error has the words of the plugin and no code of ours',
+      'with an error has the words of the plugin and no code of ours (P3)',
       record(
         '{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"ENGINE_LOST","data":{"name":"X","stack":"s"}}}',
       ),
@@ -147,7 +147,7 @@ describe('what is no record', () => {
     expect(logs.map(({ message }) => message)).toEqual(['x'.repeat(8192), '\ufffd\ufffd']);
   });
 
-  test('comes through in any pieces, even single bytes', async () => {
+  test('comes through in any pieces, even single bytes (P3)', async () => {
     const {
       outcome,
       result: answer,
