@@ -10,7 +10,7 @@ export interface Orchestrator extends AsyncDisposable {
   readonly owner: string;
   /** Resolves when it has written a line that is this word. */
   says(word: string): Promise<void>;
-  /** SIGKILL; resolves when it has ended. Fine to call twice. */
+  /** SIGKILL; resolves when it has ended. Throws when it had ended by itself. Fine to call twice. */
   kill(): Promise<void>;
 }
 
@@ -50,7 +50,8 @@ export async function startOrchestrator(
 }
 
 async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (child.signalCode !== null) return;
+  if (child.exitCode !== null) throw new Error(`the orchestrator ended by itself, with ${child.exitCode}`);
   const exited = once(child, 'exit');
   child.kill('SIGKILL');
   await exited;

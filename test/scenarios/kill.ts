@@ -25,9 +25,11 @@ const PLUGINS: Readonly<Record<string, string>> = {
 const PROGRAM = `
   for (const { name } of lurkbox.plugins.list()) void busy(name);
   async function busy(name) {
-    for (;;) await lurkbox.plugins.executePlugin(name, {}, { timeoutMs: 30_000 });
+    for (;;) await lurkbox.plugins.executePlugin(name);
   }
 `;
+
+const BUILT = 'kill-built';
 
 export interface Killed {
   /** How long it worked. */
@@ -46,6 +48,8 @@ export async function killOrchestrators(times: number): Promise<Killed[]> {
   const killed: Killed[] = [];
   const owners: string[] = [];
   for (let time = 0; time < times; time++) {
+    // Its image has to be built each time, which takes temporary files.
+    await workspace.addPlugin(BUILT, { code: `export const execute = () => ${time};` });
     const afterMs = Math.random() * WORK_MS;
     const { owner, goneAfterMs } = await killOne(workspace.root, afterMs);
     owners.push(owner);
@@ -68,7 +72,7 @@ async function prepare(workspace: Workspace): Promise<void> {
   const dispose = workspace[Symbol.asyncDispose];
   workspace[Symbol.asyncDispose] = async () => {
     await using lurkbox = await createLurkbox({ workspaceRoot: workspace.root });
-    for (const name of Object.keys(PLUGINS)) await removeImagesOf(lurkbox, name);
+    for (const name of [...Object.keys(PLUGINS), BUILT]) await removeImagesOf(lurkbox, name);
     await dispose();
   };
 }
