@@ -44,6 +44,7 @@ export function normalizeOptions(options: LurkboxOptions = {}): LurkboxConfig {
     env: options.env ?? process.env,
   };
   const problems = [
+    ...unknownOptions(options, config),
     ...wholeNumber('concurrency', config.concurrency, 1, 1024),
     ...wholeNumber('maxQueue', config.maxQueue, 0, 1_000_000),
     ...loggerProblems(config.logger),
@@ -51,6 +52,13 @@ export function normalizeOptions(options: LurkboxOptions = {}): LurkboxConfig {
   if (problems.length > 0)
     throw new LurkboxError('OPTIONS_INVALID', 'The options are not usable.', { problems });
   return Object.freeze(config);
+}
+
+// A typo would otherwise silently be a default.
+function unknownOptions(options: object, config: LurkboxConfig): Problem[] {
+  return Object.keys(options)
+    .filter((key) => !Object.hasOwn(config, key))
+    .map((path) => ({ path, message: `unknown option; known are ${Object.keys(config).join(', ')}` }));
 }
 
 function wholeNumber(path: string, value: number, min: number, max: number): Problem[] {

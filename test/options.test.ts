@@ -60,6 +60,11 @@ describe('refused is', () => {
     ['maxQueue', Number.POSITIVE_INFINITY, 'expected a whole number from 0 to 1000000, got Infinity'],
     ['logger', {}, 'expected a pino-shaped logger; it has no debug, info, warn, error, child'],
     ['logger', console, 'expected a pino-shaped logger; it has no child'],
+    [
+      'workspace',
+      '.',
+      'unknown option; known are workspaceRoot, policy, logger, concurrency, maxQueue, onImageProgress, env',
+    ],
   ])('`%s` as %s', (field, value, message) => {
     expect(problemsOf({ [field]: value })).toEqual([{ path: field, message }]);
   });
