@@ -26,11 +26,11 @@ demo: $(DIST) engine ## Show what the sandbox does, on this machine
 	@node scripts/demo.ts
 
 .PHONY: test
-test: $(DIST) engine ## Run all tests; those of containers need an engine, and fail without
+test: $(DIST) engine runtimes ## Run all tests; those of containers need an engine, and fail without
 	@vitest run --project unit --project container
 
 .PHONY: test-long
-test-long: $(DIST) engine ## Run the long forms of the tests of faults: an hour of kills, faults and load
+test-long: $(DIST) engine runtimes ## Run the long forms of the tests of faults: an hour of kills, faults and load
 	@vitest run --project long
 
 .PHONY: test-unit
@@ -63,6 +63,10 @@ bench: $(DIST) engine ## Measure the time of a cold execution
 .PHONY: engine
 engine: $(PACKAGES) ## Find a container engine; as root on Debian, install and start one if there is none
 	@node scripts/ensure-engine.ts
+
+.PHONY: runtimes
+runtimes: $(PACKAGES) ## Find the OCI runtimes of the tests; as root on Debian, install those that are missing
+	@node scripts/ensure-runtimes.ts
 
 .PHONY: engine-stop
 engine-stop: $(PACKAGES) ## Stop the engine, if make started it

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
-import { toExecuteRecord } from '../src/execution/conversation.ts';
+import { toExecuteRecord } from '../src/execution/request.ts';
 import type { CreateOptions } from '../src/index.ts';
 import { RecordReader } from '../src/protocol/framing.ts';
 import { EXECUTE_ID, type ExecuteParams } from '../src/protocol/messages.ts';
@@ -61,7 +61,7 @@ async function measure(
     for (const { kind, ...piece } of reader.push(chunk as Buffer)) {
       if (kind !== 'record' || !('bytes' in piece)) continue;
       const message = JSON.parse(piece.bytes.toString('utf8'));
-      if (message.method === 'ready') child.stdin.write(toExecuteRecord(params));
+      if (message.method === 'ready') child.stdin.write([...toExecuteRecord(params)].join(''));
       if (message.id !== EXECUTE_ID) continue;
       resultMs = performance.now() - startedAt;
       // The runner leaves when the host hangs up.

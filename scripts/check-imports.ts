@@ -13,6 +13,7 @@ const LEAVES = [
   'logger.ts',
   'printable.ts',
   'process.ts',
+  'promises.ts',
   'version.ts',
   'events',
 ];
@@ -38,6 +39,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   guard: ['engine', 'image/temp-folder.ts', 'execution'],
   lifecycle: ['manifest', 'policy', 'engine', 'image', 'execution'],
   agent: ['execution'],
+  // Executes a plugin of its own in the way of any other, and then asks everybody whether it held.
+  attack: ['lurkbox.ts', 'policy', 'spec', 'engine', 'image', 'execution', 'lifecycle'],
   // A surface: it calls the public API and holds no logic.
   cli: ['index.ts'],
 };
@@ -51,8 +54,8 @@ const PACKAGE_OWNERS: Readonly<Record<string, string>> = { dockerode: 'engine' }
 /** The container holds nothing but Node: whatever the runner loads may import no package. */
 const WITHOUT_PACKAGES = 'runner';
 
-/** Who may read the environment. */
-const ENVIRONMENT_READERS = ['options.ts'];
+/** Who may read the environment: one file, and the programs of the attacks, which do so inside of a container. */
+const ENVIRONMENT_READERS = ['options.ts', 'attack/survey.ts', 'attack/isolation.ts'];
 /** Who may take it as a parameter that defaults to it, and only so. */
 const ENVIRONMENT_TAKERS = ['engine/find.ts', 'engine/connect.ts'];
 

@@ -39,7 +39,7 @@ const POLL_MS = 200;
 const LOG_LINES = 15;
 
 /** A process that cannot be mistaken for a later one of the same pid. */
-interface ProcessIdentity {
+export interface ProcessIdentity {
   readonly pid: number;
   /** In clock ticks since boot, as the kernel counts it. */
   readonly startTime: string;
@@ -69,13 +69,20 @@ export async function stopDockerd(dockerd: Dockerd): Promise<boolean> {
   const started = readRecord(dockerd);
   rmSync(dockerd.recordFile, { force: true });
   if (started === null || !isAlive(started)) return false;
-  process.kill(started.pid, 'SIGTERM');
+  await endDaemon(started, 'SIGTERM');
+  return true;
+}
+
+/** Sends the signal, and returns when the daemon is gone. */
+export async function endDaemon(daemon: ProcessIdentity, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  if (!isAlive(daemon)) return;
+  process.kill(daemon.pid, signal);
   const deadline = Date.now() + STOP_DEADLINE_MS;
-  while (isAlive(started)) {
-    if (Date.now() > deadline) throw new Error(`\`dockerd\` (pid ${started.pid}) did not end after SIGTERM.`);
+  while (isAlive(daemon)) {
+    if (Date.now() > deadline)
+      throw new Error(`\`dockerd\` (pid ${daemon.pid}) did not end after ${signal}.`);
     await sleep(POLL_MS);
   }
-  return true;
 }
 
 /** The daemon of the pid file, which outlives the daemon when that was killed: the pid may be anybody's by now. */
@@ -101,10 +108,11 @@ function spawnDaemon({ command, args, logFile }: Dockerd): ProcessIdentity {
   return identify(child.pid) ?? { pid: child.pid, startTime: 'ended at once' };
 }
 
-async function waitUntilItAnswers(
-  dockerd: Dockerd,
+/** @throws `Error` with the last lines of its log when the daemon ends or does not answer in time */
+export async function waitUntilItAnswers(
+  dockerd: Pick<Dockerd, 'socketPath' | 'logFile'>,
   daemon: ProcessIdentity,
-  deadlineMs: number,
+  deadlineMs: number = START_DEADLINE_MS,
 ): Promise<void> {
   const deadline = Date.now() + deadlineMs;
   const address = { url: `unix://${dockerd.socketPath}`, socketPath: dockerd.socketPath };
@@ -124,7 +132,7 @@ async function waitUntilItAnswers(
   }
 }
 
-function withLog(message: string, { logFile }: Dockerd): string {
+function withLog(message: string, { logFile }: Pick<Dockerd, 'logFile'>): string {
   const lines = readOrEmpty(logFile).trimEnd().split('\n').slice(-LOG_LINES);
   return [`${message}. The end of \`${logFile}\`:`, ...lines.map((line) => `  ${line}`)].join('\n');
 }
@@ -137,12 +145,12 @@ function readRecord({ recordFile }: Dockerd): ProcessIdentity | null {
   }
 }
 
-function isAlive({ pid, startTime }: ProcessIdentity): boolean {
+export function isAlive({ pid, startTime }: ProcessIdentity): boolean {
   return identify(pid)?.startTime === startTime;
 }
 
 /** `null` when there is no such process, or only its exit code waits to be fetched. */
-function identify(pid: number): ProcessIdentity | null {
+export function identify(pid: number): ProcessIdentity | null {
   // The name of the program, in parentheses, may hold anything; state is the first field after it, start time the 20th.
   const fields = readOrEmpty(`/proc/${pid}/stat`)
     .replace(/^.*\) /s, '')

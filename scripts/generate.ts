@@ -2,10 +2,12 @@
  * Writes what is made from the code: the JSON Schemas, the tables of the reference pages, and the files for Compose.
  * `node scripts/generate.ts` writes; with `--check` it writes nothing and exits 1 when a file would change.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { buildSeccompProfile } from '../src/policy/seccomp.ts';
+import { lastLookFixtures } from '../test/engine/last-look/generate.ts';
 import { COMPOSE_YAML } from './compose.ts';
+import { promiseList } from './promises.ts';
 import { BLOCKS, MANIFEST_JSON_SCHEMA, POLICY_JSON_SCHEMA } from './reference.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -15,9 +17,11 @@ const FILES: Readonly<Record<string, (before: string) => string>> = {
   'schema/policy.schema.json': () => toJson(POLICY_JSON_SCHEMA),
   'docs/manifest.md': fillBlocks,
   'docs/policy.md': fillBlocks,
+  'docs/threat-model.md': fillBlocks,
   'compose/plugin.yaml': () => COMPOSE_YAML,
   'compose/seccomp-noexec.json': () => toJson(buildSeccompProfile({ exec: false })),
   'compose/seccomp-exec.json': () => toJson(buildSeccompProfile({ exec: true })),
+  ...Object.fromEntries(Object.entries(lastLookFixtures()).map(([path, text]) => [path, () => text])),
 };
 
 const changed = Object.entries(FILES)
@@ -32,7 +36,10 @@ if (process.argv.includes('--check')) {
     console.error(`${path} is not up to date; run \`node scripts/generate.ts\``);
   process.exitCode = changed.length > 0 ? 1 : 0;
 } else {
-  for (const { path, after } of changed) writeFileSync(join(ROOT, path), after);
+  for (const { path, after } of changed) {
+    mkdirSync(dirname(join(ROOT, path)), { recursive: true });
+    writeFileSync(join(ROOT, path), after);
+  }
 }
 
 function read(path: string): string {
@@ -52,7 +59,7 @@ function fillBlocks(page: string): string {
   return page.replace(
     /(<!-- generated:([a-z-]+) -->\n)[\s\S]*?(<!-- \/generated:\2 -->)/g,
     (_, start: string, name: string, end: string) => {
-      const block = BLOCKS[name];
+      const block = name === 'promises' ? promiseList() : BLOCKS[name];
       if (block === undefined) throw new Error(`No generated block is called \`${name}\`.`);
       return `${start}\n${block}\n\n${end}`;
     },

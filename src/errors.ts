@@ -24,7 +24,8 @@ export const SYSTEM_ERROR_CODES = {
   ENGINE_INSECURE:
     'The engine cannot or did not apply a control that the grant demands; nothing was started.',
   ENGINE_ERROR: 'The engine refused a call for a reason that has no code of its own.',
-  RUNTIME_UNAVAILABLE: 'The OCI runtime that the policy names is not registered in the engine.',
+  RUNTIME_UNAVAILABLE:
+    'The OCI runtime is not registered in the engine, or cannot start the container there.',
   IMAGE_MISSING: 'The image of the plugin is not in the engine.',
   IMAGE_BUILD_FAILED: 'The base image or a plugin image could not be assembled.',
   CONTAINER_VANISHED: 'The container was removed by somebody else while it was in use.',

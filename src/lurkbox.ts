@@ -11,6 +11,7 @@ import { createImageStore, type ImageStore } from './image/image-store.ts';
 import { LABELS } from './labels.ts';
 import { type PluginInstance, PluginManager } from './lifecycle/plugin-manager.ts';
 import { type LurkboxConfig, type LurkboxOptions, normalizeOptions } from './options.ts';
+import { assertMountsSpare, type GuardedPlace } from './policy/guarded-places.ts';
 import { loadPolicy, POLICY_FILE, parsePolicy } from './policy/load.ts';
 import type { Policy } from './policy/schema.ts';
 import { buildContainerSpec } from './spec/build.ts';
@@ -100,15 +101,25 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
 }
 
 async function readPolicy({ policy, workspaceRoot }: LurkboxConfig): Promise<Policy> {
-  if (typeof policy === 'object') return parsePolicy(policy);
-  if (policy !== undefined) return loadPolicy(policy);
+  const workspace = { what: 'the workspace', path: workspaceRoot };
+  if (typeof policy === 'object') return spare(await parsePolicy(policy), [workspace]);
+  const file = policy ?? (await findPolicyFile(workspaceRoot));
+  if (file === null) return loadPolicy(null);
+  return spare(await loadPolicy(file), [workspace, { what: 'the policy file', path: file }]);
+}
+
+async function spare(policy: Policy, places: readonly GuardedPlace[]): Promise<Policy> {
+  await assertMountsSpare(policy, places);
+  return policy;
+}
+
+/** Only a file that is not there is no policy; one that cannot be read is an error. */
+async function findPolicyFile(workspaceRoot: string): Promise<string | null> {
   const file = join(workspaceRoot, POLICY_FILE);
-  // Only a file that is not there is no policy; one that cannot be read is an error.
-  const exists = await access(file).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
+  return access(file).then(
+    () => file,
+    (error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? null : file),
   );
-  return loadPolicy(exists ? file : null);
 }
 
 function toDockerOptions(instance: PluginInstance, facts: EngineFacts, identity: Identity): CreateOptions {

@@ -11,8 +11,35 @@ const ROOT = '/sys/fs/cgroup';
  * @see https://docs.kernel.org/admin-guide/cgroup-v2.html
  */
 export async function readCgroupUsage(id: string, facts: EngineFacts): Promise<ContainerUsage> {
-  const group = facts.cgroupDriver === 'systemd' ? `system.slice/docker-${id}.scope` : `docker/${id}`;
+  const group = groupOf(id, facts);
   return facts.cgroupVersion === '2' ? readVersion2(group) : readVersion1(group);
+}
+
+/**
+ * Kills every thread in the cgroup of a container, past the engine. An OCI runtime takes a container for ended when the
+ * first thread of its first process is, and machine code can end that thread alone: then neither `kill` nor `remove`
+ * reaches the others. Does nothing where this process may not, or cannot see that cgroup.
+ */
+export async function killCgroup(id: string, facts: EngineFacts): Promise<void> {
+  const group = groupOf(id, facts);
+  const file =
+    facts.cgroupVersion === '2' ? `${ROOT}/${group}/cgroup.threads` : `${ROOT}/pids/${group}/tasks`;
+  const threads = (await readFile(file, 'utf8').catch(() => '')).split('\n').map(Number);
+  // A thread of another pid namespace reads as 0, which is no thread but a whole group to `kill`.
+  for (const thread of threads.filter((id) => id > 0)) kill(thread);
+}
+
+// Any thread of a process stands for all of it (kill(2)).
+function kill(thread: number): void {
+  try {
+    process.kill(thread, 'SIGKILL');
+  } catch {
+    // It has ended, or is not ours to end.
+  }
+}
+
+function groupOf(id: string, facts: EngineFacts): string {
+  return facts.cgroupDriver === 'systemd' ? `system.slice/docker-${id}.scope` : `docker/${id}`;
 }
 
 async function readVersion1(group: string): Promise<ContainerUsage> {

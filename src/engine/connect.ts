@@ -1,7 +1,8 @@
 import type Docker from 'dockerode';
 import { LurkboxError } from '../errors.ts';
+import { readStrictly } from './answers.ts';
 import { withDeadline } from './deadlines.ts';
-import { DockerEngine } from './docker.ts';
+import { DockerEngine, type Link } from './docker.ts';
 import type { ContainerEngine } from './engine.ts';
 import { toEngineError } from './errors.ts';
 import { type EngineAddress, findEngine } from './find.ts';
@@ -21,18 +22,24 @@ export async function connectEngine({
   env?: NodeJS.ProcessEnv;
 } = {}): Promise<ContainerEngine> {
   const address = await findEngine({ env });
-  const version = await negotiate(address);
-  return new DockerEngine(await dial(address, version), address.url, version);
+  const connect = (): Promise<Link> => negotiate(address);
+  return new DockerEngine(address.url, await connect(), connect);
 }
 
-async function negotiate(address: EngineAddress): Promise<string> {
+/** The connection itself, for what belongs to no one engine call. */
+export async function connectDocker(env: NodeJS.ProcessEnv): Promise<Link> {
+  return negotiate(await findEngine({ env }));
+}
+
+async function negotiate(address: EngineAddress): Promise<Link> {
   const unversioned = await dial(address);
   try {
     const reply: unknown = await withDeadline(
       'ask the engine what it is',
       async (abortSignal) => await unversioned.version({ abortSignal } as never),
     );
-    return chooseApiVersion(reply as Docker.DockerVersion);
+    const apiVersion = chooseApiVersion(reply as Docker.DockerVersion);
+    return { docker: await dial(address, apiVersion), apiVersion };
   } catch (error) {
     throw toEngineError('ask the engine what it is', address.url, error);
   }
@@ -66,5 +73,7 @@ async function dial(address: EngineAddress, version?: string): Promise<Docker> {
     'socketPath' in address
       ? { socketPath: address.socketPath }
       : { host: address.host, port: address.port, protocol: address.protocol };
-  return new DockerClient({ ...at, ...(version === undefined ? {} : { version: `v${version}` }) });
+  return readStrictly(
+    new DockerClient({ ...at, ...(version === undefined ? {} : { version: `v${version}` }) }),
+  );
 }

@@ -35,7 +35,8 @@ export async function withDeadline<T>(
     reject(
       new LurkboxError(
         'ENGINE_TIMEOUT',
-        `Could not ${action}: the engine gave no answer within ${deadlineMs} ms.`,
+        `Could not ${action}: the engine gave no answer within ${deadlineMs} ms. ` +
+          'It hangs, or its host is overloaded: look at its log.',
       ),
     );
     controller.abort();

@@ -36,6 +36,12 @@ export class Demuxer {
     }
   }
 
+  /** @throws RangeError when the stream ends inside a frame, which no engine ends by itself */
+  end(): void {
+    if (this.#headerBytes === 0 && this.#payloadLeft === 0) return;
+    throw new RangeError('an attach stream ended inside a frame');
+  }
+
   /** Answers how many bytes of the chunk it took. */
   #readHeader(chunk: Buffer): number {
     const taken = chunk.copy(this.#header, this.#headerBytes, 0, HEADER_BYTES - this.#headerBytes);

@@ -1,10 +1,22 @@
-import type { Duplex, Readable } from 'node:stream';
+import { Socket } from 'node:net';
+import { addAbortSignal, type Duplex, type Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { LurkboxError } from '../errors.ts';
-import type { Allowance } from '../spec/allowance.ts';
+import type { ContainerAllowance } from '../spec/allowance.ts';
 import type { ContainerSpec } from '../spec/container-spec.ts';
-import { readCgroupUsage } from './cgroup.ts';
-import { type EngineAction, withDeadline } from './deadlines.ts';
+import { notAnEngine } from './answers.ts';
+import { killCgroup, readCgroupUsage } from './cgroup.ts';
+import { DEADLINES_MS, type EngineAction, withDeadline } from './deadlines.ts';
+import {
+  exists,
+  getArchive,
+  ignoring,
+  post,
+  readCreated,
+  readProgress,
+  refuseWarnings,
+  withSignal,
+} from './docker-calls.ts';
 import type {
   ContainerEngine,
   ContainerExit,
@@ -17,67 +29,113 @@ import { toEngineError } from './errors.ts';
 import { assertEnforceable, type EngineInfo, toEngineFacts } from './facts.ts';
 import { comparePosture } from './posture.ts';
 import { toCreateOptions } from './to-create-options.ts';
-import { verifyCreateOptions } from './verify.ts';
+import { verifyCreateBody } from './verify.ts';
+
+/** A removal takes a tenth of that, on a busy host all of it; and what is being removed may be killed at any time. */
+const STUCK_MS = 1_000;
+/** What an engine is can change when it is restarted, which not every restart lets us see. */
+const FACTS_AGE_MS = 10_000;
+
+/** A client that speaks the version that both sides know. */
+export interface Link {
+  readonly docker: Docker;
+  readonly apiVersion: string;
+}
 
 /** Docker, and whatever speaks its API, behind the interface of lurkbox. Made by `connect.ts`. */
 export class DockerEngine implements ContainerEngine {
   readonly address: string;
-  readonly #docker: Docker;
-  readonly #apiVersion: string;
-  #facts: Promise<EngineFacts> | undefined;
+  readonly #connect: () => Promise<Link>;
+  /** Forgotten when the engine goes away: another one may come back at the same address. */
+  #link: Promise<Link> | undefined;
+  #facts: { readonly askedAtMs: number; readonly answer: Promise<EngineFacts> } | undefined;
+  #lastFacts: EngineFacts | undefined;
 
-  constructor(docker: Docker, address: string, apiVersion: string) {
-    this.#docker = docker;
+  constructor(address: string, link: Link, connect: () => Promise<Link>) {
     this.address = address;
-    this.#apiVersion = apiVersion;
+    this.#link = Promise.resolve(link);
+    this.#connect = connect;
   }
 
   facts(): Promise<EngineFacts> {
-    this.#facts ??= this.#call('ask the engine what it is', async (abortSignal) => {
-      const reply: unknown = await this.#docker.info(withSignal(abortSignal) as never);
-      return toEngineFacts(reply as EngineInfo, this.#apiVersion);
-    }).catch((error: unknown) => {
-      this.#facts = undefined;
-      throw error;
+    const known = this.#facts;
+    if (known !== undefined && performance.now() - known.askedAtMs < FACTS_AGE_MS) return known.answer;
+    const asked = { askedAtMs: performance.now(), answer: this.#askForFacts() };
+    this.#facts = asked;
+    asked.answer.catch(() => {
+      if (this.#facts === asked) this.#facts = undefined;
     });
-    return this.#facts;
+    return asked.answer;
   }
 
-  async createContainer(spec: ContainerSpec, allowance: Allowance): Promise<{ id: string }> {
+  #askForFacts(): Promise<EngineFacts> {
+    return this.#call('ask the engine what it is', async ({ docker, apiVersion }, abortSignal) => {
+      const reply: unknown = await docker.info(withSignal(abortSignal) as never);
+      this.#lastFacts = toEngineFacts(reply as EngineInfo, apiVersion);
+      return this.#lastFacts;
+    });
+  }
+
+  async createContainer(spec: ContainerSpec, allowance: ContainerAllowance): Promise<{ id: string }> {
     const facts = await this.facts();
     assertEnforceable(facts, allowance);
     const options = toCreateOptions(spec, facts);
-    verifyCreateOptions(options, allowance);
-    const id = await this.#call('create a container', async (abortSignal) => {
-      const reply = await this.#post('/containers/create', { name: options.name }, options, abortSignal);
-      return readCreated(reply);
+    // The last look sees the very text that is sent.
+    const body = JSON.stringify(options);
+    verifyCreateBody(body, allowance, facts);
+    const { id, warnings } = await this.#call('create a container', async ({ docker }, abortSignal) => {
+      const query = { name: allowance.name };
+      return readCreated(await post(docker, { path: '/containers/create', query, body, abortSignal }));
     });
+    const inspected = await this.#call('inspect a container', ({ docker }, abortSignal) =>
+      docker.getContainer(id).inspect({ abortSignal }),
+    );
     try {
-      refuseWarnings(id.warnings);
-      const inspected = await this.#call('inspect a container', (abortSignal) =>
-        this.#docker.getContainer(id.id).inspect({ abortSignal }),
-      );
+      refuseWarnings(warnings);
       comparePosture(inspected, options);
     } catch (error) {
       // Whoever called removes it again; this error is the one to tell.
-      await this.removeContainer(id.id).catch(() => {});
+      await this.removeContainer(id).catch(() => {});
       throw error;
     }
-    return { id: id.id };
+    return { id };
   }
 
   attachContainer(id: string): Promise<Duplex> {
-    return this.#call('attach to a container', async (abortSignal) => {
-      const socket = await this.#docker
-        .getContainer(id)
-        .attach({ stream: true, stdin: true, stdout: true, stderr: true, hijack: true, abortSignal });
-      return socket as Duplex;
+    return this.#call('attach to a container', async ({ docker }, abortSignal) => {
+      const socket = (await docker.getContainer(id).attach({
+        stream: true,
+        stdin: true,
+        stdout: true,
+        stderr: true,
+        hijack: true,
+        abortSignal,
+      })) as Duplex;
+      if (socket instanceof Socket) return socket;
+      socket.destroy();
+      throw notAnEngine('something that is no stream');
     });
   }
 
-  startContainer(id: string): Promise<void> {
-    return this.#call('start a container', async (abortSignal) => {
-      await this.#docker.getContainer(id).start({ abortSignal });
+  async startContainer(id: string): Promise<void> {
+    try {
+      await this.#call('start a container', async ({ docker }, abortSignal) => {
+        await docker.getContainer(id).start({ abortSignal });
+      });
+    } catch (error) {
+      throw await this.#namingRuntime(id, error as LurkboxError);
+    }
+  }
+
+  /** Where the runtime refused, the engine tells what it said, and not which it was. */
+  async #namingRuntime(id: string, error: LurkboxError): Promise<LurkboxError> {
+    if (error.code !== 'RUNTIME_UNAVAILABLE' && error.code !== 'ENGINE_INSECURE') return error;
+    const container = await this.#call('inspect a container', ({ docker }, abortSignal) =>
+      docker.getContainer(id).inspect({ abortSignal }),
+    ).catch(() => null);
+    const name = container?.HostConfig.Runtime ?? 'unknown';
+    return new LurkboxError(error.code, `${error.message} The runtime is \`${name}\`.`, {
+      cause: error.cause,
     });
   }
 
@@ -85,15 +143,15 @@ export class DockerEngine implements ContainerEngine {
     id: string,
     { signal, deadlineMs }: { signal: AbortSignal; deadlineMs: number },
   ): Promise<void> {
-    const wait = async (deadline: AbortSignal): Promise<void> => {
-      await this.#docker.getContainer(id).wait({ abortSignal: AbortSignal.any([deadline, signal]) });
+    const wait = async ({ docker }: Link, deadline: AbortSignal): Promise<void> => {
+      await docker.getContainer(id).wait({ abortSignal: AbortSignal.any([deadline, signal]) });
     };
     return this.#call('wait for a container', wait, deadlineMs);
   }
 
   containerExit(id: string): Promise<ContainerExit> {
-    return this.#call('inspect a container', async (abortSignal) => {
-      const { State } = await this.#docker.getContainer(id).inspect({ abortSignal });
+    return this.#call('inspect a container', async ({ docker }, abortSignal) => {
+      const { State } = await docker.getContainer(id).inspect({ abortSignal });
       // The exit code of a container that is being removed tells of the removal.
       if (State.Status === 'removing' || State.Status === 'dead') {
         throw new LurkboxError(
@@ -105,32 +163,53 @@ export class DockerEngine implements ContainerEngine {
     });
   }
 
+  /** Of what is known: an execution that ends does not wait for an engine that hangs. */
   async containerUsage(id: string): Promise<ContainerUsage> {
-    return readCgroupUsage(id, await this.facts());
+    if (this.#lastFacts === undefined) return { peakMemoryBytes: null, cpuTimeMs: null };
+    return readCgroupUsage(id, this.#lastFacts);
   }
 
   async removeContainer(id: string): Promise<void> {
-    const container = this.#docker.getContainer(id);
-    await this.#call('remove a container', async (abortSignal) => {
+    const stuck = setTimeout(() => void this.#killThreads(id), STUCK_MS);
+    try {
+      await this.#remove(id);
+    } finally {
+      clearTimeout(stuck);
+    }
+  }
+
+  /** For a container that the runtime cannot kill. */
+  async #killThreads(id: string): Promise<void> {
+    try {
+      const facts = await this.facts();
+      await this.#call('inspect a container', async ({ docker }, abortSignal) => {
+        const { Id } = await docker.getContainer(id).inspect({ abortSignal });
+        await killCgroup(Id, facts);
+      });
+    } catch {
+      // It is gone, or the removal itself will tell.
+    }
+  }
+
+  async #remove(id: string): Promise<void> {
+    await this.#call('remove a container', async ({ docker }, abortSignal) => {
+      const container = docker.getContainer(id);
       // One call kills and removes; `v` takes anonymous volumes along, should there ever be one.
       await ignoring([404, 409], () => container.remove({ force: true, v: true, abortSignal }));
     });
     // 409: another removal of the same container is under way; this waits for its end.
-    await this.#call('remove a container', async (abortSignal) => {
-      while (!abortSignal.aborted && (await this.#exists(id, abortSignal))) {
-        await ignoring([404], () => container.wait({ condition: 'removed', abortSignal }));
-      }
+    await this.#call('remove a container', async ({ docker }, abortSignal) => {
+      const container = docker.getContainer(id);
+      if (!(await exists(container, abortSignal))) return;
+      await ignoring([404], () => container.wait({ condition: 'removed', abortSignal }));
+      if (await exists(container, abortSignal))
+        throw new Error('the removal ended, the container is still there');
     });
   }
 
-  async #exists(id: string, abortSignal: AbortSignal): Promise<boolean> {
-    const found = await ignoring([404], () => this.#docker.getContainer(id).inspect({ abortSignal }));
-    return found !== undefined;
-  }
-
   listContainers(label: string): Promise<ContainerSummary[]> {
-    return this.#call('list containers', async (abortSignal) => {
-      const containers = await this.#docker.listContainers({
+    return this.#call('list containers', async ({ docker }, abortSignal) => {
+      const containers = await docker.listContainers({
         all: true,
         filters: { label: [label] },
         abortSignal,
@@ -146,8 +225,8 @@ export class DockerEngine implements ContainerEngine {
   }
 
   createNetwork(name: string, labels: Readonly<Record<string, string>>): Promise<void> {
-    return this.#call('create a network', async (abortSignal) => {
-      const network = await this.#docker.createNetwork({
+    return this.#call('create a network', async ({ docker }, abortSignal) => {
+      const network = await docker.createNetwork({
         Name: name,
         CheckDuplicate: true,
         Driver: 'bridge',
@@ -166,23 +245,21 @@ export class DockerEngine implements ContainerEngine {
   }
 
   removeNetwork(name: string): Promise<void> {
-    return this.#call('remove a network', async (abortSignal) => {
-      await ignoring([404], () => this.#docker.getNetwork(name).remove({ abortSignal }));
+    return this.#call('remove a network', async ({ docker }, abortSignal) => {
+      await ignoring([404], () => docker.getNetwork(name).remove({ abortSignal }));
     });
   }
 
   listNetworks(label: string): Promise<{ name: string; labels: Readonly<Record<string, string>> }[]> {
-    return this.#call('list networks', async (abortSignal) => {
-      const networks = await this.#docker.listNetworks({ filters: { label: [label] }, abortSignal });
+    return this.#call('list networks', async ({ docker }, abortSignal) => {
+      const networks = await docker.listNetworks({ filters: { label: [label] }, abortSignal });
       return networks.map(({ Name, Labels }) => ({ name: Name, labels: Labels ?? {} }));
     });
   }
 
   inspectImage(reference: string): Promise<ImageSummary | null> {
-    return this.#call('inspect an image', async (abortSignal) => {
-      const image = await ignoring([404], () =>
-        this.#docker.getImage(reference).inspect(withSignal(abortSignal)),
-      );
+    return this.#call('inspect an image', async ({ docker }, abortSignal) => {
+      const image = await ignoring([404], () => docker.getImage(reference).inspect(withSignal(abortSignal)));
       if (image === undefined) return null;
       return {
         id: image.Id,
@@ -195,8 +272,8 @@ export class DockerEngine implements ContainerEngine {
   }
 
   listImages(label: string): Promise<ImageSummary[]> {
-    return this.#call('list images', async (abortSignal) => {
-      const images = await this.#docker.listImages({ filters: { label: [label] }, abortSignal });
+    return this.#call('list images', async ({ docker }, abortSignal) => {
+      const images = await docker.listImages({ filters: { label: [label] }, abortSignal });
       return images.map(({ Id, RepoTags, Labels, Size, Created }) => ({
         id: Id,
         tags: (RepoTags ?? []).filter((tag) => tag !== '<none>:<none>'),
@@ -208,26 +285,31 @@ export class DockerEngine implements ContainerEngine {
   }
 
   loadImage(archive: Readable): Promise<void> {
-    return this.#call('load an image', async (abortSignal) => {
-      // dockerode types the archive as a file's name too; a stream is what it sends as it is.
-      const reply = await this.#docker.loadImage(archive as unknown as string, { abortSignal });
-      await readProgress(reply as unknown as Readable);
+    return this.#call('load an image', async ({ docker }, abortSignal) => {
+      try {
+        // dockerode types the archive as a file's name too; a stream is what it sends as it is.
+        const reply = await docker.loadImage(archive as unknown as string, { abortSignal });
+        await readProgress(reply as unknown as Readable);
+      } finally {
+        archive.destroy();
+      }
     });
   }
 
   exportImage(reference: string): Promise<Readable> {
-    return this.#call(
-      'export an image',
-      async () => (await this.#docker.getImage(reference).get()) as Readable,
-    );
+    return this.#call('export an image', async ({ docker }, abortSignal) => {
+      const archive = await getArchive(docker, reference, abortSignal);
+      // Whoever reads it would wait for ever for an engine that hangs.
+      return addAbortSignal(AbortSignal.timeout(DEADLINES_MS['export an image']), archive);
+    });
   }
 
   buildImage(
     context: Readable,
     { tag, labels }: { tag: string; labels: Readonly<Record<string, string>> },
   ): Promise<void> {
-    return this.#call('build an image', async (abortSignal) => {
-      const reply = await this.#docker.buildImage(context, {
+    return this.#call('build an image', async ({ docker }, abortSignal) => {
+      const reply = await docker.buildImage(context, {
         t: tag,
         labels: { ...labels },
         forcerm: true,
@@ -240,89 +322,37 @@ export class DockerEngine implements ContainerEngine {
   }
 
   removeImage(reference: string): Promise<boolean> {
-    return this.#call('remove an image', async (abortSignal) => {
-      const removed = await ignoring([404, 409], () =>
-        this.#docker.getImage(reference).remove({ abortSignal }),
-      );
+    return this.#call('remove an image', async ({ docker }, abortSignal) => {
+      const removed = await ignoring([404, 409], () => docker.getImage(reference).remove({ abortSignal }));
       return removed !== undefined;
     });
   }
 
   async #call<T>(
     action: EngineAction,
-    call: (signal: AbortSignal) => Promise<T>,
+    call: (link: Link, signal: AbortSignal) => Promise<T>,
     deadlineMs?: number,
   ): Promise<T> {
     try {
-      return await withDeadline(action, call, deadlineMs);
+      const link = await this.#linked();
+      return await withDeadline(action, (signal) => call(link, signal), deadlineMs);
     } catch (error) {
-      throw toEngineError(action, this.address, error);
+      const failure = toEngineError(action, this.address, error);
+      if (failure.code === 'ENGINE_LOST' || failure.code === 'ENGINE_UNAVAILABLE') this.#forget();
+      throw failure;
     }
   }
 
-  // dockerode keeps only the id of a create reply, and the warnings in it decide whether the container may run.
-  #post(
-    path: string,
-    query: Record<string, string>,
-    body: object,
-    abortSignal: AbortSignal,
-  ): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      this.#docker.modem.dial(
-        {
-          path: `${path}?`,
-          method: 'POST',
-          options: { _query: query, _body: body },
-          abortSignal,
-          statusCodes: { 200: true, 201: true },
-        },
-        (error: unknown, data: unknown) => (error ? reject(error) : resolve(data)),
-      );
+  #linked(): Promise<Link> {
+    this.#link ??= this.#connect().catch((error: unknown) => {
+      this.#link = undefined;
+      throw error;
     });
+    return this.#link;
   }
-}
 
-function readCreated(reply: unknown): { id: string; warnings: readonly string[] } {
-  const { Id: id, Warnings: warnings } = (reply ?? {}) as { Id?: unknown; Warnings?: unknown };
-  if (typeof id !== 'string') throw new Error('a create reply without an `Id`');
-  return { id, warnings: Array.isArray(warnings) ? warnings.map(String) : [] };
-}
-
-// A warning of the engine is how it says that a limit was thrown away.
-function refuseWarnings(warnings: readonly string[]): void {
-  if (warnings.length === 0) return;
-  throw new LurkboxError(
-    'ENGINE_INSECURE',
-    'The engine warned about a container it created; it was removed.',
-    {
-      problems: warnings.map((message) => ({ path: '', message })),
-    },
-  );
-}
-
-/** dockerode takes the signal everywhere; its types know it only in places. */
-function withSignal(abortSignal: AbortSignal): object {
-  return { abortSignal };
-}
-
-async function ignoring<T>(statusCodes: readonly number[], call: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await call();
-  } catch (error) {
-    const { statusCode } = error as { statusCode?: number };
-    if (statusCode !== undefined && statusCodes.includes(statusCode)) return undefined;
-    throw error;
+  #forget(): void {
+    this.#link = undefined;
+    this.#facts = undefined;
   }
-}
-
-/** The replies to load and build are JSON objects, one a line; the last one may be an error under status 200. */
-async function readProgress(reply: Readable): Promise<void> {
-  let text = '';
-  for await (const chunk of reply) text = (text + String(chunk)).slice(-64 * 1024);
-  const failure = text
-    .split('\n')
-    .map((line) => /"error":"((?:[^"\\]|\\.)*)"/.exec(line)?.[1])
-    .find((message) => message !== undefined);
-  if (failure !== undefined)
-    throw new LurkboxError('IMAGE_BUILD_FAILED', `The engine refused the image: ${failure}`);
 }

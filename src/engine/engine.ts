@@ -1,5 +1,5 @@
 import type { Duplex, Readable } from 'node:stream';
-import type { Allowance } from '../spec/allowance.ts';
+import type { ContainerAllowance } from '../spec/allowance.ts';
 import type { ContainerSpec } from '../spec/container-spec.ts';
 
 /** What an engine is and can enforce, asked once per connection. */
@@ -26,11 +26,19 @@ export interface EngineFacts {
     readonly pids: boolean;
   };
   readonly defaultRuntime: string;
-  /** Runtime name → the arguments that it is registered with. */
-  readonly runtimes: Readonly<Record<string, readonly string[]>>;
+  /** By the name that a policy calls them by. */
+  readonly runtimes: Readonly<Record<string, RuntimeFacts>>;
   readonly warnings: readonly string[];
   readonly cores: number;
   readonly memoryBytes: number;
+}
+
+/** A registered OCI runtime, as far as the engine tells. */
+export interface RuntimeFacts {
+  /** Name of the program that the engine starts (`runc`), or type of its shim (`io.containerd.kata.v2`). */
+  readonly program: string;
+  /** The arguments that it is registered with; `null` where the engine does not show them all. */
+  readonly args: readonly string[] | null;
 }
 
 export interface ImageSummary {
@@ -73,7 +81,7 @@ export interface ContainerEngine {
   facts(): Promise<EngineFacts>;
 
   /** Creates the container, or throws `ENGINE_INSECURE` and leaves nothing when the engine did not take every control. */
-  createContainer(spec: ContainerSpec, allowance: Allowance): Promise<{ id: string }>;
+  createContainer(spec: ContainerSpec, allowance: ContainerAllowance): Promise<{ id: string }>;
   /** The attached streams; stdout and stderr arrive multiplexed. */
   attachContainer(id: string): Promise<Duplex>;
   startContainer(id: string): Promise<void>;

@@ -1,7 +1,9 @@
 import { LurkboxError, type LurkboxErrorCode } from '../errors.ts';
+import { NOT_AN_ENGINE } from './answers.ts';
 
 interface EngineReply extends Error {
   readonly code?: string;
+  readonly syscall?: string;
   readonly statusCode?: number;
   readonly reason?: string;
   readonly json?: { readonly message?: string };
@@ -23,10 +25,26 @@ const is =
   (error: EngineReply): boolean =>
     error.code !== undefined && codes.includes(error.code);
 
+const UNREACHABLE = ['ENOENT', 'ECONNREFUSED', 'EACCES', 'EPERM', 'ENOTFOUND', 'EHOSTUNREACH', 'ETIMEDOUT'];
+
+const HOST_IS_FULL =
+  /no space left|cannot allocate memory|resource temporarily unavailable|too many open files|address pool|no available IPv4 addresses|exchange full|no buffer space|disk quota/i;
+
+export function tellsHostIsFull(text: string): boolean {
+  return HOST_IS_FULL.test(text);
+}
+
 /** What the engine or the connection said → our code and what to do. The first rule that fits wins. */
 const RULES: readonly ErrorRule[] = [
   {
-    when: is('ENOENT', 'ECONNREFUSED', 'EACCES', 'EPERM', 'ENOTFOUND', 'EHOSTUNREACH', 'ETIMEDOUT'),
+    when: is('EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM'),
+    code: 'HOST_RESOURCES',
+    advice:
+      'This process or its host has no file, socket or memory left; raise the limit (`ulimit -n`) or do less at once.',
+  },
+  {
+    when: (error) =>
+      error.syscall === 'connect' || error.syscall === 'getaddrinfo' || is(...UNREACHABLE)(error),
     code: 'ENGINE_UNAVAILABLE',
     advice: 'Start the engine, or set DOCKER_HOST to the one to use; `lurkbox doctor` tells more.',
   },
@@ -35,6 +53,21 @@ const RULES: readonly ErrorRule[] = [
       is('ECONNRESET', 'EPIPE')(error) || says(/socket hang up|aborted|premature close/i)(error),
     code: 'ENGINE_LOST',
     advice: 'The engine restarted or closed the connection; look at its log.',
+  },
+  {
+    when: (error) => is(NOT_AN_ENGINE)(error) || error.code?.startsWith('HPE_') === true,
+    code: 'ENGINE_LOST',
+    advice: 'No Docker engine answers like this; look at what listens there or stands before it.',
+  },
+  {
+    when: says(/client version .* is too (old|new)|maximum supported api version/i, 400),
+    code: 'ENGINE_UNAVAILABLE',
+    advice: 'Another engine listens there now; try again.',
+  },
+  {
+    when: (error) => [401, 403, 407].includes(error.statusCode ?? 0),
+    code: 'ENGINE_UNAVAILABLE',
+    advice: 'What guards the engine does not let this call through; allow it there.',
   },
   {
     when: says(/no such image|image .*not found|does not exist/i, 404),
@@ -55,8 +88,14 @@ const RULES: readonly ErrorRule[] = [
   },
   {
     when: says(
-      /no space left|cannot allocate memory|resource temporarily unavailable|too many open files|address pool|disk quota/i,
+      /fork\/exec \S+: (no such file|permission denied|exec format)|failed to (start shim|resolve runtime)|binary not installed/i,
     ),
+    code: 'RUNTIME_UNAVAILABLE',
+    advice:
+      'The program of the runtime is not where the engine was told; install it there, or register it anew.',
+  },
+  {
+    when: (error) => tellsHostIsFull(messageOf(error)),
     code: 'HOST_RESOURCES',
     advice: 'Free memory, disk or address space on the host of the engine.',
   },
@@ -65,21 +104,43 @@ const RULES: readonly ErrorRule[] = [
     code: 'ENGINE_INSECURE',
     advice: 'The engine cannot apply a control; `lurkbox doctor` says which.',
   },
+  {
+    when: says(/OCI runtime \w+ failed|failed to create (shim )?task|failed to create task for container/i),
+    code: 'RUNTIME_UNAVAILABLE',
+    advice:
+      'The runtime cannot start this container on that host; its log and that of the engine may tell more.',
+  },
+  {
+    // Anything but a refusal of what was asked.
+    when: ({ statusCode = 400 }) => statusCode < 400 || statusCode >= 500,
+    code: 'ENGINE_LOST',
+    advice: 'Whether it did what it was asked is unknown; look at its log.',
+  },
 ];
+
+/** Nothing was asked of the engine before this. */
+const FIRST_ACTION = 'ask the engine what it is';
 
 /** A dependency's error → ours, with what was being done, what the engine said and what to do. */
 export function toEngineError(action: string, address: string, error: unknown): LurkboxError {
   if (error instanceof LurkboxError) return error;
   const reply = (error instanceof Error ? error : new Error(String(error))) as EngineReply;
-  const rule = RULES.find(({ when }) => when(reply));
+  const { code, advice } = RULES.find(({ when }) => when(reply)) ?? OTHERWISE;
   const said = messageOf(reply).trim().slice(0, 500);
   return new LurkboxError(
-    rule?.code ?? 'ENGINE_ERROR',
-    `Could not ${action}: the engine at ${address} said: ${said}.${rule === undefined ? '' : ` ${rule.advice}`}`,
+    action === FIRST_ACTION && isVague(code) ? 'ENGINE_UNAVAILABLE' : code,
+    `Could not ${action}: the engine at ${address} said: ${said}. ${advice}`,
     { cause: error },
   );
 }
 
+const OTHERWISE = { code: 'ENGINE_ERROR', advice: 'Its log may tell more.' } as const;
+
+function isVague(code: LurkboxErrorCode): boolean {
+  return code === 'ENGINE_LOST' || code === 'ENGINE_ERROR';
+}
+
+/** Without what docker-modem writes before the words of the engine. */
 function messageOf(error: EngineReply): string {
-  return error.json?.message ?? error.message;
+  return error.json?.message ?? error.message.replace(/^\(HTTP code \d+\) .*? - /, '');
 }

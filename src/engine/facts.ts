@@ -1,6 +1,7 @@
 import { LurkboxError } from '../errors.ts';
 import type { Allowance } from '../spec/allowance.ts';
 import type { EngineFacts } from './engine.ts';
+import { assertRuntime, type RuntimeInfo, toRuntimeFacts } from './runtimes.ts';
 
 /** The parts of `GET /info` that lurkbox reads. */
 export interface EngineInfo {
@@ -19,7 +20,7 @@ export interface EngineInfo {
   CpuCfsQuota?: boolean;
   PidsLimit?: boolean;
   DefaultRuntime?: string;
-  Runtimes?: Record<string, { path?: string; runtimeArgs?: string[] | null }> | null;
+  Runtimes?: Record<string, RuntimeInfo> | null;
   Warnings?: string[] | null;
   NCPU?: number;
   MemTotal?: number;
@@ -55,7 +56,7 @@ export function toEngineFacts(info: EngineInfo, apiVersion: string): EngineFacts
     },
     defaultRuntime: info.DefaultRuntime ?? '',
     runtimes: Object.fromEntries(
-      Object.entries(info.Runtimes ?? {}).map(([name, { runtimeArgs }]) => [name, runtimeArgs ?? []]),
+      Object.entries(info.Runtimes ?? {}).map(([name, runtime]) => [name, toRuntimeFacts(runtime)]),
     ),
     warnings: info.Warnings ?? [],
     cores: info.NCPU ?? 0,
@@ -112,25 +113,5 @@ export function assertEnforceable(facts: EngineFacts, allowance: Allowance): voi
       },
     );
   }
-  assertRuntime(facts, allowance.runtime ?? facts.defaultRuntime);
-}
-
-function assertRuntime(facts: EngineFacts, runtime: string): void {
-  const registered = Object.keys(facts.runtimes);
-  const args = Object.hasOwn(facts.runtimes, runtime) ? facts.runtimes[runtime] : undefined;
-  if (args === undefined) {
-    throw new LurkboxError(
-      'RUNTIME_UNAVAILABLE',
-      `The runtime \`${runtime}\` is not registered in the engine, which has: ${registered.join(', ')}. ` +
-        'Register it there, or change `runtime` in the policy.',
-    );
-  }
-  // gVisor ignores the seccomp profile unless told otherwise, and `exec: false` stands on that profile.
-  if (runtime.startsWith('runsc') && !args.some((arg) => /^--?oci-seccomp(=true)?$/.test(arg))) {
-    throw new LurkboxError(
-      'ENGINE_INSECURE',
-      `The runtime \`${runtime}\` is registered without \`--oci-seccomp\`, so it would ignore the seccomp profile. ` +
-        'Add it to `runtimeArgs` of that runtime in the configuration of the engine.',
-    );
-  }
+  assertRuntime(facts, allowance);
 }

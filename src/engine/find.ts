@@ -186,6 +186,8 @@ const REASONS: Readonly<Record<string, string>> = {
     'permission denied; add yourself to the group `docker` (`sudo usermod -aG docker $USER`), then log in again',
   ECONNREFUSED: 'connection refused: the address is there, but no engine listens on it',
   ECONNRESET: 'the connection was closed without an answer',
+  EPIPE: 'the connection was closed without an answer',
+  EAGAIN: 'it takes no more connections; whatever listens there hangs',
   ENOTFOUND: 'no host of that name',
   EHOSTUNREACH: 'no route to that host',
 };

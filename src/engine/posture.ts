@@ -1,21 +1,21 @@
 import { isDeepStrictEqual } from 'node:util';
 import { LurkboxError, type Problem } from '../errors.ts';
+import { BASE_RULES, CONFIG_RULES, HOST_CONFIG_RULES, type Rule } from './posture-rules.ts';
 import type { CreateOptions } from './to-create-options.ts';
-import { shorten } from './values.ts';
+import { isEmpty, recordOf, shorten } from './values.ts';
 
 /**
  * Compares what the engine says it created with what it was asked to create, and refuses any difference: an engine may
- * drop a control that it does not know or cannot apply.
+ * drop a control that it does not know or cannot apply, and a newer one may fill in a field that nobody here has heard
+ * of. So every field of `Config` and `HostConfig` is looked at: it has a rule with a reason, or it is what was asked for,
+ * or it is empty.
  */
 export function comparePosture(inspected: unknown, options: CreateOptions): void {
-  const { HostConfig, name, Image, Entrypoint, Cmd, NetworkDisabled, ...config } = options;
   const actual = recordOf(inspected);
   const problems = [
-    ...difference('', actual, { Image, Path: Entrypoint[0], Args: [...Entrypoint.slice(1), ...Cmd] }),
-    ...difference('Config.', configOf(actual, options), { ...config, NetworkDisabled, Volumes: [] }),
-    ...difference('HostConfig.', recordOf(actual['HostConfig']), { ...HostConfig, ...NEVER_ASKED_FOR }),
-    ...difference('', actual, { Mounts: options.HostConfig.Mounts.map(toMountPoint) }, mountPointsOf),
-    ...uncovered(recordOf(actual['HostConfig'])),
+    ...compareBase(actual, options),
+    ...compareFields('Config.', recordOf(actual['Config']), toConfig(options), CONFIG_RULES),
+    ...compareFields('HostConfig.', recordOf(actual['HostConfig']), options.HostConfig, HOST_CONFIG_RULES),
   ];
   if (problems.length === 0) return;
   throw new LurkboxError(
@@ -25,92 +25,48 @@ export function comparePosture(inspected: unknown, options: CreateOptions): void
   );
 }
 
-// An image's own labels are merged in beside ours; none of ours may come out changed.
-function configOf(
-  actual: Readonly<Record<string, unknown>>,
-  options: CreateOptions,
-): Record<string, unknown> {
-  const config = recordOf(actual['Config']);
-  const ours = Object.entries(recordOf(config['Labels'])).filter(([label]) =>
-    Object.hasOwn(options.Labels, label),
+/** Around `Config` and `HostConfig` most fields tell of the engine itself; these tell what will run, and where. */
+function compareBase(actual: Readonly<Record<string, unknown>>, options: CreateOptions): Problem[] {
+  return Object.entries(BASE_RULES).flatMap(([field, rule]) =>
+    compareField(field, ownValue(actual, field), options, rule),
   );
-  return { ...config, Labels: Object.fromEntries(ours), Volumes: Object.keys(recordOf(config['Volumes'])) };
 }
 
-// Fields that lurkbox never sends and an engine must not fill in by itself.
-const NEVER_ASKED_FOR = {
-  CgroupParent: '',
-  DeviceCgroupRules: [],
-  VolumeDriver: '',
-  PortBindings: {},
-  StorageOpt: {},
-  CpuRealtimePeriod: 0,
-  CpuRealtimeRuntime: 0,
-};
-
-/** The engine hides and protects more of /proc and /sys by itself; without these a container could read or write them. */
-const COVERED_PATHS: Readonly<Record<string, readonly string[]>> = {
-  MaskedPaths: ['/proc/kcore', '/proc/keys', '/proc/timer_list', '/sys/firmware'],
-  ReadonlyPaths: ['/proc/bus', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'],
-};
-
-function uncovered(hostConfig: Readonly<Record<string, unknown>>): Problem[] {
-  return Object.entries(COVERED_PATHS).flatMap(([field, paths]) => {
-    const actual = hostConfig[field];
-    const missing = paths.filter((path) => !(Array.isArray(actual) && actual.includes(path)));
-    return missing.map((path) => ({ path: `HostConfig.${field}`, message: `expected ${path} among them` }));
-  });
+// The name is not among what an engine counts as configuration.
+function toConfig({ name, HostConfig, ...config }: CreateOptions): object {
+  return config;
 }
 
-type Normalise = (value: unknown) => unknown;
-
-function difference(
+function compareFields(
   prefix: string,
   actual: Readonly<Record<string, unknown>>,
-  expected: object,
-  normalise: Normalise = emptyToNull,
+  asked: object,
+  rules: Readonly<Record<string, Rule>>,
 ): Problem[] {
-  return Object.entries(expected).flatMap(([field, wanted]) => {
-    const got = normalise(actual[field]);
-    if (isDeepStrictEqual(normalise(wanted), got)) return [];
-    return [{ path: prefix + field, message: `expected ${shorten(wanted)}, the engine has ${shorten(got)}` }];
-  });
+  const fields = new Set([asked, actual, rules].flatMap(Object.keys));
+  return [...fields].flatMap((field) =>
+    compareField(
+      prefix + field,
+      ownValue(actual, field),
+      ownValue(asked, field),
+      Object.hasOwn(rules, field) ? rules[field] : undefined,
+    ),
+  );
 }
 
-// Engines write an empty list, object, string and false as they like, and null for all of them.
-function emptyToNull(value: unknown): unknown {
-  if (value === undefined || value === null || value === '' || value === false || value === 0) return null;
-  if (Array.isArray(value)) return value.length === 0 ? null : value.map(emptyToNull);
-  if (typeof value !== 'object') return value;
-  const entries = Object.entries(value)
-    .map(([key, entry]) => [key, emptyToNull(entry)] as const)
-    .filter(([, entry]) => entry !== null);
-  return entries.length === 0 ? null : Object.fromEntries(entries);
+function compareField(path: string, value: unknown, asked: unknown, rule: Rule = isAsAsked): Problem[] {
+  // Each rule knows what is asked for in the field that it stands at.
+  const expected = rule(value, asked as never);
+  if (expected === null) return [];
+  return [{ path, message: `expected ${expected}, the engine has ${shorten(value)}` }];
 }
 
-interface MountPoint {
-  Source: string;
-  Destination: string;
-  RW: boolean;
+// Engines write nothing, null, zero and an empty text or list as they like, and mean the same.
+function isAsAsked(value: unknown, asked: unknown): string | null {
+  if (asked === undefined) return isEmpty(value) ? null : 'nothing, because nobody asked for it';
+  return isDeepStrictEqual(value, asked) || (isEmpty(value) && isEmpty(asked)) ? null : shorten(asked);
 }
 
-function toMountPoint({
-  Source,
-  Target,
-  ReadOnly,
-}: CreateOptions['HostConfig']['Mounts'][number]): MountPoint {
-  return { Source, Destination: Target, RW: !ReadOnly };
-}
-
-// An image with a VOLUME would show up here as a mount that nobody asked for.
-function mountPointsOf(value: unknown): MountPoint[] {
-  if (!Array.isArray(value)) return [];
-  return value
-    .map(recordOf)
-    .map(({ Source, Destination, RW }) => ({ Source, Destination, RW }) as MountPoint)
-    .sort((a, b) => (a.Destination < b.Destination ? -1 : 1));
-}
-
-function recordOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+function ownValue(record: object, field: string): unknown {
+  return Object.hasOwn(record, field) ? Reflect.get(record, field) : undefined;
 }

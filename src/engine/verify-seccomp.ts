@@ -1,41 +1,31 @@
+import { differences } from './differences.ts';
 import { isRecord, isStringList } from './values.ts';
 
-/** None of these may be allowed by any rule, whatever its arguments. */
-const NEVER_ALLOWED = new Set(
-  `acct add_key bpf chroot clock_settime create_module delete_module execveat fanotify_init finit_module fsconfig fsmount
-  fsopen fspick init_module io_uring_enter io_uring_register io_uring_setup ioperm iopl kcmp kexec_file_load kexec_load
-  keyctl lookup_dcookie memfd_create memfd_secret mknod mknodat modify_ldt mount mount_setattr move_mount
-  name_to_handle_at open_by_handle_at open_tree perf_event_open personality pidfd_getfd pidfd_open pivot_root
-  process_vm_readv process_vm_writev ptrace quotactl reboot request_key seccomp setdomainname setgid setgroups sethostname
-  setns setuid settimeofday shmat shmget msgget semget mq_open socketcall splice swapoff swapon syslog tee umount umount2
-  unshare userfaultfd vmsplice capset`.split(/\s+/),
-);
-const PROCESS_CALLS = ['fork', 'vfork'];
-const CLONE_NEW_NAMESPACES = 0x7e020000;
-const CLONE_THREAD = 0x00010000;
-/** AF_UNIX, AF_INET, AF_INET6, AF_NETLINK. */
-const SOCKET_FAMILIES = [1, 2, 10, 16];
-
-const PROFILE_KEYS = ['defaultAction', 'defaultErrnoRet', 'archMap', 'syscalls'];
-const RULE_KEYS = ['names', 'action', 'errnoRet', 'args', 'includes', 'comment'];
-
-/** The part of the last look that reads the seccomp profile; answers what is expected, or `null` when all is well. */
+/**
+ * The part of the last look that reads the seccomp profile. It holds a list of its own: a system call that is new in the
+ * table of the policy is refused here until somebody writes it down a second time, and meant it.
+ */
 export function checkSeccompProfile(text: string, exec: boolean): string | null {
   const profile = parseRecord(text);
-  if (profile === null || profile['defaultAction'] !== 'SCMP_ACT_ERRNO')
-    return 'a profile that denies by default';
-  if (hasOtherKeys(profile, PROFILE_KEYS)) return `a profile of ${PROFILE_KEYS.join(', ')} only`;
-  if (!Array.isArray(profile['archMap'])) return 'a profile with an `archMap`';
-  if (!profile['archMap'].every((arch) => isRecord(arch) && isEmptyList(arch['subArchitectures']))) {
-    return 'no second ABI: 32-bit calls go around the filter of their 64-bit twins';
-  }
-  if (!Array.isArray(profile['syscalls'])) return 'a profile with `syscalls`';
-  for (const rule of profile['syscalls']) {
-    const problem = checkSyscallRule(rule, exec);
-    if (problem !== null) return problem;
-  }
-  return null;
+  // Of a key that is there twice one reader may see the first, and another one the last.
+  if (profile === null || JSON.stringify(profile) !== text)
+    return 'a seccomp profile as plain JSON, with every key once';
+  const { syscalls, ...head } = profile;
+  const [wrong] = differences(head, HEAD);
+  if (wrong !== undefined) return `a seccomp profile whose \`${wrong.path}\` is the only one that is allowed`;
+  if (!Array.isArray(syscalls)) return 'a seccomp profile with `syscalls`';
+  return compare(syscalls.flatMap(toEntries), expectedEntries(exec));
 }
+
+/** Denies by default, with EPERM, and knows no second ABI: 32-bit calls go around the filter of their 64-bit twins. */
+const HEAD = {
+  defaultAction: 'SCMP_ACT_ERRNO',
+  defaultErrnoRet: 1,
+  archMap: [
+    { architecture: 'SCMP_ARCH_X86_64', subArchitectures: [] },
+    { architecture: 'SCMP_ARCH_AARCH64', subArchitectures: [] },
+  ],
+};
 
 function parseRecord(text: string): Record<string, unknown> | null {
   try {
@@ -46,50 +36,92 @@ function parseRecord(text: string): Record<string, unknown> | null {
   }
 }
 
-function hasOtherKeys(record: object, known: readonly string[]): boolean {
-  return Object.keys(record).some((key) => !known.includes(key));
+/** A rule as one line for each of its names: the name, and everything else that the rule says. */
+function toEntries(rule: unknown): string[] {
+  if (!isRecord(rule)) return [JSON.stringify(rule)];
+  const { names, comment, ...rest } = rule;
+  const isReadable = isStringList(names) && names.length > 0 && typeof (comment ?? '') === 'string';
+  return isReadable ? names.map((name) => toEntry(name, rest)) : [JSON.stringify(rule)];
 }
 
-function isEmptyList(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 0;
+function toEntry(name: string, rest: object): string {
+  return `${name} ${JSON.stringify(rest)}`;
 }
 
-function checkSyscallRule(rule: unknown, exec: boolean): string | null {
-  if (!isRecord(rule) || !isStringList(rule['names'])) return 'rules with `names`';
-  if (hasOtherKeys(rule, RULE_KEYS)) return `rules of ${RULE_KEYS.join(', ')} only`;
-  if (rule['action'] === 'SCMP_ACT_ERRNO') return null;
-  if (rule['action'] !== 'SCMP_ACT_ALLOW') return 'only rules that allow or answer an error';
-  const names = rule['names'];
-  const args = Array.isArray(rule['args']) ? rule['args'] : [];
-  const never = names.find((name) => NEVER_ALLOWED.has(name));
-  if (never !== undefined) return `no rule for \`${never}\``;
-  if (names.includes('clone3')) return '`clone3` to answer ENOSYS: its flags cannot be read by a filter';
-  if (!exec && names.some((name) => PROCESS_CALLS.includes(name))) return 'no new process';
-  if (names.includes('clone')) return checkCloneRule(args, exec);
-  if (names.includes('socket')) return checkSocketRule(args);
-  return null;
+function compare(entries: readonly string[], expected: ReadonlySet<string>): string | null {
+  const seen = new Set<string>();
+  for (const entry of entries) {
+    if (!expected.has(entry) || seen.has(entry))
+      return `a seccomp profile without \`${entry.slice(0, 100)}\``;
+    seen.add(entry);
+  }
+  const missing = [...expected].find((entry) => !seen.has(entry));
+  return missing === undefined ? null : `a seccomp profile with \`${missing}\``;
 }
 
-function checkCloneRule(args: readonly unknown[], exec: boolean): string | null {
-  const [flags] = args;
-  const ok =
-    args.length === 1 &&
-    isRecord(flags) &&
-    flags['index'] === 0 &&
-    flags['op'] === 'SCMP_CMP_MASKED_EQ' &&
-    flags['value'] === (exec ? CLONE_NEW_NAMESPACES : CLONE_NEW_NAMESPACES + CLONE_THREAD) &&
-    (flags['valueTwo'] ?? 0) === (exec ? 0 : CLONE_THREAD);
-  return ok ? null : `\`clone\` for ${exec ? 'processes and ' : ''}threads without namespaces only`;
+function expectedEntries(exec: boolean): ReadonlySet<string> {
+  const allowed = exec ? [...ALLOWED, ...ALLOWED_WITH_EXEC] : ALLOWED;
+  return new Set([
+    ...allowed.map((name) => toEntry(name, { action: 'SCMP_ACT_ALLOW' })),
+    ...CONDITIONAL,
+    exec ? CLONE_WITHOUT_NAMESPACES : CLONE_OF_THREADS,
+  ]);
 }
 
-// runc reads two conditions on one argument as "either", so a second one may only be on another argument.
-function checkSocketRule(args: readonly unknown[]): string | null {
-  const [family, ...others] = args;
-  const ok =
-    isRecord(family) &&
-    family['index'] === 0 &&
-    family['op'] === 'SCMP_CMP_EQ' &&
-    SOCKET_FAMILIES.includes(Number(family['value'])) &&
-    others.every((other) => isRecord(other) && other['index'] !== 0);
-  return ok ? null : `\`socket\` for the families ${SOCKET_FAMILIES.join(', ')} by equality only`;
-}
+/** System calls that any plugin may make, whatever their arguments. */
+const ALLOWED = `
+  _llseek accept accept4 access alarm bind brk capget chdir chmod clock_getres clock_getres_time64
+  clock_gettime clock_gettime64 clock_nanosleep clock_nanosleep_time64 close close_range connect
+  copy_file_range dup dup2 dup3 epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_pwait2 epoll_wait
+  eventfd eventfd2 execve exit exit_group faccessat faccessat2 fadvise64 fallocate fchdir fchmod fchmodat
+  fchmodat2 fcntl fcntl64 fdatasync flock fstat fstat64 fstatat64 fstatfs fsync ftruncate ftruncate64 futex
+  futex_requeue futex_time64 futex_wait futex_waitv futex_wake get_robust_list getcpu getcwd getdents
+  getdents64 getegid geteuid getgid getgroups getitimer getpeername getpgid getpgrp getpid getppid getpriority
+  getrandom getresgid getresuid getrlimit getrusage getsid getsockname getsockopt gettid gettimeofday getuid
+  inotify_add_watch inotify_init1 inotify_rm_watch ioctl kill link linkat listen lseek lstat lstat64 madvise
+  membarrier mincore mkdir mkdirat mlock mprotect mremap mseal msync munlock munmap nanosleep
+  newfstatat open openat openat2 pause pipe pipe2 pkey_alloc pkey_free pkey_mprotect poll ppoll prctl pread64
+  preadv preadv2 prlimit64 pselect6 pwrite64 pwritev pwritev2 read readahead readlink readlinkat readv
+  recvfrom recvmmsg recvmsg rename renameat renameat2 restart_syscall rmdir rseq rt_sigaction rt_sigpending
+  rt_sigprocmask rt_sigreturn rt_sigsuspend rt_sigtimedwait sched_get_priority_max sched_get_priority_min
+  sched_getaffinity sched_getparam sched_getscheduler sched_yield select sendfile sendmmsg sendmsg sendto
+  set_robust_list set_tid_address setitimer setsockopt shutdown sigaltstack signalfd4 stat stat64
+  statfs statfs64 statx symlink symlinkat sysinfo tgkill time timer_create timer_delete timer_getoverrun
+  timer_gettime timer_settime timerfd_create timerfd_gettime timerfd_settime times truncate ugetrlimit umask
+  uname unlink unlinkat utime utimensat utimes wait4 waitid write writev`
+  .trim()
+  .split(/\s+/);
+
+const ALLOWED_WITH_EXEC = ['fork', 'setpgid', 'setsid', 'vfork'];
+
+/** Sockets of AF_UNIX; of AF_INET and AF_INET6 by TCP and UDP; of AF_NETLINK for routes. */
+const SOCKETS = [
+  [2, 0],
+  [2, 6],
+  [2, 17],
+  [10, 0],
+  [10, 6],
+  [10, 17],
+  [16, 0],
+];
+
+const CONDITIONAL = [
+  'arch_prctl {"action":"SCMP_ACT_ALLOW","includes":{"arches":["amd64"]}}',
+  // ENOSYS, for want of a tracer: its flags are behind a pointer, where no filter can look.
+  'clone3 {"action":"SCMP_ACT_TRACE"}',
+  'socket {"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":1,"op":"SCMP_CMP_EQ"}]}',
+  ...SOCKETS.map(
+    ([family, protocol]) =>
+      `socket {"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":${family},"op":"SCMP_CMP_EQ"},{"index":2,"value":${protocol},"op":"SCMP_CMP_EQ"}]}`,
+  ),
+  // Without MAP_HUGETLB.
+  'mmap {"action":"SCMP_ACT_ALLOW","args":[{"index":3,"value":262144,"valueTwo":0,"op":"SCMP_CMP_MASKED_EQ"}]}',
+  'mmap2 {"action":"SCMP_ACT_ALLOW","args":[{"index":3,"value":262144,"valueTwo":0,"op":"SCMP_CMP_MASKED_EQ"}]}',
+  'socketpair {"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":1,"op":"SCMP_CMP_EQ"}]}',
+];
+
+/** The masks: 0x7e020000 is every CLONE_NEW*, 0x00010000 is CLONE_THREAD. */
+const CLONE_OF_THREADS =
+  'clone {"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":2114125824,"valueTwo":65536,"op":"SCMP_CMP_MASKED_EQ"}]}';
+const CLONE_WITHOUT_NAMESPACES =
+  'clone {"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":2114060288,"valueTwo":0,"op":"SCMP_CMP_MASKED_EQ"}]}';

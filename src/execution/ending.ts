@@ -1,6 +1,6 @@
 import type { ContainerExit } from '../engine/engine.ts';
 import { describeError, LurkboxError } from '../errors.ts';
-import { RUNNER_ERRORS } from '../protocol/messages.ts';
+import { HUNG_UP_EXIT_CODE, RUNNER_ERRORS } from '../protocol/messages.ts';
 import type { RunnerMessage } from '../protocol/runner-message.ts';
 import { OUTCOMES, type Outcome, toOutcome } from './outcome.ts';
 import type { ExecutionError } from './result.ts';
@@ -67,6 +67,14 @@ const SIGNALS: Readonly<Record<number, string>> = {
   25: 'SIGXFSZ',
 };
 
+/** Nobody hears the container any more. */
+export function lost(): Ending {
+  return failed(
+    'ENGINE_LOST',
+    'The connection to the container broke; look at the log of the engine, and at what stands before it',
+  );
+}
+
 /** A container that ended without an answer. */
 export function endingOfExit(
   exit: ContainerExit,
@@ -79,10 +87,8 @@ export function endingOfExit(
   if (exit.exitCode !== 0 && heapWasFull) {
     return failed('OUT_OF_MEMORY', `The heap of V8 was full; the container has ${megabytes} MB in all`);
   }
-  // The end of its input made the runner leave, or a killed engine found the container dead when it was back (255).
-  if (streamBroke && (exit.exitCode === 0 || exit.exitCode === 255)) {
-    return failed('ENGINE_LOST', 'The connection to the container broke');
-  }
+  // A killed engine finds a container dead when it is back, and writes 255.
+  if (exit.exitCode === HUNG_UP_EXIT_CODE || (streamBroke && [0, 255].includes(exit.exitCode))) return lost();
   if (exit.exitCode === 0) return failed('NO_RESULT', 'The process ended with exit code 0');
   const signal = SIGNALS[exit.exitCode - 128];
   const detail = `The process ended with exit code ${exit.exitCode}${signal === undefined ? '' : ` (${signal})`}`;

@@ -8,17 +8,19 @@ import { type PluginExecutionContext, PROTOCOL_VERSION } from '../protocol/messa
 import type { RunnerMessage } from '../protocol/runner-message.ts';
 import { toAllowance } from '../spec/allowance.ts';
 import { buildContainerSpec, IMAGE_PATHS } from '../spec/build.ts';
-import { CANCEL_RECORD, type Heard, listen, toExecuteRecord } from './conversation.ts';
+import { type Heard, listen } from './conversation.ts';
 import {
   type Ending,
   endingOfError,
   endingOfExit,
   endingOfResponse,
   failed,
+  lost,
   tellsHeapIsFull,
 } from './ending.ts';
 import { LogBook } from './logs.ts';
 import { removeSandbox } from './removal.ts';
+import { CANCEL_RECORD, sendExecute } from './request.ts';
 import { UNKNOWN_USAGE, type Usage } from './result.ts';
 import type { Stopwatch } from './stopwatch.ts';
 
@@ -26,6 +28,9 @@ import type { Stopwatch } from './stopwatch.ts';
 const BOOT_DEADLINE_MS = 30_000;
 /** How long a killed container may take to hand over what it wrote before. */
 const DRAIN_MS = 1_500;
+const DRAIN_SLICES = 15;
+/** How long a container may take to end after its stream broke; the end of its input makes the runner leave. */
+const UNHEARD_MS = 5_000;
 /** How long a cancelled plugin may tidy up what it did outside of its container. */
 const CANCEL_GRACE_MS = 200;
 
@@ -113,8 +118,9 @@ export class Execution {
     const { engine, grant, image, stopwatch } = this.#plan;
     this.#created = true;
     if (grant.network === 'bridge') await engine.createNetwork(this.#name, this.#labels('network'));
-    const spec = buildContainerSpec({ grant, name: this.#name, image, labels: this.#labels('container') });
-    const { id } = await engine.createContainer(spec, toAllowance(grant));
+    const made = { name: this.#name, image, labels: this.#labels('container') };
+    const spec = buildContainerSpec({ grant, ...made });
+    const { id } = await engine.createContainer(spec, { ...toAllowance(grant), ...made });
     this.#containerId = id;
     stopwatch.lap('createMs');
     return id;
@@ -152,6 +158,7 @@ export class Execution {
   #hear(heard: Heard): void {
     if (heard.kind === 'message') this.#hearMessage(heard.message);
     else if (heard.kind === 'fault') this.#settle(failed(heard.outcome, heard.reason));
+    else if (heard.kind === 'cut') this.logs.cutStderr(heard.afterBytes);
     else this.#hearLine(heard.source, heard.text);
   }
 
@@ -189,7 +196,8 @@ export class Execution {
     this.#ready = true;
     const { context, entryPoint, grant, stopwatch } = this.#plan;
     stopwatch.lap('bootMs');
-    this.#socket?.write(toExecuteRecord({ entryPoint: `${IMAGE_PATHS.plugin}/${entryPoint}`, context }));
+    const request = { entryPoint: `${IMAGE_PATHS.plugin}/${entryPoint}`, context };
+    if (this.#socket !== undefined) void sendExecute(this.#socket, request, this.#settled.signal);
     this.#limit(grant.timeoutMs, () => this.#expire(`No answer within ${grant.timeoutMs / 1000} s`));
   }
 
@@ -202,9 +210,15 @@ export class Execution {
   #expire(detail: string): void {
     const ending = failed('TIMEOUT', detail);
     this.#expired = ending;
-    this.#limit(DRAIN_MS, () => this.#settle(ending));
+    this.#drain(ending);
     this.#resolveUsage(this.#measure());
     void this.usage.then(() => this.#remove());
+  }
+
+  /** In slices: a host that stands still meanwhile comes to its timers first, and has yet to read what is there. */
+  #drain(ending: Ending, slices: number = DRAIN_SLICES): void {
+    const next = (): void => (slices > 1 ? this.#drain(ending, slices - 1) : this.#settle(ending));
+    this.#limit(DRAIN_MS / DRAIN_SLICES, next);
   }
 
   /** The stream has ended without an answer: why did the container? */
@@ -212,10 +226,11 @@ export class Execution {
     const { engine, grant } = this.#plan;
     if (this.#expired !== undefined) return this.#settle(this.#expired);
     try {
-      // A plugin may close its output and run on; the deadline of the execution ends that, not one of this call.
+      // A plugin may close its output and run on; the deadline of the execution ends that, not one of this call. What
+      // runs on when the stream broke can never answer.
       await engine.waitContainer(id, {
         signal: this.#settled.signal,
-        deadlineMs: BOOT_DEADLINE_MS + grant.timeoutMs,
+        deadlineMs: this.#streamBroke ? UNHEARD_MS : BOOT_DEADLINE_MS + grant.timeoutMs,
       });
       const exit = await engine.containerExit(id);
       this.#settle(
@@ -226,12 +241,14 @@ export class Execution {
           }),
       );
     } catch (error) {
-      const ending = this.#expired ?? endingOfError(error);
-      // An engine that answered before and does not any more was lost, not unavailable.
-      const lost =
-        ending.outcome === 'ENGINE_UNAVAILABLE' ? failed('ENGINE_LOST', ending.error.message) : ending;
-      this.#settle(lost);
+      this.#settle(this.#expired ?? this.#toLost(endingOfError(error)));
     }
+  }
+
+  /** An engine that answered before and does not any more was lost, not unavailable. */
+  #toLost(ending: Ending): Ending {
+    if (ending.outcome === 'ENGINE_UNAVAILABLE') return failed('ENGINE_LOST', ending.error.message);
+    return ending.outcome === 'ENGINE_TIMEOUT' && this.#streamBroke ? lost() : ending;
   }
 
   #watchCaller(): void {

@@ -20,7 +20,8 @@ export const OUTCOMES = {
   PLUGIN_DISABLED: 'The plugin is loaded but not enabled.',
   BUSY: 'Too many executions are waiting already. Try again later.',
   IMAGE_MISSING: 'The image of the plugin is not there and could not be built.',
-  RUNTIME_UNAVAILABLE: 'The OCI runtime that the policy names is not registered in the engine.',
+  RUNTIME_UNAVAILABLE:
+    'The OCI runtime is not registered in the engine, or cannot start the container there.',
   ENGINE_UNAVAILABLE: 'No engine answers.',
   ENGINE_TIMEOUT: 'The engine did not answer a call in time.',
   ENGINE_LOST: 'The engine went away during the execution; whether the plugin finished is unknown.',

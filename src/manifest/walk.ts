@@ -76,7 +76,10 @@ function nameFault({ name }: Entry): string | null {
 }
 
 function kindFault(stats: Stats): string | null {
-  if (stats.isFile() || stats.isDirectory()) return null;
+  if (stats.isDirectory()) return null;
+  // Its content may have been written for somebody else, and whoever has the other name can change it.
+  if (stats.isFile())
+    return stats.nlink > 1 ? 'has another name elsewhere (a hard link); copy the file' : null;
   return stats.isSymbolicLink()
     ? 'is a symbolic link; a plugin folder may hold files and folders only'
     : 'is a pipe, socket or device; a plugin folder may hold files and folders only';

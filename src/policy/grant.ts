@@ -1,3 +1,5 @@
+import type { UnenforcedControl } from './unenforced.ts';
+
 /** Who decided a value of the grant. */
 export type Origin = 'baseline' | 'policy' | 'manifest';
 
@@ -33,6 +35,8 @@ export interface Grant {
   readonly channels: readonly string[] | null;
   /** Name of the OCI runtime as registered in the engine; `null` is the engine's default. */
   readonly runtime: string | null;
+  /** Controls that may be missing where the runtime is not known to enforce them. */
+  readonly acceptUnenforced: readonly UnenforcedControl[];
 }
 
 /** One line of `explain`: what holds for this plugin, why, and who decided it. */

@@ -2,6 +2,7 @@ import { lstat, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LurkboxError } from '../errors.ts';
 import { showPath } from '../printable.ts';
+import { BASELINE } from './baseline.ts';
 import type { GrantedMount } from './grant.ts';
 import { ENGINE_SOCKETS } from './mount-path.ts';
 
@@ -34,14 +35,15 @@ export async function folderFault(path: string): Promise<string | null> {
     return `cannot be reached (${(error as NodeJS.ErrnoException).code})`;
   }
   for (const socket of ENGINE_SOCKETS) {
-    if (await exists(join(path, socket))) return `holds \`${socket}\`, the socket of an engine`;
+    if (await isForeignSocket(join(path, socket))) return `holds \`${socket}\`, the socket of an engine`;
   }
   return null;
 }
 
-async function exists(path: string): Promise<boolean> {
-  return await lstat(path).then(
-    () => true,
-    () => false,
-  );
+const PLUGIN_UID = Number(BASELINE.user.value.split(':')[0]);
+
+// A plugin that may write there could give its own socket or file that name, and nobody could use the folder any more.
+async function isForeignSocket(path: string): Promise<boolean> {
+  const stats = await lstat(path).catch(() => null);
+  return stats?.isSocket() === true && stats.uid !== PLUGIN_UID;
 }

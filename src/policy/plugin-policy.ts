@@ -1,5 +1,6 @@
 import { type AllResources, RESOURCE_KEYS, type ResourceKey, type Resources } from './resources.ts';
 import type { Policy } from './schema.ts';
+import { UNENFORCED_CONTROLS, type UnenforcedControl } from './unenforced.ts';
 
 /** What the policy says about one plugin, the general rules and its own taken together. */
 export interface PluginPolicy {
@@ -14,6 +15,8 @@ export interface PluginPolicy {
   /** Mounts that this plugin may ask for. */
   readonly mounts: ReadonlyMap<string, AllowedMount>;
   readonly runtime: string | null;
+  /** In the order of the table, so that the same choice is the same grant. */
+  readonly acceptUnenforced: readonly UnenforcedControl[];
 }
 
 export interface AllowedMount {
@@ -34,6 +37,9 @@ export function toPluginPolicy(policy: Policy, name: string): PluginPolicy {
     allowsExec: own?.allow.exec ?? policy.allow.exec,
     mounts: toMounts(policy, own?.allow.mounts ?? []),
     runtime: own?.runtime ?? policy.runtime ?? null,
+    acceptUnenforced: UNENFORCED_CONTROLS.filter((control) =>
+      (own?.accept_unenforced ?? policy.accept_unenforced).includes(control),
+    ),
   };
 }
 

@@ -55,6 +55,11 @@ export const RATING_TABLE: readonly RatingRow[] = [
     points: 1,
     reason: 'Runs on gVisor (`runsc`): a kernel of its own stands before that of the host.',
   },
+  {
+    applies: ({ acceptUnenforced }) => acceptUnenforced.length > 0,
+    points: -1,
+    reason: 'The policy accepts that the runtime leaves out controls (`accept_unenforced`).',
+  },
 ];
 
 export function rateGrant(grant: Grant): Rating {

@@ -61,6 +61,7 @@ function toGrant(request: Request): Grant {
     mounts: toMounts(request),
     channels: channels === undefined ? null : [...channels],
     runtime: policy.runtime,
+    acceptUnenforced: [...policy.acceptUnenforced],
   });
 }
 

@@ -1,6 +1,7 @@
 import { BASELINE } from './baseline.ts';
 import type { Grant, Origin, Restriction } from './grant.ts';
 import type { DecidedResources, ResourceKey } from './resources.ts';
+import { UNENFORCED } from './unenforced.ts';
 
 /** What a control is like where the manifest asked for more than the baseline and got it. */
 const OPENED = {
@@ -29,12 +30,17 @@ export function toRestrictions(grant: Grant, decided: DecidedResources): Restric
     baseline('ipc', 'ipc', BASELINE.ipc.value),
     baseline('cgroup namespace', 'cgroupns', BASELINE.cgroupns.value),
     baseline('environment', 'env', `nothing inherited; set: ${Object.keys(BASELINE.env.value).join(', ')}`),
-    line('tmp', `${tmp.path}, ${bytes(grant.tmpBytes)}, ${tmp.inodes} files`, 'tmp', originOf('tmp_mb')),
+    line(
+      'tmp',
+      `${tmp.path}, ${bytes(grant.tmpBytes)}, ${files(grant, tmp.inodes)}`,
+      'tmp',
+      originOf('tmp_mb'),
+    ),
     grant.scratchBytes === 0
       ? baseline('scratch', 'scratch', 'none')
       : line(
           'scratch',
-          `${scratch.path}, ${bytes(grant.scratchBytes)}, ${scratch.inodes} files`,
+          `${scratch.path}, ${bytes(grant.scratchBytes)}, ${files(grant, scratch.inodes)}`,
           'scratch',
           'manifest',
         ),
@@ -60,6 +66,7 @@ export function toRestrictions(grant: Grant, decided: DecidedResources): Restric
       'runtime',
       grant.runtime === null ? 'baseline' : 'policy',
     ),
+    ...toUnenforced(grant),
     toChannels(grant),
   ];
 }
@@ -80,6 +87,22 @@ function toMounts({ mounts }: Grant): Restriction {
     .map(({ hostPath, containerPath, mode }) => `${hostPath} at ${containerPath} (${mode})`)
     .join(', ');
   return { control: 'mounts', value, reason: OPENED.mounts, origin: 'manifest' };
+}
+
+function toUnenforced({ acceptUnenforced }: Grant): Restriction[] {
+  if (acceptUnenforced.length === 0) return [];
+  return [
+    {
+      control: 'accepted as missing',
+      value: acceptUnenforced.join(', '),
+      reason: `The runtime may leave open ${acceptUnenforced.map((control) => UNENFORCED[control]).join('; ')}.`,
+      origin: 'policy',
+    },
+  ];
+}
+
+function files({ acceptUnenforced }: Grant, inodes: number): string {
+  return acceptUnenforced.includes('tmp_files') ? 'any number of files' : `${inodes} files`;
 }
 
 function toChannels({ channels }: Grant): Restriction {

@@ -5,6 +5,7 @@ import { strictObject } from '../manifest/strict-object.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import { mountPathFault } from './mount-path.ts';
 import { RESOURCES } from './resources.ts';
+import { UNENFORCED_CONTROLS } from './unenforced.ts';
 
 const numbers = ResourcesSchema.shape;
 
@@ -68,6 +69,15 @@ const runtimeName = () =>
     .string('expected the name of an OCI runtime as the engine has it, such as "runsc"')
     .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/);
 
+const unenforcedControls = () =>
+  listOf(
+    z.enum(
+      UNENFORCED_CONTROLS,
+      `expected one of ${UNENFORCED_CONTROLS.map((name) => `"${name}"`).join(', ')}`,
+    ),
+    { max: UNENFORCED_CONTROLS.length },
+  );
+
 const PluginPolicySchema = strictObject({
   digest: z
     .string('expected "sha256:" and 64 hexadecimal digits')
@@ -82,6 +92,9 @@ const PluginPolicySchema = strictObject({
     'Values that stand in place of what the manifest asks; the same keys as `ceilings`.',
   ),
   runtime: runtimeName().optional().describe('Overrides `runtime` for this plugin.'),
+  accept_unenforced: unenforcedControls()
+    .optional()
+    .describe('Stands in place of `accept_unenforced` for this plugin.'),
 });
 
 /** What `lurkbox.policy.json` may say. */
@@ -94,6 +107,9 @@ export const PolicySchema = strictObject({
   runtime: runtimeName()
     .optional()
     .describe('OCI runtime of every container. Absent: the default of the engine.'),
+  accept_unenforced: unenforcedControls()
+    .default([])
+    .describe('Controls that may be missing where the runtime is not known to enforce them.'),
   plugins: z
     .record(PluginNameSchema, PluginPolicySchema, 'expected an object of plugin name to its rules')
     .default({})

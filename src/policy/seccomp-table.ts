@@ -34,7 +34,7 @@ export const SYSCALL_GROUPS: readonly SyscallGroup[] = [
   {
     reason: 'Memory of the process itself; V8 changes the protection of its own pages.',
     names: [
-      'brk', 'madvise', 'membarrier', 'mincore', 'mlock', 'mmap', 'mmap2', 'mprotect', 'mremap', 'mseal', 'msync',
+      'brk', 'madvise', 'membarrier', 'mincore', 'mlock', 'mprotect', 'mremap', 'mseal', 'msync',
       'munlock', 'munmap', 'pkey_alloc', 'pkey_free', 'pkey_mprotect',
     ],
   },
@@ -81,7 +81,7 @@ export const SYSCALL_GROUPS: readonly SyscallGroup[] = [
     reason: 'Sockets once they are made; which families can be made is a rule of its own.',
     names: [
       'accept', 'accept4', 'bind', 'connect', 'getpeername', 'getsockname', 'getsockopt', 'listen', 'recvfrom',
-      'recvmmsg', 'recvmsg', 'sendmmsg', 'sendmsg', 'sendto', 'setsockopt', 'shutdown', 'socketpair',
+      'recvmmsg', 'recvmsg', 'sendmmsg', 'sendmsg', 'sendto', 'setsockopt', 'shutdown',
     ],
   },
   {
@@ -102,10 +102,18 @@ export const EXEC_GROUP: SyscallGroup = {
 
 /** Sockets are allowed family by family: only equality fails closed for every value of the 64-bit argument. */
 export const SOCKET_FAMILIES = [
-  { family: 1, reason: 'AF_UNIX: pipes of libuv.' },
-  { family: 2, reason: 'AF_INET; without a network it reaches only the loopback device.' },
-  { family: 10, reason: 'AF_INET6; likewise.' },
+  { family: 1, protocols: null, reason: 'AF_UNIX: pipes of libuv.' },
+  {
+    family: 2,
+    protocols: [0, 6, 17],
+    reason: 'AF_INET, by TCP and UDP; without a network it reaches only the loopback device.',
+  },
+  { family: 10, protocols: [0, 6, 17], reason: 'AF_INET6; likewise.' },
+  { family: 16, protocols: [0], reason: 'AF_NETLINK for routes only: getifaddrs and getaddrinfo.' },
 ] as const;
+
+/** `mmap` flag: pages that are set aside for the host, and count as memory of nobody. */
+export const MAP_HUGETLB = 0x0004_0000;
 
 /** `clone` flags, from the header `linux/sched.h`. */
 export const CLONE_THREAD = 0x0001_0000;

@@ -2,6 +2,7 @@ import {
   CLONE_NEW_NAMESPACES,
   CLONE_THREAD,
   EXEC_GROUP,
+  MAP_HUGETLB,
   SOCKET_FAMILIES,
   SYSCALL_GROUPS,
 } from './seccomp-table.ts';
@@ -19,8 +20,7 @@ export interface SeccompProfile {
 
 export interface SeccompRule {
   readonly names: readonly string[];
-  readonly action: 'SCMP_ACT_ALLOW' | 'SCMP_ACT_ERRNO';
-  readonly errnoRet?: number;
+  readonly action: 'SCMP_ACT_ALLOW' | 'SCMP_ACT_TRACE';
   readonly args?: readonly SeccompCondition[];
   readonly includes?: { readonly arches: readonly string[] };
   readonly comment?: string;
@@ -35,9 +35,7 @@ export interface SeccompCondition {
 }
 
 const EPERM = 1;
-const ENOSYS = 38;
-const AF_NETLINK = 16;
-const NETLINK_ROUTE = 0;
+const AF_UNIX = 1;
 
 /**
  * The seccomp profile of a container, for amd64 and arm64. A list of what is allowed: what is not on it fails with EPERM,
@@ -56,6 +54,7 @@ export function buildSeccompProfile({ exec }: { exec: boolean }): SeccompProfile
       ...SYSCALL_GROUPS.map(({ names, reason }) => allow(names, reason)),
       archPrctlRule(),
       clone3Rule(),
+      mapRule(),
       ...socketRules(),
       ...(exec
         ? [namespacelessCloneRule(), allow(EXEC_GROUP.names, EXEC_GROUP.reason)]
@@ -75,24 +74,33 @@ function archPrctlRule(): SeccompRule {
   };
 }
 
-// Its flags are behind a pointer, where no filter can look. ENOSYS makes libc fall back to `clone`; EPERM would not.
+// Its flags are behind a pointer, where no filter can look. ENOSYS makes libc fall back to `clone`; EPERM would not. The
+// kernel answers ENOSYS for a tracer that is not there, and so does gVisor, which makes EPERM of every `errnoRet`.
 function clone3Rule(): SeccompRule {
   return {
     names: ['clone3'],
-    action: 'SCMP_ACT_ERRNO',
-    errnoRet: ENOSYS,
-    comment: 'flags are behind a pointer; ENOSYS makes libc fall back to clone',
+    action: 'SCMP_ACT_TRACE',
+    comment: 'flags are behind a pointer; ENOSYS, for want of a tracer, makes libc fall back to clone',
   };
 }
 
+/** Other protocols of a family are other, less used code of the kernel, and may load a module. */
 function socketRules(): SeccompRule[] {
   return [
-    ...SOCKET_FAMILIES.map(({ family, reason }) => allow(['socket'], reason, [equals(0, family)])),
-    allow(['socket'], 'AF_NETLINK for routes only: getifaddrs and getaddrinfo', [
-      equals(0, AF_NETLINK),
-      equals(2, NETLINK_ROUTE),
-    ]),
+    ...SOCKET_FAMILIES.flatMap(({ family, protocols, reason }) =>
+      protocols === null
+        ? [allow(['socket'], reason, [equals(0, family)])]
+        : protocols.map((protocol) => allow(['socket'], reason, [equals(0, family), equals(2, protocol)])),
+    ),
+    // The kernel makes sockets of a family before it finds that they cannot be paired, and those of TIPC can.
+    allow(['socketpair'], 'AF_UNIX: pipes of libuv', [equals(0, AF_UNIX)]),
   ];
+}
+
+function mapRule(): SeccompRule {
+  return allow(['mmap', 'mmap2'], 'map memory, but none of the huge pages that the host has set aside', [
+    masked(3, MAP_HUGETLB, 0),
+  ]);
 }
 
 function threadCloneRule(): SeccompRule {

@@ -5,12 +5,14 @@ import type { Grant } from '../policy/grant.ts';
  * its own and not from the spec, so that a fault in building the spec cannot excuse itself.
  */
 export interface Allowance {
+  readonly plugin: string;
   readonly network: 'none' | 'bridge' | 'host';
   readonly exec: boolean;
   readonly memoryBytes: number;
   readonly cpuCores: number;
+  readonly timeoutMs: number;
   readonly pids: number;
-  /** tmpfs path → largest size in bytes. */
+  /** tmpfs path → its size in bytes. */
   readonly tmpfs: Readonly<Record<string, number>>;
   readonly mounts: readonly {
     readonly hostPath: string;
@@ -18,14 +20,26 @@ export interface Allowance {
     readonly readOnly: boolean;
   }[];
   readonly runtime: string | null;
+  /** Controls that the policy lets a runtime leave out. */
+  readonly acceptUnenforced: Grant['acceptUnenforced'];
+}
+
+/** The one container that may be made of it. */
+export interface ContainerAllowance extends Allowance {
+  readonly name: string;
+  /** Id of the image that was asked for. */
+  readonly image: string;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 export function toAllowance(grant: Grant): Allowance {
   return {
+    plugin: grant.plugin,
     network: grant.network,
     exec: grant.exec,
     memoryBytes: grant.memoryBytes,
     cpuCores: grant.cpuCores,
+    timeoutMs: grant.timeoutMs,
     pids: grant.pids,
     tmpfs: {
       '/tmp': grant.tmpBytes,
@@ -37,5 +51,6 @@ export function toAllowance(grant: Grant): Allowance {
       readOnly: mount.mode === 'ro',
     })),
     runtime: grant.runtime,
+    acceptUnenforced: grant.acceptUnenforced,
   };
 }

@@ -39,6 +39,7 @@ describe('the process', () => {
         CapAmb: none,
         NoNewPrivs: '1',
         Seccomp: '2',
+        Seccomp_filters: '1',
       });
     }
   });

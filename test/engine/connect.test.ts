@@ -79,7 +79,7 @@ describe('connecting', () => {
       else response.end('{}');
     });
     const engine = await connectEngine({ env: { DOCKER_HOST: server.url } });
-    await expect(engine.facts()).rejects.toMatchObject({ code: 'ENGINE_ERROR' });
+    await expect(engine.facts()).rejects.toMatchObject({ code: 'ENGINE_UNAVAILABLE' });
     await engine.facts();
     await engine.facts();
     expect(asked).toBe(2);
@@ -88,7 +88,7 @@ describe('connecting', () => {
   test('fails with an engine that does not say its version', async () => {
     await using server = await serve((_request, response) => response.writeHead(500).end('{"message":"no"}'));
     await expect(connectEngine({ env: { DOCKER_HOST: server.url } })).rejects.toMatchObject({
-      code: 'ENGINE_ERROR',
+      code: 'ENGINE_UNAVAILABLE',
       message: expect.stringContaining('said: no'),
     });
   });

@@ -22,7 +22,9 @@ test('a call that throws at once fails like any other', async () => {
 test('no answer is `ENGINE_TIMEOUT`, which says what was done and how long it waited', async () => {
   await expect(withDeadline(ACTION, () => new Promise(() => {}), 20)).rejects.toMatchObject({
     code: 'ENGINE_TIMEOUT',
-    message: 'Could not list containers: the engine gave no answer within 20 ms.',
+    message:
+      'Could not list containers: the engine gave no answer within 20 ms. ' +
+      'It hangs, or its host is overloaded: look at its log.',
   });
 });
 

@@ -80,6 +80,29 @@ describe('refuses a header', () => {
   });
 });
 
+describe('the end of the stream', () => {
+  const frame = toFrame('stdout', Buffer.from('abc'));
+
+  test.each([
+    ['before the first frame', 0],
+    ['between two frames', frame.length],
+  ])('%s is fine', (_title, bytes) => {
+    const demuxer = new Demuxer();
+    for (const _slice of demuxer.push(frame.subarray(0, bytes)));
+    expect(() => demuxer.end()).not.toThrow();
+  });
+
+  test.each([
+    ['in a header', 3],
+    ['after a header', 8],
+    ['in a payload', 10],
+  ])('%s is refused', (_title, bytes) => {
+    const demuxer = new Demuxer();
+    for (const _slice of demuxer.push(frame.subarray(0, bytes)));
+    expect(() => demuxer.end()).toThrow(RangeError);
+  });
+});
+
 test('a frame of exactly 1 MiB is read', () => {
   const [slice] = demux([toFrame('stdout', Buffer.alloc(1024 * 1024, 0x61))]);
   expect(slice?.[1]).toHaveLength(1024 * 1024);

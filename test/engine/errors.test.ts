@@ -24,6 +24,9 @@ describe('becomes', () => {
     ['ENGINE_UNAVAILABLE', systemError('ECONNREFUSED')],
     ['ENGINE_UNAVAILABLE', systemError('EACCES')],
     ['ENGINE_UNAVAILABLE', systemError('ENOTFOUND')],
+    ['ENGINE_UNAVAILABLE', Object.assign(systemError('EAGAIN'), { syscall: 'connect' })],
+    ['ENGINE_UNAVAILABLE', Object.assign(systemError('EAI_AGAIN'), { syscall: 'getaddrinfo' })],
+    ['HOST_RESOURCES', Object.assign(systemError('EMFILE'), { syscall: 'connect' })],
     ['ENGINE_LOST', systemError('ECONNRESET')],
     ['ENGINE_LOST', systemError('EPIPE')],
     ['ENGINE_LOST', new Error('socket hang up')],
@@ -34,6 +37,40 @@ describe('becomes', () => {
     ['CONTAINER_VANISHED', reply(404, 'network lurkbox-1 not found')],
     ['RUNTIME_UNAVAILABLE', reply(400, 'Unknown runtime specified runsc')],
     ['RUNTIME_UNAVAILABLE', reply(400, 'unknown or invalid runtime name: runsc')],
+    [
+      'RUNTIME_UNAVAILABLE',
+      reply(
+        400,
+        'failed to create shim task: OCI runtime create failed: unable to retrieve OCI runtime error (open /run/x/log.json: ' +
+          'no such file or directory): fork/exec /no/such/runtime: no such file or directory: unknown',
+      ),
+    ],
+    [
+      'RUNTIME_UNAVAILABLE',
+      reply(
+        500,
+        'OCI runtime create failed: /bin/false did not terminate successfully: exit status 1: unknown',
+      ),
+    ],
+    [
+      'RUNTIME_UNAVAILABLE',
+      reply(
+        400,
+        'failed to start shim: failed to resolve runtime path: runtime "io.containerd.kata.v2" binary not installed ' +
+          '"containerd-shim-kata-v2": file does not exist: unknown',
+      ),
+    ],
+    [
+      'RUNTIME_UNAVAILABLE',
+      reply(500, 'OCI runtime start failed: cannot run with network enabled in root network namespace'),
+    ],
+    [
+      'ENGINE_INSECURE',
+      reply(
+        500,
+        'OCI runtime create failed: cgroups in hybrid mode not supported, drop all controllers: unknown',
+      ),
+    ],
     ['HOST_RESOURCES', reply(500, 'write /var/lib/docker/x: no space left on device')],
     ['HOST_RESOURCES', reply(500, 'fork/exec /usr/bin/runc: resource temporarily unavailable')],
     ['HOST_RESOURCES', reply(500, 'fork/exec /usr/bin/runc: cannot allocate memory: unknown')],
@@ -42,6 +79,9 @@ describe('becomes', () => {
       'HOST_RESOURCES',
       reply(500, 'could not find an available, non-overlapping IPv4 address pool among the defaults'),
     ],
+    ['HOST_RESOURCES', reply(500, 'all predefined address pools have been fully subnetted')],
+    ['HOST_RESOURCES', reply(500, "no available IPv4 addresses on this network's address pools: x")],
+    ['HOST_RESOURCES', reply(500, 'adding interface veth1 to bridge br-1 failed: exchange full')],
     [
       'ENGINE_INSECURE',
       reply(500, 'OCI runtime create failed: error loading seccomp filter: invalid argument'),
@@ -56,7 +96,25 @@ describe('becomes', () => {
       'ENGINE_ERROR',
       reply(400, 'invalid mount config for type "bind": bind source path does not exist: /srv/data'),
     ],
-    ['ENGINE_ERROR', reply(500, 'something nobody has seen before')],
+    ['ENGINE_LOST', reply(500, 'something nobody has seen before')],
+    ['ENGINE_LOST', reply(503, 'Service Unavailable')],
+    ['ENGINE_LOST', reply(304, 'container already started')],
+    [
+      'ENGINE_LOST',
+      Object.assign(new Error('Parse Error: Expected HTTP/'), { code: 'HPE_INVALID_CONSTANT' }),
+    ],
+    ['ENGINE_LOST', Object.assign(new Error('<html>'), { code: 'NOT_AN_ENGINE' })],
+    ['ENGINE_UNAVAILABLE', reply(403, 'Forbidden')],
+    ['ENGINE_UNAVAILABLE', reply(401, 'Unauthorized')],
+    [
+      'ENGINE_UNAVAILABLE',
+      reply(400, 'client version 1.41 is too old. Minimum supported API version is 1.44'),
+    ],
+    [
+      'ENGINE_UNAVAILABLE',
+      reply(400, 'client version 1.52 is too new. Maximum supported API version is 1.41'),
+    ],
+    ['ENGINE_ERROR', reply(418, 'short and stout')],
     ['ENGINE_ERROR', new Error('')],
   ])('%s: %s', (code, error) => {
     expect(toCode(error)).toBe(code);
@@ -73,6 +131,25 @@ test('the message says what was done, where, what the engine said and what to do
     'Could not create a container: the engine at unix:///e.sock said: No such image: x. ' +
       'Build it again with `lurkbox image build`.',
   );
+});
+
+test.each([
+  ['that failed is not there', reply(500, 'no')],
+  ['that lost the connection is not there', systemError('ECONNRESET')],
+  ['that makes no sense is not there', new Error('')],
+])('an engine %s, when it was only asked what it is', (_title, error) => {
+  expect(toEngineError('ask the engine what it is', 'e', error).code).toBe('ENGINE_UNAVAILABLE');
+});
+
+test('the words of the engine are told without what its client put before them', () => {
+  const error = Object.assign(new Error('(HTTP code 404) no such container - page not found '), {
+    statusCode: 404,
+  });
+  const { code, message } = toEngineError('start a container', 'e', error);
+  expect([code, message]).toEqual([
+    'CONTAINER_VANISHED',
+    'Could not start a container: the engine at e said: page not found. Somebody else removed it.',
+  ]);
 });
 
 test('the words of the engine are cut', () => {

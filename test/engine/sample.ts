@@ -21,7 +21,7 @@ export const FACTS: EngineFacts = {
   apparmor: false,
   limits: { memory: true, swap: true, cpu: true, pids: true },
   defaultRuntime: 'runc',
-  runtimes: { runc: [] },
+  runtimes: { runc: { program: 'runc', args: [] } },
   warnings: [],
   cores: 2,
   memoryBytes: 8 * 1024 * MIB,
@@ -59,4 +59,7 @@ export const anyGrant: fc.Arbitrary<Grant> = fc.record({
   mounts: fc.uniqueArray(mount, { maxLength: 16, selector: ({ name }) => name }),
   channels: fc.option(fc.array(fc.string(), { maxLength: 3 })),
   runtime: fc.option(fc.constantFrom('runc', 'crun', 'runsc')),
+  acceptUnenforced: fc
+    .subarray(['tmp_files', 'tmp_noexec', 'cpu_seconds'] as const)
+    .map((controls) => [...controls]),
 });

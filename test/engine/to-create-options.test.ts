@@ -33,7 +33,16 @@ describe('pinned', () => {
         'LD_PRELOAD=',
         'LD_LIBRARY_PATH=',
       ],
-      Labels: { 'lurkbox.kind': 'container', 'lurkbox.instance': 'i-1' },
+      Labels: {
+        'lurkbox.instance': 'i-1',
+        'lurkbox.host': 'h-1',
+        'lurkbox.boot': 'b-1',
+        'lurkbox.process': '7:1234:4026531836',
+        'lurkbox.kind': 'container',
+        'lurkbox.execution': '0a1b2c3d',
+        'lurkbox.plugin': 'word-count',
+        'lurkbox.version': '1.0.0',
+      },
       Healthcheck: { Test: ['NONE'] },
       StopSignal: 'SIGKILL',
       NetworkDisabled: true,
@@ -91,8 +100,8 @@ describe('pinned', () => {
   });
 
   test.each([
-    [false, '62f9c64d34a87f23fa8b6ba91d838749150c34b68bd4408c0b68e79922e3b226'],
-    [true, 'c70f8219237fd3ca459b5f61754843a889744dc3e68a7bbfbe2c1c866f578ca3'],
+    [false, 'c1926b4b2074b73de23953d4b92c46ff139f123e320bb717b3f8be488db6fee8'],
+    [true, '3badba1460c6fcab65234a60db3fdd0a9612ba430b33bb1db8ae4eae0183415f'],
   ])('is the seccomp profile for exec %s, by its sha256', (exec, digest) => {
     const [, seccomp = ''] = optionsOf({ exec }).HostConfig.SecurityOpt;
     expect(createHash('sha256').update(seccomp).digest('hex')).toBe(digest);

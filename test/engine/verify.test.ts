@@ -1,21 +1,22 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { CreateOptions } from '../../src/engine/to-create-options.ts';
 import { toCreateOptions } from '../../src/engine/to-create-options.ts';
-import { verifyCreateOptions } from '../../src/engine/verify.ts';
+import { verifyCreateBody } from '../../src/engine/verify.ts';
 import { LurkboxError, type Problem } from '../../src/errors.ts';
 import type { Grant } from '../../src/policy/grant.ts';
-import { toAllowance } from '../../src/spec/allowance.ts';
-import { GRANT, MIB, specOf } from '../spec/sample.ts';
+import { allowanceOf, MIB, specOf } from '../spec/sample.ts';
+import { type Failure, FOLDER, lastLookFixtures, readFailures, readReference } from './last-look/generate.ts';
+import { everyMutation, type Mutation, mutate, PROFILE, valueAt } from './last-look/mutate.ts';
+import { REFERENCE_NAMES, type Reference, referenceOf } from './last-look/references.ts';
 import { anyGrant, FACTS, optionsOf } from './sample.ts';
 
-const ALLOWANCE = toAllowance(GRANT);
-const REFERENCE = optionsOf();
-const HOST = REFERENCE.HostConfig;
+const MINIMAL = referenceOf('minimal');
 
-function problemsOf(options: object, allowance = ALLOWANCE): readonly Problem[] {
+function problemsOf(body: unknown, { allowance, engine }: Reference = MINIMAL): readonly Problem[] {
   try {
-    verifyCreateOptions(options, allowance);
+    verifyCreateBody(typeof body === 'string' ? body : JSON.stringify(body), allowance, engine);
     return [];
   } catch (error) {
     expect(error).toBeInstanceOf(LurkboxError);
@@ -24,351 +25,233 @@ function problemsOf(options: object, allowance = ALLOWANCE): readonly Problem[] 
   }
 }
 
-function pathsOf(options: object, allowance = ALLOWANCE): string[] {
-  return problemsOf(options, allowance).map(({ path }) => path);
-}
+const pathsOf = (body: unknown, reference?: Reference): string[] =>
+  problemsOf(body, reference).map(({ path }) => path);
 
-// Some values are a whole seccomp profile.
-function withTitle(row: (string | unknown)[]): [title: string, field: string, value: unknown] {
-  const [field, value] = row as [string, unknown];
-  return [`\`${field}\` as ${String(JSON.stringify(value)).slice(0, 100)}`, field, value];
-}
+describe('lets pass', () => {
+  test.each(REFERENCE_NAMES)('the body of the grant `%s`, as it is checked in', (name) => {
+    const reference = readReference(name);
+    expect(problemsOf(reference.body, reference)).toEqual([]);
+  });
 
-const withHost = (change: object): object => ({ ...REFERENCE, HostConfig: { ...HOST, ...change } });
-
-test('the options of a manifest that asks for nothing are accepted', () => {
-  expect(problemsOf(REFERENCE)).toEqual([]);
+  test('what any grant leads to, under that grant', () => {
+    fc.assert(
+      fc.property(
+        anyGrant,
+        fc.boolean(),
+        fc.constantFrom('runc', 'crun', 'kata', ''),
+        (grant, apparmor, defaultRuntime) => {
+          const body = toCreateOptions(specOf(grant), { ...FACTS, apparmor, defaultRuntime });
+          const allowance = allowanceOf(grant);
+          expect(problemsOf(body, { allowance, engine: { apparmor, defaultRuntime }, body })).toEqual([]);
+        },
+      ),
+    );
+  });
 });
 
-test('the options of every grant are accepted under that grant', () => {
-  fc.assert(
-    fc.property(anyGrant, fc.boolean(), (grant, apparmor) => {
-      const options = toCreateOptions(specOf(grant), { ...FACTS, apparmor });
-      expect(problemsOf(options, toAllowance(grant))).toEqual([]);
-    }),
-  );
+describe('one change of a body is refused, and its place named (P6)', () => {
+  const files = readdirSync(join(FOLDER, 'fail')).sort();
+  const references = new Map(REFERENCE_NAMES.map((name) => [name, readReference(name)]));
+  const isNotNamed = (failure: Failure): boolean => {
+    const reference = references.get(failure.reference) ?? MINIMAL;
+    return !pathsOf(mutate(reference.body, failure), reference).includes(failure.names);
+  };
+
+  test.each(files)('each in %s', (file) => {
+    const failures = readFailures(file);
+    expect(failures.length).toBeGreaterThan(4);
+    expect(failures.filter(isNotNamed)).toEqual([]);
+  });
+
+  test('and every field of the body has a file of its own', () => {
+    const { HostConfig, ...config } = MINIMAL.body as { HostConfig: object };
+    const fields = [...Object.keys(config), ...Object.keys(HostConfig).map((field) => `HostConfig.${field}`)];
+    expect(files).toEqual(expect.arrayContaining(fields.map((field) => `${field}.json`)));
+    const written = Object.keys(lastLookFixtures()).filter((path) => path.includes('/fail/'));
+    expect(files).toEqual(written.map((path) => path.split('/').at(-1)).sort());
+  });
 });
 
-test('the options of one grant are refused under any grant that allows less', () => {
-  const less: [string, Partial<Grant>, Partial<Grant>][] = [
+/** Changes that mean the same to the engine, and are let pass; there are no others. */
+function isHarmless({ at, ...change }: Mutation, body: unknown): boolean {
+  const profile = at.indexOf(PROFILE);
+  if (profile === -1) return false;
+  const inProfile = at.slice(profile + 1);
+  // A comment in a seccomp profile is read by nobody.
+  if (inProfile.at(-1) === 'comment')
+    return !('to' in change) || change.to === null || typeof change.to === 'string';
+  // Rules and their names stand in any order.
+  const isList = inProfile.length === 1 ? inProfile[0] === 'syscalls' : inProfile.at(-1) === 'names';
+  return isList && 'to' in change && isSameSet(change.to, valueAt(body, at));
+}
+
+function isSameSet(to: unknown, of: unknown): boolean {
+  const texts = (list: unknown): string[] => (list as unknown[]).map((entry) => JSON.stringify(entry)).sort();
+  return Array.isArray(to) && Array.isArray(of) && JSON.stringify(texts(to)) === JSON.stringify(texts(of));
+}
+
+// Between them these two have every kind of value that a body can have.
+test.each(['minimal', 'everything'])(
+  'every change of every place of the body of `%s` is refused (P6)',
+  (name) => {
+    const { body, allowance, engine } = referenceOf(name);
+    const isLetPass = (mutation: Mutation): boolean => {
+      try {
+        verifyCreateBody(JSON.stringify(mutate(body, mutation)), allowance, engine);
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    const mutations = [...everyMutation(body)].filter((mutation) => !isHarmless(mutation, body));
+    expect(mutations.length).toBeGreaterThan(10_000);
+    expect(mutations.filter(isLetPass)).toEqual([]);
+  },
+);
+
+test('what is let pass though it was changed means the same: comments, and the order of rules', () => {
+  const harmless = [...everyMutation(MINIMAL.body)].filter((mutation) => isHarmless(mutation, MINIMAL.body));
+  expect(harmless.length).toBeGreaterThan(20);
+  for (const mutation of harmless) expect(problemsOf(mutate(MINIMAL.body, mutation))).toEqual([]);
+});
+
+describe('reads the body as the engine will:', () => {
+  const text = JSON.stringify(MINIMAL.body);
+  const { HostConfig } = MINIMAL.body as { HostConfig: Record<string, unknown> };
+  const withHost = (HostConfig: object): object => ({ ...MINIMAL.body, HostConfig });
+
+  test.each<[string, string]>([
+    ['a field twice', text.replace('"Privileged":false', '"Privileged":true,"Privileged":false')],
+    [
+      'a field twice, the last one dangerous',
+      text.replace('"Privileged":false', '"Privileged":false,"Privileged":true'),
+    ],
+    ['an object twice', text.replace('"HostConfig":', '"HostConfig":{"Privileged":true},"HostConfig":')],
+    ['a field by an escape', text.replace('"Privileged"', '"Pri\\u0076ileged"')],
+    ['blanks', text.replace('{', '{ ')],
+    ['more after the end', `${text} {"HostConfig":{"Privileged":true}}`],
+    ['a byte order mark', `\ufeff${text}`],
+    ['a number in another spelling', text.replace('536870912', '5.36870912e8')],
+    ['a negative zero', text.replace('"core","Soft":0', '"core","Soft":-0')],
+    ['nothing', ''],
+    ['half of it', text.slice(0, -1)],
+    ['another value', 'null'],
+    ['a list of it', `[${text}]`],
+    ['a text of it', JSON.stringify(text)],
+  ])('%s is refused', (_title, body) => {
+    expect(body).not.toBe(text);
+    expect(problemsOf(body).length).toBeGreaterThan(0);
+  });
+
+  test.each<[string, object, string]>([
+    ['not a number', withHost({ ...HostConfig, Memory: Number.NaN }), 'HostConfig.Memory'],
+    ['infinity', withHost({ ...HostConfig, PidsLimit: Number.POSITIVE_INFINITY }), 'HostConfig.PidsLimit'],
+    ['undefined', withHost({ ...HostConfig, CapDrop: undefined }), 'HostConfig.CapDrop'],
+    ['a function', withHost({ ...HostConfig, Privileged: () => false }), 'HostConfig.Privileged'],
+    ['a symbol', withHost({ ...HostConfig, IpcMode: Symbol('none') }), 'HostConfig.IpcMode'],
+    ['a list with a hole', withHost({ ...HostConfig, CapDrop: new Array(1) }), 'HostConfig.CapDrop[0]'],
+    ['a date', withHost({ ...HostConfig, Runtime: new Date(0) }), 'HostConfig.Runtime'],
+    ['a map', withHost({ ...HostConfig, Ulimits: new Map([['core', 0]]) }), 'HostConfig.Ulimits'],
+    ['a number as an object', withHost({ ...HostConfig, Memory: Object(1) }), 'HostConfig.Memory'],
+    [
+      'an object that writes itself',
+      withHost({ ...HostConfig, Tmpfs: { toJSON: () => ({}) } }),
+      'HostConfig.Tmpfs./tmp',
+    ],
+    [
+      'a field that only its prototype has',
+      withHost(Object.create(HostConfig) as object),
+      'HostConfig.Privileged',
+    ],
+    [
+      'a field that is not enumerable',
+      withHost(Object.defineProperty({ ...HostConfig }, 'CapDrop', { enumerable: false })),
+      'HostConfig.CapDrop',
+    ],
+    [
+      'a getter that answers something else',
+      withHost(Object.defineProperty({ ...HostConfig }, 'Privileged', { get: () => true, enumerable: true })),
+      'HostConfig.Privileged',
+    ],
+    [
+      'an own `__proto__`',
+      withHost(
+        JSON.parse(JSON.stringify(HostConfig).replace('{', '{"__proto__":{"Privileged":true},')) as object,
+      ),
+      'HostConfig.__proto__',
+    ],
+  ])('%s is refused', (_title, body, path) => {
+    expect(pathsOf(body)).toContain(path);
+  });
+
+  test('what only a prototype says is not sent, and changes nothing', () => {
+    const own = { ...MINIMAL.body };
+    expect(problemsOf(Object.setPrototypeOf(own, { Volumes: { '/data': {} } }))).toEqual([]);
+  });
+
+  test('a getter whose value changes is looked at as it is sent', () => {
+    let reads = 0;
+    const get = (): boolean => reads++ > 0;
+    const sent = JSON.stringify(
+      withHost(Object.defineProperty({ ...HostConfig }, 'Privileged', { get, enumerable: true })),
+    );
+    expect(problemsOf(sent)).toEqual([]);
+    expect(sent).toBe(text);
+  });
+});
+
+test('the options of one grant are refused under any other grant, a larger one included', () => {
+  const changes: [path: string, built: Partial<Grant>, allowed: Partial<Grant>][] = [
     ['HostConfig.Memory', { memoryBytes: 128 * MIB }, { memoryBytes: 127 * MIB }],
+    ['HostConfig.Memory', { memoryBytes: 128 * MIB }, { memoryBytes: 129 * MIB }],
     ['HostConfig.NanoCpus', { cpuCores: 0.5 }, { cpuCores: 0.49 }],
     ['HostConfig.PidsLimit', { pids: 64 }, { pids: 63 }],
-    ['HostConfig.Tmpfs', { tmpBytes: 64 * MIB }, { tmpBytes: 63 * MIB }],
-    ['HostConfig.Tmpfs', { scratchBytes: MIB }, { scratchBytes: 0 }],
-    ['HostConfig.SecurityOpt', { exec: true }, { exec: false }],
+    ['HostConfig.Ulimits[5].Soft', { timeoutMs: 30_000 }, { timeoutMs: 1000 }],
+    ['HostConfig.Tmpfs./tmp', { tmpBytes: 64 * MIB }, { tmpBytes: 63 * MIB }],
+    ['HostConfig.Tmpfs./scratch', { scratchBytes: MIB }, { scratchBytes: 0 }],
+    ['HostConfig.SecurityOpt[1]', { exec: true }, { exec: false }],
+    ['HostConfig.SecurityOpt[1]', { exec: false }, { exec: true }],
     ['HostConfig.NetworkMode', { network: 'bridge' }, { network: 'none' }],
     ['HostConfig.NetworkMode', { network: 'host' }, { network: 'bridge' }],
     ['HostConfig.Runtime', { runtime: 'runc' }, { runtime: 'runsc' }],
+    ['HostConfig.Runtime', { runtime: 'runsc' }, { runtime: null }],
+    ['Labels.lurkbox.plugin', { plugin: 'one' }, { plugin: 'other' }],
   ];
-  for (const [path, built, allowed] of less) {
-    expect(pathsOf(optionsOf(built), toAllowance({ ...GRANT, ...allowed }))).toContain(path);
+  for (const [path, built, allowed] of changes) {
+    const body = optionsOf(built);
+    expect(pathsOf(body, { ...MINIMAL, allowance: allowanceOf(allowed) })).toContain(path);
   }
 });
 
-describe('refuses', () => {
-  const env = (...entries: string[]): string[] => [...REFERENCE.Env, ...entries];
-  const without = (name: string): string[] => REFERENCE.Env.filter((entry) => !entry.startsWith(`${name}=`));
-  const limits = (name: string, change: object): object[] =>
-    HOST.Ulimits.map((limit) => (limit.Name === name ? { ...limit, ...change } : limit));
-  const tmp = (from: string, to: string): object => ({ '/tmp': HOST.Tmpfs['/tmp']?.replace(from, to) });
-  const mount = {
-    Type: 'bind',
-    Source: '/srv/data',
-    Target: '/mnt/data',
-    ReadOnly: true,
-    BindOptions: { Propagation: 'rprivate', NonRecursive: true },
-  };
-
-  test.each(
-    [
-      ['name', 'somebody-elses'],
-      ['name', 'lurkbox-../etc'],
-      ['Image', 'node:24'],
-      ['Image', 'sha256:short'],
-      ['User', '0:0'],
-      ['User', ''],
-      ['User', 'root'],
-      ['User', '65532:0'],
-      ['User', '0:65532'],
-      ['User', '65532'],
-      ['WorkingDir', '/proc/self/fd/8'],
-      ['Entrypoint', ['/bin/sh', '-c', 'true']],
-      ['Entrypoint', ['/usr/local/bin/node', '/plugin/index.js']],
-      ['Entrypoint', ['/usr/local/bin/node', '--import=/plugin/index.js', '/lurkbox/runner.cjs']],
-      ['Entrypoint', ['/usr/local/bin/node', '--inspect=0.0.0.0', '/lurkbox/runner.cjs']],
-      ['Entrypoint', '/usr/local/bin/node'],
-      ['Cmd', ['--eval']],
-      ['Env', env('SECRET=1')],
-      ['Env', env('NODE_OPTIONS=--require=/plugin/index.js')],
-      ['Env', [...without('NODE_OPTIONS'), 'NODE_OPTIONS=--inspect']],
-      ['Env', without('LD_PRELOAD')],
-      ['Env', without('LD_LIBRARY_PATH')],
-      ['Env', without('NODE_EXTRA_CA_CERTS')],
-      ['Env', 'PATH=/'],
-      ['Labels', { ...REFERENCE.Labels, 'com.example': 'x' }],
-      ['Labels', { 'lurkbox.instance': 'i-1' }],
-      ['Labels', { 'lurkbox.kind': 'image', 'lurkbox.instance': 'i-1' }],
-      ['Labels', { 'lurkbox.kind': 'container' }],
-      ['Healthcheck', { Test: ['CMD', 'true'] }],
-      ['StopSignal', 'SIGTERM'],
-      ['NetworkDisabled', false],
-      ['OpenStdin', false],
-      ['StdinOnce', false],
-      ['AttachStdin', false],
-      ['AttachStdout', false],
-      ['AttachStderr', false],
-      ['Tty', true],
-      ['HostConfig', null],
-      ['HostConfig', []],
-      ['Volumes', { '/data': {} }],
-      ['ExposedPorts', { '80/tcp': {} }],
-      ['Hostname', 'host'],
-      ['MacAddress', '02:42:ac:11:00:02'],
-      ['NetworkingConfig', {}],
-      ['Shell', ['/bin/sh']],
-    ].map(withTitle),
-  )('%s', (_title, field, value) => {
-    expect(pathsOf({ ...REFERENCE, [field]: value })).toContain(field);
-  });
-
-  test.each(
-    [
-      ['AutoRemove', true],
-      ['Privileged', true],
-      ['ReadonlyRootfs', false],
-      ['Init', true],
-      ['PublishAllPorts', true],
-      ['OomKillDisable', true],
-      ['NetworkMode', 'bridge'],
-      ['NetworkMode', 'host'],
-      ['NetworkMode', 'default'],
-      ['NetworkMode', ''],
-      ['NetworkMode', 'container:0a1b'],
-      ['NetworkMode', 'lurkbox-other'],
-      ['IpcMode', 'host'],
-      ['IpcMode', 'shareable'],
-      ['IpcMode', 'private'],
-      ['IpcMode', 'container:0a1b'],
-      ['CgroupnsMode', 'host'],
-      ['PidMode', 'host'],
-      ['PidMode', 'container:0a1b'],
-      ['UTSMode', 'host'],
-      ['UsernsMode', 'host'],
-      ['CapDrop', []],
-      ['CapDrop', ['NET_RAW']],
-      ['CapAdd', ['SYS_ADMIN']],
-      ['CapAdd', ['ALL']],
-      ['Tmpfs', {}],
-      ['Tmpfs', tmp('noexec', 'exec')],
-      ['Tmpfs', tmp('noexec,', '')],
-      ['Tmpfs', tmp('nosuid', 'suid')],
-      ['Tmpfs', tmp('nodev', 'dev')],
-      ['Tmpfs', tmp('mode=0700', 'mode=1777')],
-      ['Tmpfs', tmp('uid=65532', 'uid=0')],
-      ['Tmpfs', tmp(`size=${64 * MIB}`, `size=${65 * MIB}`)],
-      ['Tmpfs', tmp(`size=${64 * MIB}`, 'size=0')],
-      ['Tmpfs', tmp(`size=${64 * MIB}`, 'size=50%')],
-      ['Tmpfs', tmp(`size=${64 * MIB},`, '')],
-      ['Tmpfs', tmp('nr_inodes=4096', 'nr_inodes=0')],
-      ['Tmpfs', { ...HOST.Tmpfs, '/run': HOST.Tmpfs['/tmp'] }],
-      ['Tmpfs', { ...HOST.Tmpfs, '/scratch': HOST.Tmpfs['/tmp'] }],
-      ['Mounts', [mount]],
-      ['Mounts', [{ Type: 'volume', Source: 'v', Target: '/v' }]],
-      ['Binds', ['/:/host']],
-      ['Binds', ['/var/run/docker.sock:/var/run/docker.sock']],
-      ['VolumesFrom', ['other']],
-      ['Links', ['other:other']],
-      ['Devices', [{ PathOnHost: '/dev/kvm', PathInContainer: '/dev/kvm', CgroupPermissions: 'rwm' }]],
-      ['DeviceRequests', [{ Driver: 'nvidia', Count: -1 }]],
-      ['GroupAdd', ['0']],
-      ['Sysctls', { 'net.ipv4.ip_forward': '1' }],
-      ['Memory', 513 * MIB],
-      ['Memory', 0],
-      ['Memory', -1],
-      ['Memory', Number.NaN],
-      ['MemorySwap', -1],
-      ['MemorySwap', 0],
-      ['MemorySwap', 1024 * MIB],
-      ['NanoCpus', 0],
-      ['NanoCpus', 800_000_001],
-      ['PidsLimit', 0],
-      ['PidsLimit', -1],
-      ['PidsLimit', 65],
-      ['OomScoreAdj', -1000],
-      ['OomScoreAdj', 1001],
-      ['Ulimits', []],
-      ['Ulimits', HOST.Ulimits.slice(1)],
-      ['Ulimits', [...HOST.Ulimits.slice(1), HOST.Ulimits[1]]],
-      ['Ulimits', [...HOST.Ulimits, { Name: 'nproc', Soft: 1, Hard: 1 }]],
-      ['Ulimits', limits('core', { Soft: 1, Hard: 1 })],
-      ['Ulimits', limits('nofile', { Soft: 1_048_576, Hard: 1_048_576 })],
-      ['Ulimits', limits('nofile', { Hard: 512 })],
-      ['Ulimits', limits('memlock', { Soft: -1, Hard: -1 })],
-      ['LogConfig', { Type: 'json-file', Config: {} }],
-      ['LogConfig', { Type: 'none', Config: { 'max-size': '1g' } }],
-      ['RestartPolicy', { Name: 'always', MaximumRetryCount: 0 }],
-      ['SecurityOpt', []],
-      ['SecurityOpt', ['no-new-privileges:false', HOST.SecurityOpt[1]]],
-      ['SecurityOpt', ['no-new-privileges:true']],
-      ['SecurityOpt', ['no-new-privileges:true', 'seccomp=unconfined']],
-      ['SecurityOpt', ['no-new-privileges:true', 'seccomp=builtin']],
-      ['SecurityOpt', ['no-new-privileges:true', 'seccomp={']],
-      ['SecurityOpt', [...HOST.SecurityOpt, 'apparmor=unconfined']],
-      ['SecurityOpt', [...HOST.SecurityOpt, 'label=disable']],
-      ['SecurityOpt', [...HOST.SecurityOpt, 'apparmor=docker-default', 'systempaths=unconfined']],
-      ['MaskedPaths', []],
-      ['ReadonlyPaths', []],
-      ['CgroupParent', '/'],
-      ['DeviceCgroupRules', ['a *:* rwm']],
-      ['PortBindings', { '80/tcp': [{ HostPort: '80' }] }],
-      ['ExtraHosts', ['metadata:169.254.169.254']],
-      ['Dns', ['8.8.8.8']],
-      ['VolumeDriver', 'x'],
-      ['StorageOpt', { size: '1T' }],
-      ['CpuRealtimeRuntime', 1],
-      ['ShmSize', 1],
-      ['Capabilities', ['ALL']],
-    ].map(withTitle),
-  )('%s in `HostConfig`', (_title, field, value) => {
-    expect(pathsOf(withHost({ [field]: value }))).toContain(`HostConfig.${field}`);
-  });
-
-  test.each(Object.keys(REFERENCE))('options without `%s`', (field) => {
-    const { [field as keyof CreateOptions]: _, ...rest } = REFERENCE;
-    expect(pathsOf(rest)).toContain(field);
-  });
-
-  // Without a `Runtime` the engine takes its default, which is what a grant without one means.
-  test.each(Object.keys(HOST).filter((field) => field !== 'Runtime'))(
-    'options without `HostConfig.%s`',
-    (field) => {
-      const { [field as keyof CreateOptions['HostConfig']]: _, ...rest } = HOST;
-      expect(pathsOf({ ...REFERENCE, HostConfig: rest })).toContain(`HostConfig.${field}`);
-    },
-  );
-
-  test.each([{ Runtime: 'other' }, { Runtime: '' }, { Runtime: undefined }])(
-    'another runtime than the granted one: %j',
-    (change) => {
-      const allowance = toAllowance({ ...GRANT, runtime: 'runsc' });
-      expect(pathsOf(withHost(change), allowance)).toEqual(['HostConfig.Runtime']);
-    },
-  );
-
-  test('everything that is wrong at once, each with its field', () => {
-    const options = { ...withHost({ Privileged: true, PidMode: 'host' }), Tty: true, Volumes: {} };
-    expect(pathsOf(options).sort()).toEqual([
-      'HostConfig.PidMode',
-      'HostConfig.Privileged',
-      'Tty',
-      'Volumes',
-    ]);
-  });
-
-  test('a mount that is not the granted one', () => {
-    const granted: Partial<Grant> = {
-      mounts: [{ name: 'data', hostPath: '/srv/data', containerPath: '/mnt/data', mode: 'ro' }],
-    };
-    const allowance = toAllowance({ ...GRANT, ...granted });
-    expect(pathsOf(optionsOf(granted), allowance)).toEqual([]);
-    const changes: object[] = [
-      { Type: 'volume' },
-      { Source: '/' },
-      { Source: '/srv/data/..' },
-      { Target: '/lurkbox' },
-      { ReadOnly: false },
-      { BindOptions: { Propagation: 'rshared', NonRecursive: true } },
-      { BindOptions: { Propagation: 'rprivate', NonRecursive: false } },
-    ];
-    for (const change of changes) {
-      expect(pathsOf(withHost({ Mounts: [{ ...mount, ...change }] }), allowance)).toEqual([
-        'HostConfig.Mounts',
-      ]);
-    }
-    expect(pathsOf(withHost({ Mounts: [mount, mount] }), allowance)).toEqual(['HostConfig.Mounts']);
-  });
+test('a container of another name, image or origin than was asked for is refused', () => {
+  const { allowance } = MINIMAL;
+  const refused = (change: object): string[] =>
+    pathsOf(MINIMAL.body, { ...MINIMAL, allowance: { ...allowance, ...change } });
+  expect(refused({ name: 'lurkbox-other' })).toContain('name');
+  expect(refused({ image: `sha256:${'0'.repeat(64)}` })).toEqual(['Image']);
+  const labels = { ...allowance.labels, 'lurkbox.instance': 'i-2' };
+  expect(refused({ labels })).toEqual(['Labels.lurkbox.instance']);
 });
 
-describe('refuses a seccomp profile', () => {
-  const [, option = ''] = HOST.SecurityOpt;
-  const profile = JSON.parse(option.slice('seccomp='.length)) as {
-    archMap: object[];
-    syscalls: { names: string[]; args?: object[] }[];
-  };
-  const allow = (names: string[], args?: object[]): object => ({
-    ...profile,
-    syscalls: [...profile.syscalls, { names, action: 'SCMP_ACT_ALLOW', ...(args && { args }) }],
-  });
-  const replace = (name: string, rule: object): object => ({
-    ...profile,
-    syscalls: profile.syscalls.map((known) => (known.names.includes(name) ? { ...known, ...rule } : known)),
-  });
-  const family = (value: number, op = 'SCMP_CMP_EQ'): object => ({ index: 0, value, op });
-  const clone = (value: number, valueTwo: number): object[] => [
-    { index: 0, value, valueTwo, op: 'SCMP_CMP_MASKED_EQ' },
-  ];
+test('AppArmor is used exactly where the engine has it', () => {
+  const engine = { ...MINIMAL.engine, apparmor: true };
+  expect(pathsOf(MINIMAL.body, { ...MINIMAL, engine })).toEqual(['HostConfig.SecurityOpt']);
+  const { body, allowance } = referenceOf('apparmor');
+  expect(pathsOf(body, { body, allowance, engine: MINIMAL.engine })).toEqual(['HostConfig.SecurityOpt']);
+});
 
-  test.each<[string, unknown]>([
-    ['that is no object', []],
-    ['that allows by default', { ...profile, defaultAction: 'SCMP_ACT_ALLOW' }],
-    ['that logs by default', { ...profile, defaultAction: 'SCMP_ACT_LOG' }],
-    ['without an `archMap`', { ...profile, archMap: undefined }],
-    ['with `architectures`', { ...profile, architectures: ['SCMP_ARCH_X86'] }],
-    [
-      'with a second ABI',
-      { ...profile, archMap: [{ architecture: 'SCMP_ARCH_X86_64', subArchitectures: ['SCMP_ARCH_X86'] }] },
-    ],
-    ['with flags that weaken the filter', { ...profile, flags: ['SECCOMP_FILTER_FLAG_SPEC_ALLOW'] }],
-    ['without rules', { ...profile, syscalls: undefined }],
-    ['with a rule without names', { ...profile, syscalls: [{ action: 'SCMP_ACT_ALLOW' }] }],
-    ['with a rule that logs', { ...profile, syscalls: [{ names: ['read'], action: 'SCMP_ACT_LOG' }] }],
-    ['with a rule that traces', { ...profile, syscalls: [{ names: ['read'], action: 'SCMP_ACT_TRACE' }] }],
-    [
-      'with a rule in the old form of one `name`',
-      { ...profile, syscalls: [{ name: 'ptrace', names: [], action: 'SCMP_ACT_ALLOW' }] },
-    ],
-    ['that allows clone3', allow(['clone3'])],
-    ['that allows fork', allow(['fork'])],
-    ['that allows vfork', allow(['vfork'])],
-    ['that allows clone without a mask', allow(['clone'])],
-    ['that allows clone for processes', replace('clone', { args: clone(0x7e02_0000, 0) })],
-    ['that allows clone with a namespace', replace('clone', { args: clone(0x0001_0000, 0x0001_0000) })],
-    ['that allows clone by equality', replace('clone', { args: [family(0x0001_0000)] })],
-    ['that allows socket without a condition', allow(['socket'])],
-    ['that allows a range of sockets', allow(['socket'], [family(40, 'SCMP_CMP_LT')])],
-    ['that allows all sockets but one', allow(['socket'], [family(40, 'SCMP_CMP_NE')])],
-    ['that allows packet sockets', allow(['socket'], [family(17)])],
-    ['that allows vsock', allow(['socket'], [family(40)])],
-    [
-      'that widens sockets by a second condition on one argument, which runc reads as "either"',
-      allow(['socket'], [family(1), family(99, 'SCMP_CMP_NE')]),
-    ],
-    ...[
-      'ptrace',
-      'mount',
-      'unshare',
-      'setns',
-      'bpf',
-      'keyctl',
-      'execveat',
-      'memfd_create',
-      'io_uring_setup',
-      'perf_event_open',
-      'userfaultfd',
-      'process_vm_readv',
-      'pidfd_getfd',
-      'open_by_handle_at',
-      'personality',
-      'setuid',
-      'init_module',
-      'splice',
-    ].map((name): [string, unknown] => [`that allows ${name}`, allow(['read', name])]),
-    ['that allows ptrace under a condition', allow(['ptrace'], [family(0)])],
-  ])('%s', (_title, changed) => {
-    const options = withHost({
-      SecurityOpt: ['no-new-privileges:true', `seccomp=${JSON.stringify(changed)}`],
-    });
-    expect(pathsOf(options)).toEqual(['HostConfig.SecurityOpt']);
-  });
+test('everything that is wrong is told at once, each with its place, what is expected and what came', () => {
+  const body = [
+    { at: ['HostConfig', 'Privileged'], to: true },
+    { at: ['HostConfig', 'PidMode'], to: 'host' },
+    { at: ['Tty'], to: true },
+    { at: ['Volumes'], to: {} },
+  ].reduce<unknown>(mutate, MINIMAL.body);
+  expect(problemsOf(body)).toEqual([
+    { path: 'Volumes', message: 'this field is not in the allowed set' },
+    { path: 'Tty', message: 'expected false, got true' },
+    { path: 'HostConfig.Privileged', message: 'expected false, got true' },
+    { path: 'HostConfig.PidMode', message: 'expected "", got "host"' },
+  ]);
 });

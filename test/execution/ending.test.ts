@@ -47,6 +47,14 @@ describe('an exit', () => {
   });
 });
 
+test('a container whose runner left because the host seemed to hang up was lost', () => {
+  const exit = { exitCode: 85, outOfMemory: false, error: '' };
+  expect(endingOfExit(exit, 96 * MIB, { heapWasFull: false, streamBroke: false })).toMatchObject({
+    outcome: 'ENGINE_LOST',
+    error: { message: expect.stringContaining('The connection to the container broke') },
+  });
+});
+
 test.each([0, 255])(
   'a container that ends with code %i after its stream broke was lost with the engine',
   (exitCode) => {

@@ -642,7 +642,7 @@ function blockFor(ms: number): void {
   while (performance.now() < until);
 }
 
-describe('what may be left in the engine', () => {
+describe('what may be left', () => {
   test.each<[title: string, set: (engine: FakeEngine) => void, suspicions: number]>([
     ['is nothing when the container was removed', () => {}, 0],
     [
@@ -672,7 +672,7 @@ describe('what may be left in the engine', () => {
       },
       1,
     ],
-  ])('%s (P2)', async (_title, set, suspicions) => {
+  ])('in the engine after an execution %s (P2)', async (_title, set, suspicions) => {
     const engine = new FakeEngine(runner((container) => container.answer(1)));
     set(engine);
     let told = 0;

@@ -1,4 +1,5 @@
 import { Duplex, type Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import type {
   ContainerEngine,
   ContainerExit,
@@ -39,8 +40,14 @@ export class FakeEngine implements ContainerEngine {
   readonly calls: EngineCall[] = [];
   readonly before: Partial<Record<EngineCall, Hook>> = {};
   readonly after: Partial<Record<EngineCall, Hook>> = {};
+  /** A call that failed `before` it took effect takes it this many milliseconds later: the engine finishes by itself. */
+  readonly late: Partial<Record<EngineCall, number>> = {};
   readonly containers: FakeContainer[] = [];
   readonly networks = new Map<string, Readonly<Record<string, string>>>();
+  /** Names of the containers whose start was asked for, as often as it was. */
+  readonly started: string[] = [];
+  /** The deadlines that waits were given. */
+  readonly waits: number[] = [];
   /** Ids and names that a removal was asked for. */
   readonly removed: string[] = [];
   usage: ContainerUsage = { peakMemoryBytes: 50_000_000, cpuTimeMs: 40 };
@@ -86,6 +93,7 @@ export class FakeEngine implements ContainerEngine {
   }
 
   startContainer(id: string): Promise<void> {
+    this.started.push(this.containers.find((container) => container.id === id)?.spec.name ?? id);
     return this.#call('startContainer', () => {
       const container = this.#find(id);
       container.isStarted = true;
@@ -93,11 +101,16 @@ export class FakeEngine implements ContainerEngine {
     });
   }
 
-  waitContainer(id: string, { signal }: { signal: AbortSignal }): Promise<void> {
+  waitContainer(
+    id: string,
+    { signal, deadlineMs }: { signal: AbortSignal; deadlineMs: number },
+  ): Promise<void> {
+    this.waits.push(deadlineMs);
     return this.#call('waitContainer', () => {
+      const { ended } = this.#find(id);
       const { promise, reject } = Promise.withResolvers<never>();
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-      return Promise.race([this.#find(id).ended, promise]);
+      return Promise.race([ended, promise]);
     });
   }
 
@@ -174,7 +187,17 @@ export class FakeEngine implements ContainerEngine {
   async #call<T>(call: EngineCall, effect: () => T | Promise<T>): Promise<T> {
     this.calls.push(call);
     const time = this.timesOf(call);
-    await this.before[call]?.(time);
+    try {
+      await this.before[call]?.(time);
+    } catch (error) {
+      const lateMs = this.late[call];
+      // By then there may be nothing left to do it to, which is nobody's fault.
+      if (lateMs !== undefined)
+        void delay(lateMs)
+          .then(effect)
+          .catch(() => {});
+      throw error;
+    }
     const answer = await effect();
     await this.after[call]?.(time);
     return answer;

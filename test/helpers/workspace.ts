@@ -105,7 +105,7 @@ export async function createPlugin(
 
   const call: TestPlugin['call'] = async (context, extra) => {
     const result = await lurkbox.plugins.executePlugin(name, context, { waitForRemoval: true, ...extra });
-    await assertNothingLeft(result.executionId);
+    await assertNothingLeft(result.executionId, options.env);
     return result;
   };
   const run: TestPlugin['run'] = (program, args, extra) => call(toContext(program, args), extra);
@@ -122,7 +122,7 @@ export async function createPlugin(
     },
     [Symbol.asyncDispose]: async () => {
       await lurkbox.close();
-      await removeImagesOf(lurkbox, name);
+      await removeImagesOf(lurkbox, name, options.env);
       await workspace[Symbol.asyncDispose]();
     },
   };
@@ -157,15 +157,18 @@ export function toContext<Args>(program: Program<Args>, args?: Args): ExecutionC
 }
 
 /** P2: whatever the outcome was, no container and no network of the execution is in the engine. */
-export async function assertNothingLeft(executionId: string): Promise<void> {
-  const { containers, networks } = await findByLabel(`${LABELS.execution}=${executionId}`);
+export async function assertNothingLeft(executionId: string, env?: NodeJS.ProcessEnv): Promise<void> {
+  const { containers, networks } = await findByLabel(`${LABELS.execution}=${executionId}`, env);
   const left = [...containers, ...networks];
   if (left.length > 0) throw new Error(`the execution left ${left.join(', ')}`);
 }
 
-/** Names of the containers and networks that carry a label. */
-export async function findByLabel(label: string): Promise<{ containers: string[]; networks: string[] }> {
-  const engine = await connectEngine();
+/** Names of the containers and networks that carry a label, in the engine that the environment names. */
+export async function findByLabel(
+  label: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<{ containers: string[]; networks: string[] }> {
+  const engine = await connectEngine({ env });
   const containers = await engine.listContainers(label);
   const networks = await engine.listNetworks(label);
   return {
@@ -175,8 +178,12 @@ export async function findByLabel(label: string): Promise<{ containers: string[]
 }
 
 /** Removes the images of one plugin only: tests run beside each other on one engine, which rules out a prune. */
-export async function removeImagesOf(lurkbox: Lurkbox, plugin: string): Promise<void> {
+export async function removeImagesOf(
+  lurkbox: Lurkbox,
+  plugin: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<void> {
   const images = await (await lurkbox.images()).list();
-  const engine = await connectEngine();
+  const engine = await connectEngine({ env });
   for (const { tag } of images.filter((image) => image.plugin === plugin)) await engine.removeImage(tag);
 }

@@ -23,6 +23,7 @@ const GRANT: Grant = {
   mounts: [],
   channels: null,
   runtime: null,
+  acceptUnenforced: [],
 };
 
 /**

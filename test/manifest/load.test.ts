@@ -17,6 +17,7 @@ beforeEach(async () => {
   folder = join(base, 'plugin');
   await put('plugin.json', JSON.stringify(MINIMAL));
   await put('index.js', 'export const execute = () => 1;\n');
+  await put('../secret', 'not meant for a plugin');
 });
 
 afterEach(async () => {
@@ -89,6 +90,12 @@ describe('refuses', () => {
     ['a link to a file of its own', () => symlink('index.js', join(folder, 'x.js')), 'x.js', /symbolic link/],
     ['a link to a folder', () => symlink('/', join(folder, 'root')), 'root', /symbolic link/],
     ['a link to itself', () => symlink('loop', join(folder, 'loop')), 'loop', /symbolic link/],
+    [
+      'a file with a second name',
+      () => link(join(base, 'secret'), join(folder, 'x.js')),
+      'x.js',
+      /another name/,
+    ],
     ['a pipe', () => pipe('fifo'), 'fifo', /pipe, socket or device/],
     ['a line break in a name', () => put('a\nb.js', ''), 'a\\u000ab.js', /control/],
     ['a terminal escape in a name', () => put('a\x1b[2J.js', ''), 'a\\u001b[2J.js', /control/],
@@ -239,7 +246,7 @@ async function sparse(path: string, sizeBytes: number): Promise<void> {
 
 async function twoLargeFiles(): Promise<void> {
   await sparse('a.bin', 17 * 1024 * 1024);
-  await link(join(folder, 'a.bin'), join(folder, 'b.bin'));
+  await sparse('b.bin', 17 * 1024 * 1024);
 }
 
 async function manyFiles(count: number): Promise<void> {

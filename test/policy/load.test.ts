@@ -1,4 +1,5 @@
 import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -75,6 +76,13 @@ describe('checkPolicy refuses', () => {
     ['an unknown switch', { allow: { network: true } }, 'allow.network', /unknown key; known here/],
     ['a switch as text', { allow: { exec: 'yes' } }, 'allow.exec', /true or false/],
     ['a runtime as a path', { runtime: '/usr/bin/runc' }, 'runtime', /OCI runtime/],
+    ['an unknown control', { accept_unenforced: ['memory'] }, 'accept_unenforced[0]', /"tmp_files"/],
+    [
+      'a control twice',
+      { accept_unenforced: ['tmp_files', 'tmp_files'] },
+      'accept_unenforced',
+      /none of them twice/,
+    ],
     ['a runtime as an option', { runtime: '--privileged' }, 'runtime', /OCI runtime/],
     ['a wrong plugin name', { plugins: { 'A B': {} } }, 'plugins.A B', /wrong key/],
     ['a plugin named constructor', { plugins: { constructor: {} } }, 'plugins.constructor', /wrong key/],
@@ -164,7 +172,7 @@ describe('a mount on this host is refused', () => {
   });
 
   test('that holds the socket of an engine', async () => {
-    await writeFile(join(folder, 'docker.sock'), '');
+    await using _ = await listenAt(join(folder, 'docker.sock'));
     expect(await mountFault(folder)).toMatch(/holds `docker.sock`/);
   });
 
@@ -180,6 +188,24 @@ test('a plain folder may be mounted', async () => {
   const policy = await parsePolicy(mounts(join(folder, 'data')));
   expect(policy.allow.mounts).toEqual({ a: { path: join(folder, 'data'), mode: 'ro' } });
 });
+
+describe('a folder that a plugin may write to does not become unusable by what it is given', () => {
+  test('a file named like the socket of an engine', async () => {
+    await writeFile(join(folder, 'docker.sock'), '');
+    await expect(parsePolicy(mounts(folder))).resolves.toBeDefined();
+  });
+
+  test('a link to the socket of an engine', async () => {
+    await symlink('/var/run/docker.sock', join(folder, 'docker.sock'));
+    await expect(parsePolicy(mounts(folder))).resolves.toBeDefined();
+  });
+});
+
+async function listenAt(path: string): Promise<AsyncDisposable> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  return { [Symbol.asyncDispose]: async () => void (await new Promise((resolve) => server.close(resolve))) };
+}
 
 function mounts(path: string) {
   return { allow: { mounts: { a: { path, mode: 'ro' } } } };

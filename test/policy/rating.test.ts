@@ -16,6 +16,7 @@ const BASELINE_GRANT: Grant = {
   mounts: [],
   channels: null,
   runtime: null,
+  acceptUnenforced: [],
 };
 const ro = { name: 'a', hostPath: '/srv/a', containerPath: '/mnt/a', mode: 'ro' } as const;
 const rw = { ...ro, name: 'b', mode: 'rw' } as const;
@@ -42,6 +43,13 @@ test.each<[string, Partial<Grant>, number, number[]]>([
   ['gVisor', { runtime: 'runsc' }, 8, [1]],
   ['gVisor under a longer name', { runtime: 'io.containerd.runsc.v1', exec: true }, 7, [-2, 1]],
   ['exec on gVisor', { runtime: 'runsc-kvm', exec: true }, 7, [-2, 1]],
+  ['a control that may be missing', { acceptUnenforced: ['tmp_files'] }, 7, [-1]],
+  [
+    'gVisor and what it leaves out',
+    { runtime: 'runsc', acceptUnenforced: ['tmp_files', 'tmp_noexec', 'cpu_seconds'] },
+    8,
+    [1, -1],
+  ],
   ['another runtime', { runtime: 'crun', exec: true }, 6, [-2]],
 ])('rates %s', (_what, change, score, points) => {
   const rating = rateGrant({ ...BASELINE_GRANT, ...change });

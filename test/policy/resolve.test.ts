@@ -24,6 +24,7 @@ test('the grant of a manifest that asks for nothing is pinned', () => {
     mounts: [],
     channels: null,
     runtime: null,
+    acceptUnenforced: [],
   });
 });
 
@@ -39,6 +40,7 @@ test('the default policy is pinned', () => {
       scratch_mb: 512,
     },
     allow: { scratch: true, bridge: false, host_network: false, exec: false, mounts: {} },
+    accept_unenforced: [],
     plugins: {},
   });
 });
@@ -103,6 +105,18 @@ describe('grants', () => {
       {},
       { runtime: 'crun', plugins: { 'word-count': { runtime: 'runsc' } } },
       { runtime: 'runsc' },
+    ],
+    [
+      'the controls that may be missing, in the order of the table',
+      {},
+      { accept_unenforced: ['cpu_seconds', 'tmp_files'] },
+      { acceptUnenforced: ['tmp_files', 'cpu_seconds'] },
+    ],
+    [
+      'those of the plugin in place of those of the policy',
+      {},
+      { accept_unenforced: ['cpu_seconds'], plugins: { 'word-count': { accept_unenforced: [] } } },
+      { acceptUnenforced: [] },
     ],
     [
       "the operator's number before that of the manifest",

@@ -98,6 +98,23 @@ describe('tells who decided', () => {
       { allow: { mounts: { data } }, plugins: { 'word-count': { allow: { mounts: ['data'] } } } },
       { control: 'mounts', value: '/srv/data at /mnt/data (ro)', origin: 'manifest' },
     ],
+    [
+      'what a runtime may leave out',
+      {},
+      { accept_unenforced: ['tmp_files', 'tmp_noexec'] },
+      {
+        control: 'accepted as missing',
+        value: 'tmp_files, tmp_noexec',
+        reason: expect.stringMatching(/how many files .*; machine code /),
+        origin: 'policy',
+      },
+    ],
+    [
+      'files that nobody counts',
+      { permissions: { filesystem: true } },
+      { accept_unenforced: ['tmp_files'] },
+      { control: 'scratch', value: '/scratch, 128 MiB, any number of files' },
+    ],
     ['a runtime', {}, { runtime: 'runsc' }, { control: 'runtime', value: 'runsc', origin: 'policy' }],
     [
       'channels',

@@ -5,14 +5,17 @@ import { GRANT, MIB } from './sample.ts';
 
 test('what the minimal grant allows is pinned', () => {
   expect(toAllowance(GRANT)).toStrictEqual({
+    plugin: 'word-count',
     network: 'none',
     exec: false,
     memoryBytes: 536_870_912,
     cpuCores: 0.8,
+    timeoutMs: 30_000,
     pids: 64,
     tmpfs: { '/tmp': 67_108_864 },
     mounts: [],
     runtime: null,
+    acceptUnenforced: [],
   });
 });
 
@@ -21,10 +24,13 @@ test.each<[string, Partial<Grant>, Partial<Allowance>]>([
   ['processes', { exec: true }, { exec: true }],
   ['memory', { memoryBytes: MIB }, { memoryBytes: MIB }],
   ['a share of a core', { cpuCores: 0.05 }, { cpuCores: 0.05 }],
+  ['time', { timeoutMs: 1 }, { timeoutMs: 1 }],
   ['pids', { pids: 16 }, { pids: 16 }],
+  ['a plugin', { plugin: 'other' }, { plugin: 'other' }],
   ['the size of /tmp', { tmpBytes: MIB }, { tmpfs: { '/tmp': MIB } }],
   ['scratch', { scratchBytes: 2 * MIB }, { tmpfs: { '/tmp': 64 * MIB, '/scratch': 2 * MIB } }],
   ['a runtime', { runtime: 'runsc' }, { runtime: 'runsc' }],
+  ['what a runtime may leave out', { acceptUnenforced: ['tmp_files'] }, { acceptUnenforced: ['tmp_files'] }],
   [
     'mounts',
     {
@@ -40,7 +46,7 @@ test.each<[string, Partial<Grant>, Partial<Allowance>]>([
       ],
     },
   ],
-  ['nothing more where nothing more is granted', { outputBytes: 1, timeoutMs: 1, channels: ['x'] }, {}],
+  ['nothing more where nothing more is granted', { outputBytes: 1, channels: ['x'] }, {}],
 ])('a grant allows %s', (_title, grant, expected) => {
   expect(toAllowance({ ...GRANT, ...grant })).toStrictEqual({ ...toAllowance(GRANT), ...expected });
 });

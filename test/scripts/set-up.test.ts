@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isDebianLike } from '../../scripts/ensure-engine.ts';
+import { isDebianLike } from '../../scripts/set-up.ts';
 
 test.each([
   [true, 'Debian', 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\n'],

@@ -1,0 +1,100 @@
+import type { Readable } from 'node:stream';
+import type Docker from 'dockerode';
+import { LurkboxError } from '../errors.ts';
+import { notAnEngine } from './answers.ts';
+import { tellsHostIsFull } from './errors.ts';
+
+interface Post {
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly abortSignal: AbortSignal;
+}
+
+// dockerode keeps only the id of a create reply, and the warnings in it decide whether the container may run. It also
+// writes an object as JSON by itself; a `file` goes out as it is.
+export function post(docker: Docker, { path, query, body, abortSignal }: Post): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    docker.modem.dial(
+      {
+        path: `${path}?`,
+        method: 'POST',
+        options: { _query: query },
+        file: Buffer.from(body),
+        headers: { 'Content-Type': 'application/json' },
+        abortSignal,
+        statusCodes: { 200: true, 201: true },
+      },
+      (error: unknown, data: unknown) => (error ? reject(error) : resolve(data)),
+    );
+  });
+}
+
+export async function exists(container: Docker.Container, abortSignal: AbortSignal): Promise<boolean> {
+  return (await ignoring([404], () => container.inspect({ abortSignal }))) !== undefined;
+}
+
+export function readCreated(reply: unknown): { id: string; warnings: readonly string[] } {
+  const { Id: id, Warnings: warnings } = (reply ?? {}) as { Id?: unknown; Warnings?: unknown };
+  if (typeof id !== 'string') throw notAnEngine('that it created something, and not what');
+  return { id, warnings: Array.isArray(warnings) ? warnings.map(String) : [] };
+}
+
+// A warning of the engine is how it says that a limit was thrown away.
+export function refuseWarnings(warnings: readonly string[]): void {
+  if (warnings.length === 0) return;
+  throw new LurkboxError(
+    'ENGINE_INSECURE',
+    'The engine warned about a container it created; it was removed.',
+    {
+      problems: warnings.map((message) => ({ path: '', message })),
+    },
+  );
+}
+
+/** dockerode's own call for it takes no signal. */
+export function getArchive(docker: Docker, reference: string, abortSignal: AbortSignal): Promise<Readable> {
+  return new Promise((resolve, reject) => {
+    docker.modem.dial(
+      {
+        path: `/images/${reference}/get`,
+        method: 'GET',
+        isStream: true,
+        abortSignal,
+        statusCodes: { 200: true },
+      },
+      (error: unknown, archive: unknown) => (error ? reject(error) : resolve(archive as Readable)),
+    );
+  });
+}
+
+/** dockerode takes the signal everywhere; its types know it only in places. */
+export function withSignal(abortSignal: AbortSignal): object {
+  return { abortSignal };
+}
+
+export async function ignoring<T>(
+  statusCodes: readonly number[],
+  call: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await call();
+  } catch (error) {
+    const { statusCode } = error as { statusCode?: number };
+    if (statusCode !== undefined && statusCodes.includes(statusCode)) return undefined;
+    throw error;
+  }
+}
+
+/** The replies to load and build are JSON objects, one a line; the last one may be an error under status 200. */
+export async function readProgress(reply: Readable): Promise<void> {
+  let text = '';
+  for await (const chunk of reply) text = (text + String(chunk)).slice(-64 * 1024);
+  const failure = text
+    .split('\n')
+    .map((line) => /"error":"((?:[^"\\]|\\.)*)"/.exec(line)?.[1])
+    .find((message) => message !== undefined);
+  if (failure === undefined) return;
+  const code = tellsHostIsFull(failure) ? 'HOST_RESOURCES' : 'IMAGE_BUILD_FAILED';
+  throw new LurkboxError(code, `The engine refused the image: ${failure}`);
+}

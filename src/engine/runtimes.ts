@@ -1,0 +1,125 @@
+import { posix } from 'node:path';
+import { LurkboxError, type Problem } from '../errors.ts';
+import type { Allowance } from '../spec/allowance.ts';
+import type { EngineFacts, RuntimeFacts } from './engine.ts';
+import { type ReadArguments, readArguments } from './runtime-arguments.ts';
+import { familyOf, type RuntimeFamily } from './runtime-families.ts';
+
+/** A runtime as `GET /info` tells it: by path and arguments, or, from API 1.43 on, by type and options of its shim. */
+export interface RuntimeInfo {
+  path?: string;
+  runtimeArgs?: string[] | null;
+  runtimeType?: string;
+  options?: Record<string, unknown> | null;
+}
+
+/** What is known of a runtime; what the engine does not tell stays unknown. */
+export function toRuntimeFacts({ path, runtimeArgs, runtimeType, options }: RuntimeInfo): RuntimeFacts {
+  if (!runtimeType) return { program: posix.basename(path ?? ''), args: path ? (runtimeArgs ?? []) : null };
+  if (path || !SHIM_OF_RUNC.test(runtimeType)) return { program: posix.basename(runtimeType), args: null };
+  const { BinaryName: program = 'runc', ...others } = options ?? {};
+  const isReadable =
+    typeof program === 'string' && Object.keys(others).every((key) => SHIM_OPTIONS.includes(key));
+  return { program: posix.basename(String(program)), args: isReadable ? [] : null };
+}
+
+const SHIM_OF_RUNC = /^(io\.containerd\.runc\.v[12]|(.*\/)?containerd-shim-runc-v[12])$/;
+/** Options of that shim that leave every control as it is; of `BinaryName` the family decides. */
+const SHIM_OPTIONS = ['TypeUrl', 'SystemdCgroup', 'Root'];
+
+/**
+ * Throws when the runtime is not there, cannot give what was granted, or is not known to enforce all that containers of
+ * ours rely on: `RUNTIME_UNAVAILABLE` and `ENGINE_INSECURE`.
+ */
+export function assertRuntime(facts: EngineFacts, allowance: Allowance): void {
+  const name = allowance.runtime ?? facts.defaultRuntime;
+  const runtime = findRuntime(facts, name);
+  const family = familyOf(runtime.program);
+  assertKnown(name, runtime, family);
+  const read = readArguments(runtime.args ?? [], family.args);
+  const problems = [
+    ...findLooseArguments(name, read, family),
+    ...findWrongNetwork(name, read, family, allowance),
+    ...findLeftOut(family, allowance),
+  ];
+  if (problems.length > 0) {
+    throw new LurkboxError(
+      'ENGINE_INSECURE',
+      `The runtime \`${name}\` would not enforce everything that was granted, so nothing is started with it.`,
+      { problems },
+    );
+  }
+}
+
+function findRuntime({ runtimes }: EngineFacts, name: string): RuntimeFacts {
+  const runtime = Object.hasOwn(runtimes, name) ? runtimes[name] : undefined;
+  if (runtime !== undefined) return runtime;
+  throw new LurkboxError(
+    'RUNTIME_UNAVAILABLE',
+    `The runtime \`${name}\` is not registered in the engine, which has: ${Object.keys(runtimes).join(', ')}. ` +
+      'Register it there, or change `runtime` in the policy.',
+  );
+}
+
+/** Of gVisor, the one family that has a choice. */
+const DEFAULT_NETWORK = 'sandbox';
+const INSTEAD = 'Name `runc`, `crun` or `runsc` in `runtime` of the policy.';
+
+function assertKnown(name: string, { program, args }: RuntimeFacts, family: RuntimeFamily): void {
+  const is = `The runtime \`${name}\` is \`${program}\``;
+  if (family.refused !== null) throw insecure(`${is}: ${family.refused} ${INSTEAD}`);
+  // The rating of a grant believes in the name.
+  if (/\brunsc\b/.test(name) && family.name !== 'gVisor')
+    throw insecure(`${is}, and is named as if it were gVisor. Register it under another name.`);
+  if (args === null) {
+    throw insecure(
+      `${is}, and the engine does not show all of its arguments. Register it by \`path\` and \`runtimeArgs\` in the ` +
+        'configuration of the engine.',
+    );
+  }
+}
+
+function insecure(message: string): LurkboxError {
+  return new LurkboxError('ENGINE_INSECURE', message);
+}
+
+function findLooseArguments(
+  name: string,
+  { values, faults }: ReadArguments,
+  family: RuntimeFamily,
+): Problem[] {
+  const missing = family.required
+    .filter((argument) => values.get(argument.name) !== 'true')
+    .map(
+      (argument) =>
+        `\`--${argument.name}\` is missing: ${argument.without} Add it to the arguments of that runtime in the ` +
+        'configuration of the engine.',
+    );
+  return [...missing, ...faults].map((message) => ({ path: `runtimes.${name}.runtimeArgs`, message }));
+}
+
+function findWrongNetwork(
+  name: string,
+  { values }: ReadArguments,
+  { networks }: RuntimeFamily,
+  { network }: Allowance,
+): Problem[] {
+  if (networks === null) return [];
+  const fitting = networks[network];
+  const actual = values.get('network') ?? DEFAULT_NETWORK;
+  if (fitting.includes(actual)) return [];
+  const expected = fitting.map((value) => `\`--network=${value}\``).join(' or ');
+  const message =
+    `a grant of the network "${network}" takes ${expected}, and this one has \`--network=${actual}\`. Register ` +
+    'another one beside it, and name that in `plugins.<name>.runtime` of the policy.';
+  return [{ path: `runtimes.${name}.runtimeArgs`, message }];
+}
+
+function findLeftOut({ leavesOut }: RuntimeFamily, { acceptUnenforced }: Allowance): Problem[] {
+  return leavesOut
+    .filter(({ control }) => !acceptUnenforced.includes(control))
+    .map(({ control, why }) => ({
+      path: 'accept_unenforced',
+      message: `${why} List "${control}" in \`accept_unenforced\` of the policy to run without it, or take another runtime.`,
+    }));
+}

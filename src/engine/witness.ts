@@ -1,0 +1,89 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { ClientRequest } from 'node:http';
+import { createInterface } from 'node:readline';
+import { connectDocker } from './connect.ts';
+import type { ContainerSummary } from './engine.ts';
+
+/** Something that happened to a container, as the engine tells it. */
+export interface ContainerEvent {
+  readonly action: string;
+  readonly id: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** A call of this process that named a container and was no question. */
+export interface ContainerCall {
+  /** `POST start`, `DELETE` */
+  readonly call: string;
+  /** Id or name. */
+  readonly container: string;
+}
+
+/**
+ * Looks on while others work with an engine: by the events of the engine, and by the calls that leave this process. It
+ * has a connection of its own, takes no part, and believes nobody's account of himself.
+ */
+export interface EngineWitness extends AsyncDisposable {
+  readonly events: readonly ContainerEvent[];
+  readonly calls: readonly ContainerCall[];
+  /** Every container of the engine, in any state, whoever made it. */
+  containers(): Promise<ContainerSummary[]>;
+}
+
+/** @throws LurkboxError `ENGINE_UNAVAILABLE` */
+export async function witnessEngine({ env }: { env: NodeJS.ProcessEnv }): Promise<EngineWitness> {
+  const { docker } = await connectDocker(env);
+  const events: ContainerEvent[] = [];
+  const calls: ContainerCall[] = [];
+  const stream = await docker.getEvents({ filters: { type: ['container'] } });
+  const lines = createInterface({ input: stream });
+  lines.on('line', (line) => events.push(toEvent(line)));
+  // The connection ends when the witness leaves.
+  for (const source of [stream, lines]) source.on('error', () => {});
+  const onRequest = (message: unknown): void => {
+    const call = toCall((message as { request: ClientRequest }).request);
+    if (call !== null) calls.push(call);
+  };
+  subscribe(REQUESTS, onRequest);
+  return {
+    events,
+    calls,
+    containers: async () =>
+      (await docker.listContainers({ all: true })).map(({ Id, Names, Labels, State, Created }) => ({
+        id: Id,
+        names: Names.map((name) => name.replace(/^\//, '')),
+        labels: Labels,
+        state: State,
+        createdAtMs: Created * 1000,
+      })),
+    [Symbol.asyncDispose]: async () => {
+      unsubscribe(REQUESTS, onRequest);
+      lines.close();
+      (stream as unknown as { destroy(): void }).destroy();
+    },
+  };
+}
+
+/** Every request that `node:http` sends; dockerode has no other way. */
+const REQUESTS = 'http.client.request.start';
+
+function toEvent(line: string): ContainerEvent {
+  const { Action, Actor } = JSON.parse(line) as {
+    Action: string;
+    Actor: { ID: string; Attributes: Record<string, string> };
+  };
+  // Labels stand among the attributes, of which `name` is one.
+  const { name = '', ...labels } = Actor.Attributes;
+  return { action: Action, id: Actor.ID, name, labels };
+}
+
+/** Waiting and attaching look on as well; everything else that is no GET changes something. */
+const ONLOOKERS = ['wait', 'attach', 'resize'];
+
+function toCall({ method, path }: ClientRequest): ContainerCall | null {
+  const [, container, action = ''] = /^(?:\/v[\d.]+)?\/containers\/([^/?]+)(?:\/(\w+))?/.exec(path) ?? [];
+  if (container === undefined || container === 'create' || container === 'json') return null;
+  if (method === 'GET' || method === 'HEAD' || ONLOOKERS.includes(action)) return null;
+  return { call: `${method} ${action}`.trim(), container: decodeURIComponent(container) };
+}

@@ -1,0 +1,178 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connectEngine } from '../../src/engine/connect.ts';
+import type { ContainerEngine } from '../../src/engine/engine.ts';
+import { createLurkbox } from '../../src/index.ts';
+import { LABELS } from '../../src/labels.ts';
+import { ownProcess } from '../../src/process.ts';
+import { findGuards, type Orchestrator, startOrchestrator } from '../helpers/orchestrator.ts';
+import { createPrivateEngine, type PrivateEngine } from '../helpers/private-engine.ts';
+import { createWorkspace, type Workspace } from '../helpers/workspace.ts';
+
+/** On an engine of its own, where nobody else prunes: what is removed there, the guard has removed. */
+let privateEngine: PrivateEngine;
+let engine: ContainerEngine;
+let workspace: Workspace;
+
+beforeAll(async () => {
+  privateEngine = await createPrivateEngine();
+  engine = await connectEngine({ env: privateEngine.env });
+  workspace = await createWorkspace();
+  const manifest = { resources: { memory_mb: 96, cpu_percent: 50, timeout_seconds: 60 } };
+  // It never comes to the end of its input.
+  await workspace.addPlugin('guard-burner', {
+    code: 'export const execute = (_, host) => { host.progress(0); for (;;); };',
+    manifest,
+  });
+  await workspace.addPlugin('guard-sleeper', {
+    code: 'export const execute = (_, host) => { host.progress(0); return new Promise((r) => setTimeout(r, 60_000)); };',
+    manifest,
+  });
+});
+afterAll(async () => {
+  await workspace?.[Symbol.asyncDispose]();
+  await privateEngine?.[Symbol.asyncDispose]();
+});
+
+async function startBusy(plugin = 'guard-burner'): Promise<Orchestrator> {
+  const program = `await lurkbox.plugins.executePlugin('${plugin}', {}, { onProgress: () => console.log('running') });`;
+  const orchestrator = await startOrchestrator(workspace.root, program, privateEngine.env);
+  await orchestrator.says('running');
+  return orchestrator;
+}
+
+/** The states of its containers. */
+const containersOf = async (owner: string): Promise<string[]> =>
+  (await engine.listContainers(`${LABELS.process}=${owner}`)).map(({ state }) => state);
+
+async function killWithGuard(orchestrator: Orchestrator): Promise<void> {
+  for (const pid of findGuards(orchestrator.owner)) process.kill(pid, 'SIGKILL');
+  await orchestrator.kill();
+}
+
+async function until<T>(read: () => T | Promise<T>, expected: (value: T) => boolean, ms: number): Promise<T> {
+  const deadline = performance.now() + ms;
+  let value = await read();
+  while (!expected(value) && performance.now() < deadline) {
+    await delay(100);
+    value = await read();
+  }
+  return value;
+}
+
+const isEmpty = (list: readonly unknown[]): boolean => list.length === 0;
+
+// First, because a guard that is about to end looks after the dead of others too.
+describe('where the guard was killed together with its orchestrator', () => {
+  test('an idle plugin ends by itself, because nobody listens any more (P2)', async () => {
+    await using orchestrator = await startBusy('guard-sleeper');
+    const { owner } = orchestrator;
+    expect(await containersOf(owner)).toEqual(['running']);
+    await killWithGuard(orchestrator);
+    expect(
+      await until(
+        () => containersOf(owner),
+        ([state]) => state !== 'running',
+        10_000,
+      ),
+    ).toEqual(['exited']);
+  });
+
+  test('the next orchestrator removes what it left (P2)', async () => {
+    await using orchestrator = await startBusy();
+    const { owner } = orchestrator;
+    await killWithGuard(orchestrator);
+    await using next = await createLurkbox({ workspaceRoot: workspace.root, env: privateEngine.env });
+    await next.engineFacts();
+    expect(await until(() => containersOf(owner), isEmpty, 10_000)).toEqual([]);
+  });
+
+  test('the container stays, until guards come, two at once, who touch nothing else and then end (P2, P8)', async () => {
+    await using living = await startBusy();
+    await using orchestrator = await startBusy();
+    const { owner } = orchestrator;
+    await killWithGuard(orchestrator);
+    await delay(3_000);
+    expect(await containersOf(owner)).toEqual(['running']);
+
+    const guards = [startGuardOf(owner), startGuardOf(owner)];
+    try {
+      expect(await until(() => containersOf(owner), isEmpty, 10_000)).toEqual([]);
+      expect(await containersOf(living.owner)).toHaveLength(1);
+      expect(await until(() => findGuards(owner), isEmpty, 40_000)).toEqual([]);
+      expect(await containersOf(living.owner)).toHaveLength(1);
+    } finally {
+      for (const guard of guards) guard.kill('SIGKILL');
+    }
+    await living.kill();
+    expect(await until(() => containersOf(living.owner), isEmpty, 10_000)).toEqual([]);
+  });
+});
+
+describe('a guard', () => {
+  test('is there while containers can be, and gone when its orchestrator has closed', async () => {
+    const before = findGuards(ownProcess()).length;
+    await using lurkbox = await createLurkbox({ workspaceRoot: workspace.root, env: privateEngine.env });
+    await lurkbox.engineFacts();
+    expect(findGuards(ownProcess())).toHaveLength(before);
+    await lurkbox.images();
+    expect(findGuards(ownProcess())).toHaveLength(before + 1);
+    await lurkbox.close();
+    await lurkbox.close();
+    expect(findGuards(ownProcess())).toHaveLength(before);
+  });
+
+  test('removes the container of an orchestrator that was killed, though it burns and hears nothing (P2, P4)', async () => {
+    await using orchestrator = await startBusy();
+    expect(await containersOf(orchestrator.owner)).toHaveLength(1);
+    await orchestrator.kill();
+    expect(await until(() => containersOf(orchestrator.owner), isEmpty, 10_000)).toEqual([]);
+  });
+
+  test('that was killed is started again', async () => {
+    await using orchestrator = await startBusy();
+    const [first = 0] = findGuards(orchestrator.owner);
+    process.kill(first, 'SIGKILL');
+    const next = await until(
+      () => findGuards(orchestrator.owner).filter((pid) => pid !== first),
+      (pids) => pids.length === 1,
+      10_000,
+    );
+    expect(next).toHaveLength(1);
+    await orchestrator.kill();
+    expect(await until(() => containersOf(orchestrator.owner), isEmpty, 10_000)).toEqual([]);
+  });
+
+  test('is not ended by what ends a service or a terminal session', async () => {
+    await using orchestrator = await startBusy();
+    const [guard = 0] = findGuards(orchestrator.owner);
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.kill(guard, signal);
+    await orchestrator.kill();
+    expect(await until(() => containersOf(orchestrator.owner), isEmpty, 10_000)).toEqual([]);
+  });
+});
+
+test('a guard whose orchestrator lives does nothing, even when the pipe between them breaks (P8)', async () => {
+  await using orchestrator = await startBusy();
+  const guard = startGuardOf(orchestrator.owner);
+  try {
+    await delay(3_000);
+    expect(guard.exitCode).toBeNull();
+    expect(await containersOf(orchestrator.owner)).toHaveLength(1);
+  } finally {
+    guard.kill('SIGKILL');
+    await once(guard, 'exit');
+  }
+});
+
+/** As `startGuard` does it when the pipe has broken. */
+function startGuardOf(owner: string): ChildProcess {
+  const program = join(import.meta.dirname, '../../src/guard/program.ts');
+  return spawn(process.execPath, [program, owner, join(workspace.root, '.lurkbox')], {
+    stdio: 'ignore',
+    env: { DOCKER_HOST: privateEngine.url },
+  });
+}

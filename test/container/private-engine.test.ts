@@ -1,0 +1,92 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { expect, test } from 'vitest';
+import { createPrivateEngine, type PrivateEngine } from '../helpers/private-engine.ts';
+import { createPlugin, type TestPlugin } from '../helpers/workspace.ts';
+
+/** The engine of a test itself: what tests of faults stand on, and break. */
+
+test('it runs plugins and comes back after it was killed; nothing is left of it, even when it is killed last', async () => {
+  const engine = await createPrivateEngine();
+  const folder = dirname(engine.socketPath);
+  const plugin = await createPlugin('private-engine', {}, { env: engine.env });
+  let processes: string[] = [];
+  let containers: string[] = [];
+  try {
+    await killAround(engine, plugin);
+    await engine.start();
+    expect(await plugin.ask(() => 'here again')).toBe('here again');
+    await engine.stop();
+    await engine.start();
+    ({ processes, containers } = await killAround(engine, plugin));
+    await plugin.lurkbox.close();
+  } finally {
+    await engine[Symbol.asyncDispose]();
+    await plugin.workspace[Symbol.asyncDispose]();
+  }
+  expect(existsSync(folder)).toBe(false);
+  expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(folder);
+  for (const identity of processes) expect(identityOf(Number(identity.split(' ')[0]))).not.toBe(identity);
+  expect(containers.length).toBeGreaterThan(0);
+  expect(cgroupsOf(containers)).toEqual([]);
+});
+
+/** Kills the engine while a plugin runs, and answers what is there to be removed then. */
+async function killAround(engine: PrivateEngine, plugin: TestPlugin) {
+  const running = plugin.run(() => new Promise(() => setTimeout(() => {}, 60_000)));
+  await expect.poll(() => engine.pidsOf('MainThread'), { timeout: 20_000 }).toHaveLength(1);
+  const programs = ['dockerd', 'containerd', 'containerd-shim-runc-v2', 'MainThread'];
+  const processes = programs.flatMap((program) => engine.pidsOf(program)).map(identityOf);
+  const containers = readdirSync(join(dirname(engine.socketPath), 'data/containers'));
+  expect(cgroupsOf(containers)).not.toEqual([]);
+  await engine.kill();
+  expect(engine.pidsOf('dockerd')).toEqual([]);
+  const { outcome } = await running.catch(() => ({ outcome: 'ENGINE_LOST' }));
+  expect(outcome).toBe('ENGINE_LOST');
+  return { processes, containers };
+}
+
+test('it is apart from the engine of the system: network, mounts and processes are its own', async () => {
+  await using engine = await createPrivateEngine();
+  for (const namespace of ['net', 'mnt', 'pid']) {
+    const own = readlinkSync(`/proc/self/ns/${namespace}`);
+    expect(readlinkSync(`/proc/${engine.pid}/ns/${namespace}`)).not.toBe(own);
+  }
+  expect(engine.programs().sort()).toEqual(['containerd', 'dockerd']);
+});
+
+test('it ends with the process that started it, however that ends', async () => {
+  const program = `
+    import { createPrivateEngine } from ${JSON.stringify(join(import.meta.dirname, '../helpers/private-engine.ts'))};
+    const engine = await createPrivateEngine();
+    console.log(JSON.stringify([engine.socketPath, engine.pid]));
+    setInterval(() => {}, 1000);`;
+  const owner = spawn(process.execPath, ['--input-type=module-typescript', '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = await once(createInterface(owner.stdout), 'line');
+  const [socketPath, pid] = JSON.parse(String(line)) as [string, number];
+  const daemon = identityOf(pid);
+  owner.kill('SIGKILL');
+  await expect.poll(() => existsSync(dirname(socketPath)), { timeout: 20_000 }).toBe(false);
+  expect(identityOf(pid)).not.toBe(daemon);
+});
+
+/** The pid and when it was started; `gone` for none. */
+function identityOf(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return `${pid} ${stat.slice(stat.lastIndexOf(')')).split(' ')[20]}`;
+  } catch {
+    return 'gone';
+  }
+}
+
+/** Folders of these containers, in whichever of the hierarchies that this host has. */
+function cgroupsOf(ids: readonly string[]): string[] {
+  const roots = ['/sys/fs/cgroup', ...readdirSync('/sys/fs/cgroup').map((name) => `/sys/fs/cgroup/${name}`)];
+  return roots.flatMap((root) => ids.map((id) => `${root}/docker/${id}`)).filter((path) => existsSync(path));
+}

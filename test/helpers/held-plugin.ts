@@ -1,0 +1,55 @@
+import Docker from 'dockerode';
+import { LABELS } from '../../src/labels.ts';
+import type { TestPlugin } from './workspace.ts';
+
+/** A plugin in the middle of its execution: it has done what it was told, and stays until it is let go. */
+export interface HeldPlugin<Answer> extends AsyncDisposable {
+  readonly containerId: string;
+  /** Of its first process, as the host of the engine counts. */
+  readonly pid: number;
+  /** What the program answered. */
+  readonly answer: Answer;
+}
+
+/** Has a probe run a program, and keeps its container running until the handle is disposed of. */
+export async function holdOpen<Answer>(
+  plugin: TestPlugin,
+  program: () => Answer,
+): Promise<HeldPlugin<Awaited<Answer>>> {
+  const release = new AbortController();
+  const answer = Promise.withResolvers<string>();
+  const execution = plugin.call(
+    { inputData: { program: answerAndStay(program), args: null } },
+    { signal: release.signal, onProgress: (_, message) => answer.resolve(message) },
+  );
+  void execution.then(({ outcome, error }) =>
+    answer.reject(new Error(`the program ended with ${outcome}: ${error?.message}`)),
+  );
+  const letGo = async (): Promise<void> => {
+    release.abort();
+    await execution;
+  };
+  try {
+    const text = await answer.promise;
+    return { answer: JSON.parse(text), ...(await findProcess(plugin.name)), [Symbol.asyncDispose]: letGo };
+  } catch (error) {
+    await letGo();
+    throw error;
+  }
+}
+
+/** As text, like every program of a probe. */
+function answerAndStay(program: () => unknown): string {
+  return `(async (_, host) => {
+    host.progress(1, JSON.stringify(await (${program})()));
+    await new Promise((resolve) => host.signal.addEventListener('abort', resolve));
+  })`;
+}
+
+async function findProcess(plugin: string): Promise<{ containerId: string; pid: number }> {
+  const docker = new Docker();
+  const [container] = await docker.listContainers({ filters: { label: [`${LABELS.plugin}=${plugin}`] } });
+  if (container === undefined) throw new Error(`no container of ${plugin} is running`);
+  const { Id, State } = await docker.getContainer(container.Id).inspect();
+  return { containerId: Id, pid: State.Pid };
+}
