@@ -1,4 +1,6 @@
 export { formatPluginResults } from './agent/format-results.ts';
+export type { AttackReport } from './attack/ledger.ts';
+export { type AttackOptions, type AttackSummary, attackEngine } from './attack/run.ts';
 export type { ContainerEngine, EngineFacts } from './engine/engine.ts';
 export { REQUIREMENTS as ENGINE_REQUIREMENTS } from './engine/facts.ts';
 export type { CreateOptions } from './engine/to-create-options.ts';

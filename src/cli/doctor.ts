@@ -1,4 +1,5 @@
 import { ENGINE_REQUIREMENTS, type EngineFacts } from '../index.ts';
+import { attack, showAttacks } from './attack.ts';
 import { EXIT } from './exit.ts';
 import { formatBytes, paint, print, printJson } from './output.ts';
 import { type CommonOptions, withLurkbox } from './workspace.ts';
@@ -27,15 +28,24 @@ const NOTES: readonly Note[] = [
   },
 ];
 
-/** What this engine enforces, and what is missing. */
-export async function doctor(options: CommonOptions): Promise<number> {
-  return withLurkbox(options, async (lurkbox) => {
+export interface DoctorOptions extends CommonOptions {
+  readonly attack?: boolean;
+}
+
+/** What this engine enforces, and what is missing; and whether it holds, when it is attacked. */
+export async function doctor(options: DoctorOptions): Promise<number> {
+  return withLurkbox(options, async (lurkbox, progress) => {
     const facts = await lurkbox.engineFacts();
     const checks = ENGINE_REQUIREMENTS.map(({ name, why, met }) => ({ name, why, met: met(facts) }));
     const notes = [...NOTES.filter(({ when }) => when(facts)).map(({ say }) => say), ...facts.warnings];
-    const ok = checks.every(({ met }) => met);
-    if (options.json) printJson({ ok, engine: facts, checks, notes });
-    else show(facts, checks, notes);
+    const enforces = checks.every(({ met }) => met);
+    if (!options.json) show(facts, checks, notes);
+    // Where lurkbox runs nothing there is nothing to attack.
+    const attacks = options.attack && enforces ? await attack(lurkbox, progress) : null;
+    const ok = enforces && (attacks?.ok ?? true);
+    if (options.json)
+      printJson({ ok, engine: facts, checks, notes, ...(options.attack ? { attack: attacks } : {}) });
+    else if (options.attack) showAttacks(attacks);
     return ok ? EXIT.ok : EXIT.failed;
   });
 }

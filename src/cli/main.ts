@@ -1,7 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { VERSION } from '../index.ts';
 import { LOG_LEVELS } from '../logger.ts';
-import { doctor } from './doctor.ts';
+import { type DoctorOptions, doctor } from './doctor.ts';
 import { EXIT, reportError } from './exit.ts';
 import { explain } from './explain.ts';
 import { imageBuild, imageList, imagePrune } from './image.ts';
@@ -13,7 +13,7 @@ import type { CommonOptions } from './workspace.ts';
 const EXIT_CODES = `
 Exit codes:
   0  all OK
-  1  an execution was not OK, or something else failed
+  1  an execution was not OK, an attack was not held off, or something else failed
   2  bad usage, manifest, policy, context or dependency
   3  no container engine answers`;
 
@@ -63,7 +63,8 @@ function createProgram(exit: (code: number) => void): Command {
     .action(async (plugin: string, options: CommonOptions) => exit(await explain(plugin, options)));
   common(program.command('doctor'))
     .description('tell what this engine enforces and what is missing')
-    .action(async (options: CommonOptions) => exit(await doctor(options)));
+    .option('--attack', 'attack it too, from inside of real containers, and tell what held (about 15 s)')
+    .action(async (options: DoctorOptions) => exit(await doctor(options)));
   addImageCommands(program, exit);
   common(program.command('prune'))
     .description('remove containers and networks that dead orchestrators of this machine left')

@@ -18,6 +18,13 @@ export class Progress {
     this.#timer = setInterval(() => this.#draw(), 1000);
   }
 
+  /** Says something else of what is being waited for; nothing where nothing is counted. */
+  update(message: string): void {
+    if (this.#timer === undefined) return;
+    this.#message = message;
+    this.#draw();
+  }
+
   /** Fine to call when nothing is shown. */
   end(): void {
     if (this.#timer === undefined) return;

@@ -17,7 +17,7 @@ export interface CommonOptions {
 /** Opens the workspace, does the work, and closes it whatever happens. */
 export async function withLurkbox<T>(
   options: CommonOptions,
-  work: (lurkbox: Lurkbox) => Promise<T>,
+  work: (lurkbox: Lurkbox, progress: Progress) => Promise<T>,
 ): Promise<T> {
   const progress = new Progress();
   await using lurkbox = await createLurkbox({
@@ -27,7 +27,7 @@ export async function withLurkbox<T>(
     ...(options.policy === undefined ? {} : { policy: options.policy }),
   });
   try {
-    return await work(lurkbox);
+    return await work(lurkbox, progress);
   } finally {
     progress.end();
   }

@@ -96,6 +96,17 @@ export class PluginManager {
     return this.#admit(await loadPlugin(folder));
   }
 
+  /**
+   * Forgets a plugin at once, and resolves when nothing of it is left in the engine: what executes goes on to its end.
+   * Answers false when no plugin of that name is loaded.
+   */
+  async unloadPlugin(name: string): Promise<boolean> {
+    const entry = this.#entries.get(name);
+    this.#entries.delete(name);
+    await this.#retire(entry?.sandbox);
+    return entry !== undefined;
+  }
+
   /** The loaded plugins, sorted by name. */
   list(): readonly PluginInstance[] {
     return [...this.#entries.values()]
@@ -204,14 +215,16 @@ export class PluginManager {
       plugin.digest,
     );
     const instance: PluginInstance = { name, version, plugin, enabled, grant, restrictions, rating };
-    this.#retire(known?.sandbox);
+    void this.#retire(known?.sandbox);
     this.#entries.set(name, { instance, sandbox: this.#createSandbox(instance) });
     return instance;
   }
 
   /** What a plugin that was loaded again still executes is waited for, and then forgotten. */
-  #retire(sandbox: PluginSandbox | undefined): void {
-    void sandbox?.close().then(() => this.#sandboxes.delete(sandbox));
+  async #retire(sandbox: PluginSandbox | undefined): Promise<void> {
+    if (sandbox === undefined) return;
+    await sandbox.close();
+    this.#sandboxes.delete(sandbox);
   }
 
   #createSandbox(instance: PluginInstance): PluginSandbox {

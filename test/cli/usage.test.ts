@@ -20,7 +20,7 @@ describe('help', () => {
 
   test.each([
     [['run'], ['--context', '--input', '--timeout', '--prompt']],
-    [['doctor'], []],
+    [['doctor'], ['--attack']],
     [['image', 'build'], []],
     [['image', 'prune'], ['--all']],
   ])('of %j names its options and those that every command has', async (command, own) => {

@@ -1,0 +1,178 @@
+import type { ContainerEngine, EngineFacts } from '../engine/engine.ts';
+import type { PluginExecutionResult } from '../execution/result.ts';
+import type { PluginInstance } from '../lifecycle/plugin-manager.ts';
+import type { Lurkbox } from '../lurkbox.ts';
+import type { Grant } from '../policy/grant.ts';
+import { harmless } from '../printable.ts';
+import type { PromiseId } from '../promises.ts';
+
+/** What a plugin is given beside its context. */
+export interface Host {
+  log(level: string, message: unknown): void;
+  progress(fraction: number, message?: string): void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A function that is sent into a container as text and called there: it sees its arguments and the globals of that Node,
+ * and nothing around it. Node's modules it gets by `process.getBuiltinModule`.
+ */
+export type Program<Args = never> = (args: Args, host: Host) => unknown;
+
+/** One execution of the attacker. Several attacks may be judged by one and the same. */
+export interface Attempt {
+  readonly program: Program;
+  /** Plain JSON. */
+  readonly args?: unknown;
+  /** @default what the plugin is granted */
+  readonly timeoutMs?: number;
+  /** Cancelled by the caller as soon as the program says that it is at work, by its first progress. */
+  readonly cancelled?: boolean;
+  /** Runs to its end before, in an execution of its own. */
+  readonly before?: Program;
+  /** Is at work at the same time, in an execution of its own that is cancelled afterwards. */
+  readonly beside?: Program;
+  /** Nothing else runs at the same time: it measures the orchestrator, or time. */
+  readonly alone?: boolean;
+}
+
+/** What came of an attempt, seen from outside. */
+export interface Seen {
+  readonly result: PluginExecutionResult;
+  /** Of what ran before or beside it. */
+  readonly other: PluginExecutionResult | null;
+  /** From its first progress until the call settled; `null` without progress. */
+  readonly settledMs: number | null;
+  /** Likewise, until the engine no longer knew the container; `null` also when it still does. */
+  readonly goneMs: number | null;
+  /** From when the caller cancelled it until the call settled. */
+  readonly cancelledMs: number | null;
+  /** How far the memory of the orchestrator grew, and the most CPU time it took without a pause. */
+  readonly cost: { readonly rssBytes: number; readonly blockMs: number };
+  /** Names that every object of the orchestrator has since. */
+  readonly pollution: readonly string[];
+  readonly here: Here;
+}
+
+/** Where the attacks are made. */
+export interface Here {
+  readonly facts: EngineFacts;
+  readonly grant: Grant;
+}
+
+/** What lurkbox is asked with. */
+export interface ControlTarget {
+  readonly lurkbox: Lurkbox;
+  readonly engine: ContainerEngine;
+  readonly instance: PluginInstance;
+  /** Id of the attacker's image. */
+  readonly image: string;
+  /** Labels of what this lurkbox makes, so that nothing is lost should one of these be made. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Writes a folder with the attacker under another manifest. */
+  readonly withManifest: (changes: object) => Promise<string>;
+}
+
+/** What is there when all attacks are over, and what the engine told meanwhile. */
+export interface Aftermath {
+  /** Every execution of the attacker, and how many were asked for. */
+  readonly results: readonly PluginExecutionResult[];
+  readonly calls: number;
+  /** Containers, networks, images and files of the attacker that are still there. */
+  readonly left: readonly string[];
+  /** Execution → how many containers of it the engine started. */
+  readonly starts: Readonly<Record<string, number>>;
+  /** Calls to the engine that changed a container which is not of lurkbox. */
+  readonly touched: readonly string[];
+  /** How many containers of others there were. */
+  readonly others: number;
+}
+
+export type Verdict =
+  | { readonly held: true }
+  | { readonly held: false; readonly expected: string; readonly got: string }
+  /** There was nothing to judge. */
+  | { readonly held: null; readonly reason: string };
+
+interface AttackHead {
+  readonly id: string;
+  /** A plain sentence: what the attacker tries, and what comes of it when it holds. */
+  readonly title: string;
+  readonly promises: readonly [PromiseId, ...PromiseId[]];
+  /** Why it cannot be tried here, where it cannot. */
+  readonly notHere?: (here: Here) => string | null;
+}
+
+/** Executes the attacker and judges what was seen. */
+export interface PluginAttack extends AttackHead {
+  readonly attempt: Attempt;
+  readonly judge: (seen: Seen) => Verdict;
+}
+
+/** Asks lurkbox itself for something that it must refuse. */
+export interface ControlAttack extends AttackHead {
+  readonly ask: (target: ControlTarget) => Promise<unknown>;
+  readonly judge: (evidence: never) => Verdict;
+}
+
+/** Judges what all of the attacks together left behind. */
+export interface AftermathAttack extends AttackHead {
+  readonly judge: (aftermath: Aftermath) => Verdict;
+  readonly after: true;
+}
+
+export type Attack = PluginAttack | ControlAttack | AftermathAttack;
+
+/** Attacks on one thing, told together. */
+export interface AttackGroup {
+  readonly area: string;
+  readonly attacks: readonly Attack[];
+}
+
+export const HELD: Verdict = { held: true };
+
+export function notHeld(expected: string, got: string): Verdict {
+  return { held: false, expected, got: cut(got) };
+}
+
+export function heldIf(held: boolean, expected: string, got: string): Verdict {
+  return held ? HELD : notHeld(expected, got);
+}
+
+/** Holds when all of them do; tells of each that does not. */
+export function all(...verdicts: readonly Verdict[]): Verdict {
+  const broken = verdicts.filter((verdict) => verdict.held === false);
+  if (broken.length === 0) return HELD;
+  const join = (key: 'expected' | 'got'): string => broken.map((verdict) => verdict[key]).join('; ');
+  return notHeld(join('expected'), join('got'));
+}
+
+/** Judges what a program answered; an execution that ended otherwise is not held. */
+export function judgeAnswer<Answer>(judge: (answer: Answer, seen: Seen) => Verdict): (seen: Seen) => Verdict {
+  return (seen) =>
+    seen.result.outcome === 'OK'
+      ? judge(seen.result.result as Answer, seen)
+      : notHeld('the program to tell what came of it', describeEnd(seen.result));
+}
+
+/** Judges the outcome, and then what else there is. */
+export function judgeOutcome(
+  outcomes: readonly PluginExecutionResult['outcome'][],
+  judge: (seen: Seen) => Verdict = () => HELD,
+): (seen: Seen) => Verdict {
+  return (seen) =>
+    outcomes.includes(seen.result.outcome)
+      ? judge(seen)
+      : notHeld(outcomes.join(' or '), describeEnd(seen.result));
+}
+
+export function describeEnd({ outcome, result, error }: PluginExecutionResult): string {
+  return outcome === 'OK' ? `OK with ${JSON.stringify(result)}` : `${outcome}: ${error?.message ?? ''}`;
+}
+
+const MAX_QUOTED_CHARS = 400;
+
+// A plugin's words among them: they stand in a terminal later.
+function cut(text: string): string {
+  return harmless(text.length > MAX_QUOTED_CHARS ? `${text.slice(0, MAX_QUOTED_CHARS)}…` : text);
+}

@@ -1,0 +1,27 @@
+import { AFTERMATH } from './aftermath.ts';
+import type { AttackGroup } from './attack.ts';
+import { CONTROLS } from './controls.ts';
+import { DEADLINES } from './deadlines.ts';
+import { ISOLATION } from './isolation.ts';
+import { KERNEL } from './kernel.ts';
+import { LIMITS } from './limits.ts';
+import { NETWORK } from './network.ts';
+import { OUTPUT } from './output.ts';
+import { POSTURE } from './posture.ts';
+import { PROGRAMS } from './programs.ts';
+import { PROTOCOL } from './protocol.ts';
+
+/** Everything that `lurkbox doctor --attack` tries, in the order in which it is told. */
+export const ATTACKS: readonly AttackGroup[] = [
+  POSTURE,
+  PROGRAMS,
+  KERNEL,
+  NETWORK,
+  LIMITS,
+  DEADLINES,
+  OUTPUT,
+  PROTOCOL,
+  ISOLATION,
+  CONTROLS,
+  AFTERMATH,
+];

@@ -1,0 +1,111 @@
+import { runInNewContext } from 'node:vm';
+import { describe, expect, test } from 'vitest';
+import type { Attack, PluginAttack, Verdict } from '../../src/attack/attack.ts';
+import { ATTACKS } from '../../src/attack/attacks.ts';
+import { OUTCOMES, type Outcome } from '../../src/execution/outcome.ts';
+import { PROMISES } from '../../src/promises.ts';
+import { EVIDENCE, ended, HERE } from './evidence.ts';
+
+const attacks: readonly Attack[] = ATTACKS.flatMap((group) => group.attacks);
+const byPlugin = attacks.filter((attack): attack is PluginAttack => 'attempt' in attack);
+
+/** As the ledger does it: a judge that throws has not seen the attack hold. */
+function isHeld({ judge }: Attack, evidence: unknown): boolean | null {
+  try {
+    return (judge(evidence as never) as Verdict).held;
+  } catch {
+    return false;
+  }
+}
+
+describe('the table of attacks', () => {
+  test('has an id and a title of its own for each', () => {
+    expect(new Set(attacks.map(({ id }) => id)).size).toBe(attacks.length);
+    expect(new Set(attacks.map(({ title }) => title)).size).toBe(attacks.length);
+    for (const { id } of attacks) expect(id).toMatch(/^[a-z]+(-[a-z0-9]+)+$/);
+    for (const { title } of attacks) expect(title).not.toMatch(/\.$|\n/);
+    expect(new Set(ATTACKS.map(({ area }) => area)).size).toBe(ATTACKS.length);
+  });
+
+  test('cites promises that are made, in their order, and every one of them', () => {
+    for (const { promises } of attacks) {
+      expect(promises.length).toBeGreaterThan(0);
+      expect([...promises].sort()).toEqual([...promises]);
+      for (const promise of promises) expect(Object.keys(PROMISES)).toContain(promise);
+    }
+    expect(new Set(attacks.flatMap(({ promises }) => promises))).toEqual(new Set(Object.keys(PROMISES)));
+  });
+
+  test('has programs that can be sent as a text, and arguments that are JSON', () => {
+    for (const { attempt } of byPlugin) {
+      for (const program of [attempt.program, attempt.before, attempt.beside].filter(
+        (one) => one !== undefined,
+      )) {
+        expect(typeof runInNewContext(`(${program})`)).toBe('function');
+      }
+      expect(JSON.parse(JSON.stringify(attempt.args ?? null))).toEqual(attempt.args ?? null);
+    }
+  });
+
+  test('leaves out raw system calls where they are others, and says so', () => {
+    const arm = { ...HERE, facts: { ...HERE.facts, platform: { os: 'linux', architecture: 'arm64' } } };
+    const left = attacks.filter((attack) => attack.notHere?.(arm) != null);
+    expect(left.map(({ id }) => id.split('-')[0])).toEqual(Array(12).fill('kernel'));
+    expect(left[0]?.notHere?.(arm)).toBe('raw system calls are not tried on arm64');
+    expect(attacks.filter((attack) => attack.notHere?.(HERE) != null)).toEqual([]);
+  });
+});
+
+describe('a judge', () => {
+  test('has evidence here for and against it', () => {
+    expect(Object.keys(EVIDENCE).sort()).toEqual(attacks.map(({ id }) => id).sort());
+    for (const [id, { bad }] of Object.entries(EVIDENCE))
+      expect({ id, bad: bad.length > 0 }).toEqual({ id, bad: true });
+  });
+
+  test.each(attacks.map((attack) => [attack.id, attack] as const))(
+    'of %s tells what held from what did not',
+    (id, attack) => {
+      for (const evidence of EVIDENCE[id]?.good ?? []) expect(isHeld(attack, evidence)).toBe(true);
+      const believed = (EVIDENCE[id]?.bad ?? []).filter((evidence) => isHeld(attack, evidence) !== false);
+      expect(believed).toEqual([]);
+    },
+  );
+
+  test.each(byPlugin.map((attack) => [attack.id, attack] as const))(
+    'of %s believes no execution that the engine or lurkbox ended',
+    (_, attack) => {
+      const ends: Outcome[] = [
+        'ENGINE_LOST',
+        'ENGINE_UNAVAILABLE',
+        'RUNTIME_UNAVAILABLE',
+        'BUSY',
+        'INTERNAL',
+      ];
+      for (const outcome of ends) expect(isHeld(attack, ended(outcome))).toBe(false);
+    },
+  );
+
+  test('of a plan that is weaker believes no list with a gap, and no other code', () => {
+    const weaker = attacks.find(({ id }) => id === 'controls-weaker') as Attack;
+    const asked = /\((\d+) ways\)/.exec(weaker.title)?.[1];
+    const verdict = weaker.judge({ 'what it is granted': 'created' } as never);
+    const missing = verdict.held === false ? verdict.got.match(/not asked/g) : null;
+    expect(missing?.length).toBeGreaterThan(5);
+    expect(Number(asked)).toBeGreaterThan(20);
+    expect(isHeld(weaker, { 'what it is granted': 'ENGINE_INSECURE' })).toBe(false);
+  });
+
+  test('names no outcome that is none', () => {
+    for (const { result } of byPlugin.flatMap(
+      ({ id }) => (EVIDENCE[id]?.good ?? []) as { result: { outcome: string } }[],
+    )) {
+      expect(Object.keys(OUTCOMES)).toContain(result.outcome);
+    }
+  });
+});
+
+test('where nobody else has a container there is nothing to be touched', () => {
+  const others = attacks.find(({ id }) => id === 'after-others') as Attack;
+  expect(isHeld(others, { touched: [], others: 0 })).toBeNull();
+});

@@ -1,0 +1,31 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { measureCost } from '../../src/attack/measure.ts';
+
+function cpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
+
+test('a loop that stands still is measured in the CPU time that it takes', async () => {
+  const cost = measureCost();
+  await delay(20);
+  const start = cpuMs();
+  while (cpuMs() - start < 150);
+  await delay(20);
+  expect(cost.stop().blockMs).toBeGreaterThanOrEqual(150);
+});
+
+test('waiting costs next to nothing', async () => {
+  const cost = measureCost();
+  await delay(200);
+  expect(cost.stop().blockMs).toBeLessThan(100);
+});
+
+test('memory that is taken is seen, also when it is gone at the end', async () => {
+  const cost = measureCost();
+  const taken: Buffer[] = Array.from({ length: 100 }, () => Buffer.alloc(1024 * 1024, 1));
+  await delay(30);
+  taken.length = 0;
+  expect(cost.stop().rssBytes).toBeGreaterThan(64 * 1024 * 1024);
+});

@@ -1,0 +1,159 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { showAttacks } from '../../src/cli/attack.ts';
+import type { AttackReport, AttackSummary } from '../../src/index.ts';
+import { runCli, SOURCE, STEERING } from './run-cli.ts';
+
+const REPORT: AttackReport = {
+  id: 'a',
+  area: 'An area',
+  title: 'it cannot do that',
+  promises: ['P1', 'P6'],
+  verdict: 'held',
+  expected: null,
+  got: null,
+  durationMs: 1234,
+};
+
+function summaryOf(...attacks: readonly Partial<AttackReport>[]): AttackSummary {
+  const reports = attacks.map((report) => ({ ...REPORT, ...report }));
+  const count = (verdict: string) => reports.filter((report) => report.verdict === verdict).length;
+  return {
+    runtime: 'runc',
+    ok: false,
+    held: count('held'),
+    notHeld: count('not held'),
+    notTried: count('not tried'),
+    notHere: count('not here'),
+    durationMs: 11_849,
+    attacks: reports,
+  };
+}
+
+describe('the attacks', () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  function shown(summary: AttackSummary | null): string {
+    let text = '';
+    vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
+      text += chunk;
+      return true;
+    });
+    showAttacks(summary);
+    return text;
+  }
+
+  test('stand on a line each, under their area, with the promises and the time', () => {
+    expect(
+      shown(summaryOf({}, { title: 'nor this', durationMs: 90 }, { area: 'Another', durationMs: 0 })),
+    ).toBe(
+      [
+        '',
+        'An area',
+        '✔ P1 P6 it cannot do that (1.23 s)',
+        '✔ P1 P6 nor this (90 ms)',
+        '',
+        'Another',
+        '✔ P1 P6 it cannot do that',
+        '',
+        '3 of 3 attacks held in 11.8 s, on the runtime runc.',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  test('that did not hold have their evidence below them, which steers no terminal', () => {
+    const text = shown(
+      summaryOf(
+        {},
+        { verdict: 'not held', expected: 'EPERM', got: '\u001b[2Jstarted\r\u202e' },
+        { verdict: 'not tried', got: 'the engine is gone' },
+        { verdict: 'not here', got: 'it is arm64' },
+      ),
+    );
+    expect(text.split('\n').slice(3)).toEqual([
+      '✖ P1 P6 it cannot do that',
+      '    expected EPERM',
+      '    got \\u001b[2Jstarted\\u000d\\u202e',
+      '✖ P1 P6 it cannot do that',
+      '    could not be tried: the engine is gone',
+      '· P1 P6 it cannot do that: not here, it is arm64',
+      '',
+      '1 of 3 attacks held in 11.8 s, on the runtime runc. 1 did not. 1 could not be tried. 1 not applicable here.',
+      '',
+    ]);
+    expect(text).not.toMatch(STEERING);
+  });
+
+  test('are none where there is nothing to attack', () => {
+    expect(shown(null)).toBe('Nothing was attacked.\n');
+  });
+});
+
+describe('on an engine that lacks what lurkbox relies on', () => {
+  const REPLIES: Readonly<Record<string, unknown>> = {
+    '/_ping': 'OK',
+    '/version': { ApiVersion: '1.41', MinAPIVersion: '1.12' },
+    // Linux, and everything but seccomp.
+    '/v1.41/info': {
+      ID: 'X',
+      ServerVersion: '20.10.24',
+      OSType: 'linux',
+      Architecture: 'x86_64',
+      SecurityOptions: [],
+      MemoryLimit: true,
+      SwapLimit: true,
+      CpuCfsQuota: true,
+      PidsLimit: true,
+      DefaultRuntime: 'runc',
+      Runtimes: { runc: { path: 'runc' } },
+    },
+    '/v1.41/containers/json': [],
+    '/v1.41/networks': [],
+  };
+
+  async function withEngine<T>(work: (env: Record<string, string>) => Promise<T>): Promise<T> {
+    const folder = await mkdtemp(join(tmpdir(), 'lurkbox-doctor-'));
+    const socket = join(folder, 'engine.sock');
+    const server = createServer(({ url = '', method }, response) => {
+      const path = url.split('?')[0] ?? '';
+      const reply = REPLIES[path];
+      if (reply === undefined || method !== 'GET') response.statusCode = 404;
+      response.setHeader('content-type', typeof reply === 'string' ? 'text/plain' : 'application/json');
+      response.end(typeof reply === 'string' ? reply : JSON.stringify(reply ?? { message: `no ${path}` }));
+    });
+    await new Promise<void>((resolve) => server.listen(socket, resolve));
+    try {
+      return await work({ DOCKER_HOST: `unix://${socket}` });
+    } finally {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await rm(folder, { recursive: true });
+    }
+  }
+
+  const doctor = (...args: string[]) =>
+    withEngine((env) => runCli(['doctor', ...args, '--workspace', tmpdir()], { program: SOURCE, env }));
+
+  test('doctor says what is missing and ends with 1', async () => {
+    const { exitCode, stdout } = await doctor();
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(/^✖ seccomp: without it a plugin can start processes/m);
+    expect(stdout).toMatch(/\n1 missing: lurkbox runs nothing here\.\n$/);
+  });
+
+  test('doctor --attack says so too, and attacks nothing', async () => {
+    const { exitCode, stdout, stderr } = await doctor('--attack');
+    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: '' });
+    expect(stdout).toMatch(/\n1 missing: lurkbox runs nothing here\.\nNothing was attacked\.\n$/);
+  });
+
+  test('doctor --attack --json has no attack in its document', async () => {
+    const { exitCode, stdout } = await doctor('--attack', '--json');
+    expect(exitCode).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ ok: false, attack: null });
+  });
+});
