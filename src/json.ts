@@ -1,11 +1,13 @@
 /**
  * Strict JSON for bytes that somebody else wrote. `JSON.parse` keeps the last of two equal keys, so that two readers of
  * one document can see two different requests; here a duplicate key is a fault, and so are a `__proto__` key and
- * nesting that is too deep, which is checked before anything is built from the text.
+ * nesting that is too deep. And `JSON.parse` stops for nobody before the end, however long that takes; this can be done
+ * in steps.
  */
+import { show } from './printable.ts';
 
 export interface JsonFault {
-  readonly reason: 'syntax' | 'too_deep' | 'too_many' | 'duplicate_key' | 'forbidden_key';
+  readonly reason: 'syntax' | 'too_deep' | 'too_many' | 'too_long' | 'duplicate_key' | 'forbidden_key';
   /** Dotted path of the fault; empty for the document itself. */
   readonly path: string;
   readonly message: string;
@@ -15,126 +17,306 @@ export type JsonReading =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly faults: readonly JsonFault[] };
 
+export interface JsonLimits {
+  readonly maxDepth?: number;
+  /** Values of every kind count, lists and objects too. */
+  readonly maxValues?: number;
+}
+
 export const DEFAULT_MAX_JSON_DEPTH = 64;
 
 /** Enough to mend a file by; the rest would only be noise. */
 const MAX_FAULTS = 20;
+/** `JSON.stringify` writes numbers of up to 25, and a number cannot be read in steps. */
+const MAX_NUMBER_CHARS = 1_000;
+/** Of a text, or of blanks. A key has to be read in one step: whoever stores under it works on all of it at once. */
+const BYTES_PER_STEP = 16 * 1024;
+/** In the path of what is too deep. */
+const MAX_SHOWN_KEYS = 8;
 
 /** Parses strict JSON. Never throws; every duplicate or forbidden key is reported, not only the first. */
-export function parseJson(
-  text: string,
-  { maxDepth = DEFAULT_MAX_JSON_DEPTH, maxValues = Number.POSITIVE_INFINITY } = {},
-): JsonReading {
-  const faults = scan(text, { maxDepth, maxValues });
-  // A scan that ended early cannot vouch for the rest, so nothing is built from it.
-  const ended = faults.some(({ reason }) => reason === 'too_deep' || reason === 'too_many');
-  if (ended || faults.length >= MAX_FAULTS) return { ok: false, faults };
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    return { ok: false, faults: [{ reason: 'syntax', path: '', message: syntaxMessage(text, error) }] };
-  }
-  return faults.length > 0 ? { ok: false, faults } : { ok: true, value };
+export function parseJson(text: string, limits?: JsonLimits): JsonReading {
+  return new JsonReader(Buffer.from(text), limits).read();
 }
 
-type Frame = { keys: Set<string>; key: string; expectsKey: boolean } | { index: number };
+/** A list or an object that is not closed yet. */
+interface Frame {
+  readonly list: unknown[] | null;
+  readonly members: Record<string, unknown> | null;
+  /** The key that was read last. */
+  key: string;
+}
 
-// Reads the text as if it were valid JSON: what is not valid is left for JSON.parse to refuse.
-function scan(text: string, { maxDepth, maxValues }: { maxDepth: number; maxValues: number }): JsonFault[] {
-  const faults: JsonFault[] = [];
-  const frames: Frame[] = [];
-  let commas = 0;
-  for (let at = 0; at < text.length && faults.length < MAX_FAULTS; at++) {
-    const frame = frames.at(-1);
-    switch (text.charCodeAt(at)) {
-      case 0x22: {
-        const end = endOfString(text, at);
-        if (frame !== undefined && 'keys' in frame && frame.expectsKey) {
-          readKey(text.slice(at, end + 1), frame, frames, faults);
-        }
-        at = end;
-        break;
+/** What comes next, in the words of a message. */
+const EXPECTED = {
+  value: 'a value',
+  firstValue: 'a value or `]`',
+  key: 'a key in double quotes',
+  firstKey: 'a key in double quotes or `}`',
+  colon: '`:`',
+  comma: '`,` or the end of what is open',
+  text: 'the rest of a text',
+  keyText: 'the rest of a key',
+  end: 'nothing more',
+} as const;
+type Next = keyof typeof EXPECTED;
+
+/** Reads one document in as many steps as the caller likes; each of them takes microseconds. */
+export class JsonReader {
+  readonly #bytes: Buffer;
+  readonly #limits: Required<JsonLimits>;
+  readonly #frames: Frame[] = [];
+  readonly #faults: JsonFault[] = [];
+  #next: Next = 'value';
+  #at = 0;
+  #line = 1;
+  #lineStart = 0;
+  #values = 0;
+  /** What was read of a text that takes more than one step. */
+  #text = '';
+  #root: unknown;
+  #reading: JsonReading | null = null;
+
+  /** The bytes have to be UTF-8. */
+  constructor(bytes: Buffer, limits: JsonLimits = {}) {
+    this.#bytes = bytes;
+    this.#limits = { maxDepth: DEFAULT_MAX_JSON_DEPTH, maxValues: Number.POSITIVE_INFINITY, ...limits };
+  }
+
+  /** Goes on for so many steps; answers null while there is more to read. */
+  read(): JsonReading;
+  read(steps: number): JsonReading | null;
+  read(steps = Number.POSITIVE_INFINITY): JsonReading | null {
+    for (let step = 0; step < steps && this.#reading === null; step++) this.#next = this.#step();
+    return this.#reading;
+  }
+
+  #step(): Next {
+    if (this.#next === 'text' || this.#next === 'keyText') return this.#readText(this.#next);
+    if (!this.#skipBlanks()) return this.#next;
+    const byte = this.#bytes[this.#at];
+    switch (this.#next) {
+      case 'firstValue':
+        return byte === 0x5d ? this.#close() : this.#readValue(byte);
+      case 'value':
+        return this.#readValue(byte);
+      case 'firstKey':
+        return byte === 0x7d ? this.#close() : this.#pass(byte === 0x22, 'keyText');
+      case 'key':
+        return this.#pass(byte === 0x22, 'keyText');
+      case 'colon':
+        return this.#pass(byte === 0x3a, 'value');
+      case 'comma':
+        return this.#goOn(byte);
+      case 'end':
+        return this.#end(byte);
+    }
+  }
+
+  /** Answers whether something else comes, as far as one step can see. */
+  #skipBlanks(): boolean {
+    const until = this.#at + BYTES_PER_STEP;
+    for (; this.#at < until; this.#at++) {
+      const byte = this.#bytes[this.#at];
+      if (byte === 0x0a) {
+        this.#line++;
+        this.#lineStart = this.#at + 1;
+      } else if (byte !== 0x20 && byte !== 0x0d && byte !== 0x09) return true;
+    }
+    return false;
+  }
+
+  #pass(isExpected: boolean, next: Next): Next {
+    if (!isExpected) return this.#refuseSyntax();
+    this.#at++;
+    return next;
+  }
+
+  #readValue(byte: number | undefined): Next {
+    const { maxValues } = this.#limits;
+    if (++this.#values > maxValues) return this.#refuse('too_many', '', `more than ${maxValues} values`);
+    switch (byte) {
+      case 0x22:
+        return this.#pass(true, 'text');
+      case 0x5b:
+        return this.#open({ list: [], members: null, key: '' }, 'firstValue');
+      case 0x7b:
+        return this.#open({ list: null, members: {}, key: '' }, 'firstKey');
+      case 0x74:
+        return this.#readWord('true', true);
+      case 0x66:
+        return this.#readWord('false', false);
+      case 0x6e:
+        return this.#readWord('null', null);
+      default:
+        return this.#readNumber();
+    }
+  }
+
+  #open(frame: Frame, next: 'firstValue' | 'firstKey'): Next {
+    this.#frames.push(frame);
+    const { maxDepth } = this.#limits;
+    if (this.#frames.length <= maxDepth) return this.#pass(true, next);
+    const path = pathOf(this.#frames.slice(0, MAX_SHOWN_KEYS));
+    return this.#refuse('too_deep', path, `nested deeper than ${maxDepth} levels`);
+  }
+
+  #goOn(byte: number | undefined): Next {
+    const { list } = this.#frames.at(-1) as Frame;
+    if (byte === (list === null ? 0x7d : 0x5d)) return this.#close();
+    return this.#pass(byte === 0x2c, list === null ? 'key' : 'value');
+  }
+
+  #close(): Next {
+    const { list, members } = this.#frames.pop() as Frame;
+    this.#at++;
+    // A list that grew has room for more; its copy has not.
+    return this.#take(list === null ? members : list.slice());
+  }
+
+  #take(value: unknown): Next {
+    const frame = this.#frames.at(-1);
+    if (frame === undefined) {
+      this.#root = value;
+      return 'end';
+    }
+    if (frame.members === null) frame.list?.push(value);
+    else setOwn(frame.members, frame.key, value);
+    return 'comma';
+  }
+
+  #end(byte: number | undefined): Next {
+    if (byte !== undefined) return this.#refuseSyntax();
+    const faults = this.#faults;
+    this.#reading = faults.length === 0 ? { ok: true, value: this.#root } : { ok: false, faults };
+    return 'end';
+  }
+
+  #readWord(word: string, value: boolean | null): Next {
+    for (let index = 0; index < word.length; index++) {
+      if (this.#bytes[this.#at + index] !== word.charCodeAt(index)) return this.#refuseSyntax();
+    }
+    this.#at += word.length;
+    return this.#take(value);
+  }
+
+  #readNumber(): Next {
+    let end = this.#at;
+    while (isOfNumber(this.#bytes[end]) && end - this.#at <= MAX_NUMBER_CHARS) end++;
+    if (end - this.#at > MAX_NUMBER_CHARS) {
+      return this.#refuse(
+        'too_long',
+        pathOf(this.#frames),
+        `a number of more than ${MAX_NUMBER_CHARS} characters`,
+      );
+    }
+    const text = this.#bytes.toString('latin1', this.#at, end);
+    if (!NUMBER.test(text)) return this.#refuseSyntax();
+    this.#at = end;
+    return this.#take(Number(text));
+  }
+
+  /** The next piece of a text, most often all of it. */
+  #readText(kind: 'text' | 'keyText'): Next {
+    const bytes = this.#bytes;
+    const until = Math.min(this.#at + BYTES_PER_STEP, bytes.length);
+    let end = this.#at;
+    let isAscii = true;
+    let isEscaped = false;
+    for (; end < until; end++) {
+      const byte = bytes[end] as number;
+      if (byte === 0x22 || byte < 0x20) break;
+      if (byte >= 0x80) isAscii = false;
+      else if (byte === 0x5c) {
+        isEscaped = true;
+        // No piece ends inside an escape …
+        end += bytes[end + 1] === 0x75 ? 5 : 1;
       }
-      case 0x7b: // {
-        frames.push({ keys: new Set(), key: '', expectsKey: true });
-        break;
-      case 0x5b: // [
-        frames.push({ index: 0 });
-        break;
-      case 0x7d: // }
-      case 0x5d: // ]
-        frames.pop();
-        break;
-      case 0x2c: // ,
-        if (++commas >= maxValues) {
-          faults.push({ reason: 'too_many', path: '', message: `more than ${maxValues} values` });
-          return faults;
-        }
-        if (frame === undefined) break;
-        if ('keys' in frame) frame.expectsKey = true;
-        else frame.index++;
-        break;
     }
-    if (frames.length > maxDepth) {
-      faults.push({
-        reason: 'too_deep',
-        path: pathOf(frames.slice(0, 8)),
-        message: `nested deeper than ${maxDepth} levels`,
-      });
-      return faults;
+    const isWhole = end < until;
+    // … or inside a character.
+    while (!isWhole && ((bytes[end] ?? 0) & 0xc0) === 0x80) end++;
+    const piece = decode(bytes.toString(isAscii ? 'latin1' : 'utf8', this.#at, end), isEscaped);
+    if (piece === null) return this.#refuseSyntax('escapes that JSON has');
+    if (!isWhole && kind === 'keyText' && end < bytes.length) {
+      return this.#refuse('too_long', '', `a key of more than ${BYTES_PER_STEP} bytes`);
     }
+    this.#at = end;
+    this.#text = this.#text === '' ? piece : this.#text + piece;
+    if (!isWhole && end < bytes.length) return kind;
+    return bytes[end] === 0x22 ? this.#endText(kind) : this.#refuseSyntax();
   }
-  return faults;
+
+  #endText(kind: 'text' | 'keyText'): Next {
+    const text = this.#text;
+    this.#text = '';
+    this.#at++;
+    return kind === 'text' ? this.#take(text) : this.#takeKey(text);
+  }
+
+  #takeKey(key: string): Next {
+    const frame = this.#frames.at(-1) as Frame;
+    frame.key = key;
+    if (key === '__proto__') this.#note('forbidden_key', 'the key `__proto__` is not allowed');
+    else if (Object.hasOwn(frame.members as object, key)) {
+      this.#note('duplicate_key', 'the key stands here twice; keep one of them');
+    }
+    return 'colon';
+  }
+
+  #note(reason: JsonFault['reason'], message: string): void {
+    this.#faults.push({ reason, path: pathOf(this.#frames), message });
+    if (this.#faults.length === MAX_FAULTS) this.#reading = { ok: false, faults: this.#faults };
+  }
+
+  #refuse(reason: JsonFault['reason'], path: string, message: string): Next {
+    this.#reading = { ok: false, faults: [...this.#faults, { reason, path, message }] };
+    return 'end';
+  }
+
+  // The only fault that is told then: others may stand in what is not meant as they were read.
+  #refuseSyntax(expected: string = EXPECTED[this.#next]): Next {
+    const message = this.#describeSyntax(expected);
+    this.#reading = { ok: false, faults: [{ reason: 'syntax', path: '', message }] };
+    return 'end';
+  }
+
+  #describeSyntax(expected: string): string {
+    const [got] = this.#bytes.toString('utf8', this.#at, this.#at + 4);
+    if (got === undefined && this.#next === 'value' && this.#frames.length === 0) {
+      return 'expected JSON, got nothing';
+    }
+    const column = this.#bytes.toString('utf8', this.#lineStart, this.#at).length + 1;
+    const place = `line ${this.#line} column ${column}`;
+    return `not valid JSON: expected ${expected}, got ${got === undefined ? 'the end' : show(got)} (${place})`;
+  }
 }
 
-function endOfString(text: string, start: number): number {
-  for (let at = text.indexOf('"', start + 1); at !== -1; at = text.indexOf('"', at + 1)) {
-    let backslashes = 0;
-    while (text.charCodeAt(at - 1 - backslashes) === 0x5c) backslashes++;
-    if (backslashes % 2 === 0) return at;
-  }
-  return text.length;
+const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+
+function isOfNumber(byte = 0): boolean {
+  if (byte >= 0x30 && byte <= 0x39) return true;
+  return byte === 0x2d || byte === 0x2b || byte === 0x2e || byte === 0x65 || byte === 0x45;
 }
 
-function readKey(
-  literal: string,
-  frame: Extract<Frame, { keys: Set<string> }>,
-  frames: Frame[],
-  faults: JsonFault[],
-): void {
-  frame.key = decodeKey(literal);
-  frame.expectsKey = false;
-  // The path only where there is a fault: it takes longer than the key.
-  if (frame.key === '__proto__') {
-    faults.push({
-      reason: 'forbidden_key',
-      path: pathOf(frames),
-      message: 'the key `__proto__` is not allowed',
-    });
-  }
-  if (frame.keys.has(frame.key)) {
-    faults.push({
-      reason: 'duplicate_key',
-      path: pathOf(frames),
-      message: 'the key stands here twice; keep one of them',
-    });
-  }
-  frame.keys.add(frame.key);
-}
-
-// `"\u005f_proto__"` and `"__proto__"` are the same key.
-function decodeKey(literal: string): string {
-  if (!literal.includes('\\')) return literal.slice(1, -1);
+function decode(text: string, isEscaped: boolean): string | null {
+  if (!isEscaped) return text;
   try {
-    return String(JSON.parse(literal));
+    return JSON.parse(`"${text}"`) as string;
   } catch {
-    return literal;
+    return null;
   }
+}
+
+// As `JSON.parse` does it: whatever every object has is only another key.
+function setOwn(members: Record<string, unknown>, key: string, value: unknown): void {
+  if (key in Object.prototype) {
+    Object.defineProperty(members, key, { value, writable: true, enumerable: true, configurable: true });
+  } else members[key] = value;
 }
 
 function pathOf(frames: readonly Frame[]): string {
-  return joinPath(frames.map((frame) => ('keys' in frame ? frame.key : frame.index)));
+  return joinPath(frames.map(({ list, key }) => (list === null ? key : list.length)));
 }
 
 /** `['a', 0, 'b']` → `a[0].b`. */
@@ -143,13 +325,4 @@ export function joinPath(segments: readonly PropertyKey[]): string {
     if (typeof segment === 'number') return `${path}[${segment}]`;
     return path === '' ? String(segment) : `${path}.${String(segment)}`;
   }, '');
-}
-
-function syntaxMessage(text: string, error: unknown): string {
-  if (text.trim() === '') return 'expected JSON, got nothing';
-  const detail = error instanceof Error ? error.message : String(error);
-  const position = /at position (\d+)/.exec(detail)?.[1];
-  if (position === undefined || /line \d+ column \d+/.test(detail)) return `not valid JSON: ${detail}`;
-  const before = text.slice(0, Number(position)).split('\n');
-  return `not valid JSON: ${detail} (line ${before.length} column ${(before.at(-1)?.length ?? 0) + 1})`;
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type JsonFault, joinPath, parseJson } from '../src/json.ts';
+import { type JsonFault, JsonReader, type JsonReading, joinPath, parseJson } from '../src/json.ts';
 
 describe('parseJson', () => {
   test('reads what JSON.stringify writes', () => {
@@ -24,28 +24,46 @@ describe('parseJson', () => {
     );
   });
 
-  test('never throws and never accepts what JSON.parse refuses', () => {
+  test('accepts exactly what JSON.parse accepts, and makes the same of it', () => {
     const pieces = fc.constantFrom(
-      '{',
-      '}',
-      '[',
-      ']',
-      ',',
-      ':',
-      '"',
-      '\\',
-      '"a"',
-      '1',
-      'null',
-      ' ',
-      '\n',
-      '\u0000',
+      ...['{', '}', '[', ']', ',', ':', '"', '\\', '"a"', '"b"', 'null', 'true', 'fals', ' ', '\n', '\t'],
+      ...[
+        '1',
+        '0',
+        '-',
+        '.',
+        'e5',
+        'E+',
+        '0.1',
+        '1e999',
+        '\u0000',
+        '\\u0041',
+        '\\ud83d',
+        '\\x',
+        '今',
+        '👋',
+        '\ufeff',
+      ],
     );
+    const mutated = fc
+      .tuple(fc.json(), fc.nat(), fc.constantFrom('', '"', '\\', '0', '}', ',', 'x', '\u0001', ' '))
+      .map(
+        ([text, at, put]) => text.slice(0, at % (text.length + 1)) + put + text.slice((at % text.length) + 1),
+      );
     fc.assert(
-      fc.property(fc.array(pieces, { maxLength: 40 }), (parts) => {
-        const text = parts.join('');
-        if (parseJson(text).ok) JSON.parse(text);
-      }),
+      fc.property(
+        fc.oneof(
+          fc.array(pieces, { maxLength: 30 }).map((parts) => parts.join('')),
+          mutated,
+        ),
+        (text) => {
+          const reading = parseJson(text, { maxDepth: 1000 });
+          const faults = reading.ok ? [] : reading.faults.map(({ reason }) => reason);
+          if (faults.includes('duplicate_key') || faults.includes('forbidden_key')) return;
+          expect(reading.ok ? { value: reading.value } : null).toEqual(parsedBy(JSON.parse, text));
+        },
+      ),
+      { numRuns: 2_000 },
     );
   });
 
@@ -113,9 +131,101 @@ describe('parseJson', () => {
     });
   });
 
+  test.each([
+    ['a text that is never closed', '{"a": "b', 'expected the rest of a text, got the end (line 1 column 9)'],
+    [
+      'a control character in a text',
+      '["a\nb"]',
+      'expected the rest of a text, got "\\u000a" (line 1 column 4)',
+    ],
+    ['an escape that there is not', '["\\x"]', 'expected escapes that JSON has'],
+    ['a list that is never closed', '[1', 'expected `,` or the end of what is open, got the end'],
+    ['an object closed as a list', '{"a":1]', 'expected `,` or the end of what is open, got "]"'],
+    ['a key without its value', '{"a"}', 'expected `:`, got "}"'],
+    ['a key without quotes', '{a:1}', 'expected a key in double quotes or `}`, got "a" (line 1 column 2)'],
+    ['a comma before the end', '[1,\n]', 'expected a value, got "]" (line 2 column 1)'],
+    ['a second document', '{}\n\n {}', 'expected nothing more, got "{" (line 3 column 2)'],
+    ['a number of a kind of its own', '[01]', 'expected a value or `]`, got "0"'],
+    ['a letter that looks like another', '{"a":\u0456}', 'expected a value, got "\\u0456"'],
+  ])('says what was expected in place of %s', (_what, text, message) => {
+    const reading = parseJson(text);
+    expect(!reading.ok && reading.faults).toMatchObject([{ reason: 'syntax', path: '' }]);
+    expect(!reading.ok && reading.faults[0]?.message).toContain(`not valid JSON: ${message}`);
+  });
+
+  test('counts values of every kind, and lists and objects with them', () => {
+    for (const text of ['[1,"a",null]', '[[[[]]]]', '{"a":{"b":{"c":{}}}}', '[[],[],[]]']) {
+      expect(parseJson(text, { maxValues: 4 }).ok).toBe(true);
+      expect(parseJson(text, { maxValues: 3 })).toMatchObject({
+        faults: [{ reason: 'too_many', path: '', message: 'more than 3 values' }],
+      });
+    }
+  });
+
+  test('refuses what cannot be read in steps: a very long number, a very long key', () => {
+    expect(parseJson(`{"a":[${'1'.repeat(1_000)}]}`).ok).toBe(true);
+    expect(parseJson(`{"a":[0,${'1'.repeat(1_001)}]}`)).toMatchObject({
+      faults: [{ reason: 'too_long', path: 'a[1]', message: 'a number of more than 1000 characters' }],
+    });
+    expect(parseJson(`{"${'k'.repeat(16_000)}":1}`).ok).toBe(true);
+    expect(parseJson(`{"${'k'.repeat(20_000)}":1}`)).toMatchObject({
+      faults: [{ reason: 'too_long', path: '', message: 'a key of more than 16384 bytes' }],
+    });
+  });
+
+  test('gives an object only properties of its own, whatever every object has', () => {
+    const { value } = parseJson('{"constructor":1,"toString":{"valueOf":2},"then":3}') as { value: object };
+    expect(Object.entries(value)).toEqual([
+      ['constructor', 1],
+      ['toString', { valueOf: 2 }],
+      ['then', 3],
+    ]);
+    expect({}.constructor).toBe(Object);
+  });
+
   test('reports a limited number of faults', () => {
     const reading = parseJson(`{${'"a":1,'.repeat(10_000)}"a":1}`);
     expect(!reading.ok && reading.faults.length).toBe(20);
+  });
+});
+
+describe('in steps', () => {
+  const LETTERS = ['x', 'é', '今', '👋', '\\n', '\\u0041', '\\ud83d\\udc4b', '\\\\', '\\"'];
+
+  function readInSteps(text: string, steps: number): { reading: JsonReading; pauses: number } {
+    const reader = new JsonReader(Buffer.from(text));
+    for (let pauses = 0; ; pauses++) {
+      const reading = reader.read(steps);
+      if (reading !== null) return { reading, pauses };
+    }
+  }
+
+  test('a document is the same, however few steps are taken at a time', () => {
+    fc.assert(
+      fc.property(fc.json(), fc.integer({ min: 1, max: 5 }), (text, steps) => {
+        expect(readInSteps(text, steps).reading).toEqual(parseJson(text));
+      }),
+    );
+  });
+
+  test.each(LETTERS)('a long text of %s is cut at no wrong place', (letter) => {
+    for (let before = 0; before < 12; before++) {
+      const text = `["${'-'.repeat(before)}${letter.repeat(20_000)}"]`;
+      const { reading, pauses } = readInSteps(text, 1);
+      expect(reading).toEqual({ ok: true, value: JSON.parse(text) });
+      expect(pauses).toBeGreaterThan(2);
+    }
+  });
+
+  test.each([
+    ['blanks', `[${' '.repeat(1_000_000)}]`],
+    ['a text', `"${'x'.repeat(1_000_000)}"`],
+    ['escapes', `"${'\\n'.repeat(500_000)}"`],
+    ['many values', `[${'0,'.repeat(500_000)}0]`],
+    ['many lists', `[${'[[]],'.repeat(200_000)}0]`],
+  ])('no step goes far: %s', (_what, text) => {
+    // What a step may read at most, 16 KiB, as a number of steps.
+    expect(readInSteps(text, 1).pauses).toBeGreaterThanOrEqual(Math.floor(text.length / 16_384));
   });
 });
 
@@ -128,6 +238,14 @@ test.each([
 ])('joinPath writes %j as %j', (segments, path) => {
   expect(joinPath(segments)).toBe(path);
 });
+
+function parsedBy(parse: (text: string) => unknown, text: string): { value: unknown } | null {
+  try {
+    return { value: parse(text) };
+  } catch {
+    return null;
+  }
+}
 
 function nested(levels: number): string {
   return '['.repeat(levels) + ']'.repeat(levels);

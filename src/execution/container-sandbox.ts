@@ -11,6 +11,7 @@ import { type Ending, endingOfError, failed } from './ending.ts';
 import { Execution, type ExecutionPlan } from './execution.ts';
 import { LogBook } from './logs.ts';
 import type { Reaper } from './reaper.ts';
+import { countJsonBytes } from './request.ts';
 import { type PluginExecutionResult, UNKNOWN_USAGE, type Usage } from './result.ts';
 import { type CheckValue, compileSchema } from './schemas.ts';
 import { Stopwatch } from './stopwatch.ts';
@@ -127,7 +128,7 @@ export class ContainerSandbox implements PluginSandbox {
         `The manifest allows the channels ${allowed}; \`channelId\` names another or none`,
       );
     }
-    const bytes = Buffer.byteLength(JSON.stringify(context));
+    const bytes = await countJsonBytes(context);
     if (bytes > MAX_CONTEXT_BYTES) {
       return failed(
         'INPUT_INVALID',

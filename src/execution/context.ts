@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { LurkboxError, type Problem } from '../errors.ts';
-import { joinPath, parseJson } from '../json.ts';
+import { DEFAULT_MAX_JSON_DEPTH, joinPath } from '../json.ts';
 import type { PluginExecutionContext } from '../protocol/messages.ts';
 
 const text = z.string().max(512).nullable();
@@ -25,6 +25,9 @@ export type ExecutionContextConfig = Omit<PluginExecutionContext, 'executionId'>
 
 /** Larger contexts belong into a mount; this one has to be held, copied and parsed on both sides. */
 export const MAX_CONTEXT_BYTES = 16 * 1024 * 1024;
+
+/** Of the path to what is too deep. */
+const MAX_SHOWN_KEYS = 8;
 
 /** The names of the plugin system that this one rebuilds, and of everything else that people write for lurkbox. */
 const SNAKE_CASE: Readonly<Record<string, string>> = {
@@ -53,17 +56,29 @@ function toProblems({ path, message, ...issue }: z.core.$ZodIssue): Problem[] {
 
 // What contains itself or is too deep would end whoever walks it, and the first to do that is the schema.
 function assertWalkable(written: unknown): void {
-  let text: string | undefined;
+  let problem: Problem | null;
   try {
-    // A big integer is for the schema to refuse, with its place.
-    text = JSON.stringify(written, (_key, value) => (typeof value === 'bigint' ? null : value));
+    problem = findUnwalkable(written, []);
   } catch (cause) {
-    const message =
-      cause instanceof RangeError ? 'nested too deeply' : 'contains itself, or a value that JSON has not';
-    throw invalidContext([{ path: '', message }], cause);
+    throw invalidContext([{ path: '', message: 'holds a value that cannot be read' }], cause);
   }
-  const reading = parseJson(text ?? 'null');
-  if (!reading.ok) throw invalidContext(reading.faults);
+  if (problem !== null) throw invalidContext([problem]);
+}
+
+function findUnwalkable(value: unknown, path: PropertyKey[]): Problem | null {
+  if (typeof value !== 'object' || value === null) return null;
+  if (path.length >= DEFAULT_MAX_JSON_DEPTH) {
+    const message = `nested deeper than ${DEFAULT_MAX_JSON_DEPTH} levels, or contains itself`;
+    return { path: joinPath(path.slice(0, MAX_SHOWN_KEYS)), message };
+  }
+  for (const [key, member] of Array.isArray(value) ? value.entries() : Object.entries(value)) {
+    path.push(key);
+    if (key === '__proto__') return { path: joinPath(path), message: 'the key `__proto__` is not allowed' };
+    const problem = findUnwalkable(member, path);
+    if (problem !== null) return problem;
+    path.pop();
+  }
+  return null;
 }
 
 function invalidContext(problems: readonly Problem[], cause?: unknown): LurkboxError {

@@ -1,27 +1,30 @@
+import { isUtf8 } from 'node:buffer';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Demuxer } from '../engine/demux.ts';
-import { parseJson } from '../json.ts';
-import { frameRecord, type Piece, RecordReader } from '../protocol/framing.ts';
-import { EXECUTE_ID, type ExecuteParams } from '../protocol/messages.ts';
+import { JsonReader, type JsonReading } from '../json.ts';
+import { type Piece, RecordReader } from '../protocol/framing.ts';
 import { parseRunnerMessage, type RunnerMessage } from '../protocol/runner-message.ts';
+import { Turns } from './turns.ts';
 
 /** One thing that came out of a container, judged. */
 export type Heard =
   | { readonly kind: 'message'; readonly message: RunnerMessage }
   | { readonly kind: 'line'; readonly source: 'stdout' | 'stderr'; readonly text: string }
+  /** Once: from here on stderr is not read as lines any more. */
+  | { readonly kind: 'cut'; readonly afterBytes: number }
   | { readonly kind: 'fault'; readonly outcome: 'OUTPUT_LIMIT' | 'PROTOCOL_ERROR'; readonly reason: string };
 
 const MAX_LINE_BYTES = 8 * 1024;
 /** Lines of stderr are kept up to about as much; beyond it only its end is looked at. */
 const MAX_STDERR_BYTES = 256 * 1024;
-const PIECES_PER_TURN = 500;
-const BYTES_PER_TURN = 64 * 1024;
+/** After so many the clock is looked at. */
+const STEPS_PER_LOOK = 64;
 /** Of what a container wrote, in a message of ours. */
 const MAX_QUOTED_CHARS = 300;
 /** Results are trees of data; anything deeper is an attack on whoever walks it. */
 const MAX_RESULT_DEPTH = 64;
-/** Reading more of them takes longer than the orchestrator may stand still; long texts cost next to nothing. */
+/** Each takes some hundred bytes of memory, whatever it took on the wire; texts cost no more than they are long. */
 const MAX_RESULT_VALUES = 100_000;
 
 /**
@@ -35,88 +38,74 @@ export async function* listen(socket: Duplex, outputBytes: number): AsyncGenerat
   const stderr = new RecordReader({ ...limits, records: false });
   const tail = new Tail();
   const turns = new Turns();
-  let stdoutBytes = 0;
-  let stderrBytes = 0;
+  const room = { stdout: outputBytes, stderr: MAX_STDERR_BYTES };
   for await (const chunk of socket) {
     for (const { stream, bytes } of demuxer.push(chunk as Buffer)) {
-      await turns.after(bytes.length);
-      if (stream === 'stderr') {
-        stderrBytes += bytes.length;
-        if (stderrBytes > MAX_STDERR_BYTES) tail.push(bytes);
-        else yield* turns.between(linesOf('stderr', stderr.push(bytes)));
-        continue;
+      if (turns.isOver()) await turns.next();
+      // What came before a limit counts, wherever the engine happened to end a chunk.
+      const kept = bytes.subarray(0, room[stream]);
+      room[stream] -= kept.length;
+      for (const piece of (stream === 'stdout' ? stdout : stderr).push(kept)) {
+        const heard = piece.kind === 'record' ? await readRecord(piece.bytes, turns) : toHeard(stream, piece);
+        yield heard;
+        // Who breaks the protocol is not listened to any more.
+        if (heard.kind === 'fault') return;
+        if (turns.isOver()) await turns.next();
       }
-      stdoutBytes += bytes.length;
-      if (stdoutBytes > outputBytes) {
+      if (kept.length === bytes.length) continue;
+      if (stream === 'stdout') {
         yield overLimit(outputBytes);
         return;
       }
-      yield* turns.between(judge(stdout.push(bytes)));
+      if (tail.isEmpty()) yield { kind: 'cut', afterBytes: MAX_STDERR_BYTES };
+      tail.push(bytes.subarray(kept.length));
     }
+    // What the network gave belongs to nobody else.
+    if (socket instanceof Socket) release(chunk as Buffer);
   }
-  yield* judge(stdout.end());
-  yield* linesOf('stderr', stderr.end());
+  demuxer.end();
+  for (const piece of stdout.end()) yield toHeard('stdout', piece);
+  for (const piece of stderr.end()) yield toHeard('stderr', piece);
   yield* tail.lines();
+}
+
+// Every byte of it was copied or counted. The collector is in no hurry for memory outside of its heap: of a flood it would
+// leave eighty megabytes lying about.
+function release({ buffer, byteLength }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 /** The end of a stream that is no longer split into lines: where V8 says why it gave up. */
 class Tail {
-  #bytes = Buffer.alloc(0);
+  readonly #kept = Buffer.alloc(MAX_LINE_BYTES);
+  #bytes = 0;
 
   push(bytes: Buffer): void {
-    this.#bytes = Buffer.concat([this.#bytes, bytes]).subarray(-MAX_LINE_BYTES);
+    const last = bytes.subarray(-MAX_LINE_BYTES);
+    this.#kept.copyWithin(0, last.length);
+    last.copy(this.#kept, MAX_LINE_BYTES - last.length);
+    this.#bytes = Math.min(MAX_LINE_BYTES, this.#bytes + last.length);
+  }
+
+  isEmpty(): boolean {
+    return this.#bytes === 0;
   }
 
   *lines(): Generator<Heard> {
-    if (this.#bytes.length > 0) yield { kind: 'line', source: 'stderr', text: this.#bytes.toString('utf8') };
+    if (this.isEmpty()) return;
+    const bytes = this.#kept.subarray(MAX_LINE_BYTES - this.#bytes);
+    yield { kind: 'line', source: 'stderr', text: bytes.toString('utf8') };
   }
 }
 
-/** Gives timers and other containers their turn: a chunk can hold thousands of lines, and none of them waits for I/O. */
-class Turns {
-  #pieces = 0;
-  #bytes = 0;
-
-  async after(bytes: number): Promise<void> {
-    this.#bytes += bytes;
-    if (this.#bytes < BYTES_PER_TURN) return;
-    this.#bytes = 0;
-    await nextTurn();
-  }
-
-  async *between(pieces: Iterable<Heard>): AsyncGenerator<Heard> {
-    for (const piece of pieces) {
-      yield piece;
-      if (++this.#pieces % PIECES_PER_TURN === 0) await nextTurn();
-    }
-  }
+function toHeard(source: 'stdout' | 'stderr', piece: Exclude<Piece, { kind: 'record' }>): Heard {
+  if (piece.kind === 'overflow') return overLimit(piece.limitBytes);
+  return { kind: 'line', source, text: piece.bytes.toString('utf8') };
 }
 
-function* linesOf(source: 'stdout' | 'stderr', pieces: Iterable<Piece>): Generator<Heard> {
-  for (const { kind, ...piece } of pieces) {
-    if (kind !== 'overflow' && 'bytes' in piece)
-      yield { kind: 'line', source, text: piece.bytes.toString('utf8') };
-  }
-}
-
-function* judge(pieces: Iterable<Piece>): Generator<Heard> {
-  for (const piece of pieces) {
-    if (piece.kind === 'record') yield readRecord(piece.bytes);
-    else if (piece.kind === 'overflow') yield overLimit(piece.limitBytes);
-    else yield { kind: 'line', source: 'stdout', text: piece.bytes.toString('utf8') };
-  }
-}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-function readRecord(bytes: Buffer): Heard {
-  let text: string;
-  try {
-    text = utf8.decode(bytes);
-  } catch {
-    return fault('a record is not UTF-8');
-  }
-  const reading = parseJson(text, { maxDepth: MAX_RESULT_DEPTH, maxValues: MAX_RESULT_VALUES });
+async function readRecord(bytes: Buffer, turns: Turns): Promise<Heard> {
+  if (!isUtf8(bytes)) return fault('a record is not UTF-8');
+  const reading = await readJson(bytes, turns);
   if (!reading.ok) {
     const [first] = reading.faults;
     return fault(
@@ -125,6 +114,15 @@ function readRecord(bytes: Buffer): Heard {
   }
   const message = parseRunnerMessage(reading.value);
   return message.kind === 'invalid' ? fault(`a record is ${message.reason}`) : { kind: 'message', message };
+}
+
+async function readJson(bytes: Buffer, turns: Turns): Promise<JsonReading> {
+  const reader = new JsonReader(bytes, { maxDepth: MAX_RESULT_DEPTH, maxValues: MAX_RESULT_VALUES });
+  for (;;) {
+    const reading = reader.read(STEPS_PER_LOOK);
+    if (reading !== null) return reading;
+    if (turns.isOver()) await turns.next();
+  }
 }
 
 function fault(reason: string): Heard {
@@ -138,10 +136,3 @@ function overLimit(limitBytes: number): Heard {
     reason: `more than ${limitBytes} bytes came over stdout, the result and log lines together`,
   };
 }
-
-/** The one request of a conversation, as bytes. */
-export function toExecuteRecord(params: ExecuteParams): string {
-  return frameRecord(JSON.stringify({ jsonrpc: '2.0', id: EXECUTE_ID, method: 'execute', params }));
-}
-
-export const CANCEL_RECORD = frameRecord('{"jsonrpc":"2.0","method":"cancel"}');

@@ -9,6 +9,7 @@ export class LogBook {
   readonly lines: LogLine[] = [];
   #chars = 0;
   #dropped = 0;
+  #stderrBytes: number | null = null;
 
   add(level: LogLevel, source: LogLine['source'], message: string): void {
     if (this.lines.length >= MAX_LINES || this.#chars + message.length > MAX_CHARS) {
@@ -19,10 +20,18 @@ export class LogBook {
     this.lines.push({ level, source, message });
   }
 
+  /** What came over stderr after so many bytes is not known line by line. */
+  cutStderr(afterBytes: number): void {
+    this.#stderrBytes = afterBytes;
+  }
+
   warnings(): string[] {
-    if (this.#dropped === 0) return [];
+    const limits = `${MAX_LINES} lines or ${MAX_CHARS} characters`;
     return [
-      `${this.#dropped} log lines over the limit of ${MAX_LINES} lines or ${MAX_CHARS} characters were dropped`,
+      ...(this.#dropped > 0 ? [`${this.#dropped} log lines over the limit of ${limits} were dropped`] : []),
+      ...(this.#stderrBytes === null
+        ? []
+        : [`stderr was dropped after its first ${this.#stderrBytes} bytes`]),
     ];
   }
 }

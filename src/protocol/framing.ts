@@ -5,15 +5,24 @@
 export const RECORD_START = 0x1e;
 export const RECORD_END = 0x0a;
 
+const FIRST_BYTES = 4096;
+/** What is larger gets room for all that it may become: growing step by step would leave a copy behind at each of them. */
+const LARGE_BYTES = 64 * 1024;
+
 /** One JSON text as a record. The text holds no raw line feed, since JSON escapes control characters in strings. */
 export function frameRecord(json: string): string {
   return `\u001e${json}\n`;
 }
 
+/** A line that was printed outside any record, without its line feed. */
+export interface StrayLine {
+  readonly kind: 'line';
+  readonly bytes: Buffer;
+}
+
 export type Piece =
+  | StrayLine
   | { readonly kind: 'record'; readonly bytes: Buffer }
-  /** A line that was printed outside any record, without its line feed. */
-  | { readonly kind: 'line'; readonly bytes: Buffer }
   | { readonly kind: 'overflow'; readonly limitBytes: number };
 
 export interface FramingLimits {
@@ -30,7 +39,7 @@ export interface FramingLimits {
  */
 export class RecordReader {
   readonly #limits: FramingLimits;
-  #kept = Buffer.alloc(4096);
+  #kept = Buffer.alloc(FIRST_BYTES);
   #bytes = 0;
   #inRecord = false;
   #overflowed = false;
@@ -40,36 +49,32 @@ export class RecordReader {
   }
 
   *push(chunk: Buffer): Generator<Piece> {
-    let at = 0;
-    while (at < chunk.length && !this.#overflowed) {
-      const end = this.#endOf(chunk, at);
-      this.#append(chunk.subarray(at, end));
+    let lineFeed = -1;
+    let start = -1;
+    for (let at = 0; at < chunk.length && !this.#overflowed; ) {
+      // Looked for only when passed: a search for each of many records would go over the whole chunk each time.
+      if (lineFeed < at) lineFeed = indexOf(chunk, RECORD_END, at);
+      if (start < at)
+        start = this.#limits.records === false ? chunk.length : indexOf(chunk, RECORD_START, at);
+      const end = Math.min(lineFeed, start);
+      if (end > at) this.#append(chunk.subarray(at, end));
       if (this.#overflowed) {
         yield { kind: 'overflow', limitBytes: this.#limits.maxRecordBytes };
         return;
       }
       if (end === chunk.length) return;
-      // A record start inside a stray line ends that line: what the plugin left unfinished cannot hide a record.
-      const startsRecord = chunk[end] === RECORD_START;
       // An empty line says nothing.
-      if (this.#inRecord || this.#bytes > 0) yield this.#take();
-      this.#inRecord = startsRecord;
+      if (this.#inRecord) yield { kind: 'record', bytes: this.#take() };
+      else if (this.#bytes > 0) yield { kind: 'line', bytes: this.#take() };
+      // A record start inside a stray line ends that line: what the plugin left unfinished cannot hide a record.
+      this.#inRecord = end === start;
       at = end + 1;
     }
   }
 
   /** What is left when the stream has ended: an unfinished line, or nothing. An unfinished record is no record. */
-  *end(): Generator<Piece> {
-    if (this.#inRecord || this.#bytes === 0) return;
-    yield this.#take();
-  }
-
-  #endOf(chunk: Buffer, from: number): number {
-    const lineFeed = chunk.indexOf(RECORD_END, from);
-    const end = lineFeed === -1 ? chunk.length : lineFeed;
-    if (this.#limits.records === false) return end;
-    const start = chunk.subarray(from, end).indexOf(RECORD_START);
-    return start === -1 ? end : from + start;
+  *end(): Generator<StrayLine> {
+    if (!this.#inRecord && this.#bytes > 0) yield { kind: 'line', bytes: this.#take() };
   }
 
   #append(bytes: Buffer): void {
@@ -85,7 +90,7 @@ export class RecordReader {
   #keep(bytes: Buffer): void {
     const needed = this.#bytes + bytes.length;
     if (needed > this.#kept.length) {
-      const larger = Buffer.allocUnsafe(Math.max(needed, this.#kept.length * 2));
+      const larger = Buffer.allocUnsafe(this.#roomFor(needed));
       this.#kept.copy(larger, 0, 0, this.#bytes);
       this.#kept = larger;
     }
@@ -93,11 +98,23 @@ export class RecordReader {
     this.#bytes = needed;
   }
 
-  #take(): Piece {
-    const bytes = Buffer.from(this.#kept.subarray(0, this.#bytes));
-    const kind = this.#inRecord ? 'record' : 'line';
-    this.#bytes = 0;
-    this.#inRecord = false;
-    return { kind, bytes };
+  // Pages that nothing is written to cost nothing.
+  #roomFor(needed: number): number {
+    if (needed <= LARGE_BYTES) return Math.max(needed, Math.min(this.#kept.length * 2, LARGE_BYTES));
+    return Math.max(needed, this.#inRecord ? this.#limits.maxRecordBytes : this.#limits.maxLineBytes);
   }
+
+  /** A copy, or the buffer itself where a copy would cost more than a new buffer. */
+  #take(): Buffer {
+    const kept = this.#kept.subarray(0, this.#bytes);
+    this.#bytes = 0;
+    if (kept.length <= LARGE_BYTES || kept.length < this.#kept.length / 2) return Buffer.from(kept);
+    this.#kept = Buffer.alloc(FIRST_BYTES);
+    return kept;
+  }
+}
+
+function indexOf(chunk: Buffer, byte: number, from: number): number {
+  const index = chunk.indexOf(byte, from);
+  return index === -1 ? chunk.length : index;
 }

@@ -10,6 +10,12 @@ export const EXECUTE_ID = 1;
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/**
+ * The runner ends with it when the host hangs up. A host that did not hang up learns by it that the connection broke;
+ * a plugin that ends with it by itself only lies about itself.
+ */
+export const HUNG_UP_EXIT_CODE = 85;
+
 /** What a plugin is given, complete. Field names are those of the plugin system that this one rebuilds. */
 export interface PluginExecutionContext {
   readonly executionId: string;

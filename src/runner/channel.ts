@@ -1,13 +1,15 @@
 import * as fs from 'node:fs';
 import { Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import { frameRecord, RecordReader } from '../protocol/framing.ts';
+import { HUNG_UP_EXIT_CODE } from '../protocol/messages.ts';
 import { atomicsWait, bufferFrom, parse, stringify } from './primordials.ts';
 
 // Of the module as it is now: the bundle would look a named import up at each call, and find what the plugin put there.
 const { writeSync } = fs;
 const STDOUT = 1;
 /** The host limits the context; this only bounds what a fault of ours could do. */
-const MAX_INPUT_BYTES = 256 * 1024 * 1024;
+const MAX_INPUT_BYTES = 32 * 1024 * 1024;
 
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
@@ -45,7 +47,7 @@ export interface HostMessage {
 export function listen(onMessage: (message: HostMessage) => void): Socket {
   const stdin = new Socket({ fd: 0, readable: true, writable: false });
   const reader = new RecordReader({ maxRecordBytes: MAX_INPUT_BYTES, maxLineBytes: 0 });
-  const exit = process.exit.bind(process, 0);
+  const exit = process.exit.bind(process, HUNG_UP_EXIT_CODE);
   stdin.on('data', (chunk: Buffer) => {
     for (const piece of reader.push(chunk)) {
       if (piece.kind === 'record') onMessage(parse(piece.bytes.toString('utf8')) as HostMessage);
@@ -53,5 +55,12 @@ export function listen(onMessage: (message: HostMessage) => void): Socket {
   });
   stdin.on('end', exit);
   stdin.on('error', exit);
+  keepToItself();
   return stdin;
+}
+
+// Node's own getter makes a second stream on the pipe, which throws, and whoever imports `node:process` calls it.
+function keepToItself(): void {
+  const ended = new Readable({ read: () => ended.push(null) });
+  Object.defineProperty(process, 'stdin', { value: ended, configurable: true, enumerable: true });
 }

@@ -293,7 +293,10 @@ describe('output', () => {
       return 'done';
     });
     expect(result).toMatchObject({ outcome: 'OK', result: 'done' });
-    expect(result.warnings).toEqual([expect.stringMatching(/log lines over the limit/)]);
+    expect(result.warnings).toEqual([
+      expect.stringMatching(/log lines over the limit/),
+      'stderr was dropped after its first 262144 bytes',
+    ]);
   });
 
   test.each<[title: string, program: Program]>([

@@ -1,9 +1,14 @@
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CANCEL_RECORD, type Heard, listen, toExecuteRecord } from '../../src/execution/conversation.ts';
+import { type Heard, listen } from '../../src/execution/conversation.ts';
 import { frameRecord } from '../../src/protocol/framing.ts';
 import { toFrame } from '../helpers/fake-engine.ts';
+import { watchHost } from '../helpers/host-watch.ts';
 import { splitAt } from '../helpers/split.ts';
 
 const LIMIT = 4096;
@@ -102,6 +107,60 @@ describe('a fault is', () => {
     ['a response to a request nobody made', record({ id: 2, result: 1 }), /a response that is none/],
     ['a response without a result', record({ id: 1 }), /a response that is none/],
     ['a log line without a level', record({ method: 'log', params: { message: 'x' } }), /`log` notification/],
+    ['a record without a version', frameRecord('{"id":1,"result":1}'), /a response that is none/],
+    ['another version', frameRecord('{"jsonrpc":"1.0","id":1,"result":1}'), /a response that is none/],
+    [
+      'a version that is a number',
+      frameRecord('{"jsonrpc":2.0,"id":1,"result":1}'),
+      /a response that is none/,
+    ],
+    ['an id that is a text', frameRecord('{"jsonrpc":"2.0","id":"1","result":1}'), /a response that is none/],
+    ['an id that is null', frameRecord('{"jsonrpc":"2.0","id":null,"result":1}'), /a response that is none/],
+    [
+      'an id that is nearly ours',
+      frameRecord('{"jsonrpc":"2.0","id":1.1,"result":1}'),
+      /a response that is none/,
+    ],
+    ['no id', frameRecord('{"jsonrpc":"2.0","result":1}'), /a response that is none/],
+    ['`null`', frameRecord('null'), /not an object/],
+    ['`true`', frameRecord('true'), /not an object/],
+    ['a text', frameRecord('"ready"'), /not an object/],
+    ['blanks', frameRecord(' \t '), /expected JSON, got nothing/],
+    ['a method that is null', record({ method: null }), /a method nobody knows/],
+    ['a method that is empty', record({ method: '' }), /a method nobody knows/],
+    ['a method that every object has', record({ method: 'hasOwnProperty' }), /a method nobody knows/],
+    ['a method and a result in one', record({ method: 'fetch', id: 1, result: 1 }), /a method nobody knows/],
+    [
+      'progress that is no number',
+      record({ method: 'progress', params: { fraction: '1' } }),
+      /`progress` not/,
+    ],
+    ['progress as a list', record({ method: 'progress', params: [0.5] }), /`progress` not/],
+    ['an error without words', record({ id: 1, error: { code: 1 } }), /an error response that is none/],
+    [
+      'an error code that is none',
+      record({ id: 1, error: { code: 1.5, message: 'x' } }),
+      /an error response/,
+    ],
+    ['UTF-16', Buffer.from('\u001e\0{\0}\n', 'latin1'), /not valid JSON/],
+    ['NUL bytes', frameRecord('\0{}'), /not valid JSON/],
+    ['half a character', Buffer.from('\u001e"\xe4\xbb"\n', 'latin1'), /not UTF-8/],
+    ['a character written too long', Buffer.from('\u001e"\xc0\xaf"\n', 'latin1'), /not UTF-8/],
+    ['half of a pair as bytes', Buffer.from('\u001e"\xed\xa0\x80"\n', 'latin1'), /not UTF-8/],
+    ['a record start in a text', response('"\u001e"'), /not valid JSON/],
+    ['a tab in a text', response('"\t"'), /not valid JSON/],
+    ['a comma too many', response('[1,]'), /not valid JSON/],
+    ['single quotes', response("'x'"), /not valid JSON/],
+    ['a number with a plus', response('+1'), /not valid JSON/],
+    ['a number in hexadecimal', response('0x10'), /not valid JSON/],
+    ['a number of a thousand and one digits', response('1'.repeat(1_001)), /more than 1000 characters/],
+    ['two documents', frameRecord('{}{}'), /not valid JSON: expected nothing more/],
+    [
+      'a key twice in the message',
+      frameRecord('{"jsonrpc":"2.0","id":1,"result":1,"id":2}'),
+      /`id`: the key/,
+    ],
+    ['a key twice by escapes', response('{"a":1,"\\u0061":2}'), /`result\.a`: the key/],
   ])('%s', async (_title, bytes, reason) => {
     const [fault] = await hear([stdout(bytes)]);
     expect(fault).toEqual({
@@ -109,6 +168,30 @@ describe('a fault is', () => {
       outcome: 'PROTOCOL_ERROR',
       reason: expect.stringMatching(reason),
     });
+  });
+
+  test.each<[string, string, unknown]>([
+    ['a carriage return before its end', '\u001e{"jsonrpc":"2.0","id":1,"result":1}\r\n', 1],
+    ['blanks around everything', '\u001e \t{ "jsonrpc" : "2.0" , "id" : 1 , "result" : [ ] } \n', []],
+    ['an id that is another way to write ours', '\u001e{"jsonrpc":"2.0","id":1.0e0,"result":1}\n', 1],
+    ['a number that no number holds', response('9007199254740993'), 9007199254740992],
+    ['a zero with a sign', response('-0'), -0],
+    ['half of a pair as an escape', response('"\\ud800"'), '\ud800'],
+    [
+      'keys that every object has',
+      response('{"constructor":{"prototype":1}}'),
+      { constructor: { prototype: 1 } },
+    ],
+    ['a text that looks like a record', response('"\\u001e{}\\n"'), '\u001e{}\n'],
+    ['headers of the stream it came in', response('"\\u0001\\u0000\\u0000"'), '\u0001\u0000\u0000'],
+  ])('not a result with %s', async (_title, bytes, value) => {
+    expect(await hear([stdout(bytes)])).toEqual([result(value)]);
+  });
+
+  test('the end of the reading, whatever comes after it', async () => {
+    const rest = [response('1'), 'line\n', READY].map(stdout);
+    const heard = await hear([stdout(`before\n${frameRecord('{')}${response('2')}after\n`), ...rest]);
+    expect(heard).toEqual([line('before'), expect.objectContaining({ kind: 'fault' })]);
   });
 
   test('not a result of exactly the depth that is allowed', async () => {
@@ -151,6 +234,13 @@ describe('the output limit', () => {
   });
 });
 
+test('that a flood on stderr is no longer read as lines is told once', async () => {
+  const flood = Array.from({ length: 20 }, () => stderr('e'.repeat(16_384)));
+  const heard = await hear([...flood, stdout(record({ id: 1, result: 1 }))]);
+  expect(heard.filter(({ kind }) => kind === 'cut')).toEqual([{ kind: 'cut', afterBytes: 256 * 1024 }]);
+  expect(heard).toContainEqual(result(1));
+});
+
 test('of a flood on stderr the beginning is kept in lines, and the end as it is', async () => {
   const flood = Array.from({ length: 64 }, () => stderr('x\n'.repeat(8192)));
   const heard = await hear([...flood, stderr('FATAL ERROR: out of memory\n')]);
@@ -170,7 +260,7 @@ test('thousands of lines in one chunk leave timers their turn', async () => {
   expect(turns).toBeGreaterThan(5);
 });
 
-test('a record of more values than the orchestrator has time for is refused', async () => {
+test('a record of more values than are worth their memory is refused', async () => {
   const values = Array.from({ length: 100_001 }, () => 0);
   const [heard] = await hear([stdout(record({ id: 1, result: values }))], 1024 * 1024);
   expect(heard).toMatchObject({
@@ -179,25 +269,110 @@ test('a record of more values than the orchestrator has time for is refused', as
   });
 });
 
-test('bytes that are no attach stream end the reading with an error', async () => {
-  await expect(hear([Buffer.from('HTTP/1.1 500 Internal Server Error')])).rejects.toThrow(RangeError);
+/** Everything that takes long to read, at the highest limit that a policy grants by itself. */
+describe('what is expensive to read holds nobody up (P5)', () => {
+  const BYTES = 16 * 1024 * 1024;
+  const response = (value: string): string => frameRecord(`{"jsonrpc":"2.0","id":1,"result":${value}}`);
+  const fill = (text: string, bytes = BYTES - 100): string => text.repeat(bytes / Buffer.byteLength(text));
+  const members = (count: number, toMember: (index: number) => string): string =>
+    Array.from({ length: count }, (_, index) => toMember(index)).join(',');
+  const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
+  const progress = '{"jsonrpc":"2.0","method":"progress","params":{"fraction":0}}';
+
+  test.each<[title: string, kind: Heard['kind'], make: () => string]>([
+    ['one text', 'message', () => response(`"${fill('x')}"`)],
+    ['one text of wide letters', 'message', () => response(`"${fill('今👋')}"`)],
+    ['one text with a wide letter', 'message', () => response(`"今${fill('x')}"`)],
+    ['one text of escapes', 'message', () => response(`"${fill('\\u0041')}"`)],
+    ['one text of escaped quotes', 'message', () => response(`"${fill('\\"')}"`)],
+    ['one key', 'fault', () => response(`{"${fill('k')}":1}`)],
+    ['one number', 'fault', () => response(fill('7'))],
+    ['many long numbers', 'message', () => response(`[${members(16_000, () => `0.${'7'.repeat(990)}`)}]`)],
+    ['blanks', 'message', () => response(`[${fill('\t')}]`)],
+    ['blanks before a fault', 'fault', () => response(`[${fill(' ')}x]`)],
+    ['many zeros', 'message', () => response(`[${members(99_000, () => '0')}]`)],
+    ['more zeros than there may be', 'fault', () => response(`[${fill('0,')}0]`)],
+    ['many texts', 'message', () => response(`[${members(99_000, (index) => `"\\n${index}"`)}]`)],
+    ['many keys', 'message', () => response(`{${members(99_000, (index) => `"k${index}":0`)}}`)],
+    [
+      'many keys that are numbers',
+      'message',
+      () => response(`{${members(99_000, (index) => `"${index * 7919}":0`)}}`),
+    ],
+    [
+      'many objects of many shapes',
+      'message',
+      () => response(`[${members(49_000, (index) => `{"k${index}":0}`)}]`),
+    ],
+    ['many nested lists', 'message', () => response(`[${members(1_700, () => nested(55))}]`)],
+    [
+      'more nested lists than there may be',
+      'fault',
+      () => response(`[${members(99_000, () => nested(55))}]`),
+    ],
+    ['many records', 'message', () => fill(`\u001e${progress}\n`, BYTES / 8)],
+    ['many records without line feeds', 'message', () => `${fill(`\u001e${progress}`, BYTES / 8)}\n`],
+    ['many record starts', 'fault', () => fill('\u001e')],
+    ['many short lines', 'line', () => fill('x\n', BYTES / 16)],
+    ['one long line', 'line', () => fill('x')],
+    [
+      'a log line in one record',
+      'message',
+      () => record({ method: 'log', params: { level: 'info', message: fill('l') } }),
+    ],
+    ['an error in one record', 'message', () => record({ id: 1, error: { code: 1, message: fill('e') } })],
+  ])('%s', async (_title, kind, make) => {
+    const stream = Buffer.from(make());
+    const frames = function* (): Generator<Buffer> {
+      for (let at = 0; at < stream.length; at += 32_768) yield stdout(stream.subarray(at, at + 32_768));
+    };
+    const { value, cost } = await watchHost(async () => {
+      const socket = Readable.from(frames(), { objectMode: false }) as Parameters<typeof listen>[0];
+      let last: Heard | undefined;
+      for await (last of listen(socket, BYTES + 1024));
+      return last;
+    });
+    expect(value?.kind).toBe(kind);
+    expect(cost.longestBlockMs).toBeLessThan(100);
+    expect(cost.memoryGrowthBytes).toBeLessThan(64 * 1024 * 1024);
+  });
+
+  test('a flood on stderr of 200 MB, over a socket', async () => {
+    const flood = stderr('x\n'.repeat(16_384));
+    const path = join(tmpdir(), `lurkbox-flood-${process.pid}`);
+    const server = createServer((client) => {
+      let left = 6_400;
+      const more = (): void => {
+        while (left-- > 0) if (!client.write(flood)) return void client.once('drain', more);
+        client.end(stdout(response('"heard"')));
+      };
+      client.on('error', () => {});
+      more();
+    }).listen(path);
+    await once(server, 'listening');
+    const { value, cost } = await watchHost(async () => {
+      let last: Heard | undefined;
+      for await (const each of listen(connect(path), 1024)) if (each.kind === 'message') last = each;
+      return last;
+    });
+    server.close();
+    expect(value).toEqual(result('heard'));
+    expect(cost.longestBlockMs).toBeLessThan(100);
+    expect(cost.memoryGrowthBytes).toBeLessThan(64 * 1024 * 1024);
+  });
+
+  test('a text in frames of single bytes', async () => {
+    const text = response(`"${fill('x', 300_000)}"`);
+    const frames = [...Buffer.from(text)].map((byte) => stdout(Buffer.of(byte)));
+    const chunks = Array.from({ length: Math.ceil(frames.length / 7000) }, (_, index) =>
+      Buffer.concat(frames.slice(index * 7000, (index + 1) * 7000)),
+    );
+    const { value, cost } = await watchHost(() => hear(chunks, 1024 * 1024));
+    expect(value).toMatchObject([{ kind: 'message' }]);
+    expect(cost.longestBlockMs).toBeLessThan(100);
+  });
 });
 
-test('the requests of the host are pinned', () => {
-  const context = {
-    executionId: 'e1',
-    userId: null,
-    channelId: null,
-    sessionId: null,
-    inputData: 'a\nb\u001e',
-    parameters: {},
-    environment: {},
-    config: {},
-  };
-  expect(toExecuteRecord({ entryPoint: '/plugin/index.js', context })).toBe(
-    '\u001e{"jsonrpc":"2.0","id":1,"method":"execute","params":{"entryPoint":"/plugin/index.js","context":' +
-      '{"executionId":"e1","userId":null,"channelId":null,"sessionId":null,"inputData":"a\\nb\\u001e",' +
-      '"parameters":{},"environment":{},"config":{}}}}\n',
-  );
-  expect(CANCEL_RECORD).toBe('\u001e{"jsonrpc":"2.0","method":"cancel"}\n');
+test('bytes that are no attach stream end the reading with an error', async () => {
+  await expect(hear([Buffer.from('HTTP/1.1 500 Internal Server Error')])).rejects.toThrow(RangeError);
 });

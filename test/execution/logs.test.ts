@@ -30,3 +30,12 @@ test.each([
       : [`${dropped} log lines over the limit of 1000 lines or 262144 characters were dropped`],
   );
 });
+
+test('that stderr was cut is a warning of its own', () => {
+  const book = filledWith(1_001, 'x');
+  book.cutStderr(4096);
+  expect(book.warnings()).toEqual([
+    '1 log lines over the limit of 1000 lines or 262144 characters were dropped',
+    'stderr was dropped after its first 4096 bytes',
+  ]);
+});

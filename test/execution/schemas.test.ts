@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { compileSchema } from '../../src/execution/schemas.ts';
 
@@ -95,6 +96,17 @@ describe('a hostile schema', () => {
     // 240 ms by its deadlines; the rest is for a busy machine.
     expect(tookMs).toBeLessThan(750);
     expect(longestMs).toBeLessThan(400);
+  });
+
+  test('with a catastrophic pattern lets timers run between its tries', async () => {
+    let turns = 0;
+    const clock = setInterval(() => turns++, 1);
+    // From where a file was read, what is due in the next turn comes before the timers.
+    await readFile(import.meta.filename);
+    const before = turns;
+    await problemsOf(CATASTROPHE, HOSTILE_VALUE);
+    clearInterval(clock);
+    expect(turns - before).toBeGreaterThanOrEqual(3);
   });
 
   test('with a catastrophic pattern does no harm to the next check', async () => {

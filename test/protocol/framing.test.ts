@@ -97,11 +97,21 @@ test('every record that is written is read, whatever is printed in between', () 
   fc.assert(property);
 });
 
-test('a piece keeps its bytes when the stream goes on', () => {
-  const reader = new RecordReader(LIMITS);
-  const [first] = [...reader.push(bytesOf('\u001efirst\n'))];
-  reader.push(bytesOf('\u001eother\n')).next();
-  expect(first).toMatchObject({ kind: 'record', bytes: Buffer.from('first') });
+test.each([
+  ['short', 5],
+  ['long', 100_000],
+  ['nearly as long as it may be', 900_000],
+])('a %s piece keeps its bytes when the stream goes on', (_what, length) => {
+  const reader = new RecordReader({ maxRecordBytes: 1_000_000, maxLineBytes: 16 });
+  const [first] = [...reader.push(bytesOf(`\u001e${'1'.repeat(length)}\n`))];
+  const [second] = [...reader.push(bytesOf(`\u001e${'2'.repeat(length)}\n`))];
+  for (const [piece, letter] of [
+    [first, '1'],
+    [second, '2'],
+  ] as const) {
+    const bytes = piece?.kind === 'record' ? piece.bytes : null;
+    expect(bytes?.equals(Buffer.alloc(length, letter))).toBe(true);
+  }
 });
 
 describe('memory (P5)', () => {

@@ -164,6 +164,20 @@ describe.concurrent('`host.progress`', () => {
   );
 });
 
+test.each([
+  [
+    'imports `node:process`',
+    "import process from 'node:process'; export const execute = () => process.pid > 0;",
+  ],
+  [
+    'reads to the end of its stdin',
+    'export const execute = async () => (await Array.fromAsync(process.stdin)).length === 0;',
+  ],
+])('a plugin that %s does not meet the channel', async (_title, code) => {
+  const { response } = await runPlugin({ code });
+  expect(response).toMatchObject({ result: true });
+});
+
 test('`host` cannot be changed by a plugin for the code it shares it with', async () => {
   const { response } = await runPlugin(plugin('host.log = null;'));
   expect(response?.error).toMatchObject({ data: { name: 'TypeError' } });
@@ -189,7 +203,7 @@ describe.concurrent('a host that', () => {
     await using runner = new RunnerProcess(plugin(''));
     await runner.heard(({ method }) => method === 'ready');
     runner.hangUp();
-    expect(await runner.ended).toBe(0);
+    expect(await runner.ended).toBe(85);
   });
 
   test.each([
@@ -203,7 +217,7 @@ describe.concurrent('a host that', () => {
     await runner.execute();
     await runner.heard(({ method }) => method === 'log');
     runner.hangUp();
-    expect(await runner.ended).toBe(0);
+    expect(await runner.ended).toBe(85);
   });
 
   test('does not hang up keeps the runner after the response', async () => {

@@ -1,0 +1,145 @@
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
+import { frameRecord } from '../protocol/framing.ts';
+import { EXECUTE_ID, type ExecuteParams } from '../protocol/messages.ts';
+import { Turns } from './turns.ts';
+
+/** Characters; a context may be large, and neither its whole text nor the time to write it is to be had at once. */
+const PIECE_CHARS = 32 * 1024;
+const SMALL_CHARS = 4 * 1024;
+const PART_MEMBERS = 64;
+
+export const CANCEL_RECORD = frameRecord('{"jsonrpc":"2.0","method":"cancel"}');
+
+/**
+ * Sends the one request of a conversation, no faster than it is taken. Never rejects: that a stream broke is told to whoever
+ * reads it.
+ */
+export async function sendExecute(
+  socket: Writable,
+  params: ExecuteParams,
+  signal: AbortSignal,
+): Promise<void> {
+  const turns = new Turns();
+  try {
+    for (const piece of toExecuteRecord(params)) {
+      if (!socket.write(piece)) await once(socket, 'drain', { signal });
+      if (turns.isOver()) await turns.next();
+      if (signal.aborted) return;
+    }
+  } catch {
+    // Settled, or soon to be.
+  }
+}
+
+/** The request in pieces of about the same size. */
+export function* toExecuteRecord(params: ExecuteParams): Generator<string> {
+  yield* inPieces(executeRecord(params));
+}
+
+function* executeRecord(params: ExecuteParams): Generator<string> {
+  yield `\u001e{"jsonrpc":"2.0","id":${EXECUTE_ID},"method":"execute","params":`;
+  yield* toJson(params);
+  yield '}\n';
+}
+
+/** How many bytes a value has as JSON. */
+export async function countJsonBytes(value: unknown): Promise<number> {
+  const turns = new Turns();
+  let bytes = 0;
+  for (const piece of inPieces(toJson(value))) {
+    bytes += Buffer.byteLength(piece);
+    if (turns.isOver()) await turns.next();
+  }
+  return bytes;
+}
+
+function* inPieces(parts: Iterable<string>): Generator<string> {
+  let piece = '';
+  for (const part of parts) {
+    piece += part;
+    if (piece.length < PIECE_CHARS) continue;
+    yield piece;
+    piece = '';
+  }
+  if (piece !== '') yield piece;
+}
+
+/** What `JSON.stringify` makes of a value that is JSON, part by part. */
+function* toJson(value: unknown): Generator<string> {
+  if (isSmall(value)) yield JSON.stringify(value);
+  else if (typeof value === 'string') yield* textToJson(value);
+  else if (Array.isArray(value)) yield* listToJson(value);
+  else yield* objectToJson(Object.entries(value as object));
+}
+
+function* textToJson(text: string): Generator<string> {
+  yield '"';
+  for (let at = 0; at < text.length; ) {
+    let end = at + PIECE_CHARS;
+    // The halves of a character would each be written as an escape.
+    if (isFirstHalf(text.charCodeAt(end - 1))) end--;
+    yield inner(JSON.stringify(text.slice(at, end)));
+    at = end;
+  }
+  yield '"';
+}
+
+function isFirstHalf(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdbff;
+}
+
+function* listToJson(list: readonly unknown[]): Generator<string> {
+  for (let at = 0; at < list.length; at += PART_MEMBERS) {
+    yield at === 0 ? '[' : ',';
+    const part = list.slice(at, at + PART_MEMBERS);
+    if (isSmall(part)) yield inner(JSON.stringify(part));
+    else yield* separately(part, toJson);
+  }
+  yield ']';
+}
+
+function* objectToJson(members: readonly [string, unknown][]): Generator<string> {
+  for (let at = 0; at < members.length; at += PART_MEMBERS) {
+    yield at === 0 ? '{' : ',';
+    const part = members.slice(at, at + PART_MEMBERS);
+    if (isSmall(part)) yield inner(JSON.stringify(Object.fromEntries(part)));
+    else yield* separately(part, memberToJson);
+  }
+  yield '}';
+}
+
+function* memberToJson([key, value]: readonly [string, unknown]): Generator<string> {
+  yield* toJson(key);
+  yield ':';
+  yield* toJson(value);
+}
+
+function* separately<Member>(
+  members: readonly Member[],
+  write: (member: Member) => Generator<string>,
+): Generator<string> {
+  for (const [index, member] of members.entries()) {
+    if (index > 0) yield ',';
+    yield* write(member);
+  }
+}
+
+function inner(json: string): string {
+  return json.slice(1, -1);
+}
+
+/** Whether a value is written in no time. An empty list or object is small. */
+function isSmall(value: unknown): boolean {
+  return spend(value, SMALL_CHARS) >= 0;
+}
+
+/** What is left of so many characters, about, when a value has been written. */
+function spend(value: unknown, chars: number): number {
+  if (typeof value === 'string') return chars - value.length;
+  let left = chars - 4;
+  if (typeof value !== 'object' || value === null) return left;
+  const members = Array.isArray(value) ? value : Object.entries(value);
+  for (let index = 0; index < members.length && left >= 0; index++) left = spend(members[index], left);
+  return left;
+}

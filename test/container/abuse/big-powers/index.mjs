@@ -1,0 +1,4 @@
+export function execute() {
+  let number = 3n;
+  for (;;) number *= number;
+}

@@ -1,0 +1,3 @@
+export function execute() {
+  process.exit(0);
+}

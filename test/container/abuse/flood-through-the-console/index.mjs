@@ -1,0 +1,3 @@
+export function execute() {
+  for (;;) console.error('flood', { a: [1, 2, 3] });
+}

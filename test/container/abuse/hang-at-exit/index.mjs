@@ -1,0 +1,6 @@
+export function execute() {
+  process.on('exit', () => {
+    for (;;);
+  });
+  process.exit(0);
+}

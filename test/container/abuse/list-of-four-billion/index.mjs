@@ -1,0 +1,3 @@
+export function execute() {
+  return new Array(2 ** 32 - 1).fill(0).length;
+}

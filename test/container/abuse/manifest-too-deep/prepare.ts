@@ -1,0 +1,4 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+export const prepare = (folder: string) => writeFile(join(folder, 'plugin.json'), '['.repeat(100_000));

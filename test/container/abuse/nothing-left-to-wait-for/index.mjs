@@ -1,0 +1,4 @@
+export function execute() {
+  setTimeout(() => {}, 60_000).unref();
+  return new Promise(() => {});
+}

@@ -1,0 +1,1 @@
+export { runProbe as execute } from './attempt.mjs';

@@ -1,0 +1,1 @@
+export { compileProbe as prepare } from '../../../helpers/compile-probe.ts';

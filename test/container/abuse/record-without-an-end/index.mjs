@@ -1,0 +1,6 @@
+import { writeSync } from 'node:fs';
+
+export function execute() {
+  writeSync(1, '\u001e{"jsonrpc":"2.0","id":1,"result":"whole"}');
+  process.exit(0);
+}

@@ -1,0 +1,3 @@
+export function execute() {
+  return /^(a+)+$/.test(`${'a'.repeat(50)}!`);
+}

@@ -1,0 +1,7 @@
+export function execute() {
+  process.removeAllListeners();
+  setImmediate(() => {
+    throw new Error('loose');
+  });
+  return new Promise(() => {});
+}

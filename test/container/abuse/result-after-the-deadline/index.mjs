@@ -1,0 +1,3 @@
+export function execute() {
+  return new Promise((resolve) => setTimeout(resolve, 1700, 'too late'));
+}

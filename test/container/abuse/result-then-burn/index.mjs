@@ -1,0 +1,6 @@
+export function execute() {
+  setImmediate(() => {
+    for (;;);
+  });
+  return 'returned';
+}

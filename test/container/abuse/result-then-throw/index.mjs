@@ -1,0 +1,6 @@
+export function execute() {
+  setImmediate(() => {
+    throw new Error('loose');
+  });
+  return 'returned';
+}

@@ -1,0 +1,5 @@
+export function execute() {
+  const circle = { list: [] };
+  circle.list.push(circle);
+  return circle;
+}

@@ -1,0 +1,3 @@
+export function execute() {
+  return JSON.parse('{"a":{"__proto__":{"polluted":true}}}');
+}

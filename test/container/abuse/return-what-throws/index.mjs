@@ -1,0 +1,7 @@
+export function execute() {
+  return {
+    toJSON() {
+      throw new RangeError('not today');
+    },
+  };
+}

@@ -1,0 +1,1 @@
+export const execute = () => ({ text: `${'a'.repeat(60)}!` });

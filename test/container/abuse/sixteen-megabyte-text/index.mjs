@@ -1,0 +1,3 @@
+export function execute() {
+  return 'x'.repeat(16 * 1024 * 1024 - 200);
+}

@@ -1,0 +1,5 @@
+export function execute() {
+  const again = () => queueMicrotask(again);
+  again();
+  return new Promise(() => {});
+}

@@ -1,0 +1,5 @@
+export function execute() {
+  const again = () => process.nextTick(again);
+  again();
+  return new Promise(() => {});
+}

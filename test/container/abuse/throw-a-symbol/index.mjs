@@ -1,0 +1,3 @@
+export async function execute() {
+  throw Symbol('\u001b[31m');
+}

@@ -1,0 +1,7 @@
+export function execute() {
+  throw {
+    get message() {
+      for (;;);
+    },
+  };
+}

@@ -1,0 +1,6 @@
+export function execute() {
+  setInterval(() => {}, 0);
+  const again = () => setImmediate(again);
+  again();
+  return new Promise(() => {});
+}
