@@ -13,6 +13,7 @@ const CALLS = {
   attach: /^POST \/containers\/[^/]+\/attach/,
   start: /^POST \/containers\/[^/]+\/start/,
   wait: /^POST \/containers\/[^/]+\/wait/,
+  events: /^GET \/events/,
   removeContainer: /^DELETE \/containers\//,
   removeNetwork: /^DELETE \/networks\//,
 } as const;

@@ -20,6 +20,8 @@ export interface ChaosProxy extends AsyncDisposable {
   readonly env: { readonly DOCKER_HOST: string };
   /** What happens to calls from now on. */
   chaos: Chaos;
+  /** The socket of the engine behind it from now on. */
+  enginePath: string;
   /** What happens to attached streams from now on. */
   stream: StreamDisturbance | null;
   /** Every call, in the order in which they came. */
@@ -53,6 +55,7 @@ export async function createChaosProxy(enginePath = '/var/run/docker.sock'): Pro
   const proxy: ChaosProxy = {
     env: { DOCKER_HOST: `unix://${socketPath}` },
     chaos: CALM,
+    enginePath,
     stream: null,
     calls,
     starts,
@@ -159,7 +162,7 @@ export async function createChaosProxy(enginePath = '/var/run/docker.sock'): Pro
   }
 
   function toOptions({ method = 'GET', url = '/', headers }: http.IncomingMessage): http.RequestOptions {
-    return { socketPath: enginePath, method, path: url, headers, agent: false };
+    return { socketPath: proxy.enginePath, method, path: url, headers, agent: false };
   }
 
   function doLate(socket: Duplex, work: () => Promise<unknown>): void {

@@ -221,7 +221,7 @@ export class FakeContainer {
   readonly received: { readonly method: string; readonly params?: unknown }[] = [];
   isStarted = false;
   isRemoved = false;
-  exitState: ContainerExit = { exitCode: 0, outOfMemory: false, error: '' };
+  exitState: ContainerExit = { exitCode: 0, outOfMemory: false, endedByEngine: false, error: '' };
   #hasExited = false;
   #isStreamOver = false;
   readonly #end: () => void;

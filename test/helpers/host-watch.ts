@@ -52,7 +52,7 @@ export async function findLeakedResources(before: Resources, deadlineMs = 3_000)
   }
 }
 
-function collectGarbage(): void {
+export function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   (runInNewContext('gc') as () => void)();
 }

@@ -44,14 +44,17 @@ export async function startOrchestrator(
         if (line.done) throw new Error(`the orchestrator ended before it said \`${word}\``);
       }
     },
-    kill: () => end(child),
+    kill: async () => {
+      if (child.exitCode !== null)
+        throw new Error(`the orchestrator ended by itself, with ${child.exitCode}`);
+      await end(child);
+    },
     [Symbol.asyncDispose]: () => end(child),
   };
 }
 
 async function end(child: ChildProcess): Promise<void> {
-  if (child.signalCode !== null) return;
-  if (child.exitCode !== null) throw new Error(`the orchestrator ended by itself, with ${child.exitCode}`);
+  if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, 'exit');
   child.kill('SIGKILL');
   await exited;
