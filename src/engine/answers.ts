@@ -37,7 +37,10 @@ export function readStrictly(docker: Docker): Docker {
 
 async function readJson(answer: IncomingMessage): Promise<unknown> {
   const text = Buffer.concat(await answer.toArray()).toString();
-  if (answer.statusCode === 204) return null;
+  return answer.statusCode === 204 ? null : parseJson(text);
+}
+
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -1,7 +1,7 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { LurkboxError } from '../errors.ts';
-import { notAnEngine } from './answers.ts';
+import { notAnEngine, parseJson } from './answers.ts';
 import { tellsHostIsFull } from './errors.ts';
 
 interface Post {
@@ -84,6 +84,62 @@ export async function ignoring<T>(
     if (statusCode !== undefined && statusCodes.includes(statusCode)) return undefined;
     throw error;
   }
+}
+
+interface ContainerState {
+  readonly Running: boolean;
+  readonly ExitCode: number;
+  readonly OOMKilled: boolean;
+  readonly StartedAt: string;
+  readonly FinishedAt: string;
+}
+
+/** What is left of a container that was killed, or that a restarted engine found dead; a plugin can end with both. */
+const ODD_EXIT_CODES = [137, 255];
+/** By so much the engine may write its event after the end. */
+const EVENT_LAG_MS = 250;
+
+/**
+ * Its events tell who ended a container: they begin with its own start, and name every kill that it was asked for, and
+ * the kernel's for want of memory, which its state says only when it came before the end.
+ */
+export async function readEnd(
+  docker: Docker,
+  id: string,
+  { Running, ExitCode, OOMKilled, StartedAt, FinishedAt }: ContainerState,
+  abortSignal: AbortSignal,
+): Promise<{ outOfMemory: boolean; endedByEngine: boolean }> {
+  if (Running) return { outOfMemory: false, endedByEngine: true }; // Started again, which lurkbox never does.
+  if (OOMKilled || !ODD_EXIT_CODES.includes(ExitCode))
+    return { outOfMemory: OOMKilled, endedByEngine: false };
+  const actions = await readActions(docker, {
+    since: toSeconds(Date.parse(StartedAt)),
+    until: toSeconds(Date.parse(FinishedAt) + EVENT_LAG_MS),
+    filters: { type: ['container'], container: [id] },
+    abortSignal,
+  });
+  if (actions === null) return { outOfMemory: false, endedByEngine: false };
+  return {
+    outOfMemory: actions.includes('oom'),
+    endedByEngine: actions.includes('kill') || !actions.includes('die'),
+  };
+}
+
+/** `null` where nobody may ask for events. */
+async function readActions(docker: Docker, options: Docker.GetEventsOptions): Promise<string[] | null> {
+  try {
+    const stream = await docker.getEvents(options);
+    const text = Buffer.concat(await Readable.from(stream).toArray()).toString();
+    const lines = text.split('\n').filter((line) => line !== '');
+    return lines.map((line) => (parseJson(line) as { Action: string }).Action);
+  } catch (error) {
+    if ((error as { statusCode?: number }).statusCode === undefined) throw error;
+    return null;
+  }
+}
+
+function toSeconds(ms: number): number {
+  return Math.floor(ms) / 1000;
 }
 
 /** The replies to load and build are JSON objects, one a line; the last one may be an error under status 200. */

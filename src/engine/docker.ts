@@ -13,6 +13,7 @@ import {
   ignoring,
   post,
   readCreated,
+  readEnd,
   readProgress,
   refuseWarnings,
   withSignal,
@@ -156,10 +157,14 @@ export class DockerEngine implements ContainerEngine {
       if (State.Status === 'removing' || State.Status === 'dead') {
         throw new LurkboxError(
           'CONTAINER_VANISHED',
-          'Somebody else removed the container while it was running.',
+          'Somebody else removed the container while it was running. Leave what carries the label `lurkbox.kind` alone.',
         );
       }
-      return { exitCode: State.ExitCode, outOfMemory: State.OOMKilled, error: State.Error };
+      return {
+        exitCode: State.ExitCode,
+        ...(await readEnd(docker, id, State, abortSignal)),
+        error: State.Error,
+      };
     });
   }
 

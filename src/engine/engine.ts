@@ -63,6 +63,8 @@ export interface ContainerSummary {
 export interface ContainerExit {
   readonly exitCode: number;
   readonly outOfMemory: boolean;
+  /** The engine stopped, or was restarted, or somebody told it to end or restart the container. */
+  readonly endedByEngine: boolean;
   readonly error: string;
 }
 

@@ -77,7 +77,7 @@ const RULES: readonly ErrorRule[] = [
   {
     when: says(/no such container|no such network|is not running|not found/i, 404),
     code: 'CONTAINER_VANISHED',
-    advice: 'Somebody else removed it.',
+    advice: 'Somebody else removed it. Leave what carries the label `lurkbox.kind` alone.',
   },
   {
     when: says(

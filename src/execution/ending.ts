@@ -84,6 +84,12 @@ export function endingOfExit(
   const megabytes = Math.floor(memoryBytes / (1024 * 1024));
   if (exit.outOfMemory)
     return failed('OUT_OF_MEMORY', `The kernel ended the container at its limit of ${megabytes} MB`);
+  if (exit.endedByEngine) {
+    return failed(
+      'ENGINE_LOST',
+      'The engine ended the container: it stopped or restarted, or somebody told it to; look at its log',
+    );
+  }
   if (exit.exitCode !== 0 && heapWasFull) {
     return failed('OUT_OF_MEMORY', `The heap of V8 was full; the container has ${megabytes} MB in all`);
   }

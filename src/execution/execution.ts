@@ -79,7 +79,7 @@ export class Execution {
   #expired: Ending | undefined;
   /** Whether there may be something in the engine by now. */
   #created = false;
-  /** Whether the engine was asked to make something and nobody knows what became of that. */
+  /** Whether nobody knows what became of something that the engine was asked for. */
   #isUncertain = false;
   #removing: Promise<void> | undefined;
   #ready = false;
@@ -107,8 +107,9 @@ export class Execution {
       await Promise.race([this.#converse(socket), this.ending]);
       if (!this.#isSettled()) await this.#conclude(id);
     } catch (error) {
-      this.#isUncertain = this.#containerId === undefined && isWithoutAnswer(error);
-      this.#settle(this.#expired ?? endingOfError(error));
+      const ending = endingOfError(error);
+      this.#isUncertain ||= isWithoutAnswer(ending);
+      this.#settle(this.#expired ?? ending);
     } finally {
       await this.#tearDown();
     }
@@ -247,7 +248,8 @@ export class Execution {
 
   /** An engine that answered before and does not any more was lost, not unavailable. */
   #toLost(ending: Ending): Ending {
-    if (ending.outcome === 'ENGINE_UNAVAILABLE') return failed('ENGINE_LOST', ending.error.message);
+    if (ending.outcome === 'ENGINE_UNAVAILABLE')
+      return failed('ENGINE_LOST', ending.error.message.replace(/\.$/, ''));
     return ending.outcome === 'ENGINE_TIMEOUT' && this.#streamBroke ? lost() : ending;
   }
 
@@ -264,6 +266,7 @@ export class Execution {
 
   #settle(ending: Ending): void {
     if (this.#isSettled()) return;
+    this.#isUncertain ||= isWithoutAnswer(ending);
     clearTimeout(this.#timer);
     this.#plan.stopwatch.lap(this.#phase());
     this.#settled.abort();
@@ -324,8 +327,7 @@ export class Execution {
   }
 }
 
-/** The engine may have done all the same what it was asked. */
-function isWithoutAnswer(error: unknown): boolean {
-  const { outcome } = endingOfError(error);
+/** The engine may have done all the same what it was asked, or forget what it did: one that stops brings networks back. */
+function isWithoutAnswer({ outcome }: Ending): boolean {
   return outcome === 'ENGINE_TIMEOUT' || outcome === 'ENGINE_LOST';
 }

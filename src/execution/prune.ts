@@ -2,6 +2,13 @@ import type { ContainerEngine } from '../engine/engine.ts';
 import { LABELS } from '../labels.ts';
 import { type Identity, isOwnerDead } from './identity.ts';
 
+export interface PruneOptions {
+  /** Only what this process made, as `ownProcess` writes it. @default what any process made */
+  readonly of?: string;
+  /** Of what this orchestrator made, only what belongs to no such execution is left. @default all of it is live */
+  readonly isLive?: (executionId: string) => boolean;
+}
+
 export interface Pruned {
   /** Names of removed containers. */
   readonly containers: readonly string[];
@@ -11,14 +18,15 @@ export interface Pruned {
 /**
  * Removes what dead orchestrators of this machine left in the engine: containers first, then networks, which cannot go
  * while a container is on them. What a living or a foreign orchestrator made, and what is not ours, is never touched.
- * Of what this one made, only what belongs to no execution that `isLive` knows.
  */
 export async function prune(
   engine: ContainerEngine,
   self: Identity,
-  isLive: (executionId: string) => boolean = () => true,
+  { of, isLive = () => true }: PruneOptions = {},
 ): Promise<Pruned> {
-  const isLeft = (labels: Labels): boolean => isOwnerDead(labels, self) || isLeftByUs(labels, self, isLive);
+  const isLeft = (labels: Labels): boolean =>
+    (of === undefined || labels[LABELS.process] === of) &&
+    (isOwnerDead(labels, self) || isLeftByUs(labels, self, isLive));
   const containers = (await engine.listContainers(`${LABELS.kind}=container`)).filter(
     ({ labels, state }) => isLeft(labels) && couldBeLeft(labels, state, self),
   );

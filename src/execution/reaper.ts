@@ -74,7 +74,7 @@ export class Reaper {
     if (this.#engine === undefined) return;
     try {
       const isLive = (executionId: string): boolean => this.#live.has(executionId);
-      const { containers, networks } = await prune(this.#engine, this.#identity, isLive);
+      const { containers, networks } = await prune(this.#engine, this.#identity, { isLive });
       if (containers.length + networks.length === 0) return;
       this.#logger.info({ containers, networks }, 'removed what was left in the engine');
     } catch (error) {

@@ -40,8 +40,9 @@ async function removeWhatIsLeft(): Promise<void> {
   }
 }
 
+/** Only of its own: while others go on dying, each with a guard of its own, this one must come to its end. */
 async function foundSomething(): Promise<boolean> {
   await removeStaleFolders(cacheDir);
-  const { containers, networks } = await prune(await connectEngine(), createIdentity());
+  const { containers, networks } = await prune(await connectEngine(), createIdentity(), { of: owner });
   return containers.length + networks.length > 0;
 }

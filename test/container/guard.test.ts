@@ -65,7 +65,6 @@ async function until<T>(read: () => T | Promise<T>, expected: (value: T) => bool
 
 const isEmpty = (list: readonly unknown[]): boolean => list.length === 0;
 
-// First, because a guard that is about to end looks after the dead of others too.
 describe('where the guard was killed together with its orchestrator', () => {
   test('an idle plugin ends by itself, because nobody listens any more (P2)', async () => {
     await using orchestrator = await startBusy('guard-sleeper');

@@ -129,6 +129,53 @@ describe('attaching', () => {
   });
 });
 
+describe('an exit', () => {
+  const STATE = {
+    Status: 'exited',
+    Running: false,
+    ExitCode: 137,
+    OOMKilled: false,
+    Error: '',
+    StartedAt: '2026-01-01T00:00:00.5Z',
+    FinishedAt: '2026-01-01T00:00:02.123456789Z',
+  };
+
+  test.each<[string, boolean, Partial<typeof STATE>, string[] | number]>([
+    ['of a container that the engine was asked to kill', true, {}, ['start', 'kill', 'die']],
+    ['that an engine does not remember, which was restarted then', true, { ExitCode: 255 }, []],
+    ['of a container that runs again', true, { Status: 'running', Running: true, ExitCode: 0 }, []],
+    ['of a process that killed itself', false, {}, ['start', 'die']],
+    ['with 255 of its own', false, { ExitCode: 255 }, ['die']],
+    ['with another code', false, { ExitCode: 1 }, ['kill', 'die']],
+    ['for want of memory', false, { OOMKilled: true }, ['kill', 'die']],
+    ['whose events nobody may read', false, {}, 403],
+  ])('%s is of the engine: %s', async (_title, endedByEngine, state, events) => {
+    await using server = await serveEngine(
+      knowing((call, response, request) => {
+        if (call === 'GET /containers/x/json') return json(response, { State: { ...STATE, ...state } });
+        if (typeof events === 'number') return json(response, { message: 'Forbidden' }, events);
+        const query = new URL(request.url ?? '', 'http://e').searchParams;
+        expect(query.get('since')).toBe('1767225600.5');
+        expect(query.get('until')).toBe('1767225602.373');
+        response.end(events.map((Action) => `${JSON.stringify({ Action })}\n`).join(''));
+      }),
+    );
+    const engine = await connectEngine({ env: server.env });
+    await expect(engine.containerExit('x')).resolves.toMatchObject({ endedByEngine });
+  });
+
+  test('of an engine that goes away is lost with it', async () => {
+    await using server = await serveEngine(
+      knowing((call, response) => {
+        if (call === 'GET /containers/x/json') json(response, { State: STATE });
+        else response.destroy();
+      }),
+    );
+    const engine = await connectEngine({ env: server.env });
+    await expect(engine.containerExit('x')).rejects.toMatchObject({ code: 'ENGINE_LOST' });
+  });
+});
+
 describe('removing', () => {
   test('a container that stays fails at once instead of asking without end', async () => {
     await using server = await serveEngine(

@@ -148,7 +148,8 @@ test('the words of the engine are told without what its client put before them',
   const { code, message } = toEngineError('start a container', 'e', error);
   expect([code, message]).toEqual([
     'CONTAINER_VANISHED',
-    'Could not start a container: the engine at e said: page not found. Somebody else removed it.',
+    'Could not start a container: the engine at e said: page not found. ' +
+      'Somebody else removed it. Leave what carries the label `lurkbox.kind` alone.',
   ]);
 });
 

@@ -82,6 +82,19 @@ describe('refused is', () => {
     expect(problemsOf({ inputData: nested })).not.toEqual([]);
   });
 
+  test('data that throws when it is read', () => {
+    const trap = {
+      get here() {
+        throw new Error('trap');
+      },
+    };
+    expect(problemsOf({ inputData: trap })).toEqual(['']);
+  });
+
+  test('a `__proto__` key with its place', () => {
+    expect(problemsOf(JSON.parse('{"inputData":[0,{"__proto__":1}]}'))).toEqual(['inputData[1].__proto__']);
+  });
+
   test('everything that is wrong, at once', () => {
     expect(problemsOf({ userId: 1, config: 1, parameters: 1 })).toEqual(['userId', 'parameters', 'config']);
   });

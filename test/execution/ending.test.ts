@@ -35,11 +35,25 @@ describe('an exit', () => {
       'OUT_OF_MEMORY',
       /limit of 96 MB/,
     ],
+    [
+      'by the engine',
+      { exitCode: 137, endedByEngine: true },
+      false,
+      'ENGINE_LOST',
+      /engine ended the container/,
+    ],
+    [
+      'under an engine that was killed',
+      { exitCode: 255, endedByEngine: true },
+      false,
+      'ENGINE_LOST',
+      /restarted.*look at its log/,
+    ],
     ['with a full heap', { exitCode: 134 }, true, 'OUT_OF_MEMORY', /heap of V8/],
     ['with code 0 and words about a full heap', {}, true, 'NO_RESULT', /exit code 0/],
     ['with code 255 of its own', { exitCode: 255 }, false, 'PLUGIN_CRASHED', /exit code 255/],
   ])('%s', (_title, exit, heapWasFull, outcome, message) => {
-    const complete = { exitCode: 0, outOfMemory: false, error: '', ...exit };
+    const complete = { exitCode: 0, outOfMemory: false, endedByEngine: false, error: '', ...exit };
     expect(endingOfExit(complete, 96 * MIB, { heapWasFull, streamBroke: false })).toMatchObject({
       outcome,
       error: { code: outcome, message: expect.stringMatching(message), stack: null },
@@ -48,7 +62,7 @@ describe('an exit', () => {
 });
 
 test('a container whose runner left because the host seemed to hang up was lost', () => {
-  const exit = { exitCode: 85, outOfMemory: false, error: '' };
+  const exit = { exitCode: 85, outOfMemory: false, endedByEngine: false, error: '' };
   expect(endingOfExit(exit, 96 * MIB, { heapWasFull: false, streamBroke: false })).toMatchObject({
     outcome: 'ENGINE_LOST',
     error: { message: expect.stringContaining('The connection to the container broke') },
@@ -58,7 +72,7 @@ test('a container whose runner left because the host seemed to hang up was lost'
 test.each([0, 255])(
   'a container that ends with code %i after its stream broke was lost with the engine',
   (exitCode) => {
-    const exit = { exitCode, outOfMemory: false, error: '' };
+    const exit = { exitCode, outOfMemory: false, endedByEngine: false, error: '' };
     expect(endingOfExit(exit, 96 * MIB, { heapWasFull: false, streamBroke: true }).outcome).toBe(
       'ENGINE_LOST',
     );

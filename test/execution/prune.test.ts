@@ -69,3 +69,13 @@ test('a removal that fails is told', async () => {
   };
   await expect(prune(engine, self)).rejects.toMatchObject({ code: 'ENGINE_TIMEOUT' });
 });
+
+test('of one process only, what others left stays (P8)', async () => {
+  const engine = await createEngine();
+  const of = OWNERS['of-the-dead-too']['lurkbox.process'];
+  expect(await prune(engine, self, { of })).toEqual({
+    containers: ['of-the-dead-too'],
+    networks: ['of-the-dead-too'],
+  });
+  expect(await prune(engine, self, { of: self.process })).toEqual({ containers: [], networks: [] });
+});

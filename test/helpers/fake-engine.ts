@@ -40,8 +40,6 @@ export class FakeEngine implements ContainerEngine {
   readonly calls: EngineCall[] = [];
   readonly before: Partial<Record<EngineCall, Hook>> = {};
   readonly after: Partial<Record<EngineCall, Hook>> = {};
-  /** A call that failed `before` it took effect takes it this many milliseconds later: the engine finishes by itself. */
-  readonly late: Partial<Record<EngineCall, number>> = {};
   readonly containers: FakeContainer[] = [];
   readonly networks = new Map<string, Readonly<Record<string, string>>>();
   /** Names of the containers whose start was asked for, as often as it was. */
@@ -108,6 +106,7 @@ export class FakeEngine implements ContainerEngine {
     this.waits.push(deadlineMs);
     return this.#call('waitContainer', () => {
       const { ended } = this.#find(id);
+      signal.throwIfAborted();
       const { promise, reject } = Promise.withResolvers<never>();
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });
       return Promise.race([ended, promise]);
@@ -190,7 +189,7 @@ export class FakeEngine implements ContainerEngine {
     try {
       await this.before[call]?.(time);
     } catch (error) {
-      const lateMs = this.late[call];
+      const { lateMs } = error as { lateMs?: number };
       // By then there may be nothing left to do it to, which is nobody's fault.
       if (lateMs !== undefined)
         void delay(lateMs)
@@ -309,6 +308,11 @@ export function toFrame(stream: 'stdout' | 'stderr', payload: Buffer): Buffer {
 
 export function engineError(code: LurkboxErrorCode): LurkboxError {
   return new LurkboxError(code, `The fake engine was told to fail with ${code}.`);
+}
+
+/** An answer that is not waited for any more, to a call that the engine finishes by itself after so many milliseconds. */
+export function lateBy(lateMs: number): LurkboxError {
+  return Object.assign(engineError('ENGINE_TIMEOUT'), { lateMs });
 }
 
 export const never = (): Promise<never> => new Promise(() => {});
