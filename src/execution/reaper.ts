@@ -7,6 +7,8 @@ import { prune } from './prune.ts';
 const PERIOD_MS = 30_000;
 /** After a fault of the engine, which may still finish what it was asked for: looks after so many milliseconds. */
 const LOOKS_MS = [1_000, 3_000, 7_000, 15_000];
+/** From then on nothing is expected any more, and a look that finds nothing clears the suspicion. */
+const LATE_MS = 15_000;
 
 /**
  * Removes, while lurkbox lives, what nobody else will: what dead orchestrators of this machine left, and what a fault
@@ -19,7 +21,8 @@ export class Reaper {
   readonly #timers = new Set<NodeJS.Timeout>();
   #engine: ContainerEngine | undefined;
   #looking: Promise<void> = Promise.resolve();
-  #suspectedAt = Number.NEGATIVE_INFINITY;
+  /** When something may last have been left; `null` once a look that came late enough has found the engine in order. */
+  #suspectedAt: number | null = null;
   #closed = false;
 
   constructor(identity: Identity, logger: Logger) {
@@ -59,9 +62,8 @@ export class Reaper {
     this.#closed = true;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
-    const isSuspect = performance.now() - this.#suspectedAt < (LOOKS_MS.at(-1) ?? 0);
-    await (isSuspect ? this.#look() : this.#looking);
-    return !isSuspect;
+    await (this.#suspectedAt === null ? this.#looking : this.#look());
+    return this.#suspectedAt === null;
   }
 
   /** One at a time. */
@@ -72,9 +74,11 @@ export class Reaper {
 
   async #prune(): Promise<void> {
     if (this.#engine === undefined) return;
+    const begun = performance.now();
     try {
       const isLive = (executionId: string): boolean => this.#live.has(executionId);
       const { containers, networks } = await prune(this.#engine, this.#identity, { isLive });
+      if (this.#suspectedAt !== null && begun - this.#suspectedAt >= LATE_MS) this.#suspectedAt = null;
       if (containers.length + networks.length === 0) return;
       this.#logger.info({ containers, networks }, 'removed what was left in the engine');
     } catch (error) {

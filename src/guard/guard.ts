@@ -29,6 +29,8 @@ const SCRIPT = `trap '' TERM INT HUP; read -r line || exec "$0" "$@"`;
 /** Someone may end a guard by mistake; who does so again and again means it. */
 const MAX_STARTS = 5;
 const RESTART_DELAY_MS = 1_000;
+/** A guard that was stopped, or whose pipe has broken, does not hear that it is dismissed. */
+const DISMISSAL_MS = 1_000;
 
 /**
  * Starts the process that removes what this one leaves in the engine and below `cacheDir` when it dies without
@@ -47,7 +49,13 @@ export function startGuard(options: GuardOptions): Guard {
   function start(): void {
     if (dismissed) return;
     starts++;
-    child = spawnGuard(options);
+    try {
+      child = spawnGuard(options);
+    } catch (error) {
+      // Out of memory or processes, or a Node that may start none: what is executed must not fail of that.
+      logger.warn({ err: error }, NO_GUARD);
+      return;
+    }
     child.once('error', (error) => logger.warn({ err: error }, NO_GUARD));
     child.once('exit', onExit);
   }
@@ -69,7 +77,9 @@ export function startGuard(options: GuardOptions): Guard {
     child.once('exit', () => resolve());
     child.ref();
     child.stdin?.end('done\n');
+    const timer = setTimeout(() => child?.kill('SIGKILL'), DISMISSAL_MS);
     await exited;
+    clearTimeout(timer);
   }
 }
 

@@ -124,6 +124,16 @@ describe('a guard', () => {
     expect(findGuards(ownProcess())).toHaveLength(before);
   });
 
+  test('that was stopped does not keep its orchestrator from closing', async () => {
+    const before = findGuards(ownProcess());
+    await using lurkbox = await createLurkbox({ workspaceRoot: workspace.root, env: privateEngine.env });
+    await lurkbox.images();
+    const [guard = 0] = findGuards(ownProcess()).filter((pid) => !before.includes(pid));
+    process.kill(guard, 'SIGSTOP');
+    await lurkbox.close();
+    expect(findGuards(ownProcess())).toEqual(before);
+  });
+
   test('removes the container of an orchestrator that was killed, though it burns and hears nothing (P2, P4)', async () => {
     await using orchestrator = await startBusy();
     expect(await containersOf(orchestrator.owner)).toHaveLength(1);

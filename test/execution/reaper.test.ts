@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { createIdentity, toLabels } from '../../src/execution/identity.ts';
 import { Reaper } from '../../src/execution/reaper.ts';
 import { SILENT_LOGGER } from '../../src/logger.ts';
@@ -67,5 +67,29 @@ describe('the reaper', () => {
     await reaper.close();
     reaper.suspect();
     expect(process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length).toBe(before);
+  });
+
+  test('stays in doubt as long as no late look has found the engine in order (P2)', async () => {
+    vi.useFakeTimers({
+      toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'],
+    });
+    try {
+      const engine = new FakeEngine();
+      let isAway = true;
+      const list = engine.listContainers.bind(engine);
+      engine.listContainers = async (label) => {
+        if (isAway) throw engineError('ENGINE_UNAVAILABLE');
+        return list(label);
+      };
+      const reaper = new Reaper(self, SILENT_LOGGER);
+      reaper.begin(engine);
+      reaper.suspect();
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(await reaper.close()).toBe(false);
+      isAway = false;
+      expect(await reaper.close()).toBe(true);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
