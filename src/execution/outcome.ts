@@ -24,7 +24,7 @@ export const OUTCOMES = {
     'The OCI runtime is not registered in the engine, or cannot start the container there.',
   ENGINE_UNAVAILABLE: 'No engine answers.',
   ENGINE_TIMEOUT: 'The engine did not answer a call in time.',
-  ENGINE_LOST: 'The engine went away during the execution; whether the plugin finished is unknown.',
+  ENGINE_LOST: 'The engine went away or failed during the execution; whether the plugin finished is unknown.',
   ENGINE_INSECURE: 'The engine cannot or did not apply a control of the grant; nothing was started.',
   CONTAINER_VANISHED: 'Somebody else removed the container.',
   HOST_RESOURCES: 'The host of the engine has no memory, disk, process or address left.',

@@ -1,5 +1,7 @@
+import { extname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createContext, Script } from 'node:vm';
+import { Worker } from 'node:worker_threads';
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { LurkboxError, type Problem } from '../errors.ts';
@@ -7,10 +9,14 @@ import { LurkboxError, type Problem } from '../errors.ts';
 /**
  * The JSON Schemas that a plugin brings are code of the plugin that runs in the orchestrator: a pattern can need
  * exponential time, a `$ref` can call itself. Compiling and checking therefore happen under deadlines that V8 itself
- * enforces, in the middle of a regular expression if need be.
+ * enforces. It does so in the middle of a match, but not while it turns a regular expression into machine code at the
+ * first match, which can take seconds: a schema that holds one is checked in a thread of its own.
  */
 const COMPILE_DEADLINE_MS = 500;
 const CHECK_DEADLINE_MS = 80;
+/** The start of a thread included, which takes some 50 ms. */
+const THREAD_DEADLINE_MS = 1_000;
+const THREAD_PROGRAM = join(import.meta.dirname, `schema-thread${extname(import.meta.filename)}`);
 /** On a busy host an honest check can miss its deadline; each try is a turn of the event loop of its own. */
 const CHECK_TRIES = 3;
 
@@ -24,7 +30,9 @@ export function compileSchema(schema: object, field: string): CheckValue {
   if (Object.keys(schema).length === 0) return EVERYTHING_FITS;
   try {
     const validate = compile(schema);
-    return (value) => checkValue(validate, value);
+    return holdsPattern(schema)
+      ? (value) => checkInThread(schema, value)
+      : (value) => checkValue(validate, value);
   } catch (error) {
     const message = isTimeout(error)
       ? `takes longer than ${COMPILE_DEADLINE_MS} ms to compile`
@@ -85,6 +93,40 @@ async function checkValue(validate: ValidateFunction, value: unknown): Promise<r
     }
   }
   return [{ path: '', message: `could not be checked within ${CHECK_DEADLINE_MS} ms; simplify the schema` }];
+}
+
+/** What the thread does: compiles the schema again, because a function does not cross over, and checks the value. */
+export function checkAgainst(schema: object, value: unknown): readonly Problem[] {
+  const validate = compile(schema);
+  return validate(value) ? [] : (validate.errors ?? []).map(toProblem);
+}
+
+async function checkInThread(schema: object, value: unknown): Promise<readonly Problem[]> {
+  const { promise, resolve } = Promise.withResolvers<readonly Problem[]>();
+  const fail = (why: string): void => resolve([{ path: '', message: `could not be checked ${why}` }]);
+  // Nothing of how this process was started, and nothing of its environment, is needed there.
+  const thread = new Worker(THREAD_PROGRAM, { workerData: { schema, value }, execArgv: [], env: {} });
+  thread.once('message', resolve);
+  thread.once('error', (error) => fail(`: ${messageOf(error)}`));
+  const timer = setTimeout(
+    () => fail(`within ${THREAD_DEADLINE_MS} ms; simplify the patterns of the schema`),
+    THREAD_DEADLINE_MS,
+  );
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    // One that compiles a pattern ends when that is done.
+    void thread.terminate();
+  }
+}
+
+/** Wherever one stands; what only looks like one, such as a property of that name, costs a thread and no more. */
+function holdsPattern(schema: unknown): boolean {
+  if (typeof schema !== 'object' || schema === null) return false;
+  return Object.entries(schema).some(
+    ([key, inner]) => key === 'pattern' || key === 'patternProperties' || holdsPattern(inner),
+  );
 }
 
 const watched: { work: () => unknown } = { work: () => undefined };

@@ -93,8 +93,8 @@ describe('a hostile schema', () => {
     const tookMs = performance.now() - startedAt;
     clearInterval(clock);
     expect(problems).toEqual([{ path: '', message: expect.stringContaining('could not be checked within') }]);
-    // 240 ms by its deadlines; the rest is for a busy machine.
-    expect(tookMs).toBeLessThan(750);
+    // A second by its deadline; the rest is for a busy machine.
+    expect(tookMs).toBeLessThan(3_000);
     expect(longestMs).toBeLessThan(400);
   });
 
