@@ -43,7 +43,7 @@ export function countResources(): Resources {
 }
 
 /** Waits until there are no more than there were; answers the kinds of which there still are. */
-export async function findLeakedResources(before: Resources, deadlineMs = 3_000): Promise<string[]> {
+export async function findLeakedResources(before: Resources, deadlineMs = 10_000): Promise<string[]> {
   const deadline = performance.now() + deadlineMs;
   while (true) {
     const grown = [...countResources()].filter(([kind, count]) => count > (before.get(kind) ?? 0));
