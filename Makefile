@@ -19,7 +19,7 @@ SOURCES := $(shell find src 2>/dev/null)
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
 demo: $(DIST) engine ## Show what the sandbox does, on this machine
@@ -28,6 +28,10 @@ demo: $(DIST) engine ## Show what the sandbox does, on this machine
 .PHONY: test
 test: $(DIST) engine runtimes ## Run all tests; those of containers need an engine, and fail without
 	@vitest run --project unit --project container
+
+.PHONY: test-container
+test-container: $(DIST) engine runtimes ## Run only the tests that need an engine
+	@vitest run --project container
 
 .PHONY: test-long
 test-long: $(DIST) engine runtimes ## Run the long forms of the tests of faults: an hour of kills, faults and load

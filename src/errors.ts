@@ -20,7 +20,7 @@ export const USER_ERROR_CODES = {
 export const SYSTEM_ERROR_CODES = {
   ENGINE_UNAVAILABLE: 'No container engine answers, or it is too old or too new to talk to.',
   ENGINE_TIMEOUT: 'The engine did not answer a call within the deadline of that call.',
-  ENGINE_LOST: 'The connection to the engine broke while it was in use.',
+  ENGINE_LOST: 'The engine failed, or the connection to it broke, in the middle of a call.',
   ENGINE_INSECURE:
     'The engine cannot or did not apply a control that the grant demands; nothing was started.',
   ENGINE_ERROR: 'The engine refused a call for a reason that has no code of its own.',

@@ -15,7 +15,7 @@ import {
   toMatcher,
 } from '../helpers/abuse.ts';
 import { countResources, findLeakedResources, type HostCost, watchHost } from '../helpers/host-watch.ts';
-import { findNewOrphans, findOrphans } from '../helpers/orphans.ts';
+import { type OrphanWatch, watchForOrphans } from '../helpers/orphans.ts';
 import { createPlugin } from '../helpers/workspace.ts';
 
 /** The corpus: every folder of `abuse/` is a hostile plugin, and says in `expect.json` what must come of it. */
@@ -27,13 +27,18 @@ const MAX_BLOCK_MS = 100;
 const HOST_FILES = ['/etc/passwd', '/etc/shadow', '/etc/hosts', '/etc/resolv.conf', '/root/.bashrc'];
 
 let host: Host;
+let watch: OrphanWatch;
 beforeAll(async () => {
   host = await createHost();
+  watch = await watchForOrphans();
   // What is loaded and compiled at the first execution is not a cost of the second.
   await using warm = await createPlugin('abuse-warm-up');
   await warm.ask(() => null);
 });
-afterAll(() => host[Symbol.asyncDispose]());
+afterAll(async () => {
+  await watch[Symbol.asyncDispose]();
+  await host[Symbol.asyncDispose]();
+});
 
 describe('a hostile plugin', () => {
   // By hand: a title that the runner puts together is cut short.
@@ -49,16 +54,15 @@ async function tryCase(abuse: AbuseCase): Promise<void> {
 
   const before = await snapshot(staged.hash);
   const resources = countResources();
-  const orphans = await findOrphans();
   for (let time = 1; time <= expectation.call.times; time++) {
     host.connections = 0;
     const { value: result, cost } = await watchHost(() => staged.call(host.lures));
     expectResult(result, expectation);
     expectBounded(cost);
     expect(host.connections).toBe(expectation.connections);
+    if (result.phases.startMs !== null) expect(await watch.orphansOf(result.executionId)).toEqual([]);
   }
   expect(await findLeakedResources(resources)).toEqual([]);
-  expect(await findNewOrphans(orphans)).toEqual([]);
   expect(await snapshot(staged.hash)).toEqual(before);
 }
 

@@ -64,7 +64,10 @@ describe('an image that somebody removes', () => {
 test('an engine that is away is ENGINE_UNAVAILABLE, and the same lurkbox works when it is back (P1)', async () => {
   await using direct = await createEngineStage(engine, { name: 'engine-faults-direct' });
   await engine.stop();
-  const result = await direct.plugin.lurkbox.plugins.executePlugin('engine-faults-direct');
+  // Connections that were kept open break first, one at each call.
+  let result = await direct.plugin.lurkbox.plugins.executePlugin('engine-faults-direct');
+  for (let tries = 0; tries < 10 && !result.error?.message.includes('Start the engine'); tries++)
+    result = await direct.plugin.lurkbox.plugins.executePlugin('engine-faults-direct');
   expect(result).toMatchObject({
     outcome: 'ENGINE_UNAVAILABLE',
     error: { message: expect.stringContaining('Start the engine') },

@@ -65,6 +65,8 @@ export interface EngineFault {
   /** How long the plugins run if they are let. */
   readonly runMs: number;
   readonly timeoutMs: number;
+  /** How long the engine itself takes to work again. */
+  readonly healMs: number;
 }
 
 const toEach =
@@ -72,7 +74,7 @@ const toEach =
   (_stage, containers) =>
     Promise.all(containers.map(act));
 
-const USUAL = { runMs: 20_000, timeoutMs: 60_000 };
+const USUAL = { runMs: 20_000, timeoutMs: 60_000, healMs: 0 };
 const OUTLIVED = { ...USUAL, runMs: 2_000, outcomes: ['OK'] as const };
 
 export const STOPPED: EngineFault = {
@@ -122,6 +124,8 @@ export const CONTAINERD_KILLED: EngineFault = {
     for (const pid of engine.pidsOf('containerd')) process.kill(pid, 'SIGKILL');
   },
   ...OUTLIVED,
+  // The engine takes a dozen seconds to start another, and starts no container until then.
+  healMs: 60_000,
 };
 
 /** What somebody does to containers by hand. */
@@ -211,7 +215,20 @@ export async function runEngineFault(stage: EngineStage, fault: EngineFault): Pr
     if (result?.outcome === 'OK') expect(result.result).toBe('done');
     else expect(result?.error?.message).toMatch(/\. [A-Z]/);
   }
+  await untilItWorks(stage, fault.healMs);
   await expectWell(stage);
+}
+
+async function untilItWorks({ plugin }: EngineStage, withinMs: number): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  while (performance.now() < deadline) {
+    const { outcome } = await plugin.lurkbox.plugins.executePlugin(
+      plugin.name,
+      toContext(() => 'well'),
+    );
+    if (outcome === 'OK') return;
+    await delay(500);
+  }
 }
 
 /** The next call works, and nothing of the calls before it is left. */

@@ -5,7 +5,6 @@ import Docker from 'dockerode';
 import type { Outcome, PluginExecutionResult } from '../../src/index.ts';
 import { LABELS } from '../../src/labels.ts';
 import { collectGarbage, countResources, findLeakedResources } from '../helpers/host-watch.ts';
-import { findNewOrphans, findOrphans } from '../helpers/orphans.ts';
 import { createPlugin, findByLabel, type Program, type TestPlugin } from '../helpers/workspace.ts';
 
 /** What an execution is told to do, and how it may end; one after the other, again and again. */
@@ -75,7 +74,6 @@ export async function soak({
   for (let index = 0; index < NETWORK_EVERY; index++) await execute(pick(index), index);
   const before = await takeStock();
   const resources = countResources();
-  const orphans = await findOrphans();
 
   const memory: number[] = [];
   for (let index = 0; index < sequential; index++) {
@@ -92,8 +90,6 @@ export async function soak({
     const left = Object.values(await findByLabel(`${LABELS.plugin}=${plugin}`)).flat();
     if (left.length > 0) throw new Error(`left in the engine: ${left.join(', ')}`);
   }
-  const alive = await findNewOrphans(orphans);
-  if (alive.length > 0) throw new Error(`threads outlive their containers: ${alive.join(', ')}`);
 }
 
 async function execute(plugin: TestPlugin, index: number): Promise<PluginExecutionResult> {
