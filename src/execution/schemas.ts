@@ -14,8 +14,9 @@ import { LurkboxError, type Problem } from '../errors.ts';
  */
 const COMPILE_DEADLINE_MS = 500;
 const CHECK_DEADLINE_MS = 80;
-/** The start of a thread included, which takes some 50 ms. */
 const THREAD_DEADLINE_MS = 1_000;
+/** It takes some 50 ms; a host that is busy beyond measure takes more, and that is not the fault of the schema. */
+const THREAD_START_DEADLINE_MS = 10_000;
 const THREAD_PROGRAM = join(import.meta.dirname, `schema-thread${extname(import.meta.filename)}`);
 /** On a busy host an honest check can miss its deadline; each try is a turn of the event loop of its own. */
 const CHECK_TRIES = 3;
@@ -106,12 +107,16 @@ async function checkInThread(schema: object, value: unknown): Promise<readonly P
   const fail = (why: string): void => resolve([{ path: '', message: `could not be checked ${why}` }]);
   // Nothing of how this process was started, and nothing of its environment, is needed there.
   const thread = new Worker(THREAD_PROGRAM, { workerData: { schema, value }, execArgv: [], env: {} });
-  thread.once('message', resolve);
+  let timer = setTimeout(() => fail('because no thread could be started'), THREAD_START_DEADLINE_MS);
+  thread.on('message', (said: 'ready' | readonly Problem[]) => {
+    if (said !== 'ready') return resolve(said);
+    clearTimeout(timer);
+    timer = setTimeout(
+      () => fail(`within ${THREAD_DEADLINE_MS} ms; simplify the patterns of the schema`),
+      THREAD_DEADLINE_MS,
+    );
+  });
   thread.once('error', (error) => fail(`: ${messageOf(error)}`));
-  const timer = setTimeout(
-    () => fail(`within ${THREAD_DEADLINE_MS} ms; simplify the patterns of the schema`),
-    THREAD_DEADLINE_MS,
-  );
   try {
     return await promise;
   } finally {
