@@ -13,7 +13,7 @@ import { LurkboxError, type Problem } from '../errors.ts';
  * first match, which can take seconds: a schema that holds one is checked in a thread of its own.
  */
 const COMPILE_DEADLINE_MS = 500;
-const CHECK_DEADLINE_MS = 80;
+const CHECK_DEADLINE_MS = 50;
 const THREAD_DEADLINE_MS = 1_000;
 /** It takes some 50 ms; a host that is busy beyond measure takes more, and that is not the fault of the schema. */
 const THREAD_START_DEADLINE_MS = 10_000;
