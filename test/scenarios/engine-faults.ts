@@ -112,7 +112,7 @@ export const KILLED_FOR_LONG: EngineFault = {
 export const SHIM_KILLED: EngineFault = {
   title: 'the shims of the containers are killed',
   act: async ({ engine }) => {
-    for (const pid of engine.pidsOf('containerd-shim')) process.kill(pid, 'SIGKILL');
+    killEach(engine.pidsOf('containerd-shim'));
   },
   outcomes: ['PLUGIN_CRASHED', 'ENGINE_LOST'],
   ...USUAL,
@@ -121,7 +121,7 @@ export const SHIM_KILLED: EngineFault = {
 export const CONTAINERD_KILLED: EngineFault = {
   title: 'the containerd of the engine is killed, which leaves the containers running',
   act: async ({ engine }) => {
-    for (const pid of engine.pidsOf('containerd')) process.kill(pid, 'SIGKILL');
+    killEach(engine.pidsOf('containerd'));
   },
   ...OUTLIVED,
   // The engine takes a dozen seconds to start another, and starts no container until then.
@@ -267,6 +267,17 @@ export async function removeImages(
   const wanted = base ? `${LABELS.kind}=image` : `${LABELS.plugin}=${plugin.name}`;
   const images = await docker.listImages({ filters: { label: [wanted] } });
   for (const { Id } of images) await docker.getImage(Id).remove({ force: true });
+}
+
+/** Some may end by themselves meanwhile, when a storm has just killed what they were for. */
+function killEach(pids: readonly number[]): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
 }
 
 /** Faults at random, one after the other, while executions go on and on. */

@@ -44,6 +44,7 @@ export interface Killed {
  */
 export async function killOrchestrators(times: number): Promise<Killed[]> {
   await using workspace = await createWorkspace();
+  await using _images = { [Symbol.asyncDispose]: () => removeImages(workspace.root) };
   await prepare(workspace);
   const killed: Killed[] = [];
   const owners: string[] = [];
@@ -69,12 +70,12 @@ async function prepare(workspace: Workspace): Promise<void> {
     });
   }
   await writeFile(join(workspace.root, 'lurkbox.policy.json'), JSON.stringify({ allow: { bridge: true } }));
-  const dispose = workspace[Symbol.asyncDispose];
-  workspace[Symbol.asyncDispose] = async () => {
-    await using lurkbox = await createLurkbox({ workspaceRoot: workspace.root });
-    for (const name of [...Object.keys(PLUGINS), BUILT]) await removeImagesOf(lurkbox, name);
-    await dispose();
-  };
+}
+
+/** The orchestrators are dead that would have done it. */
+async function removeImages(root: string): Promise<void> {
+  await using lurkbox = await createLurkbox({ workspaceRoot: root });
+  for (const name of [...Object.keys(PLUGINS), BUILT]) await removeImagesOf(lurkbox, name);
 }
 
 async function killOne(root: string, afterMs: number): Promise<{ owner: string; goneAfterMs: number }> {
