@@ -25,6 +25,7 @@ import type {
   ContainerUsage,
   EngineFacts,
   ImageSummary,
+  NetworkSummary,
 } from './engine.ts';
 import { toEngineError } from './errors.ts';
 import { assertEnforceable, type EngineInfo, toEngineFacts } from './facts.ts';
@@ -255,10 +256,14 @@ export class DockerEngine implements ContainerEngine {
     });
   }
 
-  listNetworks(label: string): Promise<{ name: string; labels: Readonly<Record<string, string>> }[]> {
+  listNetworks(label: string): Promise<NetworkSummary[]> {
     return this.#call('list networks', async ({ docker }, abortSignal) => {
       const networks = await docker.listNetworks({ filters: { label: [label] }, abortSignal });
-      return networks.map(({ Name, Labels }) => ({ name: Name, labels: Labels ?? {} }));
+      return networks.map(({ Name, Labels, Created }) => ({
+        name: Name,
+        labels: Labels ?? {},
+        createdAtMs: Date.parse(Created),
+      }));
     });
   }
 

@@ -59,6 +59,13 @@ export interface ContainerSummary {
   readonly createdAtMs: number;
 }
 
+export interface NetworkSummary {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** NaN where the engine does not tell. */
+  readonly createdAtMs: number;
+}
+
 /** How a container ended, read after it did. */
 export interface ContainerExit {
   readonly exitCode: number;
@@ -99,7 +106,8 @@ export interface ContainerEngine {
 
   createNetwork(name: string, labels: Readonly<Record<string, string>>): Promise<void>;
   removeNetwork(name: string): Promise<void>;
-  listNetworks(label: string): Promise<{ name: string; labels: Readonly<Record<string, string>> }[]>;
+  /** Networks that carry this label. */
+  listNetworks(label: string): Promise<NetworkSummary[]>;
 
   /** `null` when the engine has no such image. */
   inspectImage(reference: string): Promise<ImageSummary | null>;

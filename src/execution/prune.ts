@@ -2,6 +2,9 @@ import type { ContainerEngine } from '../engine/engine.ts';
 import { LABELS } from '../labels.ts';
 import { type Identity, isOwnerDead } from './identity.ts';
 
+/** Longer than anything of a living orchestrator waits to be started, or a network for its container. */
+const ANOTHER_BOOT_AGE_MS = 10 * 60_000;
+
 export interface PruneOptions {
   /** Only what this process made, as `ownProcess` writes it. @default what any process made */
   readonly of?: string;
@@ -28,11 +31,11 @@ export async function prune(
     (of === undefined || labels[LABELS.process] === of) &&
     (isOwnerDead(labels, self) || isLeftByUs(labels, self, isLive));
   const containers = (await engine.listContainers(`${LABELS.kind}=container`)).filter(
-    ({ labels, state }) => isLeft(labels) && couldBeLeft(labels, state, self),
+    (container) => isLeft(container.labels) && couldBeLeft(container, self),
   );
   const removals = await Promise.allSettled(containers.map(({ id }) => engine.removeContainer(id)));
-  const networks = (await engine.listNetworks(`${LABELS.kind}=network`)).filter(({ labels }) =>
-    isLeft(labels),
+  const networks = (await engine.listNetworks(`${LABELS.kind}=network`)).filter(
+    (network) => isLeft(network.labels) && couldBeLeft(network, self),
   );
   removals.push(...(await Promise.allSettled(networks.map(({ name }) => engine.removeNetwork(name)))));
   // Everything is tried before the first failure is told.
@@ -50,7 +53,15 @@ function isLeftByUs(labels: Labels, self: Identity, isLive: (executionId: string
   return instance === self.instance && execution !== undefined && !isLive(execution);
 }
 
-// Nothing of ours runs on across a boot: what does is on an engine that several machines of one name share.
-function couldBeLeft(labels: Labels, state: string, self: Identity): boolean {
-  return labels[LABELS.boot] === self.boot || state !== 'running';
+/**
+ * What is of another boot may be of another machine: clones share a machine id and a host name, and may share an engine.
+ * Nothing of ours runs on across a boot, and nothing that is in use stands still for so long. An age that is not known
+ * is none.
+ */
+function couldBeLeft(
+  { labels, state, createdAtMs }: { labels: Labels; state?: string; createdAtMs: number },
+  self: Identity,
+): boolean {
+  if (labels[LABELS.boot] === self.boot) return true;
+  return state !== 'running' && Date.now() - createdAtMs > ANOTHER_BOOT_AGE_MS;
 }

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createIdentity, toLabels } from '../../src/execution/identity.ts';
 import { prune } from '../../src/execution/prune.ts';
 import { engineError, FakeEngine } from '../helpers/fake-engine.ts';
@@ -78,4 +78,35 @@ test('of one process only, what others left stays (P8)', async () => {
     networks: ['of-the-dead-too'],
   });
   expect(await prune(engine, self, { of: self.process })).toEqual({ containers: [], networks: [] });
+});
+
+describe('what is of another boot may be of a machine of the same name, so that', () => {
+  const ofAnotherBoot = { ...another, 'lurkbox.boot': 'another' };
+
+  async function pruneOf(listed: { state: string; createdAtMs: number }) {
+    const engine = Object.assign(new FakeEngine(), listed);
+    await engine.createContainer({
+      ...specOf(),
+      name: 'it',
+      labels: { ...ofAnotherBoot, 'lurkbox.kind': 'container' },
+    });
+    await engine.createNetwork('it', { ...ofAnotherBoot, 'lurkbox.kind': 'network' });
+    return prune(engine, self);
+  }
+
+  test.each([
+    ['young', Date.now() - 9 * 60_000],
+    ['of an age that the engine does not tell', Number.NaN],
+  ])('a container that is not running and a network stay while they are %s (P8)', async (_, createdAtMs) => {
+    expect(await pruneOf({ state: 'created', createdAtMs })).toEqual({ containers: [], networks: [] });
+  });
+
+  test('they go when they are old (P2)', async () => {
+    const createdAtMs = Date.now() - 11 * 60_000;
+    expect(await pruneOf({ state: 'exited', createdAtMs })).toEqual({ containers: ['it'], networks: ['it'] });
+  });
+
+  test('a container that runs stays, whatever its age (P8)', async () => {
+    expect((await pruneOf({ state: 'running', createdAtMs: 0 })).containers).toEqual([]);
+  });
 });

@@ -7,6 +7,7 @@ import type {
   ContainerUsage,
   EngineFacts,
   ImageSummary,
+  NetworkSummary,
 } from '../../src/engine/engine.ts';
 import { LurkboxError, type LurkboxErrorCode } from '../../src/errors.ts';
 import { frameRecord } from '../../src/protocol/framing.ts';
@@ -48,6 +49,9 @@ export class FakeEngine implements ContainerEngine {
   readonly waits: number[] = [];
   /** Ids and names that a removal was asked for. */
   readonly removed: string[] = [];
+  /** Of everything that it lists. */
+  state = 'running';
+  createdAtMs = 0;
   usage: ContainerUsage = { peakMemoryBytes: 50_000_000, cpuTimeMs: 40 };
   /** The most removals of one container at the same time. */
   mostRemovalsAtOnce = 0;
@@ -140,8 +144,8 @@ export class FakeEngine implements ContainerEngine {
         id,
         names: [spec.name],
         labels: spec.labels,
-        state: 'running',
-        createdAtMs: 0,
+        state: this.state,
+        createdAtMs: this.createdAtMs,
       }));
   }
 
@@ -153,9 +157,9 @@ export class FakeEngine implements ContainerEngine {
     return this.#call('removeNetwork', () => void this.networks.delete(name));
   }
 
-  async listNetworks(label: string): Promise<{ name: string; labels: Readonly<Record<string, string>> }[]> {
+  async listNetworks(label: string): Promise<NetworkSummary[]> {
     return [...this.networks]
-      .map(([name, labels]) => ({ name, labels }))
+      .map(([name, labels]) => ({ name, labels, createdAtMs: this.createdAtMs }))
       .filter(({ labels }) => hasLabel(labels, label));
   }
 
