@@ -1,4 +1,4 @@
-export { formatPluginResults } from './agent/format-results.ts';
+export { type FormatOptions, formatPluginResults } from './agent/format-results.ts';
 export type { AttackReport } from './attack/ledger.ts';
 export { type AttackOptions, type AttackSummary, attackEngine } from './attack/run.ts';
 export type { ContainerEngine, EngineFacts } from './engine/engine.ts';

@@ -1,6 +1,14 @@
 import type { PluginExecutionResult } from '../execution/result.ts';
 import { harmless } from '../printable.ts';
 
+export interface FormatOptions {
+  /** Characters of one result; the rest is cut, and the cut is told. @default 100000 */
+  readonly maxCharsPerResult?: number;
+}
+
+/** What a prompt can take; a plugin may return more than that by the megabyte. */
+const MAX_CHARS_PER_RESULT = 100_000;
+
 /**
  * Results as the block of text that goes into an agent's prompt. Each value stands on one line of its own, in JSON or
  * with every control and steering character escaped, so that nothing a plugin returns can begin a line, and with it
@@ -8,19 +16,27 @@ import { harmless } from '../printable.ts';
  *
  * Answers an empty string when there is no result.
  */
-export function formatPluginResults(results: Readonly<Record<string, PluginExecutionResult>>): string {
-  const blocks = Object.entries(results).map(([name, result]) => formatBlock(name, result));
+export function formatPluginResults(
+  results: Readonly<Record<string, PluginExecutionResult>>,
+  { maxCharsPerResult = MAX_CHARS_PER_RESULT }: FormatOptions = {},
+): string {
+  const blocks = Object.entries(results).map(([name, result]) =>
+    formatBlock(name, result, maxCharsPerResult),
+  );
   return blocks.length === 0 ? '' : ['=== Plugin Execution Results ===', ...blocks].join('\n\n');
 }
 
 function formatBlock(
   name: string,
   { success, result, error, executionTimeMs }: PluginExecutionResult,
+  maxChars: number,
 ): string {
   return [
     `[${toHeading(name)}]`,
     `Status: ${success ? 'Success' : 'Failed'}`,
-    success ? `Result: ${toSpacedJson(result)}` : `Error: ${harmless(`${error?.code}: ${error?.message}`)}`,
+    success
+      ? `Result: ${toSpacedJson(result, maxChars)}`
+      : `Error: ${harmless(`${error?.code}: ${error?.message}`)}`,
     `Execution Time: ${Number((executionTimeMs / 1000).toFixed(3))}s`,
   ].join('\n');
 }
@@ -30,13 +46,42 @@ function toHeading(name: string): string {
   return harmless(name).replace(/[[\]]/g, '').slice(0, 64);
 }
 
-/** JSON on one line with a blank after each comma and colon, as in the plugin system that this one rebuilds. */
-export function toSpacedJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(toSpacedJson).join(', ')}]`;
-  if (typeof value === 'object' && value !== null) {
-    return `{${Object.entries(value)
-      .map(([key, entry]) => `${toSpacedJson(key)}: ${toSpacedJson(entry)}`)
-      .join(', ')}}`;
+/**
+ * JSON on one line with a blank after each comma and colon, as in the plugin system that this one rebuilds. What would be
+ * longer than `maxChars` is cut there, with a mark that says so.
+ */
+export function toSpacedJson(value: unknown, maxChars: number = Number.POSITIVE_INFINITY): string {
+  let text = '';
+  for (const part of spacedJson(value, maxChars)) {
+    text += part;
+    if (text.length <= maxChars) continue;
+    // A half of a character would become another one on the way to the model.
+    return `${text.slice(0, maxChars).replace(/[\ud800-\udbff]$/, '')}… (cut after ${maxChars} characters)`;
   }
-  return harmless(JSON.stringify(value) ?? 'null');
+  return text;
+}
+
+/** Part by part, none of them much longer than `maxChars`, so that what is cut away was never made. */
+function* spacedJson(value: unknown, maxChars: number): Generator<string> {
+  if (Array.isArray(value)) {
+    yield '[';
+    for (const [index, entry] of value.entries()) {
+      if (index > 0) yield ', ';
+      yield* spacedJson(entry, maxChars);
+    }
+    yield ']';
+  } else if (typeof value === 'object' && value !== null) {
+    let separator = '{';
+    for (const [key, entry] of Object.entries(value)) {
+      yield separator;
+      yield* spacedJson(key, maxChars);
+      yield ': ';
+      yield* spacedJson(entry, maxChars);
+      separator = ', ';
+    }
+    yield separator === '{' ? '{}' : '}';
+  } else {
+    const short = typeof value === 'string' ? value.slice(0, maxChars + 1) : value;
+    yield harmless(JSON.stringify(short) ?? 'null');
+  }
 }

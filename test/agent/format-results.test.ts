@@ -175,3 +175,24 @@ describe('what a model reads and a person does not see is escaped', () => {
     fc.assert(property);
   });
 });
+
+describe('a result that is too long for a prompt', () => {
+  test('is cut where it gets too long, and says so', () => {
+    const block = formatPluginResults({ p: succeeded(['one', 'two', 'three']) }, { maxCharsPerResult: 14 });
+    expect(linesOf(block)[4]).toBe('Result: ["one", "two",… (cut after 14 characters)');
+  });
+
+  test.each([
+    ['one text', 'x'.repeat(2_000_000)],
+    ['many members', Object.fromEntries(Array.from({ length: 99_000 }, (_, key) => [`key-${key}`, key]))],
+    ['nothing but what has to be escaped', '\u202e'.repeat(1_000_000)],
+  ])('is bounded by default: %s', (_, result) => {
+    const block = formatPluginResults({ p: succeeded(result) });
+    expect(block.length).toBeLessThan(100_300);
+    expect(linesOf(block)).toHaveLength(6);
+  });
+
+  test('is not cut in the middle of a character', () => {
+    expect(toSpacedJson('a😀', 3)).toBe('"a… (cut after 3 characters)');
+  });
+});
