@@ -3,6 +3,7 @@ export type { AttackReport } from './attack/ledger.ts';
 export { type AttackOptions, type AttackSummary, attackEngine } from './attack/run.ts';
 export type { ContainerEngine, EngineFacts } from './engine/engine.ts';
 export { REQUIREMENTS as ENGINE_REQUIREMENTS } from './engine/facts.ts';
+export type { RuntimeCheck } from './engine/runtimes.ts';
 export type { CreateOptions } from './engine/to-create-options.ts';
 export {
   describeError,

@@ -2,6 +2,7 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connectEngine } from './engine/connect.ts';
 import type { ContainerEngine, EngineFacts } from './engine/engine.ts';
+import { checkRuntimes, type RuntimeCheck } from './engine/runtimes.ts';
 import { type CreateOptions, toCreateOptions } from './engine/to-create-options.ts';
 import { createIdentity, type Identity, toLabels } from './execution/identity.ts';
 import { type Pruned, prune } from './execution/prune.ts';
@@ -13,6 +14,7 @@ import { type PluginInstance, PluginManager } from './lifecycle/plugin-manager.t
 import { type LurkboxConfig, type LurkboxOptions, normalizeOptions } from './options.ts';
 import { assertMountsSpare, type GuardedPlace } from './policy/guarded-places.ts';
 import { loadPolicy, POLICY_FILE, parsePolicy } from './policy/load.ts';
+import { namedRuntimes } from './policy/runtimes.ts';
 import type { Policy } from './policy/schema.ts';
 import { buildContainerSpec } from './spec/build.ts';
 
@@ -27,6 +29,8 @@ export interface Lurkbox extends AsyncDisposable {
   images(): Promise<ImageStore>;
   /** What the engine is and can enforce. @throws LurkboxError `ENGINE_UNAVAILABLE` */
   engineFacts(): Promise<EngineFacts & { readonly address: string }>;
+  /** Whether the OCI runtimes that the policy names will do on this engine; the default of the engine where it names none. */
+  checkRuntimes(): Promise<readonly RuntimeCheck[]>;
   /** The exact Docker options of a plugin's containers on this engine; name and image are filled in at each execution. */
   dockerOptions(instance: PluginInstance): Promise<CreateOptions>;
   /** Removes containers and networks of orchestrators of this machine that are no more. */
@@ -93,6 +97,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
       const connected = await connect();
       return { ...(await connected.facts()), address: connected.address };
     },
+    checkRuntimes: async () => checkRuntimes(await (await connect()).facts(), namedRuntimes(policy)),
     dockerOptions: async (instance) => toDockerOptions(instance, await (await connect()).facts(), identity),
     prune: async () => prune(await connect(), identity),
     close,

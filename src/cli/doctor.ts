@@ -1,4 +1,4 @@
-import { ENGINE_REQUIREMENTS, type EngineFacts } from '../index.ts';
+import { ENGINE_REQUIREMENTS, type EngineFacts, type RuntimeCheck } from '../index.ts';
 import { attack, showAttacks } from './attack.ts';
 import { EXIT } from './exit.ts';
 import { formatBytes, paint, print, printJson } from './output.ts';
@@ -37,14 +37,22 @@ export async function doctor(options: DoctorOptions): Promise<number> {
   return withLurkbox(options, async (lurkbox, progress) => {
     const facts = await lurkbox.engineFacts();
     const checks = ENGINE_REQUIREMENTS.map(({ name, why, met }) => ({ name, why, met: met(facts) }));
+    const runtimes = await lurkbox.checkRuntimes();
     const notes = [...NOTES.filter(({ when }) => when(facts)).map(({ say }) => say), ...facts.warnings];
-    const enforces = checks.every(({ met }) => met);
-    if (!options.json) show(facts, checks, notes);
+    const enforces = checks.every(({ met }) => met) && runtimes.every(({ fault }) => fault === null);
+    if (!options.json) show(facts, checks, runtimes, notes);
     // Where lurkbox runs nothing there is nothing to attack.
     const attacks = options.attack && enforces ? await attack(lurkbox, progress) : null;
     const ok = enforces && (attacks?.ok ?? true);
     if (options.json)
-      printJson({ ok, engine: facts, checks, notes, ...(options.attack ? { attack: attacks } : {}) });
+      printJson({
+        ok,
+        engine: facts,
+        checks,
+        runtimes,
+        notes,
+        ...(options.attack ? { attack: attacks } : {}),
+      });
     else if (options.attack) showAttacks(attacks);
     return ok ? EXIT.ok : EXIT.failed;
   });
@@ -53,9 +61,9 @@ export async function doctor(options: DoctorOptions): Promise<number> {
 function show(
   facts: Facts,
   checks: readonly { name: string; why: string; met: boolean }[],
+  runtimes: readonly RuntimeCheck[],
   notes: readonly string[],
 ): void {
-  const runtimes = Object.keys(facts.runtimes).join(', ');
   print(`Engine ${facts.version} at ${facts.address}, API ${facts.apiVersion}`);
   print(
     `${facts.operatingSystem}, kernel ${facts.kernelVersion}, ${facts.platform.os}/${facts.platform.architecture}`,
@@ -63,15 +71,18 @@ function show(
   print(
     `${facts.cores} cores, ${formatBytes(facts.memoryBytes)}, ${facts.storageDriver}, cgroup v${facts.cgroupVersion}`,
   );
-  print(`Runtimes: ${runtimes} (default ${facts.defaultRuntime})\n`);
+  print(`Runtimes: ${Object.keys(facts.runtimes).join(', ')} (default ${facts.defaultRuntime})\n`);
   for (const { name, why, met } of checks) {
     print(met ? `${paint('green', '✔')} ${name}` : `${paint('red', '✖')} ${name}: ${why}`);
   }
+  for (const { runtime, path, fault } of runtimes) {
+    const name = `OCI runtime ${runtime}, for \`${path}\` of the policy`;
+    print(fault === null ? `${paint('green', '✔')} ${name}` : `${paint('red', '✖')} ${name}: ${fault}`);
+  }
   for (const note of notes) print(`${paint('yellow', '·')} ${note}`);
   const missing = checks.filter(({ met }) => !met).length;
-  print(
-    missing === 0
-      ? '\nThis engine enforces what lurkbox relies on.'
-      : `\n${missing} missing: lurkbox runs nothing here.`,
-  );
+  const faulty = runtimes.filter(({ fault }) => fault !== null).length;
+  if (missing > 0) print(`\n${missing} missing: lurkbox runs nothing here.`);
+  else if (faulty > 0) print(`\nOn ${faulty} of ${runtimes.length} OCI runtimes lurkbox runs nothing.`);
+  else print('\nThis engine enforces what lurkbox relies on.');
 }

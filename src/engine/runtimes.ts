@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { LurkboxError, type Problem } from '../errors.ts';
+import { describeError, LurkboxError, type Problem } from '../errors.ts';
 import type { Allowance } from '../spec/allowance.ts';
 import type { EngineFacts, RuntimeFacts } from './engine.ts';
 import { type ReadArguments, readArguments } from './runtime-arguments.ts';
@@ -27,11 +27,46 @@ const SHIM_OF_RUNC = /^(io\.containerd\.runc\.v[12]|(.*\/)?containerd-shim-runc-
 /** Options of that shim that leave every control as it is; of `BinaryName` the family decides. */
 const SHIM_OPTIONS = ['TypeUrl', 'SystemdCgroup', 'Root'];
 
+/** What of an allowance decides whether a runtime will do. */
+type RuntimeAllowance = Pick<Allowance, 'runtime' | 'network' | 'acceptUnenforced'>;
+
+/** A runtime that a policy names, and why no container can be started with it; `null` when some can. */
+export interface RuntimeCheck {
+  readonly runtime: string;
+  /** Where the policy names it. */
+  readonly path: string;
+  readonly fault: string | null;
+}
+
+/** Looks at them before any plugin is there; which network it asks for is not known by then. */
+export function checkRuntimes(
+  facts: EngineFacts,
+  named: readonly (Omit<RuntimeAllowance, 'network'> & { readonly path: string })[],
+): RuntimeCheck[] {
+  return named.map(({ path, runtime, acceptUnenforced }) => ({
+    runtime: runtime ?? facts.defaultRuntime,
+    path,
+    fault: faultOf(facts, { runtime, acceptUnenforced }),
+  }));
+}
+
+function faultOf(facts: EngineFacts, allowance: Omit<RuntimeAllowance, 'network'>): string | null {
+  const faults = (['none', 'bridge', 'host'] as const).map((network) => {
+    try {
+      assertRuntime(facts, { ...allowance, network });
+      return null;
+    } catch (error) {
+      return describeError(error as LurkboxError);
+    }
+  });
+  return faults.includes(null) ? null : (faults[0] ?? null);
+}
+
 /**
  * Throws when the runtime is not there, cannot give what was granted, or is not known to enforce all that containers of
  * ours rely on: `RUNTIME_UNAVAILABLE` and `ENGINE_INSECURE`.
  */
-export function assertRuntime(facts: EngineFacts, allowance: Allowance): void {
+export function assertRuntime(facts: EngineFacts, allowance: RuntimeAllowance): void {
   const name = allowance.runtime ?? facts.defaultRuntime;
   const runtime = findRuntime(facts, name);
   const family = familyOf(runtime.program);
@@ -102,7 +137,7 @@ function findWrongNetwork(
   name: string,
   { values }: ReadArguments,
   { networks }: RuntimeFamily,
-  { network }: Allowance,
+  { network }: RuntimeAllowance,
 ): Problem[] {
   if (networks === null) return [];
   const fitting = networks[network];
@@ -115,7 +150,7 @@ function findWrongNetwork(
   return [{ path: `runtimes.${name}.runtimeArgs`, message }];
 }
 
-function findLeftOut({ leavesOut }: RuntimeFamily, { acceptUnenforced }: Allowance): Problem[] {
+function findLeftOut({ leavesOut }: RuntimeFamily, { acceptUnenforced }: RuntimeAllowance): Problem[] {
   return leavesOut
     .filter(({ control }) => !acceptUnenforced.includes(control))
     .map(({ control, why }) => ({

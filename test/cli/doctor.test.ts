@@ -1,10 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { showAttacks } from '../../src/cli/attack.ts';
 import type { AttackReport, AttackSummary } from '../../src/index.ts';
+import { createWorkspace } from '../helpers/workspace.ts';
 import { runCli, SOURCE, STEERING } from './run-cli.ts';
 
 const REPORT: AttackReport = {
@@ -93,48 +94,52 @@ describe('the attacks', () => {
   });
 });
 
-describe('on an engine that lacks what lurkbox relies on', () => {
-  const REPLIES: Readonly<Record<string, unknown>> = {
+// Linux, and everything but seccomp.
+const INFO = {
+  ID: 'X',
+  ServerVersion: '20.10.24',
+  OSType: 'linux',
+  Architecture: 'x86_64',
+  SecurityOptions: [] as string[],
+  MemoryLimit: true,
+  SwapLimit: true,
+  CpuCfsQuota: true,
+  PidsLimit: true,
+  DefaultRuntime: 'runc',
+  Runtimes: { runc: { path: 'runc' } },
+};
+
+async function withEngine<T>(
+  work: (env: Record<string, string>) => Promise<T>,
+  info: typeof INFO = INFO,
+): Promise<T> {
+  const replies: Readonly<Record<string, unknown>> = {
     '/_ping': 'OK',
     '/version': { ApiVersion: '1.41', MinAPIVersion: '1.12' },
-    // Linux, and everything but seccomp.
-    '/v1.41/info': {
-      ID: 'X',
-      ServerVersion: '20.10.24',
-      OSType: 'linux',
-      Architecture: 'x86_64',
-      SecurityOptions: [],
-      MemoryLimit: true,
-      SwapLimit: true,
-      CpuCfsQuota: true,
-      PidsLimit: true,
-      DefaultRuntime: 'runc',
-      Runtimes: { runc: { path: 'runc' } },
-    },
+    '/v1.41/info': info,
     '/v1.41/containers/json': [],
     '/v1.41/networks': [],
   };
-
-  async function withEngine<T>(work: (env: Record<string, string>) => Promise<T>): Promise<T> {
-    const folder = await mkdtemp(join(tmpdir(), 'lurkbox-doctor-'));
-    const socket = join(folder, 'engine.sock');
-    const server = createServer(({ url = '', method }, response) => {
-      const path = url.split('?')[0] ?? '';
-      const reply = REPLIES[path];
-      if (reply === undefined || method !== 'GET') response.statusCode = 404;
-      response.setHeader('content-type', typeof reply === 'string' ? 'text/plain' : 'application/json');
-      response.end(typeof reply === 'string' ? reply : JSON.stringify(reply ?? { message: `no ${path}` }));
-    });
-    await new Promise<void>((resolve) => server.listen(socket, resolve));
-    try {
-      return await work({ DOCKER_HOST: `unix://${socket}` });
-    } finally {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-      await rm(folder, { recursive: true });
-    }
+  const folder = await mkdtemp(join(tmpdir(), 'lurkbox-doctor-'));
+  const socket = join(folder, 'engine.sock');
+  const server = createServer(({ url = '', method }, response) => {
+    const path = url.split('?')[0] ?? '';
+    const reply = replies[path];
+    if (reply === undefined || method !== 'GET') response.statusCode = 404;
+    response.setHeader('content-type', typeof reply === 'string' ? 'text/plain' : 'application/json');
+    response.end(typeof reply === 'string' ? reply : JSON.stringify(reply ?? { message: `no ${path}` }));
+  });
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
+  try {
+    return await work({ DOCKER_HOST: `unix://${socket}` });
+  } finally {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+    await rm(folder, { recursive: true });
   }
+}
 
+describe('on an engine that lacks what lurkbox relies on', () => {
   const doctor = (...args: string[]) =>
     withEngine((env) => runCli(['doctor', ...args, '--workspace', tmpdir()], { program: SOURCE, env }));
 
@@ -156,4 +161,20 @@ describe('on an engine that lacks what lurkbox relies on', () => {
     expect(exitCode).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({ ok: false, attack: null });
   });
+});
+
+test('doctor says that a runtime of the policy is not registered, and attacks nothing then', async () => {
+  await using workspace = await createWorkspace();
+  const policy = { runtime: 'kata', plugins: { weather: { runtime: 'runc' } } };
+  await writeFile(join(workspace.root, 'lurkbox.policy.json'), JSON.stringify(policy));
+  const { exitCode, stdout, stderr } = await withEngine(
+    (env) => runCli(['doctor', '--attack', '--workspace', workspace.root], { program: SOURCE, env }),
+    { ...INFO, SecurityOptions: ['name=seccomp,profile=default'] },
+  );
+  expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: '' });
+  expect(stdout).toMatch(
+    /^✖ OCI runtime kata, for `runtime` of the policy: The runtime `kata` is not registered in the engine, which has: runc\./m,
+  );
+  expect(stdout).toMatch(/^✔ OCI runtime runc, for `plugins\.weather\.runtime` of the policy$/m);
+  expect(stdout).toMatch(/\nOn 1 of 2 OCI runtimes lurkbox runs nothing\.\nNothing was attacked\.\n$/);
 });

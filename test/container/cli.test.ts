@@ -357,13 +357,16 @@ describe('doctor', () => {
   });
 
   test('--json prints facts, checks and notes', async () => {
-    const { ok, engine, checks, notes, ...rest } = JSON.parse((await lurkbox(['doctor', '--json'])).stdout);
+    const { ok, engine, checks, runtimes, notes, ...rest } = JSON.parse(
+      (await lurkbox(['doctor', '--json'])).stdout,
+    );
     expect({ ok, rest }).toEqual({ ok: true, rest: {} });
     expect(engine).toMatchObject({
       seccomp: true,
       address: expect.stringMatching(/^(unix|tcp|http|https):/),
     });
     expect(checks).toContainEqual({ name: 'memory limit', why: expect.any(String), met: true });
+    expect(runtimes).toEqual([{ path: 'runtime', runtime: engine.defaultRuntime, fault: null }]);
     expect(notes).toEqual(expect.arrayContaining([]));
   });
 });
