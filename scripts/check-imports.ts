@@ -34,10 +34,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Both ends speak it, so it may hold nothing that only one of them has.
   protocol: [],
   runner: ['protocol'],
-  execution: ['manifest', 'policy', 'spec', 'engine', 'image', 'protocol'],
+  // Counts and lets in; knows neither plugins nor containers.
+  admission: [],
+  execution: ['manifest', 'policy', 'spec', 'engine', 'image', 'protocol', 'admission'],
   // A program of its own, beside the one that it guards.
   guard: ['engine', 'image/temp-folder.ts', 'execution'],
-  lifecycle: ['manifest', 'policy', 'engine', 'image', 'execution'],
+  lifecycle: ['manifest', 'policy', 'engine', 'image', 'admission', 'execution'],
   agent: ['execution'],
   // Executes a plugin of its own in the way of any other, and then asks everybody whether it held.
   attack: ['lurkbox.ts', 'policy', 'spec', 'engine', 'image', 'execution', 'lifecycle'],

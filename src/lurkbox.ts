@@ -1,5 +1,6 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Admission } from './admission/admission.ts';
 import { connectEngine } from './engine/connect.ts';
 import type { ContainerEngine, EngineFacts } from './engine/engine.ts';
 import { checkRuntimes, type RuntimeCheck } from './engine/runtimes.ts';
@@ -50,8 +51,19 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
   const identity = createIdentity();
   const reaper = new Reaper(identity, config.logger);
   const cacheDir = join(config.workspaceRoot, STATE_FOLDER);
+  const admission = new Admission({
+    concurrency: config.concurrency,
+    maxQueue: config.maxQueue,
+    memoryBytes: (config.maxMemoryMb ?? Number.POSITIVE_INFINITY) * 1024 * 1024,
+    cpuCores: config.maxCpuCores,
+  });
   const connect = once(async () => {
     const engine = await connectEngine({ env: config.env });
+    if (config.maxMemoryMb === undefined) {
+      const { memoryBytes } = await engine.facts();
+      // An engine that does not tell has 0.
+      if (memoryBytes > 0) admission.setCeilings({ memoryBytes, cpuCores: config.maxCpuCores });
+    }
     // Beside the first execution and not before it: leftovers are in nobody's way.
     reaper.begin(engine);
     return engine;
@@ -76,8 +88,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     connect: connectGuarded,
     images,
     ownerLabels: toLabels(identity),
-    concurrency: config.concurrency,
-    maxQueue: config.maxQueue,
+    admission,
     reaper,
     logger: config.logger,
   });

@@ -15,6 +15,10 @@ export interface LurkboxOptions {
   readonly concurrency?: number;
   /** How many executions may wait for a place; the next one is `BUSY`. @default 1000 */
   readonly maxQueue?: number;
+  /** Megabytes that the grants of all containers together may come to. @default all memory of the engine's host */
+  readonly maxMemoryMb?: number;
+  /** Cores that the grants of all containers together may come to. @default no limit: quotas share the cores */
+  readonly maxCpuCores?: number;
   /** Told when something slow begins or ends while an image is built. */
   readonly onImageProgress?: (progress: ImageProgress) => void;
   /** Where `DOCKER_HOST` is read from. @default process.env */
@@ -28,6 +32,8 @@ export interface LurkboxConfig {
   readonly logger: Logger;
   readonly concurrency: number;
   readonly maxQueue: number;
+  readonly maxMemoryMb: number | undefined;
+  readonly maxCpuCores: number;
   readonly onImageProgress: (progress: ImageProgress) => void;
   readonly env: NodeJS.ProcessEnv;
 }
@@ -40,6 +46,8 @@ export function normalizeOptions(options: LurkboxOptions = {}): LurkboxConfig {
     logger: options.logger ?? SILENT_LOGGER,
     concurrency: options.concurrency ?? 16,
     maxQueue: options.maxQueue ?? 1000,
+    maxMemoryMb: options.maxMemoryMb,
+    maxCpuCores: options.maxCpuCores ?? Number.POSITIVE_INFINITY,
     onImageProgress: options.onImageProgress ?? (() => {}),
     env: options.env ?? process.env,
   };
@@ -47,6 +55,12 @@ export function normalizeOptions(options: LurkboxOptions = {}): LurkboxConfig {
     ...unknownOptions(options, config),
     ...wholeNumber('concurrency', config.concurrency, 1, 1024),
     ...wholeNumber('maxQueue', config.maxQueue, 0, 1_000_000),
+    ...(config.maxMemoryMb === undefined
+      ? []
+      : wholeNumber('maxMemoryMb', config.maxMemoryMb, 1, 1024 * 1024 * 1024)),
+    ...(config.maxCpuCores > 0
+      ? []
+      : [{ path: 'maxCpuCores', message: `expected a number above 0, got ${String(config.maxCpuCores)}` }]),
     ...loggerProblems(config.logger),
   ];
   if (problems.length > 0)

@@ -11,6 +11,8 @@ test('everything may be left out, and the defaults are pinned', () => {
     logger: SILENT_LOGGER,
     concurrency: 16,
     maxQueue: 1000,
+    maxMemoryMb: undefined,
+    maxCpuCores: Number.POSITIVE_INFINITY,
     onImageProgress: expect.any(Function),
     env: process.env,
   });
@@ -56,6 +58,9 @@ describe('refused is', () => {
     ['concurrency', 1.5, 'expected a whole number from 1 to 1024, got 1.5'],
     ['concurrency', Number.NaN, 'expected a whole number from 1 to 1024, got NaN'],
     ['concurrency', '4', 'expected a whole number from 1 to 1024, got 4'],
+    ['maxMemoryMb', 0, 'expected a whole number from 1 to 1073741824, got 0'],
+    ['maxCpuCores', 0, 'expected a number above 0, got 0'],
+    ['maxCpuCores', Number.NaN, 'expected a number above 0, got NaN'],
     ['maxQueue', -1, 'expected a whole number from 0 to 1000000, got -1'],
     ['maxQueue', Number.POSITIVE_INFINITY, 'expected a whole number from 0 to 1000000, got Infinity'],
     ['logger', {}, 'expected a pino-shaped logger; it has no debug, info, warn, error, child'],
@@ -63,7 +68,7 @@ describe('refused is', () => {
     [
       'workspace',
       '.',
-      'unknown option; known are workspaceRoot, policy, logger, concurrency, maxQueue, onImageProgress, env',
+      'unknown option; known are workspaceRoot, policy, logger, concurrency, maxQueue, maxMemoryMb, maxCpuCores, onImageProgress, env',
     ],
   ])('`%s` as %s', (field, value, message) => {
     expect(problemsOf({ [field]: value })).toEqual([{ path: field, message }]);

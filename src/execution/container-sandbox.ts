@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { LimitFunction } from 'p-limit';
+import { type Admission, type Refusal, RefusedError } from '../admission/admission.ts';
 import type { ContainerEngine } from '../engine/engine.ts';
 import type { Problem } from '../errors.ts';
 import type { Logger } from '../logger.ts';
@@ -47,8 +47,7 @@ export interface ContainerSandboxOptions {
   readonly prepareImage: (signal?: AbortSignal) => Promise<string>;
   readonly ownerLabels: Readonly<Record<string, string>>;
   /** Gives out the places that executions of all plugins share. */
-  readonly limit: LimitFunction;
-  readonly maxQueue: number;
+  readonly admission: Admission;
   readonly reaper: Reaper;
   readonly logger: Logger;
 }
@@ -93,9 +92,7 @@ export class ContainerSandbox implements PluginSandbox {
       waiting: new AbortController(),
     };
     const refusal = await this.#refuse(call);
-    // The queue is looked at last: between this and entering it nothing may wait.
-    const ending = refusal ?? this.#busy();
-    if (ending !== null) return this.#report(call, withoutContainer(ending));
+    if (refusal !== null) return this.#report(call, withoutContainer(refusal));
     return this.#report(call, await this.#settle(call));
   }
 
@@ -142,18 +139,25 @@ export class ContainerSandbox implements PluginSandbox {
     return problems.length > 0 ? failed('INPUT_INVALID', describe(problems)) : null;
   }
 
-  #busy(): Ending | null {
-    const { limit, maxQueue } = this.#options;
-    if (limit.activeCount + limit.pendingCount < limit.concurrency + maxQueue) return null;
-    return failed('BUSY', `${limit.pendingCount} executions are waiting`);
-  }
-
   /** Waits for a place, keeps it until the container is gone, and answers when that is. */
   #enter(call: Call, settle: (settled: Settled) => void): Promise<void> {
-    const removed = this.#options.limit(() => this.#live(call, settle));
+    const removed = this.#liveInPlace(call, settle);
     this.#alive.add(removed);
     void removed.finally(() => this.#alive.delete(removed));
     return removed;
+  }
+
+  async #liveInPlace(call: Call, settle: (settled: Settled) => void): Promise<void> {
+    const { admission, grant } = this.#options;
+    const { plugin, memoryBytes, cpuCores } = grant;
+    try {
+      using _place = await admission.enter({ plugin, memoryBytes, cpuCores, signal: call.options.signal });
+      await this.#live(call, settle);
+    } catch (error) {
+      // Who was aborted has been told already.
+      settle(withoutContainer(error instanceof RefusedError ? toBusy(error.refusal) : endingOfError(error)));
+      call.waiting.abort();
+    }
   }
 
   async #live(call: Call, settle: (settled: Settled) => void): Promise<void> {
@@ -227,6 +231,17 @@ function compileSchemas({ manifest }: LoadedPlugin): Record<'input' | 'output' |
 
 function withoutContainer(ending: Ending): Settled {
   return { ending, usage: UNKNOWN_USAGE, logs: new LogBook() };
+}
+
+function toBusy(refusal: Refusal): Ending {
+  if (refusal.kind === 'full') return failed('BUSY', `${refusal.waiting} executions are waiting`);
+  const { what, asked, ceiling } = refusal;
+  const show = (value: number): string =>
+    what === 'memory' ? `${Math.floor(value / (1024 * 1024))} MB of memory` : `${value} cores`;
+  return failed(
+    'HOST_RESOURCES',
+    `The plugin is granted ${show(asked)}, and all sandboxes together may have ${show(ceiling)}`,
+  );
 }
 
 function below(field: string, problems: readonly Problem[]): Problem[] {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import pLimit, { type LimitFunction } from 'p-limit';
+import pLimit from 'p-limit';
+import type { Admission } from '../admission/admission.ts';
 import type { ContainerEngine } from '../engine/engine.ts';
 import { LurkboxError } from '../errors.ts';
 import { ContainerSandbox, type ExecuteOptions, type PluginSandbox } from '../execution/container-sandbox.ts';
@@ -42,8 +43,7 @@ export interface PluginManagerOptions {
   readonly connect: () => Promise<ContainerEngine>;
   readonly images: () => Promise<ImageStore>;
   readonly ownerLabels: Readonly<Record<string, string>>;
-  readonly concurrency: number;
-  readonly maxQueue: number;
+  readonly admission: Admission;
   readonly reaper: Reaper;
   readonly logger: Logger;
 }
@@ -59,7 +59,6 @@ const LOADS_AT_ONCE = availableParallelism() * 2;
 /** Loads plugins and executes them, each execution in a container of its own. */
 export class PluginManager {
   readonly #options: PluginManagerOptions;
-  readonly #limit: LimitFunction;
   readonly #entries = new Map<string, Entry>();
   /** Also those of plugins that were loaded again since and still have something running. */
   readonly #sandboxes = new Set<PluginSandbox>();
@@ -67,7 +66,6 @@ export class PluginManager {
 
   constructor(options: PluginManagerOptions) {
     this.#options = options;
-    this.#limit = pLimit(options.concurrency);
   }
 
   /**
@@ -228,15 +226,14 @@ export class PluginManager {
   }
 
   #createSandbox(instance: PluginInstance): PluginSandbox {
-    const { connect, ownerLabels, maxQueue, reaper, logger } = this.#options;
+    const { connect, ownerLabels, admission, reaper, logger } = this.#options;
     const sandbox = new ContainerSandbox({
       plugin: instance.plugin,
       grant: instance.grant,
       connect,
       prepareImage: async (signal) => (await this.#prepare(instance, signal)).id,
       ownerLabels,
-      limit: this.#limit,
-      maxQueue,
+      admission,
       reaper,
       logger,
     });

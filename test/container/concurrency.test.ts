@@ -148,8 +148,13 @@ test('`executePlugins` answers by name, with a result for every plugin', async (
 });
 
 describe('the limit of containers', () => {
-  test('is never passed, and everybody gets a turn', async () => {
-    await using plugin = await createPlugin('concurrency-limit', {}, { concurrency: 2 });
+  test.each([
+    ['of their number', { concurrency: 2 }],
+    // 96 MB and one core each.
+    ['of their memory', { maxMemoryMb: 200 }],
+    ['of their CPU', { maxCpuCores: 2.5 }],
+  ])('%s is never passed, and everybody gets a turn', async (_, options) => {
+    await using plugin = await createPlugin('concurrency-limit', {}, options);
     const watching = new AbortController();
     const most = watchContainers('concurrency-limit', watching.signal);
     const results = await Promise.all(Array.from({ length: 8 }, () => plugin.run(sleep, 100)));
@@ -158,6 +163,15 @@ describe('the limit of containers', () => {
     expect(await most).toBe(2);
     const waited = results.map(({ phases }) => phases.queueMs ?? 0);
     expect(waited.at(-1)).toBeGreaterThan(waited[0] ?? 0);
+  });
+
+  test('refuses a plugin that alone is granted more memory than all together may have', async () => {
+    await using plugin = await createPlugin('concurrency-large', {}, { maxMemoryMb: 64 });
+    const { outcome, error, phases } = await plugin.run(sleep, 0);
+    expect({ outcome, createMs: phases.createMs }).toEqual({ outcome: 'HOST_RESOURCES', createMs: null });
+    expect(error?.message).toMatch(
+      /^The plugin is granted 96 MB of memory, and all sandboxes together may have 64 MB of memory\./,
+    );
   });
 
   test('leaves who comes when the queue is full without a place', async () => {

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import pLimit from 'p-limit';
 import { describe, expect, test } from 'vitest';
 import { ContainerSandbox, type ContainerSandboxOptions } from '../../src/execution/container-sandbox.ts';
 import { type ExecutionContextOptions, parseContext } from '../../src/execution/context.ts';
@@ -9,6 +8,7 @@ import type { PluginExecutionResult } from '../../src/execution/result.ts';
 import { SILENT_LOGGER } from '../../src/logger.ts';
 import type { LoadedPlugin } from '../../src/manifest/load.ts';
 import { PluginManifestSchema } from '../../src/manifest/schema.ts';
+import { admissionOf } from '../admission/sample.ts';
 import { engineError, type FakeContainer, FakeEngine, never } from '../helpers/fake-engine.ts';
 import { MINIMAL } from '../manifest/sample.ts';
 import { GRANT, IMAGE } from '../spec/sample.ts';
@@ -32,8 +32,7 @@ function createSandbox(engine: FakeEngine, { manifest, ...changes }: Changes = {
     connect: async () => engine,
     prepareImage: async () => IMAGE,
     ownerLabels: { 'lurkbox.instance': 'i-1' },
-    limit: pLimit(4),
-    maxQueue: 10,
+    admission: admissionOf(),
     reaper: new Reaper(createIdentity(), SILENT_LOGGER),
     logger: SILENT_LOGGER,
     ...changes,
@@ -190,7 +189,7 @@ describe('places', () => {
       most = Math.max(most, engine.alive.length);
     };
     engine.before.removeContainer = () => delay(5);
-    const sandbox = createSandbox(engine, { limit: pLimit(2) });
+    const sandbox = createSandbox(engine, { admission: admissionOf({ concurrency: 2 }) });
     await Promise.all([1, 2, 3, 4, 5].map(() => sandbox.execute(contextOf())));
     await sandbox.close();
     expect(engine.containers).toHaveLength(5);
@@ -203,7 +202,8 @@ describe('places', () => {
     [3, 4],
   ])('with a queue of %i, one place takes %i executions and the next is `BUSY`', async (maxQueue, taken) => {
     const caller = new AbortController();
-    const sandbox = createSandbox(new FakeEngine(silent), { limit: pLimit(1), maxQueue });
+    const admission = admissionOf({ concurrency: 1, maxQueue });
+    const sandbox = createSandbox(new FakeEngine(silent), { admission });
     const waiting: Promise<PluginExecutionResult>[] = [];
     for (let count = 0; count < taken; count++) {
       waiting.push(sandbox.execute(contextOf(), { signal: caller.signal }));
@@ -214,6 +214,50 @@ describe('places', () => {
     const outcomes = (await Promise.all(waiting)).map(({ outcome }) => outcome);
     expect(outcomes).toEqual(Array(taken).fill('CANCELLED'));
   });
+});
+
+describe('the memory of all containers together', () => {
+  const { memoryBytes } = GRANT;
+
+  test('stays below its ceiling, and who does not fit waits', async () => {
+    const engine = new FakeEngine(echo);
+    let most = 0;
+    engine.after.createContainer = () => {
+      most = Math.max(most, engine.alive.length);
+    };
+    const sandbox = createSandbox(engine, { admission: admissionOf({ memoryBytes: 2 * memoryBytes }) });
+    const results = await Promise.all([1, 2, 3, 4, 5].map(() => sandbox.execute(contextOf())));
+    await sandbox.close();
+    expect(results.map(({ outcome }) => outcome)).toEqual(Array(5).fill('OK'));
+    expect(most).toBe(2);
+  });
+
+  test('is less than a plugin is granted: it is refused with both numbers', async () => {
+    const engine = new FakeEngine(echo);
+    const sandbox = createSandbox(engine, { admission: admissionOf({ memoryBytes: memoryBytes - 1 }) });
+    const megabytes = memoryBytes / (1024 * 1024);
+    expect(await sandbox.execute(contextOf())).toMatchObject({
+      outcome: 'HOST_RESOURCES',
+      error: {
+        message: expect.stringContaining(
+          `granted ${megabytes} MB of memory, and all sandboxes together may have ${megabytes - 1} MB of memory`,
+        ),
+      },
+    });
+    expect(engine.calls).toEqual([]);
+  });
+});
+
+test('the cores of all containers together stay below their ceiling', async () => {
+  const engine = new FakeEngine(echo);
+  let most = 0;
+  engine.after.createContainer = () => {
+    most = Math.max(most, engine.alive.length);
+  };
+  const sandbox = createSandbox(engine, { admission: admissionOf({ cpuCores: 3 * GRANT.cpuCores }) });
+  await Promise.all([1, 2, 3, 4, 5].map(() => sandbox.execute(contextOf())));
+  await sandbox.close();
+  expect(most).toBe(3);
 });
 
 describe('a caller that aborts is told `CANCELLED` at once', () => {
@@ -236,15 +280,15 @@ describe('a caller that aborts is told `CANCELLED` at once', () => {
   });
 
   test.each([0, 20])('while it waits for a place, %i ms after the call', async (ms) => {
-    const limit = pLimit(1);
-    const first = Promise.withResolvers<void>();
-    void limit(() => first.promise);
+    const admission = admissionOf({ concurrency: 1 });
+    const first = await admission.enter({ plugin: 'another', memoryBytes: 0, cpuCores: 0 });
     const engine = new FakeEngine(echo);
-    const sandbox = createSandbox(engine, { limit });
+    const sandbox = createSandbox(engine, { admission });
     const result = await abortedAfter(ms, (signal) => sandbox.execute(contextOf(), { signal }));
     expect(result).toMatchObject({ outcome: 'CANCELLED' });
-    first.resolve();
+    first.release();
     await sandbox.close();
+    expect(admission.held).toEqual({ running: 0, waiting: 0, memoryBytes: 0, cpuCores: 0 });
     expect(engine.calls).toEqual([]);
   });
 

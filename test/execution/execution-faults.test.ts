@@ -1,7 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
-import pLimit from 'p-limit';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { LurkboxErrorCode } from '../../src/errors.ts';
 import { ContainerSandbox, type ContainerSandboxOptions } from '../../src/execution/container-sandbox.ts';
@@ -16,6 +15,7 @@ import { SILENT_LOGGER } from '../../src/logger.ts';
 import { PluginManifestSchema } from '../../src/manifest/schema.ts';
 import type { Grant } from '../../src/policy/grant.ts';
 import { frameRecord } from '../../src/protocol/framing.ts';
+import { admissionOf } from '../admission/sample.ts';
 import {
   type EngineCall,
   EXECUTION_CALLS,
@@ -372,7 +372,10 @@ describe('many executions of one sandbox under faults', () => {
     }
     const reaper = new Reaper(createIdentity(), SILENT_LOGGER);
     const suspect = vi.spyOn(reaper, 'suspect');
-    const sandbox = createSandbox(engine, { limit: pLimit(8), maxQueue: AT_ONCE_HERE / 2, reaper });
+    const sandbox = createSandbox(engine, {
+      admission: admissionOf({ concurrency: 8, maxQueue: AT_ONCE_HERE / 2 }),
+      reaper,
+    });
     const history = new History();
     const timers = schedules.map(({ abortAtMs }, index) =>
       abortAtMs === null ? undefined : setTimeout(() => callers[index]?.abort(), abortAtMs * 10),
@@ -567,8 +570,7 @@ function createSandbox(engine: FakeEngine, changes: Partial<ContainerSandboxOpti
     connect: async () => engine,
     prepareImage: async () => IMAGE,
     ownerLabels: { 'lurkbox.instance': 'i-1' },
-    limit: pLimit(4),
-    maxQueue: 10,
+    admission: admissionOf(),
     reaper: new Reaper(createIdentity(), SILENT_LOGGER),
     logger: SILENT_LOGGER,
     ...changes,

@@ -1,0 +1,191 @@
+/** What one container may use at most. */
+export interface Needs {
+  readonly memoryBytes: number;
+  readonly cpuCores: number;
+}
+
+/** The ceilings of memory and CPU are over the needs of all that runs; `Infinity` is none. */
+export interface AdmissionOptions extends Needs {
+  /** How many run at once. */
+  readonly concurrency: number;
+  /** How many may wait for a place. */
+  readonly maxQueue: number;
+}
+
+export interface AdmissionRequest extends Needs {
+  /** Whose turn it is. */
+  readonly plugin: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Place extends Disposable {
+  /** Fine to call twice. */
+  release(): void;
+}
+
+export type Refusal =
+  | { readonly kind: 'full'; readonly waiting: number }
+  | {
+      readonly kind: 'too large';
+      readonly what: 'memory' | 'cpu';
+      readonly asked: number;
+      readonly ceiling: number;
+    };
+
+/** Why a call may not even wait. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+  readonly refusal: Refusal;
+
+  constructor(refusal: Refusal) {
+    super(`No place for this call: ${refusal.kind}`);
+    this.refusal = refusal;
+  }
+}
+
+/** CPU is added up in whole numbers: 0.1 + 0.2 is more than 0.3, and what was taken could not be given back. */
+const NANO = 1e9;
+
+/**
+ * Lets executions in, as many as fit under the ceilings of number, memory and CPU.
+ *
+ * Who does not fit waits: first come, first served among the calls of one plugin, and the plugins take turns. When the call
+ * whose turn it is does not fit, those behind it wait too, so that small ones cannot keep a large one out for ever; it gets
+ * what is freed next, and waits no longer than what runs.
+ */
+export class Admission {
+  readonly #concurrency: number;
+  readonly #maxQueue: number;
+  #ceilings: Needs;
+  #running = 0;
+  #memoryBytes = 0;
+  #nanoCpus = 0;
+  /** In the order of their turns. A plugin of which nobody waits is not among them. */
+  readonly #queues = new Map<string, Set<WaitingCall>>();
+  #waiting = 0;
+
+  constructor({ concurrency, maxQueue, memoryBytes, cpuCores }: AdmissionOptions) {
+    this.#concurrency = concurrency;
+    this.#maxQueue = maxQueue;
+    this.#ceilings = { memoryBytes, cpuCores };
+  }
+
+  /** What runs, with what it may use together, and how many wait. */
+  get held(): Needs & { readonly running: number; readonly waiting: number } {
+    return {
+      running: this.#running,
+      waiting: this.#waiting,
+      memoryBytes: this.#memoryBytes,
+      cpuCores: this.#nanoCpus / NANO,
+    };
+  }
+
+  /** Waiting calls that are larger than the new ceilings are refused; what runs stays. */
+  setCeilings({ memoryBytes, cpuCores }: Needs): void {
+    this.#ceilings = { memoryBytes, cpuCores };
+    for (const call of [...this.#queues.values()].flatMap((queue) => [...queue])) {
+      const refusal = this.#tooLarge(call.request);
+      if (refusal !== null) this.#leave(call).reject(new RefusedError(refusal));
+    }
+    this.#admit();
+  }
+
+  /**
+   * A place, as soon as there is one; whoever gets it releases it on every path. Rejects with a `RefusedError` when the
+   * queue is full or the call alone is above a ceiling, and with the signal's reason when that is aborted before.
+   */
+  enter(request: AdmissionRequest): Promise<Place> {
+    if (request.signal?.aborted) return Promise.reject(request.signal.reason);
+    const tooLarge = this.#tooLarge(request);
+    if (tooLarge !== null) return Promise.reject(new RefusedError(tooLarge));
+    if (this.#waiting === 0 && this.#fits(request)) return Promise.resolve(this.#take(request));
+    if (this.#waiting >= this.#maxQueue) {
+      return Promise.reject(new RefusedError({ kind: 'full', waiting: this.#waiting }));
+    }
+    return this.#wait(request);
+  }
+
+  #tooLarge({ memoryBytes, cpuCores }: Needs): Refusal | null {
+    const { memoryBytes: memory, cpuCores: cores } = this.#ceilings;
+    if (memoryBytes > memory)
+      return { kind: 'too large', what: 'memory', asked: memoryBytes, ceiling: memory };
+    if (cpuCores > cores) return { kind: 'too large', what: 'cpu', asked: cpuCores, ceiling: cores };
+    return null;
+  }
+
+  #fits({ memoryBytes, cpuCores }: Needs): boolean {
+    return (
+      this.#running < this.#concurrency &&
+      this.#memoryBytes + memoryBytes <= this.#ceilings.memoryBytes &&
+      this.#nanoCpus + toNano(cpuCores) <= toNano(this.#ceilings.cpuCores)
+    );
+  }
+
+  #take(needs: Needs): Place {
+    this.#count(needs, 1);
+    let isHeld = true;
+    const release = (): void => {
+      if (!isHeld) return;
+      isHeld = false;
+      this.#count(needs, -1);
+      this.#admit();
+    };
+    return { release, [Symbol.dispose]: release };
+  }
+
+  #count({ memoryBytes, cpuCores }: Needs, sign: 1 | -1): void {
+    this.#running += sign;
+    this.#memoryBytes += sign * memoryBytes;
+    this.#nanoCpus += sign * toNano(cpuCores);
+  }
+
+  #wait(request: AdmissionRequest): Promise<Place> {
+    const { promise, resolve, reject } = Promise.withResolvers<Place>();
+    const onAbort = (): void => {
+      this.#leave(call).reject(request.signal?.reason);
+      // The one behind it may fit where it did not.
+      this.#admit();
+    };
+    const call: WaitingCall = { request, resolve, reject, onAbort };
+    const queue = this.#queues.get(request.plugin) ?? new Set();
+    this.#queues.set(request.plugin, queue.add(call));
+    this.#waiting++;
+    request.signal?.addEventListener('abort', onAbort, { once: true });
+    return promise;
+  }
+
+  #admit(): void {
+    for (;;) {
+      const [next] = this.#queues;
+      if (next === undefined) return;
+      const [plugin, queue] = next;
+      const [call] = queue;
+      if (call === undefined || !this.#fits(call.request)) return;
+      this.#leave(call);
+      // To the end of the line.
+      if (this.#queues.delete(plugin)) this.#queues.set(plugin, queue);
+      call.resolve(this.#take(call.request));
+    }
+  }
+
+  #leave(call: WaitingCall): WaitingCall {
+    const { plugin, signal } = call.request;
+    const queue = this.#queues.get(plugin);
+    queue?.delete(call);
+    if (queue?.size === 0) this.#queues.delete(plugin);
+    this.#waiting--;
+    signal?.removeEventListener('abort', call.onAbort);
+    return call;
+  }
+}
+
+interface WaitingCall {
+  readonly request: AdmissionRequest;
+  readonly resolve: (place: Place) => void;
+  readonly reject: (reason: unknown) => void;
+  readonly onAbort: () => void;
+}
+
+function toNano(cores: number): number {
+  return Math.round(cores * NANO);
+}

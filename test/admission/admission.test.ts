@@ -1,0 +1,142 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type Place, RefusedError } from '../../src/admission/admission.ts';
+import { admissionOf } from './sample.ts';
+
+const NOTHING = { memoryBytes: 0, cpuCores: 0 };
+const small = { plugin: 'small', memoryBytes: 10, cpuCores: 0.1 };
+
+/** Lets everything that was resolved arrive. */
+const arrive = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+describe('plugins take turns', () => {
+  test('so that a thousand calls of one delay the first call of another by one turn', async () => {
+    const admission = admissionOf({ concurrency: 1, maxQueue: 2_000 });
+    const order: string[] = [];
+    const call = async (plugin: string): Promise<void> => {
+      using _place = await admission.enter({ plugin, ...NOTHING });
+      order.push(plugin);
+      await arrive();
+    };
+    const calls = Array.from({ length: 1_000 }, () => call('busy'));
+    await Promise.all([call('quiet'), ...calls]);
+    expect(order.indexOf('quiet')).toBeLessThanOrEqual(2);
+    expect(order).toHaveLength(1_001);
+  });
+
+  test('and the calls of one are served in the order in which they came', async () => {
+    const admission = admissionOf({ concurrency: 1 });
+    const order: number[] = [];
+    await Promise.all(
+      [0, 1, 2, 3].map(async (index) => {
+        using _place = await admission.enter(small);
+        order.push(index);
+      }),
+    );
+    expect(order).toEqual([0, 1, 2, 3]);
+  });
+});
+
+test('a large call is not kept out for ever by small ones that go on coming', async () => {
+  const admission = admissionOf({ memoryBytes: 100, maxQueue: 1_000 });
+  const first = await admission.enter({ ...small, memoryBytes: 50 });
+  let isIn = false;
+  const large = admission.enter({ plugin: 'large', memoryBytes: 100, cpuCores: 0 }).then((place) => {
+    isIn = true;
+    return place;
+  });
+  const later = [1, 2, 3].map(() => admission.enter(small));
+  await arrive();
+  expect(admission.held).toMatchObject({ running: 1, waiting: 4 });
+  first.release();
+  await arrive();
+  expect(isIn).toBe(true);
+  (await large).release();
+  for (const place of await Promise.all(later)) place.release();
+  expect(admission.held).toEqual({ running: 0, waiting: 0, ...NOTHING });
+});
+
+test('a call that is aborted leaves the queue at once, and who was behind it moves up', async () => {
+  const admission = admissionOf({ concurrency: 1, maxQueue: 1 });
+  const place = await admission.enter(small);
+  const caller = new AbortController();
+  const left = admission.enter({ ...small, signal: caller.signal });
+  await expect(admission.enter(small)).rejects.toMatchObject({ refusal: { kind: 'full', waiting: 1 } });
+  caller.abort(new Error('changed its mind'));
+  await expect(left).rejects.toThrow('changed its mind');
+  const next = admission.enter(small);
+  place.release();
+  (await next).release();
+  expect(admission.held).toEqual({ running: 0, waiting: 0, ...NOTHING });
+});
+
+test('a place that is released twice is given once', async () => {
+  const admission = admissionOf({ concurrency: 2 });
+  const [first, second] = [await admission.enter(small), await admission.enter(small)];
+  first.release();
+  first.release();
+  expect(admission.held.running).toBe(1);
+  second.release();
+  expect(admission.held).toMatchObject({ running: 0, ...NOTHING });
+});
+
+test('ceilings that sink refuse the waiting calls that are above them, with both numbers', async () => {
+  const admission = admissionOf({ concurrency: 1 });
+  using _place = await admission.enter(small);
+  const waiting = admission.enter({ plugin: 'large', memoryBytes: 100, cpuCores: 0 });
+  admission.setCeilings({ memoryBytes: 50, cpuCores: 1 });
+  const refusal = { kind: 'too large', what: 'memory', asked: 100, ceiling: 50 };
+  await expect(waiting).rejects.toMatchObject({ refusal });
+  await expect(waiting).rejects.toBeInstanceOf(RefusedError);
+});
+
+const ignore = (): void => {};
+
+type Step = { readonly kind: 'enter' | 'release' | 'abort'; readonly pick: number };
+
+const CEILINGS = { concurrency: 3, memoryBytes: 100, cpuCores: 2, maxQueue: 20 };
+
+const steps: fc.Arbitrary<Step[]> = fc.array(
+  fc.record({ kind: fc.constantFrom('enter', 'enter', 'release', 'abort'), pick: fc.nat(99) }),
+  { maxLength: 80 },
+);
+
+test('whatever enters, leaves and is aborted, no ceiling is passed, and everybody gets in or is told in the end', async () => {
+  await fc.assert(
+    fc.asyncProperty(steps, async (schedule) => {
+      const admission = admissionOf(CEILINGS);
+      const inside: Place[] = [];
+      const callers: AbortController[] = [];
+      const outcomes: Promise<void>[] = [];
+      const look = (): void => {
+        const { running, memoryBytes, cpuCores, waiting } = admission.held;
+        expect(running).toBeLessThanOrEqual(CEILINGS.concurrency);
+        expect(memoryBytes).toBeLessThanOrEqual(CEILINGS.memoryBytes);
+        expect(cpuCores).toBeLessThanOrEqual(CEILINGS.cpuCores);
+        expect(waiting).toBeLessThanOrEqual(CEILINGS.maxQueue);
+      };
+      for (const { kind, pick } of schedule) {
+        if (kind === 'release') inside.shift()?.release();
+        else if (kind === 'abort') callers[pick % (callers.length || 1)]?.abort();
+        else {
+          const caller = new AbortController();
+          callers.push(caller);
+          const needs = { plugin: `p${pick % 3}`, memoryBytes: (pick * 7) % 110, cpuCores: (pick % 5) / 2 };
+          const entered = admission.enter({ ...needs, signal: caller.signal });
+          outcomes.push(entered.then((place) => void inside.push(place), ignore));
+        }
+        look();
+        await arrive();
+        look();
+      }
+      while (inside.length > 0) {
+        inside.shift()?.release();
+        look();
+        await arrive();
+      }
+      await Promise.all(outcomes);
+      expect(admission.held).toEqual({ running: 0, waiting: 0, ...NOTHING });
+    }),
+    { numRuns: 200 },
+  );
+});
