@@ -72,7 +72,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
   /** For whoever makes something: what it makes is guarded from before it exists. */
   const connectGuarded = async (): Promise<ContainerEngine> => {
     const engine = await connect();
-    guard ??= startGuard({ engineAddress: engine.address, cacheDir, logger: config.logger });
+    guard ??= startGuard({ identity, engineAddress: engine.address, cacheDir, logger: config.logger });
     return engine;
   };
   const images = once(async () =>

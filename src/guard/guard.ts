@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { extname, join } from 'node:path';
+import type { Identity } from '../execution/identity.ts';
 import type { Logger } from '../logger.ts';
-import { ownProcess } from '../process.ts';
 
 export interface GuardOptions {
+  /** Whose things it is to remove, as they are labelled. */
+  readonly identity: Identity;
   /** As `DOCKER_HOST` writes it. */
   readonly engineAddress: string;
   /** The workspace's `.lurkbox` folder, where temporary files are. */
@@ -53,21 +55,21 @@ export function startGuard(options: GuardOptions): Guard {
       child = spawnGuard(options);
     } catch (error) {
       // Out of memory or processes, or a Node that may start none: what is executed must not fail of that.
-      logger.warn({ err: error }, NO_GUARD);
+      onEnd('could not be started', error);
       return;
     }
-    child.once('error', (error) => logger.warn({ err: error }, NO_GUARD));
-    child.once('exit', onExit);
+    // A process that never was has no exit, and one that was may have errors that do not end it.
+    if (child.pid === undefined) child.once('error', (error) => onEnd('could not be started', error));
+    else child.on('error', (error) => logger.debug({ err: error }, 'an error of the guard process'));
+    child.once('exit', () => onEnd('was ended by somebody else'));
   }
 
-  function onExit(): void {
+  function onEnd(how: string, error?: unknown): void {
     child = null;
     if (dismissed) return;
-    logger.warn(
-      {},
-      starts < MAX_STARTS ? 'the guard was ended by somebody else; starting it again' : NO_GUARD,
-    );
-    if (starts < MAX_STARTS) setTimeout(start, RESTART_DELAY_MS).unref();
+    const isLast = starts >= MAX_STARTS;
+    logger.warn({ err: error }, isLast ? NO_GUARD : `the guard ${how}; starting it again`);
+    if (!isLast) setTimeout(start, RESTART_DELAY_MS).unref();
   }
 
   async function dismiss(): Promise<void> {
@@ -86,8 +88,9 @@ export function startGuard(options: GuardOptions): Guard {
 const NO_GUARD =
   'no guard process: what this process leaves when it is killed stays until another lurkbox starts, or `lurkbox prune`';
 
-function spawnGuard({ engineAddress, cacheDir }: GuardOptions): ChildProcess {
-  const program = [process.execPath, PROGRAM, ownProcess(), cacheDir];
+function spawnGuard({ identity, engineAddress, cacheDir }: GuardOptions): ChildProcess {
+  // The name of a host can change, and what is to be removed is labelled with the one of now.
+  const program = [process.execPath, PROGRAM, identity.process, identity.host, cacheDir];
   const [command = '', ...args] = existsSync(SHELL) ? [SHELL, '-c', SCRIPT, ...program] : program;
   const child = spawn(command, args, {
     cwd: '/',

@@ -1,4 +1,4 @@
-// node program.ts <process> <cacheDir>
+// node program.ts <process> <host> <cacheDir>
 // What `guard.ts` starts: waits until that process is gone, removes what it left, and ends when nothing comes any more.
 
 import { setTimeout as delay } from 'node:timers/promises';
@@ -14,7 +14,8 @@ const QUIET_MS = 15_000;
 const GIVE_UP_MS = 10 * 60_000;
 const HASTE_MS = 5_000;
 
-const [owner = '', cacheDir = ''] = process.argv.slice(2);
+const [owner = '', host = '', cacheDir = ''] = process.argv.slice(2);
+const identity = { ...createIdentity(), host };
 
 // What ends everything in a service or a session comes here too, and this is what has to be done after it.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
@@ -43,6 +44,6 @@ async function removeWhatIsLeft(): Promise<void> {
 /** Only of its own: while others go on dying, each with a guard of its own, this one must come to its end. */
 async function foundSomething(): Promise<boolean> {
   await removeStaleFolders(cacheDir);
-  const { containers, networks } = await prune(await connectEngine(), createIdentity(), { of: owner });
+  const { containers, networks } = await prune(await connectEngine(), identity, { of: owner });
   return containers.length + networks.length > 0;
 }

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectEngine } from '../../src/engine/connect.ts';
 import type { ContainerEngine } from '../../src/engine/engine.ts';
+import { createIdentity } from '../../src/execution/identity.ts';
 import { createLurkbox } from '../../src/index.ts';
 import { LABELS } from '../../src/labels.ts';
 import { ownProcess } from '../../src/process.ts';
@@ -180,7 +181,8 @@ test('a guard whose orchestrator lives does nothing, even when the pipe between 
 /** As `startGuard` does it when the pipe has broken. */
 function startGuardOf(owner: string): ChildProcess {
   const program = join(import.meta.dirname, '../../src/guard/program.ts');
-  return spawn(process.execPath, [program, owner, join(workspace.root, '.lurkbox')], {
+  const { host } = createIdentity();
+  return spawn(process.execPath, [program, owner, host, join(workspace.root, '.lurkbox')], {
     stdio: 'ignore',
     env: { DOCKER_HOST: privateEngine.url },
   });
