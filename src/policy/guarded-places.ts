@@ -1,4 +1,5 @@
 import { realpath } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LurkboxError, type Problem } from '../errors.ts';
@@ -16,7 +17,18 @@ export interface GuardedPlace {
 const ALWAYS_GUARDED: readonly GuardedPlace[] = [
   { what: 'lurkbox itself', path: dirname(fileURLToPath(new URL('..', import.meta.url))) },
   { what: 'the Node that runs lurkbox', path: process.execPath },
+  // Where npm put them beside lurkbox and not below it.
+  {
+    what: 'the packages that lurkbox is made of',
+    path: packagesFolder(createRequire(import.meta.url).resolve('zod')),
+  },
+  // The guard is a shell, the engine starts programs, and both load libraries.
+  ...['/usr', '/bin', '/sbin', '/lib', '/lib64'].map((path) => ({ what: 'the programs of the host', path })),
 ];
+
+function packagesFolder(path: string): string {
+  return path.slice(0, path.lastIndexOf('/node_modules/') + '/node_modules'.length);
+}
 
 /** Throws `POLICY_INVALID` when a mount lets plugins write to such a place, to what it is in or to what is in it. */
 export async function assertMountsSpare(policy: Policy, places: readonly GuardedPlace[]): Promise<void> {

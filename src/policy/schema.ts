@@ -28,7 +28,7 @@ const MountPathSchema = z.string('expected an absolute path of a folder on the h
 
 const MountSchema = strictObject({
   path: MountPathSchema.describe(
-    'Absolute path of an existing folder on the host, free of symbolic links. Nothing is created.',
+    'Absolute path of an existing folder on the host, free of symbolic links. Nothing is created. A "rw" one is, holds and lies in nothing of the workspace, the policy, lurkbox and its packages, Node or the programs of the host.',
   ),
   mode: MountModeSchema.describe('"ro": plugins may only read it. "rw": those that ask for it may write.'),
 });

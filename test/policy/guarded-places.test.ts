@@ -53,6 +53,31 @@ describe('a policy is refused when a mount that plugins may write to', () => {
     });
   });
 
+  test.each(['/usr', '/usr/bin', '/usr/lib/x86_64-linux-gnu', '/usr/local/share'])(
+    'is or lies in the programs of the host: %s',
+    async (path) => {
+      const policy = await parsePolicy(policyWith(path));
+      await expect(assertMountsSpare(policy, [])).rejects.toMatchObject({
+        code: 'POLICY_INVALID',
+        problems: expect.arrayContaining([
+          expect.objectContaining({
+            message: expect.stringMatching(/(is|lies in) the programs of the host/),
+          }),
+        ]),
+      });
+    },
+  );
+
+  test('is the folder of the packages that lurkbox is made of', async () => {
+    const folder = await realpath(join(import.meta.dirname, '../../node_modules'));
+    const policy = await parsePolicy(policyWith(folder));
+    await expect(assertMountsSpare(policy, [])).rejects.toMatchObject({
+      problems: expect.arrayContaining([
+        expect.objectContaining({ message: expect.stringMatching(/the packages that lurkbox is made of/) }),
+      ]),
+    });
+  });
+
   test('holds lurkbox or the Node that runs it', async () => {
     for (const path of [join(import.meta.dirname, '../../src'), dirname(await realpath(process.execPath))]) {
       const policy = await parsePolicy(policyWith(await realpath(path)));
