@@ -27,24 +27,49 @@ const MAX_RESULT_DEPTH = 64;
 /** Each takes some hundred bytes of memory, whatever it took on the wire; texts cost no more than they are long. */
 const MAX_RESULT_VALUES = 100_000;
 
+/** What one execution may still write. */
+export class OutputRoom {
+  readonly #outputBytes: number;
+  #left: Record<'stdout' | 'stderr', number>;
+
+  constructor(outputBytes: number) {
+    this.#outputBytes = outputBytes;
+    this.#left = { stdout: outputBytes, stderr: MAX_STDERR_BYTES };
+  }
+
+  /** For the next execution in the same container. */
+  empty(): void {
+    this.#left = { stdout: this.#outputBytes, stderr: MAX_STDERR_BYTES };
+  }
+
+  /** What of these bytes there is room for. */
+  fill(stream: 'stdout' | 'stderr', bytes: Buffer): Buffer {
+    const kept = bytes.subarray(0, this.#left[stream]);
+    this.#left[stream] -= kept.length;
+    return kept;
+  }
+}
+
 /**
  * Reads everything a container writes until it ends or a fault ends the reading. Pulling is the back-pressure: a chunk
  * that nobody asked for stays in the engine. stderr is read for ever and kept in part; on stdout `outputBytes` is all.
  */
-export async function* listen(socket: Duplex, outputBytes: number): AsyncGenerator<Heard> {
+export async function* listen(
+  socket: Duplex,
+  outputBytes: number,
+  room: OutputRoom = new OutputRoom(outputBytes),
+): AsyncGenerator<Heard> {
   const demuxer = new Demuxer();
   const limits = { maxRecordBytes: outputBytes, maxLineBytes: MAX_LINE_BYTES };
   const stdout = new RecordReader(limits);
   const stderr = new RecordReader({ ...limits, records: false });
   const tail = new Tail();
   const turns = new Turns();
-  const room = { stdout: outputBytes, stderr: MAX_STDERR_BYTES };
   for await (const chunk of socket) {
     for (const { stream, bytes } of demuxer.push(chunk as Buffer)) {
       if (turns.isOver()) await turns.next();
       // What came before a limit counts, wherever the engine happened to end a chunk.
-      const kept = bytes.subarray(0, room[stream]);
-      room[stream] -= kept.length;
+      const kept = room.fill(stream, bytes);
       for (const piece of (stream === 'stdout' ? stdout : stderr).push(kept)) {
         const heard = piece.kind === 'record' ? await readRecord(piece.bytes, turns) : toHeard(stream, piece);
         yield heard;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { frameRecord } from '../protocol/framing.ts';
-import { EXECUTE_ID, type ExecuteParams } from '../protocol/messages.ts';
+import { EXECUTE_ID, type ExecuteParams, LOAD_ID, type LoadParams } from '../protocol/messages.ts';
 import { Turns } from './turns.ts';
 
 /** Characters; a context may be large, and neither its whole text nor the time to write it is to be had at once. */
@@ -11,18 +11,28 @@ const PART_MEMBERS = 64;
 
 export const CANCEL_RECORD = frameRecord('{"jsonrpc":"2.0","method":"cancel"}');
 
+/** Asks for the plugin to be loaded before its context is there. */
+export function toLoadRecord(params: LoadParams): string {
+  return frameRecord(JSON.stringify({ jsonrpc: '2.0', id: LOAD_ID, method: 'load', params }));
+}
+
+export interface ExecuteRequest extends ExecuteParams {
+  /** @default that of the first of a container */
+  readonly id?: number;
+}
+
 /**
- * Sends the one request of a conversation, no faster than it is taken. Never rejects: that a stream broke is told to whoever
+ * Sends the request for one execution, no faster than it is taken. Never rejects: that a stream broke is told to whoever
  * reads it.
  */
 export async function sendExecute(
   socket: Writable,
-  params: ExecuteParams,
+  request: ExecuteRequest,
   signal: AbortSignal,
 ): Promise<void> {
   const turns = new Turns();
   try {
-    for (const piece of toExecuteRecord(params)) {
+    for (const piece of toExecuteRecord(request)) {
       if (!socket.write(piece)) await once(socket, 'drain', { signal });
       if (turns.isOver()) await turns.next();
       if (signal.aborted) return;
@@ -33,12 +43,12 @@ export async function sendExecute(
 }
 
 /** The request in pieces of about the same size. */
-export function* toExecuteRecord(params: ExecuteParams): Generator<string> {
-  yield* inPieces(executeRecord(params));
+export function* toExecuteRecord({ id = EXECUTE_ID, ...params }: ExecuteRequest): Generator<string> {
+  yield* inPieces(executeRecord(id, params));
 }
 
-function* executeRecord(params: ExecuteParams): Generator<string> {
-  yield `\u001e{"jsonrpc":"2.0","id":${EXECUTE_ID},"method":"execute","params":`;
+function* executeRecord(id: number, params: ExecuteParams): Generator<string> {
+  yield `\u001e{"jsonrpc":"2.0","id":${id},"method":"execute","params":`;
   yield* toJson(params);
   yield '}\n';
 }

@@ -1,10 +1,13 @@
 /**
- * Protocol version 1: JSON-RPC 2.0 messages in JSON text sequences (RFC 7464) over stdin and stdout. The host sends
- * `execute` once and `cancel` at most once; the runner sends `ready`, then notifications, then exactly one response.
+ * Protocol version 1: JSON-RPC 2.0 messages in JSON text sequences (RFC 7464) over stdin and stdout. The runner sends
+ * `ready` once. Then the host sends requests, one at a time: `load` at most once, before it has a context, and `execute`,
+ * more than once only where the policy lets a container be kept. Each gets notifications, then exactly one response.
  */
 export const PROTOCOL_VERSION = 1;
 
-/** The id of the one request that there is. */
+/** The id of the request `load`. */
+export const LOAD_ID = 0;
+/** The id of the first request `execute`; each further one of the same container has the next. */
 export const EXECUTE_ID = 1;
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
@@ -29,9 +32,12 @@ export interface PluginExecutionContext {
   readonly config: Readonly<Record<string, unknown>>;
 }
 
-export interface ExecuteParams {
+export interface LoadParams {
   /** Path of the plugin's entry point inside the container. */
   readonly entryPoint: string;
+}
+
+export interface ExecuteParams extends LoadParams {
   readonly context: PluginExecutionContext;
 }
 

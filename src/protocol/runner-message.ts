@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { EXECUTE_ID, LOG_LEVELS } from './messages.ts';
+import { LOG_LEVELS } from './messages.ts';
 
 const text = z.string();
 
 const Version = z.literal('2.0');
+const RequestId = z.number().int().min(0);
 
 export const ReadySchema = z.object({
   jsonrpc: Version,
@@ -25,13 +26,13 @@ export const ProgressSchema = z.object({
 
 export const ResultSchema = z.object({
   jsonrpc: Version,
-  id: z.literal(EXECUTE_ID),
+  id: RequestId,
   result: z.unknown().refine((value) => value !== undefined, 'expected a result'),
 });
 
 export const ErrorSchema = z.object({
   jsonrpc: Version,
-  id: z.literal(EXECUTE_ID),
+  id: RequestId,
   error: z.object({
     code: z.number().int(),
     message: text,
@@ -44,8 +45,8 @@ export type RunnerMessage =
   | ({ kind: 'ready' } & z.infer<typeof ReadySchema>['params'])
   | ({ kind: 'log' } & z.infer<typeof LogSchema>['params'])
   | ({ kind: 'progress' } & z.infer<typeof ProgressSchema>['params'])
-  | { kind: 'result'; result: unknown }
-  | ({ kind: 'error' } & z.infer<typeof ErrorSchema>['error']);
+  | { kind: 'result'; id: number; result: unknown }
+  | ({ kind: 'error'; id: number } & z.infer<typeof ErrorSchema>['error']);
 
 const NOTIFICATIONS = { ready: ReadySchema, log: LogSchema, progress: ProgressSchema } as const;
 
@@ -57,11 +58,13 @@ export function parseRunnerMessage(record: unknown): RunnerMessage | { kind: 'in
   if (Object.hasOwn(record, 'error')) {
     const parsed = ErrorSchema.safeParse(record);
     return parsed.success
-      ? { kind: 'error', ...parsed.data.error }
+      ? { kind: 'error', id: parsed.data.id, ...parsed.data.error }
       : invalid('an error response that is none');
   }
   const parsed = ResultSchema.safeParse(record);
-  return parsed.success ? { kind: 'result', result: parsed.data.result } : invalid('a response that is none');
+  return parsed.success
+    ? { kind: 'result', id: parsed.data.id, result: parsed.data.result }
+    : invalid('a response that is none');
 }
 
 function parseNotification(

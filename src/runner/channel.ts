@@ -40,6 +40,8 @@ export function quote(text: string): string {
 
 export interface HostMessage {
   readonly method: string;
+  /** Of a request. */
+  readonly id: number;
   readonly params?: unknown;
 }
 

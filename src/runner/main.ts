@@ -1,7 +1,7 @@
-/** The program inside the container: says `ready`, executes one plugin once, and leaves when the host hangs up. */
+/** The program inside the container: says `ready`, serves one request at a time, and leaves when the host hangs up. */
 import {
-  EXECUTE_ID,
   type ExecuteParams,
+  type LoadParams,
   type LogLevel,
   PROTOCOL_VERSION,
   type RUNNER_ERRORS,
@@ -10,7 +10,7 @@ import { listen, quote, send, sendNotification } from './channel.ts';
 import { captureConsole, sendLog } from './console.ts';
 import { describeFailure } from './failure.ts';
 import { type Execute, loadExecute } from './plugin.ts';
-import { freeze, isFiniteNumber, stringify, toStringOf } from './primordials.ts';
+import { abortOf, freeze, isFiniteNumber, stringify, toStringOf } from './primordials.ts';
 
 const LOG_LEVELS: Readonly<Record<string, LogLevel | null>> = freeze({
   __proto__: null,
@@ -20,71 +20,86 @@ const LOG_LEVELS: Readonly<Record<string, LogLevel | null>> = freeze({
   error: 'error',
 });
 
-const cancellation = new AbortController();
-const abort = cancellation.abort.bind(cancellation);
-/** What a plugin gets beside its context. */
-const host = freeze({ log, progress, signal: cancellation.signal });
-let responded = false;
+/** The request that waits for its response; at most one does. */
+let pending: number | null = null;
+let cancel: (reason: Error) => void = () => {};
+let run: Execute | undefined;
+const exit = process.exit.bind(process, 1);
 
 captureConsole();
-const stdin = listen(({ method, params }) => {
-  if (method === 'execute') void execute(params as ExecuteParams);
-  if (method === 'cancel') abort(new Error('the execution was cancelled'));
+const stdin = listen(({ method, id, params }) => {
+  if (method === 'load') void serve(id, () => load(params as LoadParams));
+  if (method === 'execute') void serve(id, () => execute(id, params as ExecuteParams));
+  if (method === 'cancel') cancel(new Error('the execution was cancelled'));
 });
-process.on('uncaughtException', (error) => fail('pluginFailed', error));
+process.on('uncaughtException', (error) => {
+  // With nothing to answer it would be told to nobody, and what it broke would serve the next call.
+  if (pending === null) exit();
+  else fail(pending, 'pluginFailed', error);
+});
+process.on('beforeExit', () => {
+  if (pending !== null)
+    fail(pending, 'noResult', new Error('nothing is left to wait for, and no result came'));
+});
 sendNotification('ready', `{"protocol":${PROTOCOL_VERSION},"node":${quote(process.version)}}`);
 
-async function execute({ entryPoint, context }: ExecuteParams): Promise<void> {
+async function serve(id: number, answer: () => Promise<unknown>): Promise<void> {
+  pending = id;
   // Only the plugin keeps the process busy now: when it has nothing left to wait for, it can never answer.
   stdin.unref();
-  process.once('beforeExit', () =>
-    fail('noResult', new Error('nothing is left to wait for, and no result came')),
-  );
-  let run: Execute;
   try {
-    run = await loadExecute(entryPoint);
+    succeed(id, await answer());
   } catch (error) {
-    fail('notLoadable', error);
-    return;
-  }
-  try {
-    succeed(await run(context, host));
-  } catch (error) {
-    fail('pluginFailed', error);
+    fail(id, run === undefined ? 'notLoadable' : 'pluginFailed', error);
   }
 }
 
-function log(level: string, message: unknown): void {
-  sendLog(LOG_LEVELS[level] ?? 'info', toStringOf(message));
+async function load({ entryPoint }: LoadParams): Promise<null> {
+  run = await loadExecute(entryPoint);
+  return null;
 }
 
-function progress(fraction: number, message = ''): void {
-  if (!isFiniteNumber(fraction) || fraction < 0 || fraction > 1) {
-    throw new RangeError(`expected a fraction from 0 to 1, got ${toStringOf(fraction)}`);
-  }
-  sendNotification('progress', `{"fraction":${fraction},"message":${quote(toStringOf(message))}}`);
+async function execute(id: number, { entryPoint, context }: ExecuteParams): Promise<unknown> {
+  if (run === undefined) await load({ entryPoint });
+  const cancellation = new AbortController();
+  cancel = (reason) => abortOf(cancellation, reason);
+  // What a plugin gets beside its context; it is deaf and dumb once its own execution is over.
+  const host = freeze({
+    log: (level: string, message: unknown): void => {
+      if (pending === id) sendLog(LOG_LEVELS[level] ?? 'info', toStringOf(message));
+    },
+    progress: (fraction: number, message = ''): void => {
+      if (!isFiniteNumber(fraction) || fraction < 0 || fraction > 1) {
+        throw new RangeError(`expected a fraction from 0 to 1, got ${toStringOf(fraction)}`);
+      }
+      const told = `{"fraction":${fraction},"message":${quote(toStringOf(message))}}`;
+      if (pending === id) sendNotification('progress', told);
+    },
+    signal: cancellation.signal,
+  });
+  return (run as Execute)(context, host);
 }
 
-function succeed(result: unknown): void {
+function succeed(id: number, result: unknown): void {
   let json: string;
   try {
     // A function or `undefined` is no JSON; a plugin that returns nothing answers null.
     json = stringify(result) ?? 'null';
   } catch (error) {
-    fail('notSerializable', error);
+    fail(id, 'notSerializable', error);
     return;
   }
-  respond(`"result":${json}`);
+  respond(id, `"result":${json}`);
 }
 
-function fail(code: keyof typeof RUNNER_ERRORS, error: unknown): void {
-  respond(`"error":${describeFailure(code, error)}`);
+function fail(id: number, code: keyof typeof RUNNER_ERRORS, error: unknown): void {
+  respond(id, `"error":${describeFailure(code, error)}`);
 }
 
-function respond(member: string): void {
-  if (responded) return;
-  responded = true;
-  // The host reads the response and ends the container; until then this process must not end by itself.
+function respond(id: number, member: string): void {
+  if (pending !== id) return;
+  pending = null;
+  // The host reads the response and ends the container or asks again; this process must not end by itself.
   stdin.ref();
-  send(`{"jsonrpc":"2.0","id":${EXECUTE_ID},${member}}`);
+  send(`{"jsonrpc":"2.0","id":${id},${member}}`);
 }

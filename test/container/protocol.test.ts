@@ -54,7 +54,11 @@ describe('a record is a fault of the protocol when it', () => {
       record('{"jsonrpc":"2.0","method":"ready","params":{"protocol":1,"node":"v1"}}'),
       /`ready` came twice/,
     ],
-    ['answers another request', record('{"jsonrpc":"2.0","id":2,"result":1}'), /a response that is none/],
+    [
+      'answers another request',
+      record('{"jsonrpc":"2.0","id":2,"result":1}'),
+      /a response came to request 2/,
+    ],
     ['answers without a result', record('{"jsonrpc":"2.0","id":1}'), /a response that is none/],
     [
       'speaks another version of JSON-RPC',

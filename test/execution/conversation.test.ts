@@ -28,7 +28,10 @@ const line = (text: string, source: 'stdout' | 'stderr' = 'stdout'): Heard => ({
   source,
   text,
 });
-const result = (value: unknown): Heard => ({ kind: 'message', message: { kind: 'result', result: value } });
+const result = (value: unknown): Heard => ({
+  kind: 'message',
+  message: { kind: 'result', id: 1, result: value },
+});
 
 const READY = record({ method: 'ready', params: { protocol: 1, node: 'v24' } });
 
@@ -104,7 +107,7 @@ describe('a fault is', () => {
     ['a number', frameRecord('1'), /not an object/],
     ['a batch', frameRecord(`[${READY.slice(1, -1)}]`), /not an object/],
     ['a request of the plugin', record({ id: 7, method: 'fetch' }), /a method nobody knows/],
-    ['a response to a request nobody made', record({ id: 2, result: 1 }), /a response that is none/],
+    ['a response to half a request', record({ id: 1.5, result: 1 }), /a response that is none/],
     ['a response without a result', record({ id: 1 }), /a response that is none/],
     ['a log line without a level', record({ method: 'log', params: { message: 'x' } }), /`log` notification/],
     ['a record without a version', frameRecord('{"id":1,"result":1}'), /a response that is none/],

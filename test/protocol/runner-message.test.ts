@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { EXECUTE_ID, LOG_LEVELS, PROTOCOL_VERSION, RUNNER_ERRORS } from '../../src/protocol/messages.ts';
+import {
+  EXECUTE_ID,
+  LOAD_ID,
+  LOG_LEVELS,
+  PROTOCOL_VERSION,
+  RUNNER_ERRORS,
+} from '../../src/protocol/messages.ts';
 import {
   ErrorSchema,
   LogSchema,
@@ -30,24 +36,28 @@ describe('understood is', () => {
       { kind: 'progress', fraction: 0.5, message: 'm' },
     ],
     ['progress without words', progress({ fraction: 0 }), { kind: 'progress', fraction: 0 }],
-    ['a result', message({ id: 1, result: { a: [1] } }), { kind: 'result', result: { a: [1] } }],
-    ['the result null', message({ id: 1, result: null }), { kind: 'result', result: null }],
-    ['the result false', message({ id: 1, result: false }), { kind: 'result', result: false }],
-    ['an error', failure({ code: -32001, message: 'm' }), { kind: 'error', code: -32001, message: 'm' }],
+    ['a result', message({ id: 1, result: { a: [1] } }), { kind: 'result', id: 1, result: { a: [1] } }],
+    ['the result null', message({ id: 1, result: null }), { kind: 'result', id: 1, result: null }],
+    ['the result false', message({ id: 1, result: false }), { kind: 'result', id: 1, result: false }],
+    [
+      'an error',
+      failure({ code: -32001, message: 'm' }),
+      { kind: 'error', id: 1, code: -32001, message: 'm' },
+    ],
     [
       'an error with name and stack',
       failure({ code: 1, message: 'm', data: { name: 'n', stack: 's' } }),
-      { kind: 'error', code: 1, message: 'm', data: { name: 'n', stack: 's' } },
+      { kind: 'error', id: 1, code: 1, message: 'm', data: { name: 'n', stack: 's' } },
     ],
     [
       'an error beside a result, as an error',
       message({ id: 1, result: 1, error: { code: 1, message: 'm' } }),
-      { kind: 'error', code: 1, message: 'm' },
+      { kind: 'error', id: 1, code: 1, message: 'm' },
     ],
     [
       'a message with fields that nobody knows, without them',
       message({ id: 1, extra: 1, error: { code: 1, message: 'm', extra: 1, data: { name: 'n', extra: 1 } } }),
-      { kind: 'error', code: 1, message: 'm', data: { name: 'n' } },
+      { kind: 'error', id: 1, code: 1, message: 'm', data: { name: 'n' } },
     ],
     [
       'a notification that claims to be another kind, as what it is',
@@ -82,14 +92,10 @@ describe('refused is', () => {
     ['progress below 0', progress({ fraction: -0.1 }), /`progress` notification/],
     ['progress above 1', progress({ fraction: 1.1 }), /`progress` notification/],
     ['progress that is no number', progress({ fraction: '0.5' }), /`progress` notification/],
-    ['a result for another request', message({ id: 2, result: 1 }), /a response that is none/],
+    ['a result for a request below all', message({ id: -1, result: 1 }), /a response that is none/],
     ['a result for the id as a text', message({ id: '1', result: 1 }), /a response that is none/],
     ['a response without a result', message({ id: 1 }), /a response that is none/],
-    [
-      'an error for another request',
-      message({ id: null, error: { code: 1, message: 'm' } }),
-      /error response/,
-    ],
+    ['an error for no request', message({ id: null, error: { code: 1, message: 'm' } }), /error response/],
     ['an error without a code', failure({ message: 'm' }), /error response/],
     ['an error without words', failure({ code: 1 }), /error response/],
     ['an error that is null', failure(null), /error response/],
@@ -112,8 +118,9 @@ test('whatever JSON comes is understood or refused, and nothing throws', () => {
 /** A red pin asks: is this deliberate? Runners of older images speak what is written here. */
 describe('pinned', () => {
   test('are the numbers of the protocol', () => {
-    expect({ PROTOCOL_VERSION, EXECUTE_ID, LOG_LEVELS, RUNNER_ERRORS }).toEqual({
+    expect({ PROTOCOL_VERSION, LOAD_ID, EXECUTE_ID, LOG_LEVELS, RUNNER_ERRORS }).toEqual({
       PROTOCOL_VERSION: 1,
+      LOAD_ID: 0,
       EXECUTE_ID: 1,
       LOG_LEVELS: ['debug', 'info', 'warn', 'error'],
       RUNNER_ERRORS: { pluginFailed: -32001, notLoadable: -32002, noResult: -32003, notSerializable: -32004 },
