@@ -37,9 +37,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Counts and lets in; knows neither plugins nor containers.
   admission: [],
   execution: ['manifest', 'policy', 'spec', 'engine', 'image', 'protocol', 'admission'],
+  // Starts containers ahead of their calls; `execution` knows it as a `Standby`.
+  pool: ['policy', 'engine', 'protocol', 'admission', 'execution'],
   // A program of its own, beside the one that it guards.
   guard: ['engine', 'image/temp-folder.ts', 'execution'],
-  lifecycle: ['manifest', 'policy', 'engine', 'image', 'admission', 'execution'],
+  lifecycle: ['manifest', 'policy', 'engine', 'image', 'admission', 'execution', 'pool'],
   agent: ['execution'],
   // Executes a plugin of its own in the way of any other, and then asks everybody whether it held.
   attack: ['lurkbox.ts', 'policy', 'spec', 'engine', 'image', 'execution', 'lifecycle'],

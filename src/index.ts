@@ -32,7 +32,7 @@ export { createLurkbox, type Lurkbox } from './lurkbox.ts';
 export type { LoadedPlugin } from './manifest/load.ts';
 export { type PluginManifest, PluginManifestSchema } from './manifest/schema.ts';
 export type { LurkboxOptions } from './options.ts';
-export type { Grant, GrantedMount, Origin, Restriction } from './policy/grant.ts';
+export type { Grant, GrantedMount, Isolation, Origin, Restriction } from './policy/grant.ts';
 export type { Rating } from './policy/rating.ts';
 export { type Policy, PolicySchema } from './policy/schema.ts';
 export type { LogLevel, PluginExecutionContext } from './protocol/messages.ts';

@@ -1,4 +1,5 @@
 import { access } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Admission } from './admission/admission.ts';
 import { connectEngine } from './engine/connect.ts';
@@ -17,6 +18,7 @@ import { assertMountsSpare, type GuardedPlace } from './policy/guarded-places.ts
 import { loadPolicy, POLICY_FILE, parsePolicy } from './policy/load.ts';
 import { namedRuntimes } from './policy/runtimes.ts';
 import type { Policy } from './policy/schema.ts';
+import { Pool } from './pool/pool.ts';
 import { buildContainerSpec } from './spec/build.ts';
 
 /** Folder of a workspace that lurkbox keeps its own things in. */
@@ -57,6 +59,13 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     memoryBytes: (config.maxMemoryMb ?? Number.POSITIVE_INFINITY) * 1024 * 1024,
     cpuCores: config.maxCpuCores,
   });
+  const pool = new Pool({
+    admission,
+    maxWarm: config.maxWarm,
+    maxWarmBytes: config.maxWarmMemoryMb * 1024 * 1024,
+    startsAtOnce: availableParallelism(),
+    maxAgeMs: config.maxWarmSeconds * 1000,
+  });
   const connect = once(async () => {
     const engine = await connectEngine({ env: config.env });
     if (config.maxMemoryMb === undefined) {
@@ -90,10 +99,12 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     ownerLabels: toLabels(identity),
     admission,
     reaper,
+    pool,
     logger: config.logger,
   });
 
   const close = async (): Promise<void> => {
+    await pool.close();
     await plugins.close();
     const isSure = await reaper.close();
     // What may still come is for the guard to remove, when this process ends.

@@ -19,6 +19,12 @@ export interface LurkboxOptions {
   readonly maxMemoryMb?: number;
   /** Cores that the grants of all containers together may come to. @default no limit: quotas share the cores */
   readonly maxCpuCores?: number;
+  /** Containers that may wait for calls, over all plugins; 0: none is started before its call. @default 32 */
+  readonly maxWarm?: number;
+  /** Megabytes that the grants of all waiting containers together may come to. @default 4096, or `maxMemoryMb` if that is less */
+  readonly maxWarmMemoryMb?: number;
+  /** Seconds after which a container that waits is replaced by a new one. @default 300 */
+  readonly maxWarmSeconds?: number;
   /** Told when something slow begins or ends while an image is built. */
   readonly onImageProgress?: (progress: ImageProgress) => void;
   /** Where `DOCKER_HOST` is read from. @default process.env */
@@ -34,6 +40,9 @@ export interface LurkboxConfig {
   readonly maxQueue: number;
   readonly maxMemoryMb: number | undefined;
   readonly maxCpuCores: number;
+  readonly maxWarm: number;
+  readonly maxWarmMemoryMb: number;
+  readonly maxWarmSeconds: number;
   readonly onImageProgress: (progress: ImageProgress) => void;
   readonly env: NodeJS.ProcessEnv;
 }
@@ -48,6 +57,9 @@ export function normalizeOptions(options: LurkboxOptions = {}): LurkboxConfig {
     maxQueue: options.maxQueue ?? 1000,
     maxMemoryMb: options.maxMemoryMb,
     maxCpuCores: options.maxCpuCores ?? Number.POSITIVE_INFINITY,
+    maxWarm: options.maxWarm ?? 32,
+    maxWarmMemoryMb: options.maxWarmMemoryMb ?? Math.max(1, Math.min(4096, options.maxMemoryMb ?? 4096)),
+    maxWarmSeconds: options.maxWarmSeconds ?? 300,
     onImageProgress: options.onImageProgress ?? (() => {}),
     env: options.env ?? process.env,
   };
@@ -58,6 +70,9 @@ export function normalizeOptions(options: LurkboxOptions = {}): LurkboxConfig {
     ...(config.maxMemoryMb === undefined
       ? []
       : wholeNumber('maxMemoryMb', config.maxMemoryMb, 1, 1024 * 1024 * 1024)),
+    ...wholeNumber('maxWarm', config.maxWarm, 0, 1024),
+    ...warmMemoryProblems(config),
+    ...wholeNumber('maxWarmSeconds', config.maxWarmSeconds, 1, 86_400),
     ...(config.maxCpuCores > 0
       ? []
       : [{ path: 'maxCpuCores', message: `expected a number above 0, got ${String(config.maxCpuCores)}` }]),
@@ -78,6 +93,13 @@ function unknownOptions(options: object, config: LurkboxConfig): Problem[] {
 function wholeNumber(path: string, value: number, min: number, max: number): Problem[] {
   if (Number.isInteger(value) && value >= min && value <= max) return [];
   return [{ path, message: `expected a whole number from ${min} to ${max}, got ${String(value)}` }];
+}
+
+function warmMemoryProblems({ maxWarmMemoryMb, maxMemoryMb }: LurkboxConfig): Problem[] {
+  if (maxMemoryMb === undefined || maxMemoryMb < 1 || maxWarmMemoryMb <= maxMemoryMb)
+    return wholeNumber('maxWarmMemoryMb', maxWarmMemoryMb, 1, 1024 * 1024 * 1024);
+  const message = `expected at most the ${maxMemoryMb} MB of \`maxMemoryMb\`, got ${maxWarmMemoryMb} MB`;
+  return [{ path: 'maxWarmMemoryMb', message }];
 }
 
 function loggerProblems(logger: Logger): Problem[] {

@@ -13,6 +13,9 @@ test('everything may be left out, and the defaults are pinned', () => {
     maxQueue: 1000,
     maxMemoryMb: undefined,
     maxCpuCores: Number.POSITIVE_INFINITY,
+    maxWarm: 32,
+    maxWarmMemoryMb: 4096,
+    maxWarmSeconds: 300,
     onImageProgress: expect.any(Function),
     env: process.env,
   });
@@ -60,6 +63,8 @@ describe('refused is', () => {
     ['concurrency', '4', 'expected a whole number from 1 to 1024, got 4'],
     ['maxMemoryMb', 0, 'expected a whole number from 1 to 1073741824, got 0'],
     ['maxCpuCores', 0, 'expected a number above 0, got 0'],
+    ['maxWarm', -1, 'expected a whole number from 0 to 1024, got -1'],
+    ['maxWarmSeconds', 0, 'expected a whole number from 1 to 86400, got 0'],
     ['maxCpuCores', Number.NaN, 'expected a number above 0, got NaN'],
     ['maxQueue', -1, 'expected a whole number from 0 to 1000000, got -1'],
     ['maxQueue', Number.POSITIVE_INFINITY, 'expected a whole number from 0 to 1000000, got Infinity'],
@@ -68,7 +73,7 @@ describe('refused is', () => {
     [
       'workspace',
       '.',
-      'unknown option; known are workspaceRoot, policy, logger, concurrency, maxQueue, maxMemoryMb, maxCpuCores, onImageProgress, env',
+      'unknown option; known are workspaceRoot, policy, logger, concurrency, maxQueue, maxMemoryMb, maxCpuCores, maxWarm, maxWarmMemoryMb, maxWarmSeconds, onImageProgress, env',
     ],
   ])('`%s` as %s', (field, value, message) => {
     expect(problemsOf({ [field]: value })).toEqual([{ path: field, message }]);

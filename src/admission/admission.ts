@@ -16,11 +16,22 @@ export interface AdmissionRequest extends Needs {
   /** Whose turn it is. */
   readonly plugin: string;
   readonly signal?: AbortSignal | undefined;
+  /** Asked when it is this call's turn: memory of an idle container that the call then needs no more of. */
+  readonly claim?: () => Hold | null;
+}
+
+/** Memory of a container that is there and does nothing. */
+export interface Hold {
+  readonly memoryBytes: number;
+  /** Fine to call twice. */
+  release(): void;
 }
 
 export interface Place extends Disposable {
   /** Fine to call twice. */
   release(): void;
+  /** Gives up the place and keeps its memory, in one step: nobody gets between. */
+  keepMemory(): Hold;
 }
 
 export type Refusal =
@@ -49,6 +60,9 @@ const NANO = 1e9;
 /**
  * Lets executions in, as many as fit under the ceilings of number, memory and CPU.
  *
+ * Containers that are idle hold memory and nothing else. They give way: when memory is all that a call lacks, `onShortage`
+ * is told how much, and what is released goes to that call.
+ *
  * Who does not fit waits: first come, first served among the calls of one plugin, and the plugins take turns. When the call
  * whose turn it is does not fit, those behind it wait too, so that small ones cannot keep a large one out for ever; it gets
  * what is freed next, and waits no longer than what runs.
@@ -63,6 +77,11 @@ export class Admission {
   /** In the order of their turns. A plugin of which nobody waits is not among them. */
   readonly #queues = new Map<string, Set<WaitingCall>>();
   #waiting = 0;
+  #heldBytes = 0;
+  /** While set, what is released lets nobody in. */
+  #isQuiet = false;
+  /** Told how many bytes of idle containers the call whose turn it is needs. */
+  onShortage: (bytes: number) => void = () => {};
 
   constructor({ concurrency, maxQueue, memoryBytes, cpuCores }: AdmissionOptions) {
     this.#concurrency = concurrency;
@@ -70,12 +89,13 @@ export class Admission {
     this.#ceilings = { memoryBytes, cpuCores };
   }
 
-  /** What runs, with what it may use together, and how many wait. */
-  get held(): Needs & { readonly running: number; readonly waiting: number } {
+  /** What runs, what all containers may use together, how much of it is of idle ones, and how many calls wait. */
+  get held(): Needs & { readonly running: number; readonly waiting: number; readonly idleBytes: number } {
     return {
       running: this.#running,
       waiting: this.#waiting,
-      memoryBytes: this.#memoryBytes,
+      idleBytes: this.#heldBytes,
+      memoryBytes: this.#memoryBytes + this.#heldBytes,
       cpuCores: this.#nanoCpus / NANO,
     };
   }
@@ -98,8 +118,11 @@ export class Admission {
     if (request.signal?.aborted) return Promise.reject(request.signal.reason);
     const tooLarge = this.#tooLarge(request);
     if (tooLarge !== null) return Promise.reject(new RefusedError(tooLarge));
-    if (this.#waiting === 0 && this.#fits(request)) return Promise.resolve(this.#take(request));
-    if (this.#waiting >= this.#maxQueue) {
+    const place = this.#waiting === 0 ? this.#tryTake(request) : null;
+    if (place !== null) return Promise.resolve(place);
+    // Idle containers give way at once, so they do not make anybody busy.
+    const hasRoom = this.#waiting === 0 && this.#lacks(request, 0) === null;
+    if (this.#waiting >= this.#maxQueue && !hasRoom) {
       return Promise.reject(new RefusedError({ kind: 'full', waiting: this.#waiting }));
     }
     return this.#wait(request);
@@ -113,24 +136,54 @@ export class Admission {
     return null;
   }
 
-  #fits({ memoryBytes, cpuCores }: Needs): boolean {
-    return (
-      this.#running < this.#concurrency &&
-      this.#memoryBytes + memoryBytes <= this.#ceilings.memoryBytes &&
-      this.#nanoCpus + toNano(cpuCores) <= toNano(this.#ceilings.cpuCores)
-    );
+  /** Memory for a container that nobody has called for; `null` while anybody waits, or where there is not so much. */
+  hold(memoryBytes: number): Hold | null {
+    const all = this.#memoryBytes + this.#heldBytes + memoryBytes;
+    if (this.#waiting > 0 || all > this.#ceilings.memoryBytes) return null;
+    return this.#hold(memoryBytes);
+  }
+
+  #hold(memoryBytes: number): Hold {
+    this.#heldBytes += memoryBytes;
+    const release = once(() => {
+      this.#heldBytes -= memoryBytes;
+      this.#admit();
+    });
+    return { memoryBytes, release };
+  }
+
+  #lacks({ memoryBytes, cpuCores }: Needs, heldBytes: number): 'memory' | 'place' | null {
+    if (this.#running >= this.#concurrency) return 'place';
+    if (this.#nanoCpus + toNano(cpuCores) > toNano(this.#ceilings.cpuCores)) return 'place';
+    return this.#memoryBytes + heldBytes + memoryBytes > this.#ceilings.memoryBytes ? 'memory' : null;
+  }
+
+  #tryTake(request: AdmissionRequest): Place | null {
+    if (this.#lacks({ ...request, memoryBytes: 0 }, 0) === 'place') return null;
+    const claimed = request.claim?.() ?? null;
+    if (claimed !== null) {
+      // From one account to the other, and nobody is let in between.
+      this.#isQuiet = true;
+      claimed.release();
+      this.#isQuiet = false;
+      return this.#take(request);
+    }
+    return this.#lacks(request, this.#heldBytes) === null ? this.#take(request) : null;
   }
 
   #take(needs: Needs): Place {
     this.#count(needs, 1);
-    let isHeld = true;
-    const release = (): void => {
-      if (!isHeld) return;
-      isHeld = false;
+    let kept: Hold | undefined;
+    const release = once(() => {
       this.#count(needs, -1);
       this.#admit();
+    });
+    const keepMemory = (): Hold => {
+      kept ??= this.#hold(needs.memoryBytes);
+      release();
+      return kept;
     };
-    return { release, [Symbol.dispose]: release };
+    return { release, keepMemory, [Symbol.dispose]: release };
   }
 
   #count({ memoryBytes, cpuCores }: Needs, sign: 1 | -1): void {
@@ -151,21 +204,35 @@ export class Admission {
     this.#queues.set(request.plugin, queue.add(call));
     this.#waiting++;
     request.signal?.addEventListener('abort', onAbort, { once: true });
+    this.#tellShortage();
     return promise;
   }
 
   #admit(): void {
+    if (this.#isQuiet) return;
     for (;;) {
       const [next] = this.#queues;
       if (next === undefined) return;
       const [plugin, queue] = next;
       const [call] = queue;
-      if (call === undefined || !this.#fits(call.request)) return;
+      if (call === undefined) return;
+      const place = this.#tryTake(call.request);
+      if (place === null) break;
       this.#leave(call);
       // To the end of the line.
       if (this.#queues.delete(plugin)) this.#queues.set(plugin, queue);
-      call.resolve(this.#take(call.request));
+      call.resolve(place);
     }
+    this.#tellShortage();
+  }
+
+  #tellShortage(): void {
+    const [[, queue] = []] = this.#queues;
+    const [call] = queue ?? [];
+    if (call === undefined || this.#heldBytes === 0 || this.#lacks(call.request, 0) !== null) return;
+    const free = this.#ceilings.memoryBytes - this.#memoryBytes - this.#heldBytes;
+    const missing = call.request.memoryBytes - free;
+    if (missing > 0) this.onShortage(missing);
   }
 
   #leave(call: WaitingCall): WaitingCall {
@@ -184,6 +251,15 @@ interface WaitingCall {
   readonly resolve: (place: Place) => void;
   readonly reject: (reason: unknown) => void;
   readonly onAbort: () => void;
+}
+
+function once(work: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (isDone) return;
+    isDone = true;
+    work();
+  };
 }
 
 function toNano(cores: number): number {

@@ -78,6 +78,7 @@ async function askForOtherRuntime({ lurkbox, instance }: ControlTarget): Promise
     workspaceRoot: lurkbox.workspaceRoot,
     policy: { ...lurkbox.policy, runtime: NO_SUCH_RUNTIME },
     env: { DOCKER_HOST: address },
+    maxWarm: 0,
   });
   await other.plugins.loadPlugin(instance.plugin.folder);
   return other.plugins.executePlugin(instance.name, { inputData: { program: '() => null' } });

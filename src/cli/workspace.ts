@@ -23,6 +23,8 @@ export async function withLurkbox<T>(
   await using lurkbox = await createLurkbox({
     workspaceRoot: options.workspace,
     logger: createLogger(options.log),
+    // A command ends with its calls: there is no next one to wait for.
+    maxWarm: 0,
     onImageProgress: ({ message }) => progress.begin(message),
     ...(options.policy === undefined ? {} : { policy: options.policy }),
   });

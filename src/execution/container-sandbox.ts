@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Admission, type Refusal, RefusedError } from '../admission/admission.ts';
+import { type Admission, type Place, type Refusal, RefusedError } from '../admission/admission.ts';
 import type { ContainerEngine } from '../engine/engine.ts';
 import type { Problem } from '../errors.ts';
 import type { Logger } from '../logger.ts';
@@ -14,6 +14,7 @@ import type { Reaper } from './reaper.ts';
 import { countJsonBytes } from './request.ts';
 import { type PluginExecutionResult, UNKNOWN_USAGE, type Usage } from './result.ts';
 import { type CheckValue, compileSchema } from './schemas.ts';
+import type { Claimed, Standby } from './standby.ts';
 import { Stopwatch } from './stopwatch.ts';
 import { toResult } from './to-result.ts';
 
@@ -49,6 +50,8 @@ export interface ContainerSandboxOptions {
   /** Gives out the places that executions of all plugins share. */
   readonly admission: Admission;
   readonly reaper: Reaper;
+  /** Containers that are there before their call. */
+  readonly standby: Standby;
   readonly logger: Logger;
 }
 
@@ -57,6 +60,7 @@ interface Call {
   readonly executionId: string;
   readonly context: ExecutionContextConfig;
   readonly options: ExecuteOptions;
+  readonly session: string | null;
   readonly stopwatch: Stopwatch;
   /** Aborted when the execution itself takes over and settles the call. */
   readonly waiting: AbortController;
@@ -66,13 +70,19 @@ interface Settled {
   readonly ending: Ending;
   readonly usage: Usage;
   readonly logs: LogBook;
+  readonly metadata: Readonly<Record<string, unknown>>;
 }
 
-/** One plugin version under one grant; each execution in a fresh container of its own. */
+/**
+ * One plugin version under one grant. Each execution has a fresh container of its own, which may have waited for it; where
+ * the policy says so, containers are kept for the calls of a session, or of everybody.
+ */
 export class ContainerSandbox implements PluginSandbox {
   readonly #options: ContainerSandboxOptions;
   readonly #checks: Readonly<Record<'input' | 'output' | 'config', CheckValue>>;
   readonly #alive = new Set<Promise<void>>();
+  /** The last call of each session that has one; the calls of a session share a container, and take turns in it. */
+  readonly #sessions = new Map<string, Promise<void>>();
 
   /** @throws LurkboxError `MANIFEST_INVALID` when a schema of the plugin cannot be used */
   constructor(options: ContainerSandboxOptions) {
@@ -88,6 +98,7 @@ export class ContainerSandbox implements PluginSandbox {
       executionId: randomUUID(),
       context,
       options,
+      session: this.#sessionOf(context),
       stopwatch: new Stopwatch(),
       waiting: new AbortController(),
     };
@@ -104,14 +115,14 @@ export class ContainerSandbox implements PluginSandbox {
     options.signal?.addEventListener('abort', leave, { once: true, signal: call.waiting.signal });
     if (options.signal?.aborted) leave();
     const removed = this.#enter(call, settle);
-    const { ending, usage, logs } = await settled;
+    const { ending, ...measured } = await settled;
     call.stopwatch.stop();
     if (options.waitForRemoval) await removed;
-    return { ending: await this.#checkOutput(ending), usage, logs };
+    return { ending: await this.#checkOutput(ending), ...measured };
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#alive);
+    await Promise.all([this.#options.standby.close(), ...this.#alive]);
   }
 
   /** What is wrong before any container exists, if anything. */
@@ -141,18 +152,34 @@ export class ContainerSandbox implements PluginSandbox {
 
   /** Waits for a place, keeps it until the container is gone, and answers when that is. */
   #enter(call: Call, settle: (settled: Settled) => void): Promise<void> {
-    const removed = this.#liveInPlace(call, settle);
+    const removed = this.#takeTurn(call, () => this.#liveInPlace(call, settle));
     this.#alive.add(removed);
     void removed.finally(() => this.#alive.delete(removed));
     return removed;
   }
 
+  #takeTurn({ session }: Call, live: () => Promise<void>): Promise<void> {
+    if (session === null) return live();
+    const turn = (this.#sessions.get(session) ?? Promise.resolve()).then(live);
+    this.#sessions.set(session, turn);
+    void turn.finally(() => {
+      if (this.#sessions.get(session) === turn) this.#sessions.delete(session);
+    });
+    return turn;
+  }
+
   async #liveInPlace(call: Call, settle: (settled: Settled) => void): Promise<void> {
-    const { admission, grant } = this.#options;
+    const { admission, grant, standby } = this.#options;
     const { plugin, memoryBytes, cpuCores } = grant;
+    const { signal } = call.options;
+    let claimed: Claimed | null = null;
+    const claim = () => {
+      claimed = standby.claim(call.session);
+      return claimed?.hold ?? null;
+    };
     try {
-      using _place = await admission.enter({ plugin, memoryBytes, cpuCores, signal: call.options.signal });
-      await this.#live(call, settle);
+      using place = await admission.enter({ plugin, memoryBytes, cpuCores, signal, claim });
+      await this.#live(call, settle, { place, claimed });
     } catch (error) {
       // Who was aborted has been told already.
       settle(withoutContainer(error instanceof RefusedError ? toBusy(error.refusal) : endingOfError(error)));
@@ -160,16 +187,19 @@ export class ContainerSandbox implements PluginSandbox {
     }
   }
 
-  async #live(call: Call, settle: (settled: Settled) => void): Promise<void> {
-    using _live = this.#options.reaper.admit(call.executionId);
+  async #live(
+    call: Call,
+    settle: (settled: Settled) => void,
+    { place, claimed }: { place: Place; claimed: Claimed | null },
+  ): Promise<void> {
     try {
-      if (call.options.signal?.aborted) return;
-      const plan = await this.#plan(call);
-      if (call.options.signal?.aborted) return;
+      const execution =
+        claimed === null ? await this.#startCold(call, place) : this.#startIn(claimed, call, place);
+      if (execution === null) return;
       call.waiting.abort();
-      const execution = new Execution(plan);
       const [ending, usage] = await Promise.all([execution.ending, execution.usage]);
-      settle({ ending, usage, logs: execution.logs });
+      const metadata = { sandbox: claimed?.kind ?? 'cold', sandboxId: execution.sandboxId };
+      settle({ ending, usage, logs: execution.logs, metadata });
       await execution.removed;
     } catch (error) {
       settle(withoutContainer(endingOfError(error)));
@@ -178,16 +208,36 @@ export class ContainerSandbox implements PluginSandbox {
     }
   }
 
-  async #plan({ executionId, context, options, stopwatch }: Call): Promise<ExecutionPlan> {
-    const { plugin, grant, connect, prepareImage, ownerLabels, reaper, logger } = this.#options;
+  /** At once, and also for a caller that has left: what was claimed for it has to be ended. */
+  #startIn({ ready }: Claimed, call: Call, place: Place): Execution {
+    return new Execution({ ...this.#toPlan(call, place), ...ready.sandbox.made, ready });
+  }
+
+  /** `null` when the caller left before anything was made. */
+  async #startCold(call: Call, place: Place): Promise<Execution | null> {
+    const { connect, prepareImage, grant, reaper } = this.#options;
+    const { signal } = call.options;
+    if (signal?.aborted) return null;
     const engine = await connect();
-    const image = await prepareImage(options.signal);
+    const image = await prepareImage(signal);
     await assertMountFolders(grant.mounts);
+    if (signal?.aborted) return null;
+    const live = reaper.admit(call.executionId);
+    const execution = new Execution({ ...this.#toPlan(call, place), engine, image });
+    void execution.gone.then(() => live[Symbol.dispose]());
+    return execution;
+  }
+
+  #toPlan(
+    { executionId, context, options, stopwatch, session }: Call,
+    place: Place,
+  ): Omit<ExecutionPlan, 'engine' | 'image'> {
+    const { plugin, grant, ownerLabels, standby, reaper, logger } = this.#options;
     stopwatch.lap('queueMs');
+    const keep: ExecutionPlan['keep'] = (sandbox, { outcome }) =>
+      (outcome === 'OK' || outcome === 'PLUGIN_ERROR') && standby.keep(sandbox, place, session);
     return {
-      engine,
       grant: { ...grant, timeoutMs: Math.min(grant.timeoutMs, options.timeoutMs ?? grant.timeoutMs) },
-      image,
       entryPoint: plugin.manifest.entry_point,
       version: plugin.manifest.version,
       context: { executionId, ...context },
@@ -197,6 +247,7 @@ export class ContainerSandbox implements PluginSandbox {
       signal: options.signal,
       onProgress: options.onProgress,
       onSuspicion: () => reaper.suspect(),
+      keep: grant.isolation.mode === 'execution' ? undefined : keep,
     };
   }
 
@@ -206,18 +257,22 @@ export class ContainerSandbox implements PluginSandbox {
     return problems.length === 0 ? ending : failed('OUTPUT_INVALID', describe(below('result', problems)));
   }
 
-  #report({ executionId, stopwatch }: Call, { ending, usage, logs }: Settled): PluginExecutionResult {
+  #report({ executionId, stopwatch }: Call, settled: Settled): PluginExecutionResult {
     const { manifest, digest } = this.#options.plugin;
     return toResult({
       executionId,
       plugin: manifest.name,
       version: manifest.version,
       digest,
-      ending,
-      usage,
-      logs,
+      ...settled,
       stopwatch,
     });
+  }
+
+  /** Of which session a call is, where that matters. Another user's session of the same name is another session. */
+  #sessionOf({ userId, sessionId }: ExecutionContextConfig): string | null {
+    const { mode } = this.#options.grant.isolation;
+    return mode === 'session' && sessionId !== null ? JSON.stringify([userId, sessionId]) : null;
   }
 }
 
@@ -230,7 +285,7 @@ function compileSchemas({ manifest }: LoadedPlugin): Record<'input' | 'output' |
 }
 
 function withoutContainer(ending: Ending): Settled {
-  return { ending, usage: UNKNOWN_USAGE, logs: new LogBook() };
+  return { ending, usage: UNKNOWN_USAGE, logs: new LogBook(), metadata: {} };
 }
 
 function toBusy(refusal: Refusal): Ending {

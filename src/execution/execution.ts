@@ -66,7 +66,7 @@ export class Execution implements SandboxUser {
     this.logs = plan.ready?.logs ?? new LogBook();
     ({ promise: this.ending, resolve: this.#resolveEnding } = Promise.withResolvers<Ending>());
     ({ promise: this.usage, resolve: this.#resolveUsage } = Promise.withResolvers<Usage>());
-    this.#sandbox = plan.ready?.sandbox ?? new Sandbox({ ...plan, id: plan.context.executionId }, this);
+    this.#sandbox = plan.ready?.sandbox ?? new Sandbox(toSandboxPlan(plan), this);
     this.removed = this.ending.then((ending) => this.#release(ending));
     this.#watchCaller();
     if (plan.ready !== undefined) this.#takeOver(plan.ready.sandbox);
@@ -74,6 +74,11 @@ export class Execution implements SandboxUser {
 
   get sandboxId(): string {
     return this.#sandbox.id;
+  }
+
+  /** Resolves when its container is gone, whoever used it last. */
+  get gone(): Promise<void> {
+    return this.#sandbox.removed;
   }
 
   onPhase(phase: SandboxPhase): void {
@@ -186,4 +191,11 @@ export class Execution implements SandboxUser {
     await this.#sandbox.close();
     this.#plan.stopwatch.lap('teardownMs');
   }
+}
+
+/** Nothing of this one call: the container may outlive it. */
+function toSandboxPlan(plan: ExecutionPlan): SandboxPlan {
+  const { engine, grant, image, entryPoint, version, ownerLabels, logger, onSuspicion } = plan;
+  const id = plan.context.executionId;
+  return { engine, grant, image, entryPoint, version, id, ownerLabels, logger, onSuspicion };
 }

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ContainerEngine } from '../engine/engine.ts';
 import { LABELS } from '../labels.ts';
@@ -75,6 +76,8 @@ export class Sandbox {
   #removing: Promise<void> | undefined;
   #heapWasFull = false;
   #streamBroke = false;
+  /** Whether its stream is over. */
+  #isSilent = false;
   #nextId = EXECUTE_ID;
 
   /** Begins at once. */
@@ -91,6 +94,12 @@ export class Sandbox {
     return this.#plan.id;
   }
 
+  /** What it was made from, for an execution in it. */
+  get made(): Pick<SandboxPlan, 'engine' | 'image'> {
+    const { engine, image } = this.#plan;
+    return { engine, image };
+  }
+
   get containerId(): string | undefined {
     return this.#containerId;
   }
@@ -105,7 +114,7 @@ export class Sandbox {
 
   /** Whether it is connected and nobody is done with it: what is told next may still be heard. */
   get isAlive(): boolean {
-    return !this.#ended && !this.#closing.signal.aborted && !(this.#socket?.destroyed ?? false);
+    return !this.#ended && !this.#isClosing() && !this.#isSilent && !(this.#socket?.destroyed ?? false);
   }
 
   get streamBroke(): boolean {
@@ -115,6 +124,12 @@ export class Sandbox {
   /** From now on this user is told. */
   handTo(user: SandboxUser): void {
     this.#user = user;
+    if (this.#socket instanceof Socket) this.#socket.ref();
+  }
+
+  /** Nobody waits for anything of it: it does not keep this process from ending, and ends with it. */
+  rest(): void {
+    if (this.#socket instanceof Socket) this.#socket.unref();
   }
 
   load(): void {
@@ -224,6 +239,7 @@ export class Sandbox {
       this.#plan.logger.debug({ err: error }, 'the attached stream broke');
       this.#streamBroke = true;
     }
+    this.#isSilent = true;
   }
 
   #hear(heard: Heard): void {

@@ -12,6 +12,7 @@ export interface ResultParts {
   readonly usage: Usage;
   readonly logs: LogBook;
   readonly stopwatch: Stopwatch;
+  readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
 export function toResult({ ending, logs, stopwatch, ...parts }: ResultParts): PluginExecutionResult {
@@ -29,6 +30,6 @@ export function toResult({ ending, logs, stopwatch, ...parts }: ResultParts): Pl
     usage: parts.usage,
     logs: [...logs.lines],
     warnings: logs.warnings(),
-    metadata: {},
+    metadata: parts.metadata ?? {},
   };
 }

@@ -22,6 +22,8 @@ import { discoverPlugins } from '../manifest/discover.ts';
 import { type LoadedPlugin, loadPlugin } from '../manifest/load.ts';
 import { type Granted, resolveOrThrow } from '../policy/resolve.ts';
 import type { Policy } from '../policy/schema.ts';
+import type { Pool } from '../pool/pool.ts';
+import type { Shelf } from '../pool/shelf.ts';
 
 /** A plugin that is loaded: what it is, and what it gets. */
 export interface PluginInstance extends Omit<Granted, 'ok'> {
@@ -45,12 +47,14 @@ export interface PluginManagerOptions {
   readonly ownerLabels: Readonly<Record<string, string>>;
   readonly admission: Admission;
   readonly reaper: Reaper;
+  readonly pool: Pool;
   readonly logger: Logger;
 }
 
 interface Entry {
   readonly instance: PluginInstance;
   readonly sandbox: PluginSandbox;
+  readonly shelf: Shelf;
 }
 
 /** Plugins are read at once: each reads and hashes files of its own. */
@@ -127,6 +131,17 @@ export class PluginManager {
     const entry = this.#entries.get(name);
     if (entry === undefined) throw new LurkboxError('PLUGIN_NOT_FOUND', this.#unknown(name));
     return this.#prepare(entry.instance, signal);
+  }
+
+  /**
+   * Has so many containers of a plugin wait for calls, loaded, for a minute; `size` 0 takes that back. Resolves with how many
+   * wait: fewer where no more could be started, which the log tells.
+   * @throws LurkboxError `PLUGIN_NOT_FOUND`, or `OPTIONS_INVALID` with both numbers when so many do not fit
+   */
+  async hint(name: string, size: number): Promise<number> {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) throw new LurkboxError('PLUGIN_NOT_FOUND', this.#unknown(name));
+    return this.#options.pool.hint(entry.shelf, size);
   }
 
   /** Throws what `executePlugin` would throw for these arguments, and executes nothing. */
@@ -207,14 +222,16 @@ export class PluginManager {
         },
       );
     }
-    const { grant, restrictions, rating } = resolveOrThrow(
+    const { grant, restrictions, rating, warm } = resolveOrThrow(
       plugin.manifest,
       this.#options.policy,
       plugin.digest,
     );
-    const instance: PluginInstance = { name, version, plugin, enabled, grant, restrictions, rating };
+    const instance: PluginInstance = { name, version, plugin, enabled, grant, restrictions, rating, warm };
+    // What may throw comes before what is there goes.
+    const entry = this.#createEntry(instance, known?.shelf);
     void this.#retire(known?.sandbox);
-    this.#entries.set(name, { instance, sandbox: this.#createSandbox(instance) });
+    this.#entries.set(name, entry);
     return instance;
   }
 
@@ -225,20 +242,17 @@ export class PluginManager {
     this.#sandboxes.delete(sandbox);
   }
 
-  #createSandbox(instance: PluginInstance): PluginSandbox {
-    const { connect, ownerLabels, admission, reaper, logger } = this.#options;
-    const sandbox = new ContainerSandbox({
-      plugin: instance.plugin,
-      grant: instance.grant,
-      connect,
-      prepareImage: async (signal) => (await this.#prepare(instance, signal)).id,
-      ownerLabels,
-      admission,
-      reaper,
-      logger,
-    });
+  #createEntry(instance: PluginInstance, replaced: Shelf | undefined): Entry {
+    const { connect, ownerLabels, admission, reaper, pool, logger } = this.#options;
+    const { plugin, grant, warm, enabled } = instance;
+    const prepareImage = async (signal?: AbortSignal) => (await this.#prepare(instance, signal)).id;
+    const common = { grant, connect, prepareImage, ownerLabels, reaper, logger };
+    const { entry_point: entryPoint, version, preload } = plugin.manifest;
+    const own = { entryPoint, version, preload, warm: enabled ? warm : 0 };
+    const shelf = pool.shelf({ ...common, ...own }, replaced);
+    const sandbox = new ContainerSandbox({ ...common, plugin, admission, standby: shelf });
     this.#sandboxes.add(sandbox);
-    return sandbox;
+    return { instance, sandbox, shelf };
   }
 
   async #prepare(

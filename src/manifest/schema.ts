@@ -124,6 +124,11 @@ export const PluginManifestSchema = strictObject({
     'File in the plugin folder that exports `execute(context, host)` by name or as default.',
   ),
   enabled: flag().default(true).describe('`false`: loaded but never executed.'),
+  preload: flag()
+    .default(true)
+    .describe(
+      'Whether a container that is started ahead loads the plugin before there is a call; `false` for code that does at load what belongs to a call.',
+    ),
   tags: listOf(text({ max: 32 }), { max: 32 })
     .default([])
     .describe('Words to find the plugin by.'),

@@ -138,6 +138,10 @@ export const BASELINE = {
     value: null,
     reason: 'The OCI runtime that the engine starts containers with; a policy may name a stronger one.',
   },
+  isolation: {
+    value: { mode: 'execution', maxCalls: 1, maxAgeMs: 0 },
+    reason: 'A fresh container for every call: nothing of one is there for the next.',
+  },
   channels: {
     value: null,
     reason: 'Where the plugin may be called from; only a manifest narrows it.',

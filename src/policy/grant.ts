@@ -13,6 +13,15 @@ export interface GrantedMount {
   readonly mode: 'ro' | 'rw';
 }
 
+/** How long one container serves before another takes its place. */
+export interface Isolation {
+  /** `execution`: one call. `session`: the calls of one session. `plugin`: the calls of everybody. */
+  readonly mode: 'execution' | 'session' | 'plugin';
+  readonly maxCalls: number;
+  /** From its first call on; 0 where it serves one call. */
+  readonly maxAgeMs: number;
+}
+
 /** What one plugin gets: baseline ∩ policy ∩ manifest. Complete and frozen; everything after reads it as it is. */
 export interface Grant {
   readonly plugin: string;
@@ -31,6 +40,7 @@ export interface Grant {
   /** Size of `/scratch`; 0 when there is none. */
   readonly scratchBytes: number;
   readonly mounts: readonly GrantedMount[];
+  readonly isolation: Isolation;
   /** Channels the plugin may be called from; `null` is any. */
   readonly channels: readonly string[] | null;
   /** Name of the OCI runtime as registered in the engine; `null` is the engine's default. */

@@ -1,3 +1,5 @@
+import { BASELINE } from './baseline.ts';
+import type { Isolation } from './grant.ts';
 import { type AllResources, RESOURCE_KEYS, type ResourceKey, type Resources } from './resources.ts';
 import type { Policy } from './schema.ts';
 import { UNENFORCED_CONTROLS, type UnenforcedControl } from './unenforced.ts';
@@ -14,6 +16,9 @@ export interface PluginPolicy {
   readonly allowsExec: boolean;
   /** Mounts that this plugin may ask for. */
   readonly mounts: ReadonlyMap<string, AllowedMount>;
+  /** How many containers wait for calls. */
+  readonly warm: Policy['warm'];
+  readonly isolation: Isolation;
   readonly runtime: string | null;
   /** In the order of the table, so that the same choice is the same grant. */
   readonly acceptUnenforced: readonly UnenforcedControl[];
@@ -36,10 +41,21 @@ export function toPluginPolicy(policy: Policy, name: string): PluginPolicy {
     allowsHostNetwork: policy.allow.host_network && own?.allow.host_network === true,
     allowsExec: own?.allow.exec ?? policy.allow.exec,
     mounts: toMounts(policy, own?.allow.mounts ?? []),
+    warm: own?.warm ?? policy.warm,
+    isolation: toIsolation(own),
     runtime: own?.runtime ?? policy.runtime ?? null,
     acceptUnenforced: UNENFORCED_CONTROLS.filter((control) =>
       (own?.accept_unenforced ?? policy.accept_unenforced).includes(control),
     ),
+  };
+}
+
+function toIsolation(own: Policy['plugins'][string] | undefined): Isolation {
+  if (own === undefined || own.isolation === 'execution') return BASELINE.isolation.value;
+  return {
+    mode: own.isolation,
+    maxCalls: own.reuse.max_calls,
+    maxAgeMs: Math.round(own.reuse.max_seconds * 1000),
   };
 }
 

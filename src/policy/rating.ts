@@ -51,6 +51,16 @@ export const RATING_TABLE: readonly RatingRow[] = [
     reason: 'The network of the host: reaches every service that trusts the host.',
   },
   {
+    applies: ({ isolation }) => isolation.mode === 'session',
+    points: -1,
+    reason: 'Containers are kept for a session: what one call leaves behind, the next of that session finds.',
+  },
+  {
+    applies: ({ isolation }) => isolation.mode === 'plugin',
+    points: -2,
+    reason: 'Containers are kept for all callers: what one leaves behind, another can find.',
+  },
+  {
     applies: ({ runtime }) => runtime !== null && /\brunsc\b/.test(runtime),
     points: 1,
     reason: 'Runs on gVisor (`runsc`): a kernel of its own stands before that of the host.',

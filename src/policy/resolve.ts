@@ -19,6 +19,8 @@ export interface Granted {
   /** Every control of the container, opened or not. */
   readonly restrictions: readonly Restriction[];
   readonly rating: Rating;
+  /** How many containers wait for calls. */
+  readonly warm: Policy['warm'];
 }
 
 /**
@@ -35,6 +37,7 @@ export function resolveGrant(manifest: PluginManifest, policy: Policy, digest: s
     grant,
     restrictions: toRestrictions(grant, request.resources),
     rating: rateGrant(grant),
+    warm: request.policy.warm,
   };
 }
 
@@ -60,6 +63,7 @@ function toGrant(request: Request): Grant {
     scratchBytes: scratch ? numbers.scratchBytes : 0,
     mounts: toMounts(request),
     channels: channels === undefined ? null : [...channels],
+    isolation: { ...policy.isolation },
     runtime: policy.runtime,
     acceptUnenforced: [...policy.acceptUnenforced],
   });

@@ -9,6 +9,9 @@ const OPENED = {
   host: 'The network of the host itself: it reaches every service that trusts the host.',
   exec: 'Processes within the pids limit, in an image that has a shell.',
   mounts: 'Folders of the host that the policy bound to these names.',
+  session: 'A container is kept for the calls of one user and session; nothing of it reaches another.',
+  plugin:
+    'A container is kept for all callers: memory, `/tmp` and `/scratch` of one call are there for the next.',
 } as const;
 
 type Control = keyof typeof BASELINE;
@@ -57,6 +60,7 @@ export function toRestrictions(grant: Grant, decided: DecidedResources): Restric
     baseline('message queues', 'messageQueues', 'none'),
     baseline('out-of-memory score', 'oomScoreAdj', `+${BASELINE.oomScoreAdj.value}`),
     baseline('engine log', 'logDriver', BASELINE.logDriver.value),
+    toIsolation(grant),
     baseline('restart', 'restart', BASELINE.restart.value),
     baseline('health check', 'healthcheck', BASELINE.healthcheck.value),
     baseline('init program', 'init', 'none'),
@@ -87,6 +91,13 @@ function toMounts({ mounts }: Grant): Restriction {
     .map(({ hostPath, containerPath, mode }) => `${hostPath} at ${containerPath} (${mode})`)
     .join(', ');
   return { control: 'mounts', value, reason: OPENED.mounts, origin: 'manifest' };
+}
+
+function toIsolation({ isolation }: Grant): Restriction {
+  const { mode, maxCalls, maxAgeMs } = isolation;
+  if (mode === 'execution') return baseline('isolation', 'isolation', 'a fresh container for each call');
+  const value = `one container for each ${mode}, for at most ${maxCalls} calls and ${maxAgeMs / 1000} s`;
+  return { control: 'isolation', value, reason: OPENED[mode], origin: 'policy' };
 }
 
 function toUnenforced({ acceptUnenforced }: Grant): Restriction[] {

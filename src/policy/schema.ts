@@ -78,6 +78,31 @@ const unenforcedControls = () =>
     { max: UNENFORCED_CONTROLS.length },
   );
 
+/** More than this many wait for nobody's good. */
+const MAX_WARM = 1024;
+
+const warm = () =>
+  z.union(
+    [z.literal('adaptive'), z.number().int().min(0).max(MAX_WARM)],
+    `expected "adaptive" or a whole number from 0 to ${MAX_WARM}`,
+  );
+
+const ReuseSchema = strictObject({
+  max_calls: z
+    .number('expected a whole number')
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(1000)
+    .describe('Calls that one container serves at most.'),
+  max_seconds: z
+    .number('expected a number of seconds')
+    .min(1)
+    .max(86_400)
+    .default(300)
+    .describe('Seconds from its first call on after which a container serves no more calls.'),
+});
+
 const PluginPolicySchema = strictObject({
   digest: z
     .string('expected "sha256:" and 64 hexadecimal digits')
@@ -90,6 +115,16 @@ const PluginPolicySchema = strictObject({
   allow: PluginAllowSchema.prefault({}).describe('Replaces single values of `allow` for this plugin.'),
   resources: ResourcesSchema.default({}).describe(
     'Values that stand in place of what the manifest asks; the same keys as `ceilings`.',
+  ),
+  warm: warm().optional().describe('Overrides `warm` for this plugin.'),
+  isolation: z
+    .enum(['execution', 'session', 'plugin'], 'expected "execution", "session" or "plugin"')
+    .default('execution')
+    .describe(
+      '"execution": a fresh container for each call. "session": one is kept for the calls of one user and session. "plugin": kept for all callers, who can then see what others left behind.',
+    ),
+  reuse: ReuseSchema.prefault({}).describe(
+    'How long a kept container serves; without effect for "execution".',
   ),
   runtime: runtimeName().optional().describe('Overrides `runtime` for this plugin.'),
   accept_unenforced: unenforcedControls()
@@ -104,6 +139,11 @@ export const PolicySchema = strictObject({
     'The most that a manifest may ask for. More is denied, never cut down.',
   ),
   allow: AllowSchema.prefault({}).describe('The permissions that a manifest may ask for.'),
+  warm: warm()
+    .default('adaptive')
+    .describe(
+      'How many containers of each plugin are started ahead and wait, loaded, for a call: a number, or "adaptive", as many as the calls of the last minute need.',
+    ),
   runtime: runtimeName()
     .optional()
     .describe('OCI runtime of every container. Absent: the default of the engine.'),

@@ -10,6 +10,7 @@ export interface Allowance {
   readonly exec: boolean;
   readonly memoryBytes: number;
   readonly cpuCores: number;
+  /** How long the plugin may work in one container: in one execution, or in all that it is kept for. */
   readonly timeoutMs: number;
   readonly pids: number;
   /** tmpfs path → its size in bytes. */
@@ -39,7 +40,7 @@ export function toAllowance(grant: Grant): Allowance {
     exec: grant.exec,
     memoryBytes: grant.memoryBytes,
     cpuCores: grant.cpuCores,
-    timeoutMs: grant.timeoutMs,
+    timeoutMs: grant.timeoutMs + grant.isolation.maxAgeMs,
     pids: grant.pids,
     tmpfs: {
       '/tmp': grant.tmpBytes,

@@ -89,7 +89,7 @@ function toTmpfs(grant: Grant): TmpfsSpec[] {
   return mounts;
 }
 
-// Twice what the quota lets one process burn until the deadline, and time to start.
-function toCpuTimeSeconds(grant: Grant): number {
-  return Math.ceil((grant.timeoutMs / 1000) * grant.cpuCores * 2) + 30;
+// Twice what the quota lets one process burn until the deadline of its last execution, and time to start.
+function toCpuTimeSeconds({ timeoutMs, isolation, cpuCores }: Grant): number {
+  return Math.ceil(((timeoutMs + isolation.maxAgeMs) / 1000) * cpuCores * 2) + 30;
 }

@@ -53,7 +53,7 @@ test('a large call is not kept out for ever by small ones that go on coming', as
   expect(isIn).toBe(true);
   (await large).release();
   for (const place of await Promise.all(later)) place.release();
-  expect(admission.held).toEqual({ running: 0, waiting: 0, ...NOTHING });
+  expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
 });
 
 test('a call that is aborted leaves the queue at once, and who was behind it moves up', async () => {
@@ -67,7 +67,7 @@ test('a call that is aborted leaves the queue at once, and who was behind it mov
   const next = admission.enter(small);
   place.release();
   (await next).release();
-  expect(admission.held).toEqual({ running: 0, waiting: 0, ...NOTHING });
+  expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
 });
 
 test('a place that is released twice is given once', async () => {
@@ -135,8 +135,61 @@ test('whatever enters, leaves and is aborted, no ceiling is passed, and everybod
         await arrive();
       }
       await Promise.all(outcomes);
-      expect(admission.held).toEqual({ running: 0, waiting: 0, ...NOTHING });
+      expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
     }),
     { numRuns: 200 },
   );
+});
+
+describe('idle containers', () => {
+  test('hold memory under the ceiling, and get none while a call waits', async () => {
+    const admission = admissionOf({ memoryBytes: 100, concurrency: 1 });
+    const hold = admission.hold(60);
+    expect(hold).not.toBeNull();
+    expect(admission.hold(50)).toBeNull();
+    const place = await admission.enter({ ...small });
+    const next = admission.enter({ ...small });
+    expect(admission.hold(1)).toBeNull();
+    place.release();
+    (await next).release();
+    hold?.release();
+    hold?.release();
+    expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
+  });
+
+  test('give way to the call that lacks their memory, which is told how much that is', async () => {
+    const admission = admissionOf({ memoryBytes: 100, maxQueue: 0 });
+    const hold = admission.hold(60);
+    const shortages: number[] = [];
+    admission.onShortage = (bytes) => shortages.push(bytes);
+    // Although nobody may wait: a container that is idle makes nobody busy.
+    const call = admission.enter({ ...small, memoryBytes: 70 });
+    expect(shortages).toEqual([30]);
+    await expect(admission.enter(small)).rejects.toMatchObject({ refusal: { kind: 'full' } });
+    hold?.release();
+    (await call).release();
+    expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
+  });
+
+  test('are claimed by a call at its turn, which then needs no memory of its own', async () => {
+    const admission = admissionOf({ memoryBytes: 100, concurrency: 1 });
+    const hold = admission.hold(100);
+    const first = await admission.enter({ ...small, memoryBytes: 100, claim: () => hold });
+    expect(admission.held).toMatchObject({ running: 1, memoryBytes: 100, idleBytes: 0 });
+    let asked = 0;
+    const second = admission.enter({
+      ...small,
+      claim: () => {
+        asked++;
+        return null;
+      },
+    });
+    expect(asked).toBe(0);
+    const kept = first.keepMemory();
+    expect(admission.held).toMatchObject({ running: 0, waiting: 1, memoryBytes: 100, idleBytes: 100 });
+    expect(asked).toBe(1);
+    kept.release();
+    (await second).release();
+    expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
+  });
 });

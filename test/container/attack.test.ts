@@ -155,6 +155,7 @@ describe('doctor --attack', () => {
 describe('an attacker that is granted more', () => {
   test('is seen to do more, and what it is not granted still holds', async () => {
     await using lurkbox = await createLurkbox({
+      maxWarm: 0,
       workspaceRoot: workspace.root,
       policy: { allow: { exec: true, bridge: true } },
     });
@@ -199,7 +200,7 @@ describe('the judgement', () => {
   });
 
   test('of attacks that do not hold is that they do not, and nothing of the attacker stays loaded', async () => {
-    await using lurkbox = await createLurkbox({ workspaceRoot: workspace.root });
+    await using lurkbox = await createLurkbox({ maxWarm: 0, workspaceRoot: workspace.root });
     const group: AttackGroup = {
       area: 'Injected',
       attacks: [
@@ -238,7 +239,7 @@ describe('the judgement', () => {
   });
 
   test('sees a call of this process that touches the container of somebody else (P8)', async () => {
-    await using lurkbox = await createLurkbox({ workspaceRoot: workspace.root });
+    await using lurkbox = await createLurkbox({ maxWarm: 0, workspaceRoot: workspace.root });
     await using decoy = await createDecoy();
     const sum = await runAttacks(lurkbox, [ISOLATION, AFTERMATH], {
       // As a fault in cleaning would.
@@ -253,7 +254,7 @@ describe('the judgement', () => {
 });
 
 test('without the filter of system calls the probe sees that they get through', async () => {
-  await using lurkbox = await createLurkbox({ workspaceRoot: workspace.root });
+  await using lurkbox = await createLurkbox({ maxWarm: 0, workspaceRoot: workspace.root });
   const engine = await connectEngine();
   await using attacker = await createAttacker(lurkbox, engine, {});
   const args = JSON.stringify(toProbeArgs('/plugin/calls.node'));

@@ -112,7 +112,7 @@ test('`executePlugins` answers by name, with a result for every plugin', async (
   });
   await workspace.addPlugin('concurrency-off', { manifest: { enabled: false } });
   await workspace.addPlugin('concurrency-bad', { manifest: { version: 'one' } });
-  await using lurkbox = await createLurkbox({ workspaceRoot: workspace.root });
+  await using lurkbox = await createLurkbox({ maxWarm: 0, workspaceRoot: workspace.root });
   const { loaded, failed } = await lurkbox.plugins.discoverAndLoadAll(workspace.root);
   expect(loaded.map(({ name }) => name)).toEqual([
     'concurrency-a',

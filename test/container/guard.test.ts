@@ -85,7 +85,11 @@ describe('where the guard was killed together with its orchestrator', () => {
     await using orchestrator = await startBusy();
     const { owner } = orchestrator;
     await killWithGuard(orchestrator);
-    await using next = await createLurkbox({ workspaceRoot: workspace.root, env: privateEngine.env });
+    await using next = await createLurkbox({
+      maxWarm: 0,
+      workspaceRoot: workspace.root,
+      env: privateEngine.env,
+    });
     await next.engineFacts();
     expect(await until(() => containersOf(owner), isEmpty, 10_000)).toEqual([]);
   });
@@ -115,7 +119,11 @@ describe('where the guard was killed together with its orchestrator', () => {
 describe('a guard', () => {
   test('is there while containers can be, and gone when its orchestrator has closed', async () => {
     const before = findGuards(ownProcess()).length;
-    await using lurkbox = await createLurkbox({ workspaceRoot: workspace.root, env: privateEngine.env });
+    await using lurkbox = await createLurkbox({
+      maxWarm: 0,
+      workspaceRoot: workspace.root,
+      env: privateEngine.env,
+    });
     await lurkbox.engineFacts();
     expect(findGuards(ownProcess())).toHaveLength(before);
     await lurkbox.images();
@@ -127,7 +135,11 @@ describe('a guard', () => {
 
   test('that was stopped does not keep its orchestrator from closing', async () => {
     const before = findGuards(ownProcess());
-    await using lurkbox = await createLurkbox({ workspaceRoot: workspace.root, env: privateEngine.env });
+    await using lurkbox = await createLurkbox({
+      maxWarm: 0,
+      workspaceRoot: workspace.root,
+      env: privateEngine.env,
+    });
     await lurkbox.images();
     const [guard = 0] = findGuards(ownProcess()).filter((pid) => !before.includes(pid));
     process.kill(guard, 'SIGSTOP');

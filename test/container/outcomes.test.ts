@@ -781,7 +781,7 @@ test('two workspaces with a plugin of one name do not meet', async () => {
   const folder = await workspace.addPlugin('outcomes-probe', {
     code: 'export const execute = () => "other";',
   });
-  await using other = await createLurkbox({ workspaceRoot: workspace.root });
+  await using other = await createLurkbox({ maxWarm: 0, workspaceRoot: workspace.root });
   await other.plugins.loadPlugin(folder);
   const results = await Promise.all([probe.ask(() => 'mine'), other.plugins.executePlugin('outcomes-probe')]);
   expect(results).toMatchObject(['mine', { outcome: 'OK', result: 'other' }]);

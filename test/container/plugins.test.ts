@@ -23,7 +23,7 @@ let lurkbox: Lurkbox;
 
 beforeAll(async () => {
   workspace = await createWorkspace();
-  lurkbox = await createLurkbox({ workspaceRoot: workspace.root });
+  lurkbox = await createLurkbox({ maxWarm: 0, workspaceRoot: workspace.root });
 });
 afterAll(async () => {
   await lurkbox.close();

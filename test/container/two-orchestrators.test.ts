@@ -23,7 +23,7 @@ test('orchestrators that execute and prune at the same time never touch the work
   await workspace.addPlugin(PLUGIN, {
     code: 'export const execute = () => new Promise((resolve) => setTimeout(resolve, 200));',
   });
-  await using lurkbox = await createLurkbox({ workspaceRoot: workspace.root });
+  await using lurkbox = await createLurkbox({ maxWarm: 0, workspaceRoot: workspace.root });
   await lurkbox.plugins.discoverAndLoadAll(workspace.root);
   await lurkbox.plugins.prepare(PLUGIN);
   try {
@@ -35,7 +35,7 @@ test('orchestrators that execute and prune at the same time never touch the work
     let isOver = false;
     void both.catch(() => {}).finally(() => (isOver = true));
     while (!isOver) {
-      await using passing = await createLurkbox({ workspaceRoot: workspace.root });
+      await using passing = await createLurkbox({ maxWarm: 0, workspaceRoot: workspace.root });
       await passing.engineFacts();
     }
     await both;

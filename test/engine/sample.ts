@@ -52,6 +52,7 @@ export const anyGrant: fc.Arbitrary<Grant> = fc.record({
   memoryBytes: mebibytes(64),
   cpuCores: fc.integer({ min: 5, max: 6400 }).map((percent) => percent / 100),
   timeoutMs: fc.integer({ min: 100, max: 86_400_000 }),
+  isolation: fc.constant({ mode: 'execution', maxCalls: 1, maxAgeMs: 0 } as const),
   pids: fc.integer({ min: 16, max: 32_768 }),
   outputBytes: fc.integer({ min: 4, max: 1_048_576 }).map((kibibytes) => kibibytes * 1024),
   tmpBytes: mebibytes(1),

@@ -12,6 +12,7 @@ import { admissionOf } from '../admission/sample.ts';
 import { engineError, type FakeContainer, FakeEngine, never } from '../helpers/fake-engine.ts';
 import { MINIMAL } from '../manifest/sample.ts';
 import { GRANT, IMAGE } from '../spec/sample.ts';
+import { NO_STANDBY } from './no-standby.ts';
 
 const DIGEST = `sha256:${'d'.repeat(64)}` as const;
 
@@ -34,6 +35,7 @@ function createSandbox(engine: FakeEngine, { manifest, ...changes }: Changes = {
     ownerLabels: { 'lurkbox.instance': 'i-1' },
     admission: admissionOf(),
     reaper: new Reaper(createIdentity(), SILENT_LOGGER),
+    standby: NO_STANDBY,
     logger: SILENT_LOGGER,
     ...changes,
   });
@@ -288,7 +290,7 @@ describe('a caller that aborts is told `CANCELLED` at once', () => {
     expect(result).toMatchObject({ outcome: 'CANCELLED' });
     first.release();
     await sandbox.close();
-    expect(admission.held).toEqual({ running: 0, waiting: 0, memoryBytes: 0, cpuCores: 0 });
+    expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, memoryBytes: 0, cpuCores: 0 });
     expect(engine.calls).toEqual([]);
   });
 

@@ -30,6 +30,7 @@ import { countResources, findLeakedResources } from '../helpers/host-watch.ts';
 import { splitAt } from '../helpers/split.ts';
 import { MINIMAL } from '../manifest/sample.ts';
 import { GRANT, IMAGE } from '../spec/sample.ts';
+import { NO_STANDBY } from './no-standby.ts';
 
 /** What a container, its stream and its caller can do, in whatever order. */
 const EVENTS = {
@@ -572,6 +573,7 @@ function createSandbox(engine: FakeEngine, changes: Partial<ContainerSandboxOpti
     ownerLabels: { 'lurkbox.instance': 'i-1' },
     admission: admissionOf(),
     reaper: new Reaper(createIdentity(), SILENT_LOGGER),
+    standby: NO_STANDBY,
     logger: SILENT_LOGGER,
     ...changes,
   });

@@ -139,7 +139,7 @@ export async function stage(abuse: AbuseCase, env: NodeJS.ProcessEnv = process.e
   const prepared = await prepare(folder, copy);
   owned.defer(async () => prepared[Symbol.asyncDispose]?.());
   const policy = prepared.policy ?? expectation.policy;
-  const lurkbox = owned.use(await createLurkbox({ workspaceRoot: workspace.root, policy, env }));
+  const lurkbox = owned.use(await createLurkbox({ maxWarm: 0, workspaceRoot: workspace.root, policy, env }));
   // What a test got is its own to release.
   const kept = owned.move();
   let name: string | undefined;

@@ -18,11 +18,11 @@ const SOURCE = join(import.meta.dirname, '../../src');
 
 /** What every such program begins with: it says who it is, and has `lurkbox` with the plugins of its workspace loaded. */
 const PREAMBLE = `
-  const [, source, root] = process.argv;
+  const [, source, root, options] = process.argv;
   const { createLurkbox } = await import(source + '/index.ts');
   const { ownProcess } = await import(source + '/process.ts');
   console.log(ownProcess());
-  const lurkbox = await createLurkbox({ workspaceRoot: root });
+  const lurkbox = await createLurkbox({ workspaceRoot: root, ...JSON.parse(options) });
   await lurkbox.plugins.discoverAndLoadAll(root);
 `;
 
@@ -31,8 +31,9 @@ export async function startOrchestrator(
   root: string,
   program: string,
   env: NodeJS.ProcessEnv = process.env,
+  options: object = { maxWarm: 0 },
 ): Promise<Orchestrator> {
-  const args = ['--input-type=module', '-e', PREAMBLE + program, SOURCE, root];
+  const args = ['--input-type=module', '-e', PREAMBLE + program, SOURCE, root, JSON.stringify(options)];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const { value: owner } = await lines.next();

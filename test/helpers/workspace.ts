@@ -135,7 +135,7 @@ async function loadOne(
   options: LurkboxOptions,
 ): Promise<Lurkbox> {
   const folder = await workspace.addPlugin(name, { code: PROBE, ...source });
-  const lurkbox = await createLurkbox({ workspaceRoot: workspace.root, ...options });
+  const lurkbox = await createLurkbox({ workspaceRoot: workspace.root, maxWarm: 0, ...options });
   await lurkbox.plugins.loadPlugin(folder);
   return lurkbox;
 }

@@ -21,6 +21,7 @@ const GRANT: Grant = {
   tmpBytes: 16 * MB,
   scratchBytes: 16 * MB,
   mounts: [],
+  isolation: { mode: 'execution', maxCalls: 1, maxAgeMs: 0 },
   channels: null,
   runtime: null,
   acceptUnenforced: [],

@@ -12,6 +12,7 @@ test('fills the defaults of the smallest manifest', () => {
     plugin_type: 'tool',
     entry_point: 'index.js',
     enabled: true,
+    preload: true,
     tags: [],
     permissions: { filesystem: false, network: false, exec: false, secrets: [] },
     resources: {},

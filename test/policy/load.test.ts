@@ -39,7 +39,13 @@ test('a loaded policy cannot be changed', async () => {
 
 test('fills the rules of a plugin', async () => {
   expect((await parsePolicy({ plugins: { a: {} } })).plugins).toEqual({
-    a: { ceilings: {}, allow: { mounts: [] }, resources: {} },
+    a: {
+      ceilings: {},
+      allow: { mounts: [] },
+      resources: {},
+      isolation: 'execution',
+      reuse: { max_calls: 1000, max_seconds: 300 },
+    },
   });
 });
 

@@ -14,6 +14,7 @@ const BASELINE_GRANT: Grant = {
   tmpBytes: 1,
   scratchBytes: 0,
   mounts: [],
+  isolation: { mode: 'execution', maxCalls: 1, maxAgeMs: 0 },
   channels: null,
   runtime: null,
   acceptUnenforced: [],

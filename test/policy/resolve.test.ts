@@ -22,6 +22,7 @@ test('the grant of a manifest that asks for nothing is pinned', () => {
     tmpBytes: 67_108_864,
     scratchBytes: 0,
     mounts: [],
+    isolation: { mode: 'execution', maxCalls: 1, maxAgeMs: 0 },
     channels: null,
     runtime: null,
     acceptUnenforced: [],
@@ -40,6 +41,7 @@ test('the default policy is pinned', () => {
       scratch_mb: 512,
     },
     allow: { scratch: true, bridge: false, host_network: false, exec: false, mounts: {} },
+    warm: 'adaptive',
     accept_unenforced: [],
     plugins: {},
   });

@@ -37,6 +37,7 @@ test('there is one restriction for every control, each with a reason', () => {
     ['message queues', 'none'],
     ['out-of-memory score', '+500'],
     ['engine log', 'none'],
+    ['isolation', 'a fresh container for each call'],
     ['restart', 'no'],
     ['health check', 'none'],
     ['init program', 'none'],

@@ -43,7 +43,7 @@ export interface Disturbed extends AsyncDisposable {
 
 export async function createChaosStage(): Promise<ChaosStage> {
   const workspace = await createWorkspace();
-  const options = { workspaceRoot: workspace.root, policy: { allow: { bridge: true } } };
+  const options = { maxWarm: 0, workspaceRoot: workspace.root, policy: { allow: { bridge: true } } };
   const plain = await createLurkbox(options);
   const ready = await addProbe('chaos-probe');
   await plain.plugins.prepare('chaos-probe');

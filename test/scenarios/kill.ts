@@ -74,7 +74,7 @@ async function prepare(workspace: Workspace): Promise<void> {
 
 /** The orchestrators are dead that would have done it. */
 async function removeImages(root: string): Promise<void> {
-  await using lurkbox = await createLurkbox({ workspaceRoot: root });
+  await using lurkbox = await createLurkbox({ maxWarm: 0, workspaceRoot: root });
   for (const name of [...Object.keys(PLUGINS), BUILT]) await removeImagesOf(lurkbox, name);
 }
 

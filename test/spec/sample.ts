@@ -18,6 +18,7 @@ export const GRANT: Grant = Object.freeze({
   tmpBytes: 64 * MIB,
   scratchBytes: 0,
   mounts: [],
+  isolation: { mode: 'execution' as const, maxCalls: 1, maxAgeMs: 0 },
   channels: null,
   runtime: null,
   acceptUnenforced: [],

@@ -1,0 +1,21 @@
+import type { Hold, Place } from '../admission/admission.ts';
+import type { ReadySandbox } from './execution.ts';
+import type { Sandbox } from './sandbox.ts';
+
+/** A container that was there before its call. */
+export interface Claimed {
+  readonly ready: ReadySandbox;
+  readonly hold: Hold;
+  /** `warm`: started ahead, and nobody was in it. `kept`: it has served calls before. */
+  readonly kind: 'warm' | 'kept';
+}
+
+/** The containers of one plugin that are there and do nothing, as its executions need them. */
+export interface Standby {
+  /** Asked once for each call, at its turn. The container that a call of this session may have; nobody else gets it. `null`: none is there. */
+  claim(session: string | null): Claimed | null;
+  /** Takes over a container that may serve again, with its memory; answers whether it did. */
+  keep(sandbox: Sandbox, place: Place, session: string | null): boolean;
+  /** Resolves when none is left. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,123 @@
+import type { Hold } from '../admission/admission.ts';
+import { type Ending, endingOfResponse, failed } from '../execution/ending.ts';
+import type { ReadySandbox } from '../execution/execution.ts';
+import { LogBook } from '../execution/logs.ts';
+import { Sandbox, type SandboxPhase, type SandboxPlan, type SandboxUser } from '../execution/sandbox.ts';
+import { LOAD_ID } from '../protocol/messages.ts';
+import type { RunnerMessage } from '../protocol/runner-message.ts';
+
+export interface IdleOptions {
+  readonly hold: Hold;
+  /** Told once, when it has ended by itself: it failed, or somebody ended it. */
+  readonly onLost: (idle: IdleSandbox, ending: Ending) => void;
+}
+
+/** A container that nobody calls right now. Whatever ends it, its memory is given back when it is gone. */
+export class IdleSandbox implements SandboxUser {
+  readonly sandbox: Sandbox;
+  readonly hold: Hold;
+  readonly logs = new LogBook();
+  /** Resolves when it takes a call, or never will. */
+  readonly settled: Promise<void>;
+  readonly #onLost: IdleOptions['onLost'];
+  readonly #preload: boolean;
+  readonly #loadDeadlineMs: number;
+  readonly #settle: () => void;
+  #timer: NodeJS.Timeout | undefined;
+  #isReady = false;
+  #isOver = false;
+
+  private constructor(
+    { hold, onLost }: IdleOptions,
+    from: { plan: SandboxPlan; preload: boolean } | { sandbox: Sandbox },
+  ) {
+    this.hold = hold;
+    this.#onLost = onLost;
+    ({ promise: this.settled, resolve: this.#settle } = Promise.withResolvers<void>());
+    if ('plan' in from) {
+      this.#preload = from.preload;
+      this.#loadDeadlineMs = from.plan.grant.timeoutMs;
+      this.sandbox = new Sandbox(from.plan, this);
+    } else {
+      this.#preload = false;
+      this.#loadDeadlineMs = 0;
+      this.sandbox = from.sandbox;
+      this.sandbox.handTo(this);
+      this.#becomeReady();
+    }
+  }
+
+  /** Starts a container and, with `preload`, loads the plugin in it. */
+  static start(plan: SandboxPlan, preload: boolean, options: IdleOptions): IdleSandbox {
+    return new IdleSandbox(options, { plan, preload });
+  }
+
+  /** Looks after one that has served a call. */
+  static keep(sandbox: Sandbox, options: IdleOptions): IdleSandbox {
+    return new IdleSandbox(options, { sandbox });
+  }
+
+  /** Whether it takes a call: it is loaded, and connected. */
+  get isReady(): boolean {
+    return this.#isReady && !this.#isOver && this.sandbox.isAlive;
+  }
+
+  /** For whoever hands it to an execution now. */
+  leave(): ReadySandbox {
+    this.#isOver = true;
+    return { sandbox: this.sandbox, logs: this.logs };
+  }
+
+  /** Ends it. Resolves when it is gone, and gives its memory back then. */
+  async close(): Promise<void> {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    this.#settle();
+    await this.sandbox.close();
+    this.hold.release();
+  }
+
+  onPhase(phase: SandboxPhase): void {
+    if (phase !== 'bootMs' || this.#isOver) return;
+    if (!this.#preload) {
+      this.#becomeReady();
+      return;
+    }
+    this.sandbox.load();
+    const late = (): void =>
+      this.onEnd(failed('TIMEOUT', `The plugin was not loaded within ${this.#loadDeadlineMs / 1000} s`));
+    this.#timer = setTimeout(late, this.#loadDeadlineMs);
+  }
+
+  onMessage(message: Exclude<RunnerMessage, { kind: 'ready' }>): void {
+    if (message.kind === 'log') this.logs.add(message.level, 'console', message.message);
+    else if (message.kind === 'progress') return;
+    else if (message.id !== LOAD_ID || this.#isReady)
+      this.onEnd(
+        failed('PROTOCOL_ERROR', `a response came to request ${message.id}, which nobody waits for`),
+      );
+    else if (message.kind === 'error') this.onEnd(endingOfResponse(message));
+    else this.#becomeReady();
+  }
+
+  onLine(source: 'stdout' | 'stderr', text: string): void {
+    this.logs.add(source === 'stderr' ? 'warn' : 'info', source, text);
+  }
+
+  onCut(afterBytes: number): void {
+    this.logs.cutStderr(afterBytes);
+  }
+
+  onEnd(ending: Ending): void {
+    if (this.#isOver) return;
+    void this.close();
+    this.#onLost(this, ending);
+  }
+
+  #becomeReady(): void {
+    clearTimeout(this.#timer);
+    this.#isReady = true;
+    this.sandbox.rest();
+    this.#settle();
+  }
+}

@@ -1,0 +1,295 @@
+import type { Admission } from '../admission/admission.ts';
+import { LurkboxError } from '../errors.ts';
+import { Shelf, type ShelfOptions } from './shelf.ts';
+
+/** A call that takes a container has two milliseconds to itself before the next one is started beside it. */
+const SETTLE_MS = 25;
+const TICK_MS = 1_000;
+/** Every so many ticks it is looked at whether those who wait compute. */
+const TICKS_PER_CPU_LOOK = 5;
+/** One container more than is needed is kept for so long, in case it will be. */
+const EXCESS_MS = 10_000;
+const MIB = 1024 * 1024;
+
+export interface PoolOptions {
+  readonly admission: Admission;
+  /** How many may wait, over all plugins; 0 is none. */
+  readonly maxWarm: number;
+  /** What the grants of all that wait may come to. */
+  readonly maxWarmBytes: number;
+  /** How many are started at once. */
+  readonly startsAtOnce: number;
+  readonly maxAgeMs: number;
+}
+
+/**
+ * Keeps containers waiting, and decides how many of which plugin: first what somebody has asked for, then where one more
+ * spares most waiting for each byte. It gives way to calls: nothing is started while one waits, and memory that one lacks
+ * is freed, the least useful container first.
+ */
+export class Pool {
+  readonly #options: PoolOptions;
+  readonly #shelves = new Set<Shelf>();
+  /** Those that have, or should have, containers; the others cost nothing. */
+  readonly #active = new Set<Shelf>();
+  readonly #excessSince = new Map<Shelf, number>();
+  readonly #hints = new Set<{ shelf: Shelf; size: number; done: (ready: number) => void }>();
+  #balancing: NodeJS.Timeout | undefined;
+  #ticking: NodeJS.Timeout | undefined;
+  #ticks = 0;
+  #starts = 0;
+  /** Memory that is on its way back. */
+  #leavingBytes = 0;
+  #isClosed = false;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    options.admission.onShortage = (bytes) => this.#free(bytes);
+  }
+
+  /**
+   * A place for the idle containers of one plugin, in the place of another one that is about to close.
+   * @throws LurkboxError `POLICY_INVALID` when the number that the policy asks for does not fit, with both numbers
+   */
+  shelf(options: ShelfOptions, replaced?: Shelf): Shelf {
+    const shelf: Shelf = new Shelf(options, {
+      hold: (bytes) => this.#options.admission.hold(bytes),
+      onChange: (changed) => this.#changed(changed),
+      onClosed: (closed) => this.#forget(closed),
+    });
+    if (typeof options.warm === 'number') this.#assertFits(shelf, options.warm, replaced);
+    this.#shelves.add(shelf);
+    if (shelf.firmSize(0) > 0) this.#changed(shelf);
+    return shelf;
+  }
+
+  #forget(shelf: Shelf): void {
+    this.#shelves.delete(shelf);
+    this.#active.delete(shelf);
+    this.#excessSince.delete(shelf);
+    for (const hint of this.#hints) if (hint.shelf === shelf) hint.done(0);
+  }
+
+  /**
+   * Has so many containers wait, for a minute; resolves with how many do, when they all do or no more can be had now.
+   * @throws LurkboxError `OPTIONS_INVALID` when they do not fit, with both numbers
+   */
+  async hint(shelf: Shelf, size: number): Promise<number> {
+    if (!Number.isInteger(size) || size < 0)
+      throw new LurkboxError(
+        'OPTIONS_INVALID',
+        `Expected a whole number of containers, got ${String(size)}.`,
+      );
+    const fault = this.#misfit(shelf, size);
+    if (fault !== null)
+      throw new LurkboxError(
+        'OPTIONS_INVALID',
+        `So many containers of \`${shelf.plugin}\` cannot wait: ${fault}.`,
+      );
+    const { promise, resolve } = Promise.withResolvers<number>();
+    const hint = { shelf, size, done: resolve };
+    this.#hints.add(hint);
+    shelf.hint(size);
+    this.#schedule(0);
+    return promise.finally(() => this.#hints.delete(hint));
+  }
+
+  /** Starts no more, and ends what waits. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#balancing);
+    clearInterval(this.#ticking);
+    for (const hint of this.#hints) hint.done(0);
+    await Promise.all([...this.#shelves].map((shelf) => shelf.close()));
+  }
+
+  #assertFits(shelf: Shelf, size: number, replaced: Shelf | undefined): void {
+    const fault = this.#options.maxWarm === 0 ? null : this.#misfit(shelf, size, replaced);
+    if (fault === null) return;
+    throw new LurkboxError(
+      'POLICY_INVALID',
+      `The containers of \`${shelf.plugin}\` that should wait do not fit.`,
+      {
+        problems: [{ path: `plugins.${shelf.plugin}.warm`, message: fault }],
+      },
+    );
+  }
+
+  /** Why so many more cannot be asked for in so many words, beside what others ask for. */
+  #misfit(shelf: Shelf, size: number, replaced?: Shelf): string | null {
+    const { maxWarm, maxWarmBytes } = this.#options;
+    const now = performance.now();
+    const others = [...this.#shelves].filter(
+      (other) => other !== shelf && other !== replaced && other.firmSize(now) > 0,
+    );
+    const count = size + sum(others, (other) => other.firmSize(now));
+    if (count > maxWarm)
+      return `${describe(count, others.length)} asked for, and at most ${maxWarm} may wait (\`maxWarm\`)`;
+    const bytes = size * shelf.memoryBytes + sum(others, (other) => other.firmSize(now) * other.memoryBytes);
+    if (bytes <= maxWarmBytes) return null;
+    return (
+      `${describe(count, others.length)} asked for with ${Math.ceil(bytes / MIB)} MB of memory, and all that wait may ` +
+      `have ${Math.floor(maxWarmBytes / MIB)} MB (\`maxWarmMemoryMb\`, \`maxMemoryMb\`)`
+    );
+  }
+
+  #changed(shelf: Shelf): void {
+    if (this.#isClosed || !this.#shelves.has(shelf)) return;
+    if (this.#options.maxWarm === 0 && shelf.keptCount === 0) return;
+    this.#active.add(shelf);
+    this.#ticking ??= setInterval(() => this.#tick(), TICK_MS).unref();
+    this.#schedule(SETTLE_MS);
+  }
+
+  #schedule(ms: number): void {
+    if (this.#isClosed) return;
+    this.#balancing ??= setTimeout(() => {
+      this.#balancing = undefined;
+      this.#balance();
+    }, ms);
+    // Only somebody who waits for an answer keeps this process from ending.
+    if (this.#hints.size > 0) this.#balancing.ref();
+    else this.#balancing.unref();
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    for (const shelf of this.#active) shelf.dropOld(now, this.#options.maxAgeMs);
+    if (++this.#ticks % TICKS_PER_CPU_LOOK === 0) {
+      for (const shelf of this.#active) void shelf.dropBusy().catch(() => {});
+    }
+    this.#balance();
+  }
+
+  /** Ends what is too much, and starts what is missing. */
+  #balance(): void {
+    const now = performance.now();
+    const shares = this.#shareOut(now);
+    this.#dropExcess(shares, now);
+    for (const shelf of [...shares.keys()].sort(
+      (a, b) => b.gain(b.size + 1, now) - a.gain(a.size + 1, now),
+    )) {
+      while (shelf.size < (shares.get(shelf) ?? 0) && shelf.mayStart(now) && this.#mayStart()) {
+        if (!this.#hasRoom(shelf) && !this.#dropSome(shares)) break;
+        const before = shelf.size;
+        this.#begin(shelf);
+        // No memory was to be had.
+        if (shelf.size === before) break;
+      }
+    }
+    this.#answerHints(shares, now);
+    for (const shelf of this.#active)
+      if (shelf.size + shelf.keptCount === 0 && shelf.targetSize(now) === 0) this.#active.delete(shelf);
+    if (this.#active.size > 0) return;
+    clearInterval(this.#ticking);
+    this.#ticking = undefined;
+  }
+
+  /** How many each shelf gets of what there is to have. */
+  #shareOut(now: number): Map<Shelf, number> {
+    const { maxWarm, maxWarmBytes } = this.#options;
+    const shares = new Map<Shelf, number>();
+    let [count, bytes] = [0, 0];
+    const give = (shelf: Shelf): boolean => {
+      if (count >= maxWarm || bytes + shelf.memoryBytes > maxWarmBytes) return false;
+      count++;
+      bytes += shelf.memoryBytes;
+      shares.set(shelf, (shares.get(shelf) ?? 0) + 1);
+      return true;
+    };
+    for (const shelf of this.#active) {
+      shares.set(shelf, 0);
+      for (let size = 0; size < shelf.firmSize(now) && give(shelf); size++);
+    }
+    const wishing = new Map([...this.#active].map((shelf) => [shelf, shelf.targetSize(now)]));
+    for (;;) {
+      let best: Shelf | undefined;
+      let most = Number.NEGATIVE_INFINITY;
+      for (const [shelf, target] of wishing) {
+        const size = shares.get(shelf) ?? 0;
+        const gain = size < target ? shelf.gain(size + 1, now) : Number.NEGATIVE_INFINITY;
+        if (gain > most) [best, most] = [shelf, gain];
+      }
+      if (best === undefined) return shares;
+      if (!give(best)) wishing.delete(best);
+    }
+  }
+
+  #dropExcess(shares: ReadonlyMap<Shelf, number>, now: number): void {
+    for (const shelf of this.#active) {
+      if (shelf.size <= (shares.get(shelf) ?? 0)) this.#excessSince.delete(shelf);
+      else if (!this.#excessSince.has(shelf)) this.#excessSince.set(shelf, now);
+      else if (now - (this.#excessSince.get(shelf) ?? now) >= EXCESS_MS) {
+        while (shelf.size > (shares.get(shelf) ?? 0) && shelf.dropWaiting() !== null);
+        this.#excessSince.delete(shelf);
+      }
+    }
+  }
+
+  /** One that is too many goes at once when another is to come. */
+  #dropSome(shares: ReadonlyMap<Shelf, number>): boolean {
+    for (const shelf of this.#active)
+      if (shelf.size > (shares.get(shelf) ?? 0) && shelf.dropWaiting() !== null) return true;
+    return false;
+  }
+
+  #hasRoom(shelf: Shelf): boolean {
+    const { maxWarm, maxWarmBytes } = this.#options;
+    const all = [...this.#active];
+    return (
+      sum(all, ({ size }) => size) < maxWarm &&
+      sum(all, ({ size, memoryBytes }) => size * memoryBytes) + shelf.memoryBytes <= maxWarmBytes
+    );
+  }
+
+  #mayStart(): boolean {
+    const { admission, startsAtOnce } = this.#options;
+    return this.#starts < startsAtOnce && admission.held.waiting === 0;
+  }
+
+  #begin(shelf: Shelf): void {
+    this.#starts++;
+    void shelf.start().finally(() => {
+      this.#starts--;
+      this.#schedule(0);
+    });
+  }
+
+  #answerHints(shares: ReadonlyMap<Shelf, number>, now: number): void {
+    for (const { shelf, size, done } of this.#hints) {
+      const ready = shelf.readyCount;
+      const isStuck = !shelf.isStarting && (ready >= (shares.get(shelf) ?? 0) || !shelf.mayStart(now));
+      if (ready >= size || isStuck) done(ready);
+    }
+  }
+
+  /** A call lacks so many bytes: what waits goes first, the least useful before, then what is kept. */
+  #free(bytes: number): void {
+    const now = performance.now();
+    while (this.#leavingBytes < bytes) {
+      const holders = [...this.#active];
+      const [waiting] = holders
+        .filter(({ waitingCount }) => waitingCount > 0)
+        .sort((a, b) => a.gain(a.size, now) - b.gain(b.size, now));
+      const [kept] = holders
+        .filter(({ keptCount }) => keptCount > 0)
+        .sort((a, b) => a.oldestUse - b.oldestUse);
+      const [from, gone] = [waiting ?? kept, waiting?.dropWaiting() ?? kept?.dropKept()];
+      if (from === undefined || !gone) return;
+      const { memoryBytes } = from;
+      this.#leavingBytes += memoryBytes;
+      void gone.then(() => {
+        this.#leavingBytes -= memoryBytes;
+      });
+    }
+  }
+}
+
+function sum<Item>(items: readonly Item[], value: (item: Item) => number): number {
+  return items.reduce((total, item) => total + value(item), 0);
+}
+
+function describe(count: number, others: number): string {
+  const who = others === 0 ? '' : `, those of ${others} other plugin${others === 1 ? '' : 's'} among them,`;
+  return `${count} containers${who} are`;
+}

@@ -1,0 +1,365 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connectEngine } from '../../src/engine/connect.ts';
+import type { ContainerEngine } from '../../src/engine/engine.ts';
+import {
+  createLurkbox,
+  type Lurkbox,
+  type LurkboxOptions,
+  type PluginExecutionResult,
+} from '../../src/index.ts';
+import { LABELS } from '../../src/labels.ts';
+import { findGuards, startOrchestrator } from '../helpers/orchestrator.ts';
+import { createPrivateEngine } from '../helpers/private-engine.ts';
+import {
+  createWorkspace,
+  type Program,
+  removeImagesOf,
+  toContext,
+  type Workspace,
+} from '../helpers/workspace.ts';
+
+/** Runs what it is told, and remembers that it was loaded, and what it was told before. */
+const KEEPER = `
+  console.log('loading');
+  const loadedAt = Date.now();
+  let calls = 0;
+  export const execute = ({ inputData: { program, args } }, host) => {
+    calls++;
+    if (program) return (0, eval)(program)(args, host);
+    return { calls, loadedAt, seen: globalThis.seen ?? null };
+  };
+`;
+const NAME = 'pool-keeper';
+
+let workspace: Workspace;
+let engine: ContainerEngine;
+
+beforeAll(async () => {
+  workspace = await createWorkspace();
+  engine = await connectEngine();
+  await workspace.addPlugin(NAME, { code: KEEPER });
+  await workspace.addPlugin('pool-lazy', { code: KEEPER, manifest: { preload: false } });
+  await workspace.addPlugin('pool-broken', { code: 'throw new Error("not today");' });
+  await workspace.addPlugin('pool-restless', {
+    code: 'setInterval(() => { const end = Date.now() + 90; while (Date.now() < end); }, 100); export const execute = () => 1;',
+  });
+});
+afterAll(async () => {
+  await using lurkbox = await createLurkbox({ workspaceRoot: workspace.root, maxWarm: 0 });
+  for (const name of [NAME, 'pool-lazy', 'pool-broken', 'pool-restless']) await removeImagesOf(lurkbox, name);
+  await workspace[Symbol.asyncDispose]();
+});
+
+async function open(options: LurkboxOptions = {}): Promise<Lurkbox> {
+  const lurkbox = await createLurkbox({ workspaceRoot: workspace.root, ...options });
+  await lurkbox.plugins.discoverAndLoadAll(workspace.root);
+  return lurkbox;
+}
+
+function inMode(isolation: string, reuse: object = {}): LurkboxOptions {
+  return { policy: { warm: 0, plugins: { [NAME]: { isolation, reuse } } } };
+}
+
+const containersOf = (plugin: string) => engine.listContainers(`${LABELS.plugin}=${plugin}`);
+
+async function until(what: string, isSo: () => Promise<boolean> | boolean, ms = 20_000): Promise<void> {
+  const deadline = performance.now() + ms;
+  while (!(await isSo())) {
+    if (performance.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`);
+    await delay(50);
+  }
+}
+
+/** Of the plugin itself: how often this container was called, and what it found. */
+async function look(lurkbox: Lurkbox, context: object = {}) {
+  const { outcome, result, metadata, error, logs }: PluginExecutionResult =
+    await lurkbox.plugins.executePlugin(NAME, context);
+  if (outcome !== 'OK') throw new Error(`${outcome}: ${error?.message}`);
+  return { ...(result as object), ...metadata, logs } as unknown as {
+    calls: number;
+    loadedAt: number;
+    seen: unknown;
+    sandbox: string;
+    sandboxId: string;
+    logs: { message: string }[];
+  };
+}
+
+async function run(lurkbox: Lurkbox, program: Program, context: object = {}, options: object = {}) {
+  return lurkbox.plugins.executePlugin(NAME, { ...context, ...toContext(program) }, options);
+}
+
+describe('a container that waits', () => {
+  test('serves one call, loaded before it, and what was printed meanwhile is among its logs', async () => {
+    await using lurkbox = await open();
+    expect(await lurkbox.plugins.hint(NAME, 2)).toBe(2);
+    const before = Date.now();
+    const first = await look(lurkbox);
+    const second = await look(lurkbox);
+    for (const seen of [first, second]) {
+      expect(seen).toMatchObject({ sandbox: 'warm', calls: 1, seen: null });
+      expect(seen.loadedAt).toBeLessThan(before);
+      expect(seen.logs.map(({ message }) => message)).toEqual(['loading']);
+    }
+    expect(first.sandboxId).not.toBe(second.sandboxId);
+  });
+
+  test('shows nothing of one call to the next (P7)', async () => {
+    await using lurkbox = await open();
+    await lurkbox.plugins.hint(NAME, 3);
+    const leave: Program = () => {
+      Object.assign(globalThis, { seen: 'secret' });
+      (Object.prototype as { planted?: string }).planted = 'secret';
+      process.getBuiltinModule('fs').writeFileSync('/tmp/left', 'secret');
+      return 'left';
+    };
+    expect(await run(lurkbox, leave)).toMatchObject({ result: 'left', metadata: { sandbox: 'warm' } });
+    const find: Program = () => [
+      (globalThis as { seen?: string }).seen ?? null,
+      ({} as { planted?: string }).planted ?? null,
+      process.getBuiltinModule('fs').readdirSync('/tmp'),
+    ];
+    const found = await run(lurkbox, find);
+    expect(found).toMatchObject({ result: [null, null, []], metadata: { sandbox: 'warm' } });
+  });
+
+  test('is not loaded before its call where the manifest says so', async () => {
+    await using lurkbox = await open();
+    expect(await lurkbox.plugins.hint('pool-lazy', 1)).toBe(1);
+    const before = Date.now();
+    const { result, metadata } = await lurkbox.plugins.executePlugin('pool-lazy', {});
+    expect(metadata).toMatchObject({ sandbox: 'warm' });
+    expect((result as { loadedAt: number }).loadedAt).toBeGreaterThanOrEqual(before);
+  });
+
+  test('that is killed by hand costs its call a start and no more, and another takes its place', async () => {
+    await using lurkbox = await open();
+    await lurkbox.plugins.hint(NAME, 1);
+    for (const { id } of await containersOf(NAME)) await engine.removeContainer(id);
+    const result = await run(lurkbox, () => 1);
+    expect(result.outcome).toMatch(/^(OK|CONTAINER_VANISHED|PLUGIN_CRASHED|ENGINE_LOST)$/);
+    await until('one waits again', async () => (await lurkbox.plugins.hint(NAME, 1)) === 1);
+    expect((await look(lurkbox)).sandbox).toBe('warm');
+  });
+
+  test('is started again after its image was removed', async () => {
+    await using lurkbox = await open();
+    await lurkbox.plugins.hint(NAME, 1);
+    await lurkbox.plugins.hint(NAME, 0);
+    await lurkbox.plugins.unloadPlugin('pool-lazy');
+    for (const { id } of await containersOf(NAME)) await engine.removeContainer(id);
+    await removeImagesOf(lurkbox, NAME);
+    expect((await run(lurkbox, () => 1)).outcome).toBe('OK');
+    await until('one waits again', async () => (await lurkbox.plugins.hint(NAME, 1)) === 1);
+    expect((await look(lurkbox)).sandbox).toBe('warm');
+  });
+
+  test('is replaced after its age, and no call is refused meanwhile', async () => {
+    await using lurkbox = await open({ maxWarmSeconds: 1 });
+    await lurkbox.plugins.hint(NAME, 1);
+    const [first] = await containersOf(NAME);
+    await until('another one waits', async () => {
+      const [now] = await containersOf(NAME);
+      return now !== undefined && now.id !== first?.id;
+    });
+    expect((await run(lurkbox, () => 1)).outcome).toBe('OK');
+  });
+
+  test('that computes although nobody calls it is ended, and its calls start their own', async () => {
+    await using lurkbox = await open({ policy: { plugins: { 'pool-restless': { warm: 1 } } } });
+    await lurkbox.plugins.hint('pool-restless', 1);
+    await until('it is gone', async () => (await containersOf('pool-restless')).length === 0, 30_000);
+    expect(await lurkbox.plugins.executePlugin('pool-restless', {})).toMatchObject({
+      result: 1,
+      metadata: { sandbox: 'cold' },
+    });
+  });
+
+  test('gives way to the call of another plugin that lacks its memory', async () => {
+    await using lurkbox = await open({ maxMemoryMb: 200 });
+    await lurkbox.plugins.hint(NAME, 2);
+    expect(await lurkbox.plugins.executePlugin('pool-lazy', {})).toMatchObject({
+      outcome: 'OK',
+      metadata: { sandbox: 'cold' },
+    });
+  });
+
+  test('goes with the plugin that is unloaded', async () => {
+    await using lurkbox = await open();
+    await lurkbox.plugins.hint(NAME, 1);
+    await lurkbox.plugins.unloadPlugin(NAME);
+    expect(await containersOf(NAME)).toEqual([]);
+  });
+
+  test('vanishes within 10 s when its orchestrator is killed (P2)', async () => {
+    const program = `console.log(await lurkbox.plugins.hint('${NAME}', 3) === 3 ? 'full' : 'not full');`;
+    await using orchestrator = await startOrchestrator(workspace.root, program, process.env, { maxWarm: 3 });
+    await orchestrator.says('full');
+    const own = () => engine.listContainers(`${LABELS.process}=${orchestrator.owner}`);
+    expect(await own()).toHaveLength(3);
+    await orchestrator.kill();
+    await until('nothing of it is left', async () => (await own()).length === 0, 10_000);
+    await until('its guard has ended', () => findGuards(orchestrator.owner).length === 0, 60_000);
+  });
+});
+
+test('without a number, as many wait as the calls of the last minute need, and none where nobody calls', async () => {
+  await using lurkbox = await open();
+  expect(await containersOf('pool-lazy')).toEqual([]);
+  await run(lurkbox, () => 1, {}, { waitForRemoval: true });
+  await until('one waits', async () => (await containersOf(NAME)).length === 1);
+  await until('it takes a call', async () => (await run(lurkbox, () => 1)).metadata['sandbox'] === 'warm');
+});
+
+test('a plugin that cannot be loaded tells its calls why, and is not started again and again', async () => {
+  await using lurkbox = await open();
+  expect(await lurkbox.plugins.hint('pool-broken', 2)).toBe(0);
+  const result = await lurkbox.plugins.executePlugin('pool-broken', {});
+  expect(result).toMatchObject({ outcome: 'PLUGIN_ERROR', metadata: { sandbox: 'cold' } });
+  expect(result.error?.message).toContain('not today');
+  let starts = 0;
+  const known = new Set<string>();
+  for (const end = performance.now() + 3_000; performance.now() < end; await delay(20)) {
+    for (const { id } of await containersOf('pool-broken')) {
+      if (!known.has(id)) starts++;
+      known.add(id);
+    }
+  }
+  expect(starts).toBeLessThanOrEqual(4);
+});
+
+describe('a size that does not fit is refused with both numbers', () => {
+  test('in the policy, when the plugin is loaded', async () => {
+    const policy = { plugins: { [NAME]: { warm: 50 } } };
+    await using lurkbox = await createLurkbox({ workspaceRoot: workspace.root, policy, maxWarm: 64 });
+    const { failed } = await lurkbox.plugins.discoverAndLoadAll(workspace.root);
+    expect(failed).toMatchObject([
+      {
+        error: {
+          code: 'POLICY_INVALID',
+          problems: [
+            {
+              path: `plugins.${NAME}.warm`,
+              message: expect.stringMatching(/50 containers are asked for with 4800 MB .* 4096 MB/),
+            },
+          ],
+        },
+      },
+    ]);
+  });
+
+  test('in a hint', async () => {
+    await using lurkbox = await open();
+    await expect(lurkbox.plugins.hint(NAME, 33)).rejects.toMatchObject({
+      code: 'OPTIONS_INVALID',
+      message: expect.stringMatching(/33 containers .* at most 32/),
+    });
+  });
+});
+
+describe('a kept container', () => {
+  test('serves the calls of one session, each with a context of its own', async () => {
+    await using lurkbox = await open(inMode('session'));
+    const mine = { userId: 'u', sessionId: 's' };
+    expect(await look(lurkbox, mine)).toMatchObject({ calls: 1, sandbox: 'cold' });
+    const second = await lurkbox.plugins.executePlugin(NAME, {
+      ...mine,
+      ...toContext((args) => args, { only: 'mine' }),
+    });
+    expect(second).toMatchObject({ result: { only: 'mine' }, metadata: { sandbox: 'kept' } });
+    expect(await look(lurkbox, mine)).toMatchObject({ calls: 3, sandbox: 'kept' });
+  });
+
+  test('is never shared by two sessions, by two users with a session of one name, or by calls without one (P7)', async () => {
+    await using lurkbox = await open(inMode('session'));
+    const contexts = [
+      { userId: 'u', sessionId: 's' },
+      { userId: 'u', sessionId: 't' },
+      { userId: 'v', sessionId: 's' },
+      { userId: null, sessionId: 's' },
+      { userId: 'u', sessionId: null },
+      { userId: 'u', sessionId: null },
+      { userId: 'u', sessionId: '"],["' },
+    ];
+    const seen = await Promise.all(contexts.map((context) => look(lurkbox, context)));
+    expect(seen.map(({ calls }) => calls)).toEqual(contexts.map(() => 1));
+    expect(new Set(seen.map(({ sandboxId }) => sandboxId)).size).toBe(contexts.length);
+  });
+
+  test('takes the calls of its session one after the other', async () => {
+    await using lurkbox = await open(inMode('session'));
+    const seen = await Promise.all([1, 2, 3].map(() => look(lurkbox, { sessionId: 's' })));
+    expect(seen.map(({ calls }) => calls)).toEqual([1, 2, 3]);
+  });
+
+  test('is replaced after its last call', async () => {
+    await using lurkbox = await open(inMode('session', { max_calls: 2 }));
+    const calls: number[] = [];
+    for (let call = 0; call < 5; call++) calls.push((await look(lurkbox, { sessionId: 's' })).calls);
+    expect(calls).toEqual([1, 2, 1, 2, 1]);
+  });
+
+  test('is ended after its time, whether it is called or not', async () => {
+    await using lurkbox = await open(inMode('session', { max_seconds: 1 }));
+    await look(lurkbox, { sessionId: 's' });
+    expect(await containersOf(NAME)).toHaveLength(1);
+    await until('it is gone', async () => (await containersOf(NAME)).length === 0);
+  });
+
+  test('that met its deadline, or whose call was cancelled, serves nobody any more', async () => {
+    await using lurkbox = await open(inMode('plugin'));
+    await look(lurkbox);
+    const forever: Program = () => new Promise((resolve) => setTimeout(resolve, 60_000));
+    expect((await run(lurkbox, forever, {}, { timeoutMs: 200 })).outcome).toBe('TIMEOUT');
+    expect(await look(lurkbox)).toMatchObject({ calls: 1, sandbox: 'cold' });
+    const cancelled = await run(lurkbox, forever, {}, { signal: AbortSignal.timeout(200) });
+    expect(cancelled.outcome).toBe('CANCELLED');
+    expect(await look(lurkbox)).toMatchObject({ calls: 1, sandbox: 'cold' });
+  });
+
+  test('serves everybody under `plugin`, and goes on after an error', async () => {
+    await using lurkbox = await open(inMode('plugin'));
+    expect(await look(lurkbox, { sessionId: 's' })).toMatchObject({ calls: 1 });
+    const fails: Program = () => {
+      throw new Error('no');
+    };
+    expect((await run(lurkbox, fails)).outcome).toBe('PLUGIN_ERROR');
+    expect(await look(lurkbox, { userId: 'other' })).toMatchObject({ calls: 3, sandbox: 'kept' });
+  });
+
+  test('hears of its output limit in each call anew, and a late answer to an earlier call is a fault', async () => {
+    await using lurkbox = await open(inMode('plugin'));
+    const large: Program = () => 'x'.repeat(600_000);
+    for (let call = 0; call < 3; call++) expect((await run(lurkbox, large)).outcome).toBe('OK');
+    const forge: Program = () => {
+      const record = '\u001e{"jsonrpc":"2.0","id":1,"result":"forged"}\n';
+      process.getBuiltinModule('fs').writeSync(1, record);
+      return new Promise((resolve) => setTimeout(resolve, 5_000));
+    };
+    expect((await run(lurkbox, forge)).outcome).toBe('PROTOCOL_ERROR');
+  });
+
+  test('is said to be kept, and takes points from the rating', async () => {
+    await using lurkbox = await open(inMode('plugin'));
+    const instance = lurkbox.plugins.get(NAME);
+    expect(instance?.rating.score).toBe(6);
+    expect(instance?.restrictions.find(({ control }) => control === 'isolation')).toMatchObject({
+      value: 'one container for each plugin, for at most 1000 calls and 300 s',
+      origin: 'policy',
+    });
+  });
+});
+
+test('calls go on, and containers wait again, after the engine was restarted', async () => {
+  await using privateEngine = await createPrivateEngine();
+  await using lurkbox = await open({ env: privateEngine.env });
+  expect(await lurkbox.plugins.hint(NAME, 2)).toBe(2);
+  await privateEngine.stop();
+  const away = await run(lurkbox, () => 1);
+  expect(away.outcome).toMatch(/^(ENGINE_|CONTAINER_VANISHED)/);
+  await privateEngine.start();
+  await until('a call is served', async () => (await run(lurkbox, () => 1)).outcome === 'OK');
+  await until('two wait again', async () => (await lurkbox.plugins.hint(NAME, 2)) === 2);
+  expect((await look(lurkbox)).sandbox).toBe('warm');
+});

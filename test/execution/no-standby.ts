@@ -1,0 +1,8 @@
+import type { Standby } from '../../src/execution/standby.ts';
+
+/** Nothing is ever there before its call. */
+export const NO_STANDBY: Standby = {
+  claim: () => null,
+  keep: () => false,
+  close: async () => {},
+};
