@@ -42,6 +42,11 @@ export class OutputRoom {
     this.#left = { stdout: this.#outputBytes, stderr: MAX_STDERR_BYTES };
   }
 
+  /** For an answer that the host asked for, and the plugin did not cause. */
+  widen(bytes: number): void {
+    this.#left.stdout += bytes;
+  }
+
   /** What of these bytes there is room for. */
   fill(stream: 'stdout' | 'stderr', bytes: Buffer): Buffer {
     const kept = bytes.subarray(0, this.#left[stream]);

@@ -18,6 +18,8 @@ const DRAIN_MS = 1_500;
 const DRAIN_SLICES = 15;
 /** How long a cancelled plugin may tidy up what it did outside of its container. */
 const CANCEL_GRACE_MS = 200;
+/** How long a plugin that has answered may take to leave. */
+const LEAVE_MS = 200;
 
 /** A sandbox that waits for an execution, with what its plugin said while it was loaded. */
 export interface ReadySandbox {
@@ -172,7 +174,8 @@ export class Execution implements SandboxUser {
     clearTimeout(this.#timer);
     this.#plan.stopwatch.lap(this.#phase());
     this.#settled.abort();
-    if (this.#plan.keep === undefined || !this.#sandbox.isReady) this.#sandbox.stopWaiting();
+    // What has answered may leave by itself, or be kept.
+    if (ending.outcome !== 'OK' && ending.outcome !== 'PLUGIN_ERROR') this.#sandbox.stopWaiting();
     this.#resolveUsage(this.#sandbox.measure());
     this.#resolveEnding(ending);
   }
@@ -186,6 +189,7 @@ export class Execution implements SandboxUser {
   async #release(ending: Ending): Promise<void> {
     await this.usage;
     if (this.#expired === undefined && this.#plan.keep?.(this.#sandbox, ending)) return;
+    if (ending.outcome === 'OK') await this.#sandbox.hangUp(LEAVE_MS);
     this.#sandbox.stopWaiting();
     if (this.#plan.signal?.aborted && this.#sandbox.cancel()) await delay(CANCEL_GRACE_MS);
     await this.#sandbox.close();

@@ -11,6 +11,9 @@ const PART_MEMBERS = 64;
 
 export const CANCEL_RECORD = frameRecord('{"jsonrpc":"2.0","method":"cancel"}');
 
+/** How long the response to `load` is. */
+export const LOADED_BYTES = frameRecord(`{"jsonrpc":"2.0","id":${LOAD_ID},"result":null}`).length;
+
 /** Asks for the plugin to be loaded before its context is there. */
 export function toLoadRecord(params: LoadParams): string {
   return frameRecord(JSON.stringify({ jsonrpc: '2.0', id: LOAD_ID, method: 'load', params }));

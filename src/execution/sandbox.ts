@@ -1,5 +1,6 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ContainerEngine } from '../engine/engine.ts';
 import { LABELS } from '../labels.ts';
 import type { Logger } from '../logger.ts';
@@ -11,7 +12,7 @@ import { buildContainerSpec, IMAGE_PATHS } from '../spec/build.ts';
 import { type Heard, listen, OutputRoom } from './conversation.ts';
 import { type Ending, endingOfError, endingOfExit, failed, lost, tellsHeapIsFull } from './ending.ts';
 import { removeSandbox } from './removal.ts';
-import { CANCEL_RECORD, sendExecute, toLoadRecord } from './request.ts';
+import { CANCEL_RECORD, LOADED_BYTES, sendExecute, toLoadRecord } from './request.ts';
 import { UNKNOWN_USAGE, type Usage } from './result.ts';
 
 /** Node in a container is up within a second; a host that needs this long is not going to make it. */
@@ -74,10 +75,12 @@ export class Sandbox {
   /** Whether nobody knows what became of something that the engine was asked for. */
   #isUncertain = false;
   #removing: Promise<void> | undefined;
+  #hungUp = false;
   #heapWasFull = false;
   #streamBroke = false;
   /** Whether its stream is over. */
   #isSilent = false;
+  readonly #silence = Promise.withResolvers<void>();
   #nextId = EXECUTE_ID;
 
   /** Begins at once. */
@@ -133,6 +136,7 @@ export class Sandbox {
   }
 
   load(): void {
+    this.#room.widen(LOADED_BYTES);
     this.#socket?.write(toLoadRecord({ entryPoint: this.#entryPoint }));
   }
 
@@ -144,6 +148,17 @@ export class Sandbox {
     if (this.#socket !== undefined)
       void sendExecute(this.#socket, { id, entryPoint: this.#entryPoint, context }, signal);
     return id;
+  }
+
+  /**
+   * Ends its input, so that the runner leaves by itself, and waits for that for so many milliseconds. To remove what has
+   * ended costs the engine a tenth of the CPU time of the whole call less than to kill it.
+   */
+  async hangUp(patienceMs: number): Promise<void> {
+    if (!this.isAlive) return;
+    this.#hungUp = true;
+    this.#socket?.end();
+    await Promise.race([this.#silence.promise, delay(patienceMs, undefined, { ref: false })]);
   }
 
   /** Answers whether anybody could hear it. */
@@ -191,7 +206,7 @@ export class Sandbox {
       await this.#start(id);
       // A plugin that says nothing would keep the reading, and with it the removal, waiting after the end.
       await Promise.race([this.#converse(socket), aborted(this.#closing.signal)]);
-      if (!this.#isClosing()) this.#end(await this.#conclude(id));
+      if (!this.#isClosing() && !this.#hungUp) this.#end(await this.#conclude(id));
     } catch (error) {
       this.#end(endingOfError(error));
     } finally {
@@ -240,6 +255,7 @@ export class Sandbox {
       this.#streamBroke = true;
     }
     this.#isSilent = true;
+    this.#silence.resolve();
   }
 
   #hear(heard: Heard): void {

@@ -130,7 +130,16 @@ export interface Stage extends AsyncDisposable {
   hash(): Promise<string>;
 }
 
-export async function stage(abuse: AbuseCase, env: NodeJS.ProcessEnv = process.env): Promise<Stage> {
+export interface StageOptions {
+  /** Whether each call finds a container that waits, with the plugin loaded where that can be done. @default false */
+  readonly warm?: boolean;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+export async function stage(
+  abuse: AbuseCase,
+  { warm = false, env = process.env }: StageOptions = {},
+): Promise<Stage> {
   const { folder, expectation } = abuse;
   await using owned = new AsyncDisposableStack();
   const workspace = owned.use(await createWorkspace());
@@ -138,8 +147,10 @@ export async function stage(abuse: AbuseCase, env: NodeJS.ProcessEnv = process.e
   await copyPlugin(abuse, copy);
   const prepared = await prepare(folder, copy);
   owned.defer(async () => prepared[Symbol.asyncDispose]?.());
-  const policy = prepared.policy ?? expectation.policy;
-  const lurkbox = owned.use(await createLurkbox({ maxWarm: 0, workspaceRoot: workspace.root, policy, env }));
+  // None but those that are asked for.
+  const policy = { ...(prepared.policy ?? expectation.policy), warm: 0 };
+  const maxWarm = warm ? 1 : 0;
+  const lurkbox = owned.use(await createLurkbox({ maxWarm, workspaceRoot: workspace.root, policy, env }));
   // What a test got is its own to release.
   const kept = owned.move();
   let name: string | undefined;
@@ -160,8 +171,9 @@ export async function stage(abuse: AbuseCase, env: NodeJS.ProcessEnv = process.e
       const input = { ...expectation.call.input, ...prepared.input };
       const inputData = { ...input, lures: { ...lures, addresses: [...lures.addresses] } };
       const called = name ?? basename(folder);
+      if (warm) await makeWarm(lurkbox, called);
       const result = await lurkbox.plugins.executePlugin(called, { inputData }, toOptions(expectation));
-      await assertNothingLeft(result.executionId, env);
+      await assertNothingLeft(sandboxIdOf(result), env);
       await prepared.check?.();
       return result;
     },
@@ -172,6 +184,18 @@ export async function stage(abuse: AbuseCase, env: NodeJS.ProcessEnv = process.e
       await kept.disposeAsync();
     },
   };
+}
+
+/** What cannot be loaded ahead is called all the same, and starts a container of its own then. */
+async function makeWarm({ plugins }: Lurkbox, name: string): Promise<void> {
+  await plugins.hint(name, 1);
+  // The one that waits stays for a while, and no other is started after it.
+  await plugins.hint(name, 0);
+}
+
+/** Which container a call was served by. */
+export function sandboxIdOf({ metadata, executionId }: PluginExecutionResult): string {
+  return String(metadata['sandboxId'] ?? executionId);
 }
 
 async function copyPlugin({ folder, manifest, expectation }: AbuseCase, copy: string): Promise<void> {
