@@ -226,6 +226,11 @@ export class Admission {
     this.#tellShortage();
   }
 
+  /** Tells again what is lacking, if anything still is: what could not give way then may do so now. */
+  remind(): void {
+    this.#tellShortage();
+  }
+
   #tellShortage(): void {
     const [[, queue] = []] = this.#queues;
     const [call] = queue ?? [];

@@ -179,6 +179,7 @@ export class ContainerSandbox implements PluginSandbox {
     };
     try {
       using place = await admission.enter({ plugin, memoryBytes, cpuCores, signal, claim });
+      if (kindOf(claimed) !== 'kept') standby.arrived();
       await this.#live(call, settle, { place, claimed });
     } catch (error) {
       // Who was aborted has been told already.
@@ -198,7 +199,7 @@ export class ContainerSandbox implements PluginSandbox {
       if (execution === null) return;
       call.waiting.abort();
       const [ending, usage] = await Promise.all([execution.ending, execution.usage]);
-      const metadata = { sandbox: claimed?.kind ?? 'cold', sandboxId: execution.sandboxId };
+      const metadata = { sandbox: kindOf(claimed), sandboxId: execution.sandboxId };
       settle({ ending, usage, logs: execution.logs, metadata });
       await execution.removed;
     } catch (error) {
@@ -282,6 +283,10 @@ function compileSchemas({ manifest }: LoadedPlugin): Record<'input' | 'output' |
     output: compileSchema(manifest.output_schema, 'output_schema'),
     config: compileSchema(manifest.config_schema, 'config_schema'),
   };
+}
+
+function kindOf(claimed: Claimed | null): 'cold' | Claimed['kind'] {
+  return claimed?.kind ?? 'cold';
 }
 
 function withoutContainer(ending: Ending): Settled {

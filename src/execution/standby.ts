@@ -12,7 +12,9 @@ export interface Claimed {
 
 /** The containers of one plugin that are there and do nothing, as its executions need them. */
 export interface Standby {
-  /** Asked once for each call, at its turn. The container that a call of this session may have; nobody else gets it. `null`: none is there. */
+  /** A call has taken a fresh container, one that waited or one of its own. */
+  arrived(): void;
+  /** The container that a call of this session may have; nobody else gets it. `null`: none is there. */
   claim(session: string | null): Claimed | null;
   /** Takes over a container that may serve again, with its memory; answers whether it did. */
   keep(sandbox: Sandbox, place: Place, session: string | null): boolean;

@@ -148,7 +148,7 @@ export class Pool {
       this.#balance();
     }, ms);
     // Only somebody who waits for an answer keeps this process from ending.
-    if (this.#hints.size > 0) this.#balancing.ref();
+    if (this.#hints.size + this.#options.admission.held.waiting > 0) this.#balancing.ref();
     else this.#balancing.unref();
   }
 
@@ -163,6 +163,8 @@ export class Pool {
 
   /** Ends what is too much, and starts what is missing. */
   #balance(): void {
+    // What was about to start, or to be kept, when a call came to lack memory could not give way then.
+    this.#options.admission.remind();
     const now = performance.now();
     const shares = this.#shareOut(now);
     this.#dropExcess(shares, now);

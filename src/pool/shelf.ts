@@ -153,12 +153,12 @@ export class Shelf implements Standby {
   }
 
   claim(session: string | null): Claimed | null {
-    const kept = this.#claimKept(session);
-    if (kept !== null) return kept;
-    // Only these use up a container that waits, or would have.
+    return this.#claimKept(session) ?? this.#claimWaiting();
+  }
+
+  arrived(): void {
     this.#arrivals.record(performance.now());
     this.#keeper.onChange(this);
-    return this.#claimWaiting();
   }
 
   keep(sandbox: Sandbox, place: Place, session: string | null): boolean {

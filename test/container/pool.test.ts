@@ -185,6 +185,15 @@ describe('a container that waits', () => {
     });
   });
 
+  test('that is only being started gives way as well', async () => {
+    await using lurkbox = await open({ maxMemoryMb: 200 });
+    const hinted = lurkbox.plugins.hint(NAME, 2);
+    await until('one is being started', async () => (await containersOf(NAME)).length > 0);
+    const { outcome } = await lurkbox.plugins.executePlugin('pool-lazy', {});
+    expect(outcome).toBe('OK');
+    await hinted;
+  });
+
   test('goes with the plugin that is unloaded', async () => {
     await using lurkbox = await open();
     await lurkbox.plugins.hint(NAME, 1);
@@ -316,6 +325,16 @@ describe('a kept container', () => {
     const cancelled = await run(lurkbox, forever, {}, { signal: AbortSignal.timeout(200) });
     expect(cancelled.outcome).toBe('CANCELLED');
     expect(await look(lurkbox)).toMatchObject({ calls: 1, sandbox: 'cold' });
+  });
+
+  test('gives way to a call that has come to lack its memory while it was busy', async () => {
+    await using lurkbox = await open({ ...inMode('plugin'), maxMemoryMb: 100 });
+    const slow: Program = () => new Promise((resolve) => setTimeout(resolve, 300, 'kept'));
+    const [first, other] = await Promise.all([
+      run(lurkbox, slow),
+      lurkbox.plugins.executePlugin('pool-lazy', {}),
+    ]);
+    expect([first.outcome, other.outcome]).toEqual(['OK', 'OK']);
   });
 
   test('serves everybody under `plugin`, and goes on after an error', async () => {
