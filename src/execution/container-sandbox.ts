@@ -216,7 +216,7 @@ export class ContainerSandbox implements PluginSandbox {
 
   /** `null` when the caller left before anything was made. */
   async #startCold(call: Call, place: Place): Promise<Execution | null> {
-    const { connect, prepareImage, grant, reaper } = this.#options;
+    const { connect, prepareImage, grant, reaper, standby } = this.#options;
     const { signal } = call.options;
     if (signal?.aborted) return null;
     const engine = await connect();
@@ -224,7 +224,9 @@ export class ContainerSandbox implements PluginSandbox {
     await assertMountFolders(grant.mounts);
     if (signal?.aborted) return null;
     const live = reaper.admit(call.executionId);
+    const start = standby.startsItsOwn();
     const execution = new Execution({ ...this.#toPlan(call, place), engine, image });
+    void execution.begun.then(() => start[Symbol.dispose]());
     void execution.gone.then(() => live[Symbol.dispose]());
     return execution;
   }

@@ -46,6 +46,8 @@ export class Execution implements SandboxUser {
   readonly logs: LogBook;
   /** Settles once, and never rejects. */
   readonly ending: Promise<Ending>;
+  /** Resolves when the plugin has its context, or never will. */
+  readonly begun: Promise<void>;
   /** What the engine measured; settles soon after the ending. */
   readonly usage: Promise<Usage>;
   /** Resolves when the container is gone or kept, or when everything was tried to that end. Never rejects. */
@@ -53,6 +55,7 @@ export class Execution implements SandboxUser {
 
   readonly #plan: ExecutionPlan;
   readonly #sandbox: Sandbox;
+  readonly #resolveBegun: () => void;
   readonly #resolveEnding: (ending: Ending) => void;
   readonly #resolveUsage: (usage: Usage | Promise<Usage>) => void;
   /** Aborted once settled: ends every wait that only served to settle. */
@@ -66,6 +69,7 @@ export class Execution implements SandboxUser {
   constructor(plan: ExecutionPlan) {
     this.#plan = plan;
     this.logs = plan.ready?.logs ?? new LogBook();
+    ({ promise: this.begun, resolve: this.#resolveBegun } = Promise.withResolvers<void>());
     ({ promise: this.ending, resolve: this.#resolveEnding } = Promise.withResolvers<Ending>());
     ({ promise: this.usage, resolve: this.#resolveUsage } = Promise.withResolvers<Usage>());
     this.#sandbox = plan.ready?.sandbox ?? new Sandbox(toSandboxPlan(plan), this);
@@ -135,6 +139,7 @@ export class Execution implements SandboxUser {
   #begin(): void {
     const { context, grant } = this.#plan;
     this.#requestId = this.#sandbox.execute(context, this.#settled.signal);
+    this.#resolveBegun();
     this.#limit(grant.timeoutMs, () => this.#expire(`No answer within ${grant.timeoutMs / 1000} s`));
   }
 
@@ -174,6 +179,7 @@ export class Execution implements SandboxUser {
     clearTimeout(this.#timer);
     this.#plan.stopwatch.lap(this.#phase());
     this.#settled.abort();
+    this.#resolveBegun();
     // What has answered may leave by itself, or be kept.
     if (ending.outcome !== 'OK' && ending.outcome !== 'PLUGIN_ERROR') this.#sandbox.stopWaiting();
     this.#resolveUsage(this.#sandbox.measure());

@@ -14,6 +14,8 @@ export interface Claimed {
 export interface Standby {
   /** A call has taken a fresh container, one that waited or one of its own. */
   arrived(): void;
+  /** A call starts a container of its own, until this is disposed of: none is started ahead of calls in its place. */
+  startsItsOwn(): Disposable;
   /** The container that a call of this session may have; nobody else gets it. `null`: none is there. */
   claim(session: string | null): Claimed | null;
   /** Takes over a container that may serve again, with its memory; answers whether it did. */

@@ -17,7 +17,7 @@ export interface PoolOptions {
   readonly maxWarm: number;
   /** What the grants of all that wait may come to. */
   readonly maxWarmBytes: number;
-  /** How many are started at once. */
+  /** How many are started at once, those that calls start themselves included; calls are never held up by it. */
   readonly startsAtOnce: number;
   readonly maxAgeMs: number;
 }
@@ -38,6 +38,8 @@ export class Pool {
   #ticking: NodeJS.Timeout | undefined;
   #ticks = 0;
   #starts = 0;
+  /** Of calls that found none waiting. */
+  #ownStarts = 0;
   /** Memory that is on its way back. */
   #leavingBytes = 0;
   #isClosed = false;
@@ -55,6 +57,7 @@ export class Pool {
     const shelf: Shelf = new Shelf(options, {
       hold: (bytes) => this.#options.admission.hold(bytes),
       onChange: (changed) => this.#changed(changed),
+      onOwnStart: () => this.#countOwnStart(),
       onClosed: (closed) => this.#forget(closed),
     });
     if (typeof options.warm === 'number') this.#assertFits(shelf, options.warm, replaced);
@@ -246,7 +249,17 @@ export class Pool {
 
   #mayStart(): boolean {
     const { admission, startsAtOnce } = this.#options;
-    return this.#starts < startsAtOnce && admission.held.waiting === 0;
+    return this.#starts + this.#ownStarts < startsAtOnce && admission.held.waiting === 0;
+  }
+
+  #countOwnStart(): Disposable {
+    this.#ownStarts++;
+    return {
+      [Symbol.dispose]: () => {
+        this.#ownStarts--;
+        if (this.#active.size > 0) this.#schedule(SETTLE_MS);
+      },
+    };
   }
 
   #begin(shelf: Shelf): void {

@@ -44,6 +44,8 @@ export interface ShelfKeeper {
   hold(bytes: number): Hold | null;
   /** Something changed that sizes depend on. */
   onChange(shelf: Shelf): void;
+  /** A call starts a container of its own. */
+  onOwnStart(): Disposable;
   /** It wants to be forgotten. */
   onClosed(shelf: Shelf): void;
 }
@@ -159,6 +161,10 @@ export class Shelf implements Standby {
   arrived(): void {
     this.#arrivals.record(performance.now());
     this.#keeper.onChange(this);
+  }
+
+  startsItsOwn(): Disposable {
+    return this.#keeper.onOwnStart();
   }
 
   keep(sandbox: Sandbox, place: Place, session: string | null): boolean {
