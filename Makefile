@@ -61,8 +61,12 @@ format: $(PACKAGES) ## Format the source, and mend what lint can mend
 	@biome check --write
 
 .PHONY: bench
-bench: $(DIST) engine ## Measure the time of a cold execution
-	@node bench/cold.ts
+bench: $(DIST) engine ## Measure lurkbox beside what else runs containers, into bench/results/ (about 12 min)
+	@node bench/main.ts
+
+.PHONY: bench-quick
+bench-quick: $(DIST) engine ## Measure the same in little, into bench/results/quick/ (about 2 min)
+	@node bench/main.ts --quick
 
 .PHONY: engine
 engine: $(PACKAGES) ## Find a container engine; as root on Debian, install and start one if there is none

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { ContainerUsage, EngineFacts } from './engine.ts';
 
@@ -10,7 +11,7 @@ const ROOT = '/sys/fs/cgroup';
  * @see https://docs.kernel.org/admin-guide/cgroup-v1/memory.html
  * @see https://docs.kernel.org/admin-guide/cgroup-v2.html
  */
-export async function readCgroupUsage(id: string, facts: EngineFacts): Promise<ContainerUsage> {
+export function readCgroupUsage(id: string, facts: EngineFacts): ContainerUsage {
   const group = groupOf(id, facts);
   return facts.cgroupVersion === '2' ? readVersion2(group) : readVersion1(group);
 }
@@ -42,24 +43,24 @@ function groupOf(id: string, facts: EngineFacts): string {
   return facts.cgroupDriver === 'systemd' ? `system.slice/docker-${id}.scope` : `docker/${id}`;
 }
 
-async function readVersion1(group: string): Promise<ContainerUsage> {
-  const [peak, cpuNanoseconds] = await Promise.all([
-    readNumber(`${ROOT}/memory/${group}/memory.max_usage_in_bytes`),
-    readNumber(`${ROOT}/cpuacct/${group}/cpuacct.usage`),
-  ]);
+function readVersion1(group: string): ContainerUsage {
+  const peak = readNumber(`${ROOT}/memory/${group}/memory.max_usage_in_bytes`);
+  const cpuNanoseconds = readNumber(`${ROOT}/cpuacct/${group}/cpuacct.usage`);
   return { peakMemoryBytes: peak, cpuTimeMs: cpuNanoseconds === null ? null : cpuNanoseconds / 1e6 };
 }
 
-async function readVersion2(group: string): Promise<ContainerUsage> {
-  const [peak, cpuMicroseconds] = await Promise.all([
-    readNumber(`${ROOT}/${group}/memory.peak`),
-    readNumber(`${ROOT}/${group}/cpu.stat`, /^usage_usec (\d+)$/m),
-  ]);
+function readVersion2(group: string): ContainerUsage {
+  const peak = readNumber(`${ROOT}/${group}/memory.peak`);
+  const cpuMicroseconds = readNumber(`${ROOT}/${group}/cpu.stat`, /^usage_usec (\d+)$/m);
   return { peakMemoryBytes: peak, cpuTimeMs: cpuMicroseconds === null ? null : cpuMicroseconds / 1e3 };
 }
 
-async function readNumber(file: string, pattern = /^(\d+)$/m): Promise<number | null> {
-  const text = await readFile(file, 'utf8').catch(() => '');
-  const found = pattern.exec(text)?.[1];
-  return found === undefined ? null : Number(found);
+// At once: the kernel answers from memory in microseconds, and a thread to read it took half the time of a call in a kept container.
+function readNumber(file: string, pattern = /^(\d+)$/m): number | null {
+  try {
+    const found = pattern.exec(readFileSync(file, 'utf8'))?.[1];
+    return found === undefined ? null : Number(found);
+  } catch {
+    return null;
+  }
 }
