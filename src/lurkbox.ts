@@ -104,8 +104,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
   });
 
   const close = async (): Promise<void> => {
-    await pool.close();
-    await plugins.close();
+    await Promise.all([plugins.close(), pool.close()]);
     const isSure = await reaper.close();
     // What may still come is for the guard to remove, when this process ends.
     if (isSure) await guard?.dismiss();

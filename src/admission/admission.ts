@@ -30,8 +30,8 @@ export interface Hold {
 export interface Place extends Disposable {
   /** Fine to call twice. */
   release(): void;
-  /** Gives up the place and keeps its memory, in one step: nobody gets between. */
-  keepMemory(): Hold;
+  /** Gives up the place and keeps its memory, in one step: whoever waits is let in after `use`, and may claim it. */
+  keepMemory(use: (hold: Hold) => void): void;
 }
 
 export type Refusal =
@@ -173,15 +173,13 @@ export class Admission {
 
   #take(needs: Needs): Place {
     this.#count(needs, 1);
-    let kept: Hold | undefined;
     const release = once(() => {
       this.#count(needs, -1);
       this.#admit();
     });
-    const keepMemory = (): Hold => {
-      kept ??= this.#hold(needs.memoryBytes);
+    const keepMemory = (use: (hold: Hold) => void): void => {
+      use(this.#hold(needs.memoryBytes));
       release();
-      return kept;
     };
     return { release, keepMemory, [Symbol.dispose]: release };
   }
@@ -226,9 +224,9 @@ export class Admission {
     this.#tellShortage();
   }
 
-  /** Tells again what is lacking, if anything still is: what could not give way then may do so now. */
+  /** Asks the call whose turn it is again: a container that it may claim, or that gives way, may have come meanwhile. */
   remind(): void {
-    this.#tellShortage();
+    this.#admit();
   }
 
   #tellShortage(): void {

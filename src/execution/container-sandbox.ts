@@ -90,10 +90,14 @@ export class ContainerSandbox implements PluginSandbox {
     this.#checks = compileSchemas(options.plugin);
   }
 
-  async execute(
-    context: ExecutionContextConfig,
-    options: ExecuteOptions = {},
-  ): Promise<PluginExecutionResult> {
+  execute(context: ExecutionContextConfig, options: ExecuteOptions = {}): Promise<PluginExecutionResult> {
+    const result = this.#execute(context, options);
+    // From its first check on: closing waits for what may yet make a container.
+    this.#track(result.then(() => {}));
+    return result;
+  }
+
+  async #execute(context: ExecutionContextConfig, options: ExecuteOptions): Promise<PluginExecutionResult> {
     const call = {
       executionId: randomUUID(),
       context,
@@ -122,7 +126,8 @@ export class ContainerSandbox implements PluginSandbox {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#options.standby.close(), ...this.#alive]);
+    await this.#options.standby.close();
+    while (this.#alive.size > 0) await Promise.all(this.#alive);
   }
 
   /** What is wrong before any container exists, if anything. */
@@ -153,9 +158,13 @@ export class ContainerSandbox implements PluginSandbox {
   /** Waits for a place, keeps it until the container is gone, and answers when that is. */
   #enter(call: Call, settle: (settled: Settled) => void): Promise<void> {
     const removed = this.#takeTurn(call, () => this.#liveInPlace(call, settle));
-    this.#alive.add(removed);
-    void removed.finally(() => this.#alive.delete(removed));
+    this.#track(removed);
     return removed;
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work.finally(() => this.#alive.delete(tracked));
+    this.#alive.add(tracked);
   }
 
   #takeTurn({ session }: Call, live: () => Promise<void>): Promise<void> {

@@ -31,6 +31,7 @@ const MAX_RESULT_VALUES = 100_000;
 export class OutputRoom {
   readonly #outputBytes: number;
   #left: Record<'stdout' | 'stderr', number>;
+  #isCut = false;
 
   constructor(outputBytes: number) {
     this.#outputBytes = outputBytes;
@@ -40,6 +41,14 @@ export class OutputRoom {
   /** For the next execution in the same container. */
   empty(): void {
     this.#left = { stdout: this.#outputBytes, stderr: MAX_STDERR_BYTES };
+    this.#isCut = false;
+  }
+
+  /** Whether this is the first time that stderr has more than there is room for. */
+  overflows(): boolean {
+    const isFirst = !this.#isCut;
+    this.#isCut = true;
+    return isFirst;
   }
 
   /** For an answer that the host asked for, and the plugin did not cause. */
@@ -87,7 +96,7 @@ export async function* listen(
         yield overLimit(outputBytes);
         return;
       }
-      if (tail.isEmpty()) yield { kind: 'cut', afterBytes: MAX_STDERR_BYTES };
+      if (room.overflows()) yield { kind: 'cut', afterBytes: MAX_STDERR_BYTES };
       tail.push(bytes.subarray(kept.length));
     }
     // What the network gave belongs to nobody else.

@@ -2,7 +2,13 @@ import type { Hold } from '../admission/admission.ts';
 import { type Ending, endingOfResponse, failed } from '../execution/ending.ts';
 import type { ReadySandbox } from '../execution/execution.ts';
 import { LogBook } from '../execution/logs.ts';
-import { Sandbox, type SandboxPhase, type SandboxPlan, type SandboxUser } from '../execution/sandbox.ts';
+import {
+  BOOT_DEADLINE_MS,
+  Sandbox,
+  type SandboxPhase,
+  type SandboxPlan,
+  type SandboxUser,
+} from '../execution/sandbox.ts';
 import { LOAD_ID } from '../protocol/messages.ts';
 import type { RunnerMessage } from '../protocol/runner-message.ts';
 
@@ -78,15 +84,15 @@ export class IdleSandbox implements SandboxUser {
   }
 
   onPhase(phase: SandboxPhase): void {
-    if (phase !== 'bootMs' || this.#isOver) return;
+    if (this.#isOver) return;
+    if (phase === 'startMs') this.#limit(BOOT_DEADLINE_MS, 'Node did not come up');
+    if (phase !== 'bootMs') return;
     if (!this.#preload) {
       this.#becomeReady();
       return;
     }
     this.sandbox.load();
-    const late = (): void =>
-      this.onEnd(failed('TIMEOUT', `The plugin was not loaded within ${this.#loadDeadlineMs / 1000} s`));
-    this.#timer = setTimeout(late, this.#loadDeadlineMs);
+    this.#limit(this.#loadDeadlineMs, 'The plugin was not loaded');
   }
 
   onMessage(message: Exclude<RunnerMessage, { kind: 'ready' }>): void {
@@ -104,14 +110,20 @@ export class IdleSandbox implements SandboxUser {
     this.logs.add(source === 'stderr' ? 'warn' : 'info', source, text);
   }
 
+  /** Nobody reads a flood that nobody called for. */
   onCut(afterBytes: number): void {
-    this.logs.cutStderr(afterBytes);
+    this.onEnd(failed('OUTPUT_LIMIT', `more than ${afterBytes} bytes came over stderr while nobody called`));
   }
 
   onEnd(ending: Ending): void {
     if (this.#isOver) return;
     void this.close();
     this.#onLost(this, ending);
+  }
+
+  #limit(ms: number, what: string): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.onEnd(failed('TIMEOUT', `${what} within ${ms / 1000} s`)), ms);
   }
 
   #becomeReady(): void {

@@ -83,6 +83,7 @@ export class Pool {
         'OPTIONS_INVALID',
         `Expected a whole number of containers, got ${String(size)}.`,
       );
+    if (this.#isClosed || !this.#shelves.has(shelf)) return 0;
     const fault = this.#misfit(shelf, size);
     if (fault !== null)
       throw new LurkboxError(
@@ -295,6 +296,7 @@ export class Pool {
       this.#leavingBytes += memoryBytes;
       void gone.then(() => {
         this.#leavingBytes -= memoryBytes;
+        this.#options.admission.remind();
       });
     }
   }

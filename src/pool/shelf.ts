@@ -179,11 +179,16 @@ export class Shelf implements Standby {
       for (const kept of this.#kept) if (kept.idle === lost) this.#kept.delete(kept);
       this.#keeper.onChange(this);
     };
-    const idle = IdleSandbox.keep(sandbox, { hold: place.keepMemory(), onLost });
-    this.#kept.add({
-      idle,
-      session: isolation.mode === 'session' ? session : null,
-      usedAt: performance.now(),
+    // Also where it ends by itself: closing waits for that.
+    this.#leaving.add(sandbox.removed);
+    void sandbox.removed.then(() => this.#leaving.delete(sandbox.removed));
+    place.keepMemory((hold) => {
+      const idle = IdleSandbox.keep(sandbox, { hold, onLost });
+      this.#kept.add({
+        idle,
+        session: isolation.mode === 'session' ? session : null,
+        usedAt: performance.now(),
+      });
     });
     this.#keeper.onChange(this);
     return true;
@@ -194,10 +199,9 @@ export class Shelf implements Standby {
     const hold = this.#keeper.hold(this.memoryBytes);
     if (hold === null) return;
     this.#starting++;
-    const begun = performance.now();
     let waiting: Waiting | null = null;
     try {
-      waiting = await this.#begin(hold, begun);
+      waiting = await this.#begin(hold);
     } catch (error) {
       hold.release();
       this.#fail(error as Error);
@@ -206,7 +210,7 @@ export class Shelf implements Standby {
     }
     await waiting?.idle.settled;
     if (waiting?.idle.isReady) {
-      this.#refillMs += NEWEST_SHARE * (performance.now() - begun - this.#refillMs);
+      this.#refillMs += NEWEST_SHARE * (performance.now() - waiting.startedAt - this.#refillMs);
     }
     this.#keeper.onChange(this);
   }
@@ -265,7 +269,7 @@ export class Shelf implements Standby {
     await Promise.all(this.#leaving);
   }
 
-  async #begin(hold: Hold, startedAt: number): Promise<Waiting | null> {
+  async #begin(hold: Hold): Promise<Waiting | null> {
     const { grant, entryPoint, version, preload, connect, prepareImage, ownerLabels, reaper, logger } =
       this.#options;
     const [engine, image] = [await connect(), await prepareImage()];
@@ -294,7 +298,7 @@ export class Shelf implements Standby {
       this.#keeper.onChange(this);
     };
     const idle = IdleSandbox.start(plan, preload, { hold, onLost });
-    const waiting: Waiting = { idle, key: this.#key as string, startedAt, cpu: null };
+    const waiting: Waiting = { idle, key: this.#key as string, startedAt: performance.now(), cpu: null };
     this.#waiting.add(waiting);
     const gone = idle.sandbox.removed.then(() => live[Symbol.dispose]());
     this.#leaving.add(gone);
@@ -360,7 +364,8 @@ export class Shelf implements Standby {
   /** The calls meanwhile start containers of their own and are told what is wrong. */
   #pause(mostMs: number, facts: object): void {
     const pauseMs = Math.min(mostMs, FIRST_PAUSE_MS * 2 ** this.#failures);
-    this.#failures++;
+    // Several that are lost at once are one failure.
+    if (performance.now() >= this.#retryAt) this.#failures++;
     this.#retryAt = performance.now() + pauseMs;
     this.#options.logger.warn(
       { ...facts, plugin: this.plugin, pauseMs },

@@ -258,6 +258,12 @@ describe('a size that does not fit is refused with both numbers', () => {
     ]);
   });
 
+  test('unless nothing is there any more to wait in', async () => {
+    const lurkbox = await open();
+    await lurkbox.close();
+    expect(await lurkbox.plugins.hint(NAME, 1)).toBe(0);
+  });
+
   test('in a hint', async () => {
     await using lurkbox = await open();
     await expect(lurkbox.plugins.hint(NAME, 33)).rejects.toMatchObject({
@@ -325,6 +331,12 @@ describe('a kept container', () => {
     const cancelled = await run(lurkbox, forever, {}, { signal: AbortSignal.timeout(200) });
     expect(cancelled.outcome).toBe('CANCELLED');
     expect(await look(lurkbox)).toMatchObject({ calls: 1, sandbox: 'cold' });
+  });
+
+  test('is what the call gets that waited for its place', async () => {
+    await using lurkbox = await open({ ...inMode('plugin'), concurrency: 1 });
+    const seen = await Promise.all([look(lurkbox), look(lurkbox), look(lurkbox)]);
+    expect(seen.map(({ sandbox }) => sandbox)).toEqual(['cold', 'kept', 'kept']);
   });
 
   test('gives way to a call that has come to lack its memory while it was busy', async () => {
