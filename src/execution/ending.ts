@@ -67,6 +67,11 @@ const SIGNALS: Readonly<Record<number, string>> = {
   25: 'SIGXFSZ',
 };
 
+/** A response that answers nothing: a plugin can write one, and no honest runner does. */
+export function unasked(id: number): Ending {
+  return failed('PROTOCOL_ERROR', `a response came to request ${id}, which nobody waits for`);
+}
+
 /** Nobody hears the container any more. */
 export function lost(): Ending {
   return failed(

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PluginExecutionContext } from '../protocol/messages.ts';
 import type { RunnerMessage } from '../protocol/runner-message.ts';
-import { type Ending, endingOfResponse, failed } from './ending.ts';
+import { type Ending, endingOfResponse, failed, unasked } from './ending.ts';
 import { LogBook } from './logs.ts';
 import type { Usage } from './result.ts';
 import {
@@ -100,16 +100,13 @@ export class Execution implements SandboxUser {
     if (this.#isSettled()) return;
     if (message.kind === 'log') this.logs.add(message.level, 'console', message.message);
     else if (message.kind === 'progress') this.#tellProgress(message.fraction, message.message ?? '');
-    else if (message.id !== this.#requestId)
-      this.#settle(
-        failed('PROTOCOL_ERROR', `a response came to request ${message.id}, which nobody waits for`),
-      );
+    else if (message.id !== this.#requestId) this.#settle(unasked(message.id));
     else if (message.kind === 'error') this.#settle(endingOfResponse(message));
     else this.#settle({ outcome: 'OK', result: message.result });
   }
 
   onLine(source: 'stdout' | 'stderr', text: string): void {
-    if (!this.#isSettled()) this.logs.add(source === 'stderr' ? 'warn' : 'info', source, text);
+    if (!this.#isSettled()) this.logs.addLine(source, text);
   }
 
   onCut(afterBytes: number): void {

@@ -20,6 +20,11 @@ export class LogBook {
     this.lines.push({ level, source, message });
   }
 
+  /** What was printed past the console. */
+  addLine(source: 'stdout' | 'stderr', text: string): void {
+    this.add(source === 'stderr' ? 'warn' : 'info', source, text);
+  }
+
   /** What came over stderr after so many bytes is not known line by line. */
   cutStderr(afterBytes: number): void {
     this.#stderrBytes = afterBytes;

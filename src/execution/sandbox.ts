@@ -120,10 +120,6 @@ export class Sandbox {
     return !this.#ended && !this.#isClosing() && !this.#isSilent && !(this.#socket?.destroyed ?? false);
   }
 
-  get streamBroke(): boolean {
-    return this.#streamBroke;
-  }
-
   /** From now on this user is told. */
   handTo(user: SandboxUser): void {
     this.#user = user;
@@ -180,8 +176,7 @@ export class Sandbox {
   }
 
   /** Nobody listens any more: removes everything as soon as the engine has answered what it was asked. */
-  close({ isUncertain = false }: { isUncertain?: boolean } = {}): Promise<void> {
-    this.#isUncertain ||= isUncertain;
+  close(): Promise<void> {
     this.#closing.abort();
     this.#closed.resolve();
     return this.removed;

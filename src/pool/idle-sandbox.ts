@@ -1,5 +1,5 @@
 import type { Hold } from '../admission/admission.ts';
-import { type Ending, endingOfResponse, failed } from '../execution/ending.ts';
+import { type Ending, endingOfResponse, failed, unasked } from '../execution/ending.ts';
 import type { ReadySandbox } from '../execution/execution.ts';
 import { LogBook } from '../execution/logs.ts';
 import {
@@ -98,16 +98,13 @@ export class IdleSandbox implements SandboxUser {
   onMessage(message: Exclude<RunnerMessage, { kind: 'ready' }>): void {
     if (message.kind === 'log') this.logs.add(message.level, 'console', message.message);
     else if (message.kind === 'progress') return;
-    else if (message.id !== LOAD_ID || this.#isReady)
-      this.onEnd(
-        failed('PROTOCOL_ERROR', `a response came to request ${message.id}, which nobody waits for`),
-      );
+    else if (message.id !== LOAD_ID || this.#isReady) this.onEnd(unasked(message.id));
     else if (message.kind === 'error') this.onEnd(endingOfResponse(message));
     else this.#becomeReady();
   }
 
   onLine(source: 'stdout' | 'stderr', text: string): void {
-    this.logs.add(source === 'stderr' ? 'warn' : 'info', source, text);
+    this.logs.addLine(source, text);
   }
 
   /** Nobody reads a flood that nobody called for. */

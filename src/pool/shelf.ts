@@ -180,8 +180,7 @@ export class Shelf implements Standby {
       this.#keeper.onChange(this);
     };
     // Also where it ends by itself: closing waits for that.
-    this.#leaving.add(sandbox.removed);
-    void sandbox.removed.then(() => this.#leaving.delete(sandbox.removed));
+    void this.#awaitAtClose(sandbox.removed);
     place.keepMemory((hold) => {
       const idle = IdleSandbox.keep(sandbox, { hold, onLost });
       this.#kept.add({
@@ -300,9 +299,7 @@ export class Shelf implements Standby {
     const idle = IdleSandbox.start(plan, preload, { hold, onLost });
     const waiting: Waiting = { idle, key: this.#key as string, startedAt: performance.now(), cpu: null };
     this.#waiting.add(waiting);
-    const gone = idle.sandbox.removed.then(() => live[Symbol.dispose]());
-    this.#leaving.add(gone);
-    void gone.then(() => this.#leaving.delete(gone));
+    void this.#awaitAtClose(idle.sandbox.removed.then(() => live[Symbol.dispose]()));
     return waiting;
   }
 
@@ -345,9 +342,12 @@ export class Shelf implements Standby {
   }
 
   #end(idle: IdleSandbox): Promise<void> {
-    const closed = idle.close();
-    this.#leaving.add(closed);
-    return closed.then(() => void this.#leaving.delete(closed));
+    return this.#awaitAtClose(idle.close());
+  }
+
+  #awaitAtClose(gone: Promise<void>): Promise<void> {
+    this.#leaving.add(gone);
+    return gone.then(() => void this.#leaving.delete(gone));
   }
 
   #fail(error: Error): void {
