@@ -30,7 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   engine: ['spec'],
   // An image is for an engine, whichever: it knows the interface and not Docker. It is made for the user and the
   // paths that a container is started with, but knows nothing of grants.
-  image: ['manifest', 'policy/baseline.ts', 'spec/build.ts', 'engine/engine.ts'],
+  image: ['manifest', 'policy/baseline.ts', 'spec/build.ts', 'engine/engine.ts', 'protocol/messages.ts'],
   // Both ends speak it, so it may hold nothing that only one of them has.
   protocol: [],
   runner: ['protocol'],

@@ -32,8 +32,11 @@ export function pluginImageKey(inputs: {
   readonly baseKey: string;
   readonly digest: string;
   readonly dependencies: readonly string[];
+  /** Version of what strips the types of its TypeScript; `null` when it has none. */
+  readonly stripper: string | null;
 }): string {
-  return keyOf('plugin', [inputs.baseKey, inputs.digest, [...inputs.dependencies].sort()]);
+  const { baseKey, digest, dependencies, stripper } = inputs;
+  return keyOf('plugin', [baseKey, digest, [...dependencies].sort(), stripper]);
 }
 
 /** `lurkbox/base:1f2e…`: the first 16 characters name the image, the label holds all 64. */

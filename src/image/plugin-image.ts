@@ -1,7 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { LABELS } from '../labels.ts';
 import { type LoadedPlugin, readPluginFiles } from '../manifest/load.ts';
+import { STRIPPED_FILE } from '../protocol/messages.ts';
 import { IMAGE_PATHS } from '../spec/build.ts';
 import { type BuildContext, type ImageName, imageLabels } from './build-context.ts';
 import { installDependencies } from './dependencies.ts';
@@ -9,15 +11,18 @@ import { loadDerivedImage } from './derived-image.ts';
 import { imageTag, pluginImageKey } from './keys.ts';
 import { type LayerEntry, writeLayer } from './layer.ts';
 import type { Architecture } from './node-binary.ts';
+import { isTypeScript, STRIPPER, stripTypes } from './strip-types.ts';
 import { createTempFolder } from './temp-folder.ts';
 
 /** Which image a plugin has on this base. */
-export function namePluginImage({ manifest, digest }: LoadedPlugin, base: ImageName): ImageName {
-  const key = pluginImageKey({ baseKey: base.key, digest, dependencies: manifest.dependencies });
+export function namePluginImage({ manifest, digest, files }: LoadedPlugin, base: ImageName): ImageName {
+  const { dependencies } = manifest;
+  const stripper = files.some(({ path }) => isTypeScript(path)) ? STRIPPER : null;
+  const key = pluginImageKey({ baseKey: base.key, digest, dependencies, stripper });
   return { key, tag: imageTag(`plugin-${manifest.name}`, key) };
 }
 
-/** The base and one layer: the plugin's files and its dependencies. Throws `DEPENDENCY_FAILED`, `IMAGE_BUILD_FAILED`. */
+/** The base and one layer: the plugin's files, its TypeScript without types, and its dependencies. Throws `DEPENDENCY_FAILED`, `IMAGE_BUILD_FAILED`. */
 export async function buildPluginImage(
   plugin: LoadedPlugin,
   base: ImageName & { readonly architecture: Architecture },
@@ -31,7 +36,7 @@ export async function buildPluginImage(
   report('packPlugin', name);
   const layer = await writeLayer(
     join(folder.path, 'plugin.tar'),
-    pluginEntries(plugin, dependencies),
+    pluginEntries(plugin, dependencies, context),
     signal,
   );
   const labels = {
@@ -62,10 +67,25 @@ async function install(
 async function* pluginEntries(
   plugin: LoadedPlugin,
   dependencies: readonly LayerEntry[],
+  context: BuildContext,
 ): AsyncGenerator<LayerEntry> {
   const root = IMAGE_PATHS.plugin.slice(1);
+  const sources = new Map<string, string>();
   for await (const { path, content } of readPluginFiles(plugin)) {
+    if (isTypeScript(path)) sources.set(path, content.toString());
     yield { path: `${root}/${path}`, type: 'file', content };
   }
   for (const entry of dependencies) yield { ...entry, path: `${root}/${entry.path}` };
+  const stripped = await stripTypes(sources, context);
+  if (stripped !== null) yield toStrippedFile(stripped);
+}
+
+/** Outside of the plugin's folder, in which everything is as its author wrote it. */
+function toStrippedFile(stripped: ReadonlyMap<string, string>): LayerEntry {
+  const byUrl = [...stripped].map(([path, source]) => {
+    const { href } = pathToFileURL(`${IMAGE_PATHS.plugin}/${path}`, { windows: false });
+    return [href, source];
+  });
+  const content = Buffer.from(JSON.stringify(Object.fromEntries(byUrl)));
+  return { path: STRIPPED_FILE.slice(1), type: 'file', content };
 }

@@ -19,6 +19,12 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
  */
 export const HUNG_UP_EXIT_CODE = 85;
 
+/**
+ * Where an image has its plugin's TypeScript files without their types, as a JSON object from `file:` URL to source. It is
+ * not there when nothing was stripped.
+ */
+export const STRIPPED_FILE = '/lurkbox/stripped.json';
+
 /** What a plugin is given, complete. Field names are those of the plugin system that this one rebuilds. */
 export interface PluginExecutionContext {
   readonly executionId: string;

@@ -5,12 +5,14 @@ import {
   type LogLevel,
   PROTOCOL_VERSION,
   type RUNNER_ERRORS,
+  STRIPPED_FILE,
 } from '../protocol/messages.ts';
 import { listen, quote, send, sendNotification } from './channel.ts';
 import { captureConsole, sendLog } from './console.ts';
 import { describeFailure } from './failure.ts';
 import { type Execute, loadExecute } from './plugin.ts';
 import { abortOf, freeze, isFiniteNumber, stringify, toStringOf } from './primordials.ts';
+import { loadStripped } from './stripped.ts';
 
 const LOG_LEVELS: Readonly<Record<string, LogLevel | null>> = freeze({
   __proto__: null,
@@ -27,6 +29,7 @@ let run: Execute | undefined;
 const exit = process.exit.bind(process, 1);
 
 captureConsole();
+loadStripped(STRIPPED_FILE);
 const stdin = listen(({ method, id, params }) => {
   if (method === 'load') void serve(id, () => load(params as LoadParams));
   if (method === 'execute') void serve(id, () => execute(id, params as ExecuteParams));

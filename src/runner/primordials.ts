@@ -14,5 +14,6 @@ export const { freeze, keys } = Object;
 export const toStringOf = String;
 export const bufferFrom = Buffer.from;
 export const slice = uncurry(String.prototype.slice);
+export const mapGet = uncurry(Map.prototype.get);
 export const abortOf = uncurry(AbortController.prototype.abort);
 export const endsWith = uncurry(String.prototype.endsWith);

@@ -53,7 +53,10 @@ function withCalls(calls: Partial<ContainerEngine>): ContainerEngine {
   });
 }
 
-async function writePlugin(name: string, { code = '', dependencies = [] as string[] } = {}) {
+async function writePlugin(
+  name: string,
+  { code = '', dependencies = [] as string[], files = {} as Record<string, string> } = {},
+) {
   const path = join(folder, name);
   await mkdir(join(path, 'lib'), { recursive: true });
   const manifest = {
@@ -68,6 +71,7 @@ async function writePlugin(name: string, { code = '', dependencies = [] as strin
   await writeFile(join(path, 'plugin.json'), JSON.stringify(manifest));
   await writeFile(join(path, 'index.mjs'), code);
   await writeFile(join(path, 'lib/answer.mjs'), 'export const answer = 42;');
+  for (const [file, content] of Object.entries(files)) await writeFile(join(path, file), content);
   return loadPlugin(path);
 }
 
@@ -213,7 +217,9 @@ describe('the image of a plugin', () => {
       tag: `lurkbox/plugin-${PREFIX}files:${first.key.slice(0, 16)}`,
     });
     expect(await createStore().prepare(plugin, { exec: false })).toEqual({ ...first, built: false });
-    const files = (await listImage(first.tag)).filter(({ name }) => name.startsWith('plugin/'));
+    const all = await listImage(first.tag);
+    expect(all.map(({ name }) => name)).not.toContain('lurkbox/stripped.json');
+    const files = all.filter(({ name }) => name.startsWith('plugin/'));
     expect(files.map(({ name, mode, uid }) => [name, mode, uid])).toEqual([
       ['plugin/', 0o755, 0],
       ['plugin/', 0o755, 0],
@@ -228,6 +234,19 @@ describe('the image of a plugin', () => {
       `import('/plugin/lib/answer.mjs').then(({ answer }) => console.log(answer))`,
     );
     expect(output).toBe('42');
+  });
+
+  test('holds TypeScript as it was written, and beside the plugin what is loaded in its place', async () => {
+    const written = { 'a b.ts': 'export const a: 1 = 1;', 'common.cts': 'const b: 2 = 2;' };
+    const { tag } = await createStore().prepare(await writePlugin('typed', { files: written }), {
+      exec: false,
+    });
+    const files = new Map((await listImage(tag)).map(({ name, text }) => [name, text]));
+    expect(files.get('plugin/a b.ts')).toBe(written['a b.ts']);
+    expect(JSON.parse(files.get('lurkbox/stripped.json') ?? '')).toEqual({
+      'file:///plugin/a%20b.ts': 'export const a    = 1;',
+      'file:///plugin/common.cts': 'const b    = 2;',
+    });
   });
 
   test('is listed with what it is', async () => {

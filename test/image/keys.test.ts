@@ -18,7 +18,7 @@ const BASE: BaseInputs = {
   runnerSha256: 'r',
 };
 
-const PLUGIN = { baseKey: 'b', digest: 'sha256:d', dependencies: ['a@1', 'z@2'] };
+const PLUGIN = { baseKey: 'b', digest: 'sha256:d', dependencies: ['a@1', 'z@2'], stripper: '1.0.0' };
 
 describe('image keys', () => {
   test('are 64 hex digits', () => {
@@ -40,6 +40,7 @@ describe('image keys', () => {
     ['base', { baseKey: 'c' }],
     ['content', { digest: 'sha256:e' }],
     ['dependencies', { dependencies: ['a@1'] }],
+    ['stripper of types', { stripper: '1.0.1' }],
   ])('of a plugin change with its %s', (_, change) => {
     expect(pluginImageKey({ ...PLUGIN, ...change })).not.toBe(pluginImageKey(PLUGIN));
   });
