@@ -4,6 +4,7 @@ import { measureBurst } from './cells/burst.ts';
 import type { Cell } from './cells/cell.ts';
 import { measureCold } from './cells/cold.ts';
 import { measureDuration } from './cells/duration.ts';
+import { measureLoading } from './cells/loading.ts';
 import { measureMemory } from './cells/memory.ts';
 import { measureQueue } from './cells/queue.ts';
 import { measureRegistered } from './cells/registered.ts';
@@ -29,6 +30,7 @@ export const CELLS = {
   reuse: measureReuse,
   stages: measureStages,
   tricks: measureTricks,
+  loading: measureLoading,
 };
 export type CellName = keyof typeof CELLS;
 export const CELL_NAMES = Object.keys(CELLS) as CellName[];

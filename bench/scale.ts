@@ -15,6 +15,7 @@ export interface Scale {
   };
   readonly reuse: { readonly rounds: number; readonly windowMs: number };
   readonly stages: { readonly rounds: number; readonly calls: number };
+  readonly loading: { readonly rounds: number };
 }
 
 /** About eleven minutes on two quiet cores. */
@@ -30,6 +31,7 @@ export const FULL: Scale = {
   registered: { rounds: 20, plugins: 1_000, keptCallsPerRound: 50 },
   reuse: { rounds: 3, windowMs: 2_000 },
   stages: { rounds: 5, calls: 5 },
+  loading: { rounds: 30 },
 };
 
 /** Everything once or twice: whether it works, and figures that say little. */
@@ -45,4 +47,5 @@ export const QUICK: Scale = {
   registered: { rounds: 2, plugins: 1_000, keptCallsPerRound: 50 },
   reuse: { rounds: 1, windowMs: 500 },
   stages: { rounds: 1, calls: 2 },
+  loading: { rounds: 2 },
 };

@@ -1,4 +1,5 @@
 import { DURATION_PEERS, DURATIONS_MS, durationKey } from './cells/duration.ts';
+import { LOADING_WAYS, type LoadingWayId } from './cells/loading.ts';
 import { STAGE_PEERS } from './cells/stages.ts';
 import { CALLERS, SUSTAINED_WAYS, type SustainedWay } from './cells/sustained.ts';
 import { TRICKS, type TrickId } from './cells/tricks.ts';
@@ -117,6 +118,13 @@ export const SECTIONS: Readonly<Record<CellName, Section>> = {
       'The engine’s API and nothing of lurkbox, four callers, removal inside the window: each row does one thing otherwise. Ratios ' +
       'are to the first row.',
     body: tricksBody,
+  },
+  loading: {
+    title: 'What each way to load a plugin is worth',
+    about:
+      'The engine’s API and nothing of lurkbox, one call after the other under the same hardening: milliseconds until the answer. ' +
+      'Within a group, ratios are to its first row, of medians with 95 % intervals from resampled rounds.',
+    body: loadingBody,
   },
 };
 
@@ -327,6 +335,28 @@ function tricksBody({ tricks }: Results): string[] {
     formatNumber(median(cpus(id))),
   ]);
   return [toTable(['', 'calls per second', 'ratio', 'CPU per call'], rows)];
+}
+
+/** Each with the row that it is compared with. */
+const LOADING_GROUPS: readonly (readonly LoadingWayId[])[] = [
+  ['empty', 'empty-snapshot'],
+  ['mjs', 'mjs-cached', 'mjs-bundle'],
+  ['ts-by-node', 'ts'],
+  ['zod', 'zod-cached', 'zod-bundle', 'zod-bundle-cached'],
+];
+
+function loadingBody({ loading }: Results): string[] {
+  if (loading === undefined) return [];
+  const { columns } = loading;
+  const rows = LOADING_GROUPS.flatMap((group) =>
+    group.map((id) => [
+      LOADING_WAYS[id].title,
+      ...times(columns[id]?.resultMs ?? []),
+      formatNumber(mean(columns[id]?.cpuMs ?? [])),
+      formatRatio(columnRatio(columns, 'resultMs', id, group[0] ?? id)),
+    ]),
+  );
+  return [toTable(['', ...TIMES, 'CPU', 'ratio'], rows), `Rounds: ${countOf(columns)}.`];
 }
 
 function stagesBody({ stages }: Results): string[] {
