@@ -61,7 +61,7 @@ format: $(PACKAGES) ## Format the source, and mend what lint can mend
 	@biome check --write
 
 .PHONY: bench
-bench: $(DIST) engine ## Measure lurkbox beside what else runs containers, into bench/results/ (about 12 min)
+bench: $(DIST) engine ## Measure lurkbox beside what else runs containers, into bench/results/ (about 14 min)
 	@node bench/main.ts
 
 .PHONY: bench-quick

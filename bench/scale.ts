@@ -18,7 +18,7 @@ export interface Scale {
   readonly loading: { readonly rounds: number };
 }
 
-/** About eleven minutes on two quiet cores. */
+/** About thirteen minutes on two quiet cores. */
 export const FULL: Scale = {
   cold: { rounds: 20 },
   warm: { rounds: 30, callsPerRound: 10 },
