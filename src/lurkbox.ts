@@ -65,6 +65,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     maxWarmBytes: config.maxWarmMemoryMb * 1024 * 1024,
     startsAtOnce: availableParallelism(),
     maxAgeMs: config.maxWarmSeconds * 1000,
+    maxParked: config.maxParked,
   });
   const connect = once(async () => {
     const engine = await connectEngine({ env: config.env });

@@ -25,6 +25,11 @@ export interface LurkboxOptions {
   readonly maxWarmMemoryMb?: number;
   /** Seconds after which a container that waits is replaced by a new one. @default 300 */
   readonly maxWarmSeconds?: number;
+  /**
+   * Finished containers that may be there for at most ten seconds, to be started again for the next call: they have no
+   * process, no memory and no file. 0: every container is removed after its execution. @default 16, or 0 where `maxWarm` is 0
+   */
+  readonly maxParked?: number;
   /** Told when something slow begins or ends while an image is built. */
   readonly onImageProgress?: (progress: ImageProgress) => void;
   /** Where `DOCKER_HOST` is read from. @default process.env */
@@ -43,6 +48,7 @@ export interface LurkboxConfig {
   readonly maxWarm: number;
   readonly maxWarmMemoryMb: number;
   readonly maxWarmSeconds: number;
+  readonly maxParked: number;
   readonly onImageProgress: (progress: ImageProgress) => void;
   readonly env: NodeJS.ProcessEnv;
 }
@@ -60,6 +66,8 @@ export function normalizeOptions(options: LurkboxOptions = {}): LurkboxConfig {
     maxWarm: options.maxWarm ?? 32,
     maxWarmMemoryMb: options.maxWarmMemoryMb ?? Math.max(1, Math.min(4096, options.maxMemoryMb ?? 4096)),
     maxWarmSeconds: options.maxWarmSeconds ?? 300,
+    // Who wants nothing to wait wants nothing to be there between calls.
+    maxParked: options.maxParked ?? (options.maxWarm === 0 ? 0 : 16),
     onImageProgress: options.onImageProgress ?? (() => {}),
     env: options.env ?? process.env,
   };
@@ -73,6 +81,7 @@ export function normalizeOptions(options: LurkboxOptions = {}): LurkboxConfig {
     ...wholeNumber('maxWarm', config.maxWarm, 0, 1024),
     ...warmMemoryProblems(config),
     ...wholeNumber('maxWarmSeconds', config.maxWarmSeconds, 1, 86_400),
+    ...wholeNumber('maxParked', config.maxParked, 0, 1024),
     ...(config.maxCpuCores > 0
       ? []
       : [{ path: 'maxCpuCores', message: `expected a number above 0, got ${String(config.maxCpuCores)}` }]),

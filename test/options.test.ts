@@ -16,6 +16,7 @@ test('everything may be left out, and the defaults are pinned', () => {
     maxWarm: 32,
     maxWarmMemoryMb: 4096,
     maxWarmSeconds: 300,
+    maxParked: 16,
     onImageProgress: expect.any(Function),
     env: process.env,
   });
@@ -73,7 +74,7 @@ describe('refused is', () => {
     [
       'workspace',
       '.',
-      'unknown option; known are workspaceRoot, policy, logger, concurrency, maxQueue, maxMemoryMb, maxCpuCores, maxWarm, maxWarmMemoryMb, maxWarmSeconds, onImageProgress, env',
+      'unknown option; known are workspaceRoot, policy, logger, concurrency, maxQueue, maxMemoryMb, maxCpuCores, maxWarm, maxWarmMemoryMb, maxWarmSeconds, maxParked, onImageProgress, env',
     ],
   ])('`%s` as %s', (field, value, message) => {
     expect(problemsOf({ [field]: value })).toEqual([{ path: field, message }]);

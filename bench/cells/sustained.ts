@@ -13,6 +13,7 @@ export const SUSTAINED_WAYS = {
   dockerode: 'dockerode',
   'lurkbox-default': 'lurkbox, default pool',
   'lurkbox-no-pool': 'lurkbox, `maxWarm: 0`',
+  'lurkbox-parked': 'lurkbox, `maxWarm: 0`, `maxParked: 16`',
 } as const;
 export type SustainedWay = keyof typeof SUSTAINED_WAYS;
 
@@ -89,7 +90,7 @@ async function measureWindow(
 }
 
 async function open(stage: Stage, way: SustainedWay): Promise<Loop> {
-  if (way === 'lurkbox-default' || way === 'lurkbox-no-pool') return openLurkbox(stage, way);
+  if (isOfLurkbox(way)) return openLurkbox(stage, way);
   const peer = stage.peers.get(way);
   if (peer === undefined) throw new Error(stage.missing[way] ?? 'There is no such peer.');
   return {
@@ -101,10 +102,20 @@ async function open(stage: Stage, way: SustainedWay): Promise<Loop> {
   };
 }
 
+const LURKBOX_OPTIONS = {
+  'lurkbox-default': { policy: {} },
+  'lurkbox-no-pool': { maxWarm: 0 },
+  'lurkbox-parked': { maxWarm: 0, maxParked: 16 },
+} as const;
+type LurkboxWay = keyof typeof LURKBOX_OPTIONS;
+
+function isOfLurkbox(way: SustainedWay): way is LurkboxWay {
+  return Object.hasOwn(LURKBOX_OPTIONS, way);
+}
+
 /** One of its own for each window: closing it is what leaves nothing, and counts. */
-async function openLurkbox(stage: Stage, way: 'lurkbox-default' | 'lurkbox-no-pool'): Promise<Loop> {
-  const options = way === 'lurkbox-default' ? { policy: {} } : { maxWarm: 0 };
-  const lurkbox = await stage.createLurkbox(options);
+async function openLurkbox(stage: Stage, way: LurkboxWay): Promise<Loop> {
+  const lurkbox = await stage.createLurkbox(LURKBOX_OPTIONS[way]);
   const kinds = way === 'lurkbox-default' ? (['cold', 'warm'] as const) : (['cold'] as const);
   return {
     call: async () => {

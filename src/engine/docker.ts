@@ -30,7 +30,7 @@ import type {
 import { toEngineError } from './errors.ts';
 import { assertEnforceable, type EngineInfo, toEngineFacts } from './facts.ts';
 import { comparePosture } from './posture.ts';
-import { toCreateOptions } from './to-create-options.ts';
+import { type CreateOptions, toCreateOptions } from './to-create-options.ts';
 import { verifyCreateBody } from './verify.ts';
 
 /** A removal takes a tenth of that, on a busy host all of it; and what is being removed may be killed at any time. */
@@ -79,19 +79,12 @@ export class DockerEngine implements ContainerEngine {
   }
 
   async createContainer(spec: ContainerSpec, allowance: ContainerAllowance): Promise<{ id: string }> {
-    const facts = await this.facts();
-    assertEnforceable(facts, allowance);
-    const options = toCreateOptions(spec, facts);
-    // The last look sees the very text that is sent.
-    const body = JSON.stringify(options);
-    verifyCreateBody(body, allowance, facts);
+    const { options, body } = await this.#toVerified(spec, allowance);
     const { id, warnings } = await this.#call('create a container', async ({ docker }, abortSignal) => {
       const query = { name: allowance.name };
       return readCreated(await post(docker, { path: '/containers/create', query, body, abortSignal }));
     });
-    const inspected = await this.#call('inspect a container', ({ docker }, abortSignal) =>
-      docker.getContainer(id).inspect({ abortSignal }),
-    );
+    const inspected = await this.#inspect(id);
     try {
       refuseWarnings(warnings);
       comparePosture(inspected, options);
@@ -101,6 +94,34 @@ export class DockerEngine implements ContainerEngine {
       throw error;
     }
     return { id };
+  }
+
+  async verifyFinished(id: string, spec: ContainerSpec, allowance: ContainerAllowance): Promise<void> {
+    const { options } = await this.#toVerified(spec, allowance);
+    const inspected = await this.#inspect(id);
+    comparePosture(inspected, options);
+    const { Status } = inspected.State;
+    if (Status !== 'exited')
+      throw new LurkboxError('CONTAINER_VANISHED', `Expected a container that has exited, it is ${Status}.`);
+  }
+
+  async #toVerified(
+    spec: ContainerSpec,
+    allowance: ContainerAllowance,
+  ): Promise<{ options: CreateOptions; body: string }> {
+    const facts = await this.facts();
+    assertEnforceable(facts, allowance);
+    const options = toCreateOptions(spec, facts);
+    // The last look sees the very text that is sent.
+    const body = JSON.stringify(options);
+    verifyCreateBody(body, allowance, facts);
+    return { options, body };
+  }
+
+  #inspect(id: string): Promise<Docker.ContainerInspectInfo> {
+    return this.#call('inspect a container', ({ docker }, abortSignal) =>
+      docker.getContainer(id).inspect({ abortSignal }),
+    );
   }
 
   attachContainer(id: string): Promise<Duplex> {
@@ -132,9 +153,7 @@ export class DockerEngine implements ContainerEngine {
   /** Where the runtime refused, the engine tells what it said, and not which it was. */
   async #namingRuntime(id: string, error: LurkboxError): Promise<LurkboxError> {
     if (error.code !== 'RUNTIME_UNAVAILABLE' && error.code !== 'ENGINE_INSECURE') return error;
-    const container = await this.#call('inspect a container', ({ docker }, abortSignal) =>
-      docker.getContainer(id).inspect({ abortSignal }),
-    ).catch(() => null);
+    const container = await this.#inspect(id).catch(() => null);
     const name = container?.HostConfig.Runtime ?? 'unknown';
     return new LurkboxError(error.code, `${error.message} The runtime is \`${name}\`.`, {
       cause: error.cause,

@@ -208,7 +208,11 @@ export class ContainerSandbox implements PluginSandbox {
       if (execution === null) return;
       call.waiting.abort();
       const [ending, usage] = await Promise.all([execution.ending, execution.usage]);
-      const metadata = { sandbox: kindOf(claimed), sandboxId: execution.sandboxId };
+      const metadata = {
+        sandbox: kindOf(claimed),
+        sandboxId: execution.sandboxId,
+        containerId: execution.containerId,
+      };
       settle({ ending, usage, logs: execution.logs, metadata });
       await execution.removed;
     } catch (error) {
@@ -259,6 +263,8 @@ export class ContainerSandbox implements PluginSandbox {
       signal: options.signal,
       onProgress: options.onProgress,
       onSuspicion: () => reaper.suspect(),
+      finished: standby.finished,
+      mayLeave: !options.waitForRemoval,
       keep: grant.isolation.mode === 'execution' ? undefined : keep,
     };
   }

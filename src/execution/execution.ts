@@ -36,6 +36,8 @@ export interface ExecutionPlan extends Omit<SandboxPlan, 'id'> {
   readonly ready?: ReadySandbox | undefined;
   /** Asked once, when the execution has settled: whether somebody takes the sandbox over. @default no */
   readonly keep?: ((sandbox: Sandbox, ending: Ending) => boolean) | undefined;
+  /** Whether its container may be started again for another execution. @default no */
+  readonly mayLeave?: boolean | undefined;
 }
 
 /**
@@ -50,7 +52,7 @@ export class Execution implements SandboxUser {
   readonly begun: Promise<void>;
   /** What the engine measured; settles soon after the ending. */
   readonly usage: Promise<Usage>;
-  /** Resolves when the container is gone or kept, or when everything was tried to that end. Never rejects. */
+  /** Resolves when the container is gone, kept or left, or when everything was tried to that end. Never rejects. */
   readonly removed: Promise<void>;
 
   readonly #plan: ExecutionPlan;
@@ -82,7 +84,11 @@ export class Execution implements SandboxUser {
     return this.#sandbox.id;
   }
 
-  /** Resolves when its container is gone, whoever used it last. */
+  get containerId(): string | undefined {
+    return this.#sandbox.containerId;
+  }
+
+  /** Resolves when its container is gone or left, whoever used it last. */
   get gone(): Promise<void> {
     return this.#sandbox.removed;
   }
@@ -195,14 +201,14 @@ export class Execution implements SandboxUser {
     if (ending.outcome === 'OK') await this.#sandbox.hangUp(LEAVE_MS);
     this.#sandbox.stopWaiting();
     if (this.#plan.signal?.aborted && this.#sandbox.cancel()) await delay(CANCEL_GRACE_MS);
-    await this.#sandbox.close();
+    await this.#sandbox.close({ mayLeave: this.#plan.mayLeave });
     this.#plan.stopwatch.lap('teardownMs');
   }
 }
 
 /** Nothing of this one call: the container may outlive it. */
 function toSandboxPlan(plan: ExecutionPlan): SandboxPlan {
-  const { engine, grant, image, entryPoint, version, ownerLabels, logger, onSuspicion } = plan;
+  const { engine, grant, image, entryPoint, version, ownerLabels, logger, onSuspicion, finished } = plan;
   const id = plan.context.executionId;
-  return { engine, grant, image, entryPoint, version, id, ownerLabels, logger, onSuspicion };
+  return { engine, grant, image, entryPoint, version, id, ownerLabels, logger, onSuspicion, finished };
 }

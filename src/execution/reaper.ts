@@ -17,7 +17,7 @@ const LATE_MS = 15_000;
 export class Reaper {
   readonly #identity: Identity;
   readonly #logger: Logger;
-  readonly #live = new Set<string>();
+  readonly #live = new Set<{ readonly executionId: string }>();
   readonly #timers = new Set<NodeJS.Timeout>();
   #engine: ContainerEngine | undefined;
   #looking: Promise<void> = Promise.resolve();
@@ -38,10 +38,11 @@ export class Reaper {
     this.#timers.add(timer);
   }
 
-  /** From before its container is created until after it was removed. */
+  /** From before its container is created until after it was removed; each that is admitted twice has to leave twice. */
   admit(executionId: string): Disposable {
-    this.#live.add(executionId);
-    return { [Symbol.dispose]: () => void this.#live.delete(executionId) };
+    const admitted = { executionId };
+    this.#live.add(admitted);
+    return { [Symbol.dispose]: () => void this.#live.delete(admitted) };
   }
 
   /** Something of an execution may be in the engine, or may still come. */
@@ -76,7 +77,7 @@ export class Reaper {
     if (this.#engine === undefined) return;
     const begun = performance.now();
     try {
-      const isLive = (executionId: string): boolean => this.#live.has(executionId);
+      const isLive = (id: string): boolean => [...this.#live].some(({ executionId }) => executionId === id);
       const { containers, networks } = await prune(this.#engine, this.#identity, { isLive });
       if (this.#suspectedAt !== null && begun - this.#suspectedAt >= LATE_MS) this.#suspectedAt = null;
       if (containers.length + networks.length === 0) return;

@@ -1,5 +1,6 @@
 import type { Hold, Place } from '../admission/admission.ts';
 import type { ReadySandbox } from './execution.ts';
+import type { FinishedContainers } from './finished.ts';
 import type { Sandbox } from './sandbox.ts';
 
 /** A container that was there before its call. */
@@ -12,6 +13,8 @@ export interface Claimed {
 
 /** The containers of one plugin that are there and do nothing, as its executions need them. */
 export interface Standby {
+  /** Finished containers that may be started again; `null` where none may. */
+  readonly finished: FinishedContainers | null;
   /** A call has taken a fresh container, one that waited or one of its own. */
   arrived(): void;
   /** A call starts a container of its own, until this is disposed of: none is started ahead of calls in its place. */

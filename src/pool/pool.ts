@@ -20,6 +20,8 @@ export interface PoolOptions {
   /** How many are started at once, those that calls start themselves included; calls are never held up by it. */
   readonly startsAtOnce: number;
   readonly maxAgeMs: number;
+  /** How many finished containers may be there to be started again, over all plugins; 0 is none. */
+  readonly maxParked: number;
 }
 
 /**
@@ -58,6 +60,8 @@ export class Pool {
       hold: (bytes) => this.#options.admission.hold(bytes),
       onChange: (changed) => this.#changed(changed),
       onOwnStart: () => this.#countOwnStart(),
+      mayPark: () => sum([...this.#shelves], ({ finished }) => finished?.size ?? 0) < this.#options.maxParked,
+      maxAgeMs: this.#options.maxAgeMs,
       onClosed: (closed) => this.#forget(closed),
     });
     if (typeof options.warm === 'number') this.#assertFits(shelf, options.warm, replaced);

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { Hold, Place } from '../admission/admission.ts';
 import type { ContainerEngine } from '../engine/engine.ts';
 import type { Ending } from '../execution/ending.ts';
+import { endsWithoutTrace } from '../execution/finished.ts';
 import type { Reaper } from '../execution/reaper.ts';
 import type { Sandbox, SandboxPlan } from '../execution/sandbox.ts';
 import type { Claimed, Standby } from '../execution/standby.ts';
@@ -9,6 +10,7 @@ import type { Logger } from '../logger.ts';
 import type { Grant } from '../policy/grant.ts';
 import { assertMountFolders } from '../policy/mount-folder.ts';
 import { IdleSandbox } from './idle-sandbox.ts';
+import { PARKED_MS, Parking } from './parking.ts';
 import { Arrivals, gainOf, targetSize } from './sizing.ts';
 
 /** Until the first one was measured. */
@@ -46,6 +48,10 @@ export interface ShelfKeeper {
   onChange(shelf: Shelf): void;
   /** A call starts a container of its own. */
   onOwnStart(): Disposable;
+  /** Whether one more finished container may be there. */
+  mayPark(): boolean;
+  /** Of a container, from when it was made. */
+  readonly maxAgeMs: number;
   /** It wants to be forgotten. */
   onClosed(shelf: Shelf): void;
 }
@@ -72,6 +78,7 @@ interface Served {
 
 /** The idle containers of one plugin version under one grant. */
 export class Shelf implements Standby {
+  readonly finished: Parking | null;
   readonly #options: ShelfOptions;
   readonly #keeper: ShelfKeeper;
   readonly #arrivals = new Arrivals();
@@ -91,6 +98,11 @@ export class Shelf implements Standby {
   constructor(options: ShelfOptions, keeper: ShelfKeeper) {
     this.#options = options;
     this.#keeper = keeper;
+    const { grant, reaper, logger } = options;
+    const isWorthIt = (): boolean => keeper.mayPark() && this.#isAboutToBeCalled();
+    this.finished = endsWithoutTrace(grant)
+      ? new Parking({ maxAgeMs: keeper.maxAgeMs, isWorthIt, reaper, logger })
+      : null;
   }
 
   get plugin(): string {
@@ -265,7 +277,7 @@ export class Shelf implements Standby {
     for (const waiting of [...this.#waiting]) void this.#drop(waiting);
     while (this.dropKept() !== null);
     this.#keeper.onClosed(this);
-    await Promise.all(this.#leaving);
+    await Promise.all([this.finished?.close(), ...this.#leaving]);
   }
 
   async #begin(hold: Hold): Promise<Waiting | null> {
@@ -290,6 +302,7 @@ export class Shelf implements Standby {
       ownerLabels,
       logger: logger.child({ sandboxId: id, plugin: grant.plugin }),
       onSuspicion: () => reaper.suspect(),
+      finished: this.finished,
     };
     const onLost = (_idle: IdleSandbox, ending: Ending): void => {
       this.#waiting.delete(waiting);
@@ -324,6 +337,11 @@ export class Shelf implements Standby {
       return { ready: waiting.idle.leave(), hold: waiting.idle.hold, kind: 'warm' };
     }
     return null;
+  }
+
+  /** By the calls of the last minute, before the time of a finished container is over. */
+  #isAboutToBeCalled(): boolean {
+    return (this.#arrivals.perSecond(performance.now()) * PARKED_MS) / 1000 >= 1;
   }
 
   #useKey(key: string): void {

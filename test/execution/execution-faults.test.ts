@@ -529,6 +529,7 @@ function execute(
     signal,
     onProgress: undefined,
     onSuspicion,
+    finished: null,
   });
 }
 

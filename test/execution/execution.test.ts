@@ -47,6 +47,7 @@ function execute(engine: FakeEngine, { grant, ...changes }: Changes = {}): Execu
     signal: undefined,
     onProgress: undefined,
     onSuspicion: () => {},
+    finished: null,
     ...changes,
   });
 }

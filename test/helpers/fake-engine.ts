@@ -27,7 +27,7 @@ export const EXECUTION_CALLS = [
   'removeNetwork',
 ] as const;
 
-export type EngineCall = (typeof EXECUTION_CALLS)[number];
+export type EngineCall = (typeof EXECUTION_CALLS)[number] | 'verifyFinished';
 
 /** What happens at a call: it may throw, wait, or never return. Told which time this is, from 1. */
 export type Hook = (time: number) => unknown;
@@ -88,6 +88,10 @@ export class FakeEngine implements ContainerEngine {
       this.containers.push(container);
       return { id: container.id };
     });
+  }
+
+  verifyFinished(id: string): Promise<void> {
+    return this.#call('verifyFinished', () => this.#find(id).revive());
   }
 
   attachContainer(id: string): Promise<Duplex> {
@@ -213,31 +217,48 @@ export class FakeEngine implements ContainerEngine {
   }
 }
 
+const EXIT: ContainerExit = { exitCode: 0, outOfMemory: false, endedByEngine: false, error: '' };
+
 /** A container as the host sees it from outside: a stream, an end, and an exit code. */
 export class FakeContainer {
   readonly id: string;
   readonly spec: ContainerSpec;
   /** The host's end of the attached stream. */
-  readonly socket: Duplex;
-  readonly ended: Promise<void>;
+  socket!: Duplex;
+  ended!: Promise<void>;
   /** The messages that the host has written. */
-  readonly received: { readonly method: string; readonly params?: unknown }[] = [];
+  received: { readonly method: string; readonly params?: unknown }[] = [];
+  /** What it does at the end of its input. @default nothing */
+  onHungUp: (() => void) | undefined;
   isStarted = false;
   isRemoved = false;
-  exitState: ContainerExit = { exitCode: 0, outOfMemory: false, endedByEngine: false, error: '' };
+  exitState: ContainerExit = EXIT;
   #hasExited = false;
   #isStreamOver = false;
-  readonly #end: () => void;
-  readonly #executed = Promise.withResolvers<void>();
+  #end!: () => void;
+  #executed = Promise.withResolvers<void>();
 
   constructor(id: string, spec: ContainerSpec) {
     this.id = id;
     this.spec = spec;
+    this.revive();
+  }
+
+  /** As new, for another start. */
+  revive(): void {
+    this.received = [];
+    this.exitState = EXIT;
+    [this.isStarted, this.#hasExited, this.#isStreamOver] = [false, false, false];
+    this.#executed = Promise.withResolvers<void>();
     ({ promise: this.ended, resolve: this.#end } = Promise.withResolvers<void>());
     this.socket = new Duplex({
       read: () => {},
       write: (chunk: Buffer, _encoding, done) => {
         this.#receive(chunk.toString('utf8'));
+        done();
+      },
+      final: (done) => {
+        this.onHungUp?.();
         done();
       },
     });
