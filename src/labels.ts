@@ -13,6 +13,7 @@ export const LABELS = {
   boot: 'lurkbox.boot',
   /** `<pid>:<start time>:<pid namespace>`: a pid alone can be reused. */
   process: 'lurkbox.process',
+  /** What it was made for: an execution, or a sandbox that was started ahead. Others may have used it since. */
   execution: 'lurkbox.execution',
   plugin: 'lurkbox.plugin',
   version: 'lurkbox.version',

@@ -20,7 +20,10 @@ interface Trick {
 export const TRICKS = {
   'as-is': { title: 'as lurkbox does it' },
   killed: { title: 'killed after its answer', end: 'killed' },
-  'started-again': { title: 'the finished container started again, not used', end: 'started again' },
+  'started-again': {
+    title: 'the finished container started again, as `maxParked` has it',
+    end: 'started again',
+  },
   network: {
     title: 'network set up by the engine (`NetworkDisabled: false`)',
     change: (body) => ({ ...body, NetworkDisabled: false }),
