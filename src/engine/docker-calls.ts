@@ -109,7 +109,7 @@ export async function readEnd(
   { Running, ExitCode, OOMKilled, StartedAt, FinishedAt }: ContainerState,
   abortSignal: AbortSignal,
 ): Promise<{ outOfMemory: boolean; endedByEngine: boolean }> {
-  if (Running) return { outOfMemory: false, endedByEngine: true }; // Started again, which lurkbox never does.
+  if (Running) return { outOfMemory: false, endedByEngine: true }; // Somebody else started it again.
   if (OOMKilled || !ODD_EXIT_CODES.includes(ExitCode))
     return { outOfMemory: OOMKilled, endedByEngine: false };
   const actions = await readActions(docker, {

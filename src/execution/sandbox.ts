@@ -79,7 +79,6 @@ export class Sandbox {
   readonly #closed = Promise.withResolvers<void>();
   #user: SandboxUser;
   #container: FinishedContainer | undefined;
-  #containerId: string | undefined;
   /** Whether its user lets the container be left to another sandbox. */
   #mayLeave = false;
   #socket: Duplex | undefined;
@@ -120,7 +119,7 @@ export class Sandbox {
   }
 
   get containerId(): string | undefined {
-    return this.#containerId;
+    return this.#container?.id;
   }
 
   get isStarted(): boolean {
@@ -182,8 +181,8 @@ export class Sandbox {
 
   /** The engine forgets what a container used when the container ends, so it is asked before. */
   async measure(): Promise<Usage> {
-    if (this.#containerId === undefined || !this.#started) return UNKNOWN_USAGE;
-    return this.#plan.engine.containerUsage(this.#containerId).catch(() => UNKNOWN_USAGE);
+    if (this.#container === undefined || !this.#started) return UNKNOWN_USAGE;
+    return this.#plan.engine.containerUsage(this.#container.id).catch(() => UNKNOWN_USAGE);
   }
 
   /** Kills and removes the container, and goes on hearing what it wrote before. */
@@ -244,7 +243,7 @@ export class Sandbox {
     const container = finished?.take(this.#key) ?? null;
     if (container === null) return null;
     const { id, name } = container;
-    [this.#container, this.#containerId] = [container, id];
+    this.#container = container;
     const [spec, allowance] = this.#describe(container);
     try {
       await engine.verifyFinished(id, spec, allowance);
@@ -252,7 +251,7 @@ export class Sandbox {
     } catch (error) {
       if (!isOfTheContainer(error)) throw error;
       logger.warn({ err: error, name }, 'a finished container is not what it was; another one is made');
-      [this.#container, this.#containerId] = [undefined, undefined];
+      this.#container = undefined;
       finished?.discard(container);
       return null;
     }
@@ -264,7 +263,6 @@ export class Sandbox {
     const named = { name: this.#name, labels: this.#labels('container') };
     const { id } = await engine.createContainer(...this.#describe(named));
     this.#container = { engine, id, ...named, key: this.#key, madeAt: performance.now(), starts: 0 };
-    this.#containerId = id;
     return id;
   }
 
@@ -414,7 +412,7 @@ export class Sandbox {
     if (!this.#created) return;
     this.#removing ??= removeSandbox({
       engine,
-      container: this.#containerId ?? this.#name,
+      container: this.#container?.id ?? this.#name,
       network: grant.network === 'bridge' ? this.#name : null,
       logger,
     }).then((isGone) => {
