@@ -29,18 +29,18 @@ const MAX_RESULT_VALUES = 100_000;
 
 /** What one execution may still write. */
 export class OutputRoom {
-  readonly #outputBytes: number;
+  readonly outputBytes: number;
   #left: Record<'stdout' | 'stderr', number>;
   #isCut = false;
 
   constructor(outputBytes: number) {
-    this.#outputBytes = outputBytes;
+    this.outputBytes = outputBytes;
     this.#left = { stdout: outputBytes, stderr: MAX_STDERR_BYTES };
   }
 
   /** For the next execution in the same container. */
   empty(): void {
-    this.#left = { stdout: this.#outputBytes, stderr: MAX_STDERR_BYTES };
+    this.#left = { stdout: this.outputBytes, stderr: MAX_STDERR_BYTES };
     this.#isCut = false;
   }
 
@@ -66,15 +66,11 @@ export class OutputRoom {
 
 /**
  * Reads everything a container writes until it ends or a fault ends the reading. Pulling is the back-pressure: a chunk
- * that nobody asked for stays in the engine. stderr is read for ever and kept in part; on stdout `outputBytes` is all.
+ * that nobody asked for stays in the engine. stderr is read for ever and kept in part; on stdout there is only the room.
  */
-export async function* listen(
-  socket: Duplex,
-  outputBytes: number,
-  room: OutputRoom = new OutputRoom(outputBytes),
-): AsyncGenerator<Heard> {
+export async function* listen(socket: Duplex, room: OutputRoom): AsyncGenerator<Heard> {
   const demuxer = new Demuxer();
-  const limits = { maxRecordBytes: outputBytes, maxLineBytes: MAX_LINE_BYTES };
+  const limits = { maxRecordBytes: room.outputBytes, maxLineBytes: MAX_LINE_BYTES };
   const stdout = new RecordReader(limits);
   const stderr = new RecordReader({ ...limits, records: false });
   const tail = new Tail();
@@ -93,7 +89,7 @@ export async function* listen(
       }
       if (kept.length === bytes.length) continue;
       if (stream === 'stdout') {
-        yield overLimit(outputBytes);
+        yield overLimit(room.outputBytes);
         return;
       }
       if (room.overflows()) yield { kind: 'cut', afterBytes: MAX_STDERR_BYTES };

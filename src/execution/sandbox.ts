@@ -298,7 +298,7 @@ export class Sandbox {
   async #converse(socket: Duplex): Promise<void> {
     try {
       // Read on after the end: a cancelled plugin may say something while it tidies up.
-      for await (const heard of listen(socket, this.#plan.grant.outputBytes, this.#room)) {
+      for await (const heard of listen(socket, this.#room)) {
         if (!this.#isClosing()) this.#hear(heard);
       }
     } catch (error) {

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Heard, listen } from '../../src/execution/conversation.ts';
+import { type Heard, listen, OutputRoom } from '../../src/execution/conversation.ts';
 import { anyBytes, anyCuts, toSingleBytes } from '../helpers/bytes.ts';
 import { toFrame } from '../helpers/fake-engine.ts';
 import { splitAt } from '../helpers/split.ts';
@@ -11,7 +11,7 @@ async function hear(chunks: Iterable<Buffer>, outputBytes: number): Promise<(Hea
   const socket = Readable.from(chunks, { objectMode: false }) as Parameters<typeof listen>[0];
   const heard: (Heard | string)[] = [];
   try {
-    for await (const each of listen(socket, outputBytes)) heard.push(each);
+    for await (const each of listen(socket, new OutputRoom(outputBytes))) heard.push(each);
   } catch (error) {
     heard.push(String(error));
   }

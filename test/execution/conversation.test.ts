@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Heard, listen } from '../../src/execution/conversation.ts';
+import { type Heard, listen, OutputRoom } from '../../src/execution/conversation.ts';
 import { frameRecord } from '../../src/protocol/framing.ts';
 import { toFrame } from '../helpers/fake-engine.ts';
 import { watchHost } from '../helpers/host-watch.ts';
@@ -16,7 +16,7 @@ const LIMIT = 4096;
 async function hear(chunks: Iterable<Buffer>, outputBytes = LIMIT): Promise<Heard[]> {
   const socket = Readable.from(chunks, { objectMode: false }) as Parameters<typeof listen>[0];
   const heard: Heard[] = [];
-  for await (const each of listen(socket, outputBytes)) heard.push(each);
+  for await (const each of listen(socket, new OutputRoom(outputBytes))) heard.push(each);
   return heard;
 }
 
@@ -332,7 +332,7 @@ describe('what is expensive to read holds nobody up (P5)', () => {
     const { value, cost } = await watchHost(async () => {
       const socket = Readable.from(frames(), { objectMode: false }) as Parameters<typeof listen>[0];
       let last: Heard | undefined;
-      for await (last of listen(socket, BYTES + 1024));
+      for await (last of listen(socket, new OutputRoom(BYTES + 1024)));
       return last;
     });
     expect(value?.kind).toBe(kind);
@@ -355,7 +355,8 @@ describe('what is expensive to read holds nobody up (P5)', () => {
     await once(server, 'listening');
     const { value, cost } = await watchHost(async () => {
       let last: Heard | undefined;
-      for await (const each of listen(connect(path), 1024)) if (each.kind === 'message') last = each;
+      for await (const each of listen(connect(path), new OutputRoom(1024)))
+        if (each.kind === 'message') last = each;
       return last;
     });
     server.close();
