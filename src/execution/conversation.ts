@@ -18,6 +18,8 @@ export type Heard =
 const MAX_LINE_BYTES = 8 * 1024;
 /** Lines of stderr are kept up to about as much; beyond it only its end is looked at. */
 const MAX_STDERR_BYTES = 256 * 1024;
+/** What a container may write of either while nobody calls it: an unfinished record, or the lines, have to be held. */
+const MAX_IDLE_BYTES = 64 * 1024;
 /** After so many the clock is looked at. */
 const STEPS_PER_LOOK = 64;
 /** Of what a container wrote, in a message of ours. */
@@ -27,21 +29,44 @@ const MAX_RESULT_DEPTH = 64;
 /** Each takes some hundred bytes of memory, whatever it took on the wire; texts cost no more than they are long. */
 const MAX_RESULT_VALUES = 100_000;
 
-/** What one execution may still write. */
+type Stream = 'stdout' | 'stderr';
+
+/** What one execution may still write; while nobody calls, a little of that. */
 export class OutputRoom {
   readonly outputBytes: number;
-  #left: Record<'stdout' | 'stderr', number>;
+  readonly #all: Readonly<Record<Stream, number>>;
+  #used: Record<Stream, number> = { stdout: 0, stderr: 0 };
+  #most: Readonly<Record<Stream, number>>;
   #isCut = false;
 
   constructor(outputBytes: number) {
     this.outputBytes = outputBytes;
-    this.#left = { stdout: outputBytes, stderr: MAX_STDERR_BYTES };
+    this.#all = { stdout: outputBytes, stderr: MAX_STDERR_BYTES };
+    this.#most = this.#all;
+  }
+
+  /** Nobody waits for what comes from now on. */
+  rest(): void {
+    const most = (stream: Stream): number => Math.min(this.#all[stream], this.#used[stream] + MAX_IDLE_BYTES);
+    this.#most = { stdout: most('stdout'), stderr: most('stderr') };
+    this.#isCut = false;
+  }
+
+  /** For the first execution: what came before it is of its room. */
+  open(): void {
+    this.#most = this.#all;
   }
 
   /** For the next execution in the same container. */
   empty(): void {
-    this.#left = { stdout: this.outputBytes, stderr: MAX_STDERR_BYTES };
+    this.#used = { stdout: 0, stderr: 0 };
     this.#isCut = false;
+    this.open();
+  }
+
+  /** How much of a stream there is room for, from the first byte on. */
+  limitOf(stream: Stream): number {
+    return this.#most[stream];
   }
 
   /** Whether this is the first time that stderr has more than there is room for. */
@@ -51,15 +76,15 @@ export class OutputRoom {
     return isFirst;
   }
 
-  /** For an answer that the host asked for, and the plugin did not cause. */
-  widen(bytes: number): void {
-    this.#left.stdout += bytes;
+  /** An answer of so many bytes that the host asked for, and the plugin did not cause, is not counted. */
+  spare(bytes: number): void {
+    this.#used.stdout -= bytes;
   }
 
   /** What of these bytes there is room for. */
-  fill(stream: 'stdout' | 'stderr', bytes: Buffer): Buffer {
-    const kept = bytes.subarray(0, this.#left[stream]);
-    this.#left[stream] -= kept.length;
+  fill(stream: Stream, bytes: Buffer): Buffer {
+    const kept = bytes.subarray(0, this.#most[stream] - this.#used[stream]);
+    this.#used[stream] += kept.length;
     return kept;
   }
 }
@@ -89,10 +114,10 @@ export async function* listen(socket: Duplex, room: OutputRoom): AsyncGenerator<
       }
       if (kept.length === bytes.length) continue;
       if (stream === 'stdout') {
-        yield overLimit(room.outputBytes);
+        yield overLimit(room.limitOf('stdout'));
         return;
       }
-      if (room.overflows()) yield { kind: 'cut', afterBytes: MAX_STDERR_BYTES };
+      if (room.overflows()) yield { kind: 'cut', afterBytes: room.limitOf('stderr') };
       tail.push(bytes.subarray(kept.length));
     }
     // What the network gave belongs to nobody else.

@@ -143,11 +143,13 @@ export class Sandbox {
 
   /** Nobody waits for anything of it: it does not keep this process from ending, and ends with it. */
   rest(): void {
+    this.#room.rest();
     if (this.#socket instanceof Socket) this.#socket.unref();
   }
 
   load(): void {
-    this.#room.widen(LOADED_BYTES);
+    this.#room.rest();
+    this.#room.spare(LOADED_BYTES);
     this.#socket?.write(toLoadRecord({ entryPoint: this.#entryPoint }));
   }
 
@@ -156,6 +158,7 @@ export class Sandbox {
     const id = this.#nextId++;
     // What comes now is of another execution, and has the room that each of them has.
     if (id > EXECUTE_ID) this.#room.empty();
+    else this.#room.open();
     if (this.#socket !== undefined)
       void sendExecute(this.#socket, { id, entryPoint: this.#entryPoint, context }, signal);
     return id;
@@ -323,7 +326,11 @@ export class Sandbox {
   #hearMessage(message: RunnerMessage): void {
     if (message.kind === 'ready') this.#begin(message.protocol);
     else if (!this.#ready) this.#end(failed('PROTOCOL_ERROR', `\`${message.kind}\` came before \`ready\``));
-    else this.#user.onMessage(message);
+    else {
+      // Also what comes between an answer and the end, or the next call.
+      if (message.kind === 'result' || message.kind === 'error') this.#room.rest();
+      this.#user.onMessage(message);
+    }
   }
 
   #begin(protocol: number): void {

@@ -219,6 +219,13 @@ export class FakeEngine implements ContainerEngine {
 
 const EXIT: ContainerExit = { exitCode: 0, outOfMemory: false, endedByEngine: false, error: '' };
 
+/** What the host has written. */
+export interface HostMessage {
+  readonly method: string;
+  readonly id?: number;
+  readonly params?: unknown;
+}
+
 /** A container as the host sees it from outside: a stream, an end, and an exit code. */
 export class FakeContainer {
   readonly id: string;
@@ -227,7 +234,9 @@ export class FakeContainer {
   socket!: Duplex;
   ended!: Promise<void>;
   /** The messages that the host has written. */
-  received: { readonly method: string; readonly params?: unknown }[] = [];
+  received: HostMessage[] = [];
+  /** Told each of them. */
+  onReceived: (message: HostMessage) => unknown = () => {};
   /** What it does at the end of its input. @default nothing */
   onHungUp: (() => void) | undefined;
   isStarted = false;
@@ -319,6 +328,7 @@ export class FakeContainer {
       const message = JSON.parse(record);
       this.received.push(message);
       if (message.method === 'execute') this.#executed.resolve();
+      this.onReceived(message);
     }
   }
 }

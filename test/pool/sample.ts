@@ -1,0 +1,84 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Admission } from '../../src/admission/admission.ts';
+import { ContainerSandbox } from '../../src/execution/container-sandbox.ts';
+import { parseContext } from '../../src/execution/context.ts';
+import { createIdentity } from '../../src/execution/identity.ts';
+import { Reaper } from '../../src/execution/reaper.ts';
+import type { PluginExecutionResult } from '../../src/execution/result.ts';
+import { SILENT_LOGGER } from '../../src/logger.ts';
+import { PluginManifestSchema } from '../../src/manifest/schema.ts';
+import type { Grant } from '../../src/policy/grant.ts';
+import { Pool, type PoolOptions } from '../../src/pool/pool.ts';
+import type { Shelf, ShelfOptions } from '../../src/pool/shelf.ts';
+import { admissionOf } from '../admission/sample.ts';
+import { type FakeContainer, FakeEngine } from '../helpers/fake-engine.ts';
+import { MINIMAL } from '../manifest/sample.ts';
+import { GRANT, IMAGE } from '../spec/sample.ts';
+
+/** Of a kept container, for a hundred calls and a minute. */
+export const KEPT = { maxCalls: 100, maxAgeMs: 60_000 };
+
+/** A runner that loads its plugin, which answers how often it was called, or so many bytes, or with an error. */
+export function serve(container: FakeContainer): void {
+  let calls = 0;
+  container.onReceived = ({ method, id, params }) => {
+    if (method === 'load') container.say({ id, result: null });
+    if (method !== 'execute') return;
+    calls++;
+    const { inputData } = (params as { context: { inputData: { bytes?: number; error?: object } | null } })
+      .context;
+    if (inputData?.error) container.say({ id, error: inputData.error });
+    else container.say({ id, result: inputData?.bytes ? 'x'.repeat(inputData.bytes) : calls });
+  };
+  container.ready();
+}
+
+export interface Stage extends AsyncDisposable {
+  readonly engine: FakeEngine;
+  readonly admission: Admission;
+  readonly pool: Pool;
+  /** A plugin of the pool, which is called and hinted for. */
+  plugin(name: string, changes?: PluginChanges): { sandbox: ContainerSandbox; shelf: Shelf; call: Call };
+}
+
+interface PluginChanges extends Partial<Omit<ShelfOptions, 'grant'>> {
+  readonly grant?: Partial<Grant>;
+}
+
+type Call = (context?: object, options?: { timeoutMs?: number }) => Promise<PluginExecutionResult>;
+
+/** A pool with a fake engine, four places and no ceiling but those in `changes`. */
+export function stageOf(changes: Partial<PoolOptions> & { engine?: FakeEngine } = {}): Stage {
+  const { engine = new FakeEngine(serve), admission = admissionOf(), ...ceilings } = changes;
+  const none = { maxWarm: 32, maxWarmBytes: Number.POSITIVE_INFINITY };
+  const pool = new Pool({ admission, ...none, startsAtOnce: 2, maxAgeMs: 60_000, ...ceilings });
+  const reaper = new Reaper(createIdentity(), SILENT_LOGGER);
+  const sandboxes: ContainerSandbox[] = [];
+  const plugin: Stage['plugin'] = (name, { grant, ...own } = {}) => {
+    const common = {
+      grant: { ...GRANT, plugin: name, ...grant },
+      connect: async () => engine,
+      prepareImage: async () => IMAGE,
+      ownerLabels: { 'lurkbox.instance': 'i-1' },
+      reaper,
+      logger: SILENT_LOGGER,
+      ...own,
+    };
+    const shelf = pool.shelf({ entryPoint: 'i.js', version: '1.0.0', preload: true, warm: 0, ...common });
+    const manifest = PluginManifestSchema.parse({ ...MINIMAL, name });
+    const loaded = { folder: '/p', manifest, digest: `sha256:${'d'.repeat(64)}` as const, files: [] };
+    const sandbox = new ContainerSandbox({ ...common, plugin: loaded, admission, standby: shelf });
+    sandboxes.push(sandbox);
+    const call: Call = (context = {}, options = {}) => sandbox.execute(parseContext(context), options);
+    return { sandbox, shelf, call };
+  };
+  const close = async (): Promise<void> => {
+    await Promise.all([...sandboxes.map((sandbox) => sandbox.close()), pool.close()]);
+  };
+  return { engine, admission, pool, plugin, [Symbol.asyncDispose]: close };
+}
+
+export async function until(what: string, isSo: () => boolean, ms = 3_000): Promise<void> {
+  for (const end = performance.now() + ms; !isSo(); await delay(5))
+    if (performance.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
+}
