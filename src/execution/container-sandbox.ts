@@ -250,8 +250,7 @@ export class ContainerSandbox implements PluginSandbox {
   ): Omit<ExecutionPlan, 'engine' | 'image'> {
     const { plugin, grant, ownerLabels, standby, reaper, logger } = this.#options;
     stopwatch.lap('queueMs');
-    const keep: ExecutionPlan['keep'] = (sandbox, { outcome }) =>
-      (outcome === 'OK' || outcome === 'PLUGIN_ERROR') && standby.keep(sandbox, place, session);
+    const keep: ExecutionPlan['keep'] = (sandbox) => standby.keep(sandbox, place, session);
     return {
       grant: { ...grant, timeoutMs: Math.min(grant.timeoutMs, options.timeoutMs ?? grant.timeoutMs) },
       entryPoint: plugin.manifest.entry_point,

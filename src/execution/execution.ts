@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { PluginExecutionContext } from '../protocol/messages.ts';
+import { type PluginExecutionContext, RUNNER_ERRORS } from '../protocol/messages.ts';
 import type { RunnerMessage } from '../protocol/runner-message.ts';
 import { type Ending, endingOfResponse, failed, unasked } from './ending.ts';
 import { LogBook } from './logs.ts';
@@ -34,8 +34,8 @@ export interface ExecutionPlan extends Omit<SandboxPlan, 'id'> {
   readonly onProgress: ((fraction: number, message: string) => void) | undefined;
   /** @default a fresh container, made for this execution */
   readonly ready?: ReadySandbox | undefined;
-  /** Asked once, when the execution has settled: whether somebody takes the sandbox over. @default no */
-  readonly keep?: ((sandbox: Sandbox, ending: Ending) => boolean) | undefined;
+  /** Asked once, when the plugin has answered: whether somebody takes the sandbox over. @default no */
+  readonly keep?: ((sandbox: Sandbox) => boolean) | undefined;
   /** Whether its container may be started again for another execution. @default no */
   readonly mayLeave?: boolean | undefined;
 }
@@ -67,6 +67,8 @@ export class Execution implements SandboxUser {
   #expired: Ending | undefined;
   /** Of its request, once that was sent. */
   #requestId: number | undefined;
+  /** Whether `execute` came to its own end; of a plugin that did not load, or let an error pass, nobody knows the state. */
+  #hasAnswered = false;
 
   constructor(plan: ExecutionPlan) {
     this.#plan = plan;
@@ -107,8 +109,13 @@ export class Execution implements SandboxUser {
     if (message.kind === 'log') this.logs.add(message.level, 'console', message.message);
     else if (message.kind === 'progress') this.#tellProgress(message.fraction, message.message ?? '');
     else if (message.id !== this.#requestId) this.#settle(unasked(message.id));
-    else if (message.kind === 'error') this.#settle(endingOfResponse(message));
-    else this.#settle({ outcome: 'OK', result: message.result });
+    else if (message.kind === 'error') {
+      this.#hasAnswered = message.code === RUNNER_ERRORS.pluginFailed;
+      this.#settle(endingOfResponse(message));
+    } else {
+      this.#hasAnswered = true;
+      this.#settle({ outcome: 'OK', result: message.result });
+    }
   }
 
   onLine(source: 'stdout' | 'stderr', text: string): void {
@@ -184,7 +191,7 @@ export class Execution implements SandboxUser {
     this.#settled.abort();
     this.#resolveBegun();
     // What has answered may leave by itself, or be kept.
-    if (ending.outcome !== 'OK' && ending.outcome !== 'PLUGIN_ERROR') this.#sandbox.stopWaiting();
+    if (!this.#hasAnswered) this.#sandbox.stopWaiting();
     this.#resolveUsage(this.#sandbox.measure());
     this.#resolveEnding(ending);
   }
@@ -197,7 +204,7 @@ export class Execution implements SandboxUser {
 
   async #release(ending: Ending): Promise<void> {
     await this.usage;
-    if (this.#expired === undefined && this.#plan.keep?.(this.#sandbox, ending)) return;
+    if (this.#hasAnswered && this.#expired === undefined && this.#plan.keep?.(this.#sandbox)) return;
     if (ending.outcome === 'OK') await this.#sandbox.hangUp(LEAVE_MS);
     this.#sandbox.stopWaiting();
     if (this.#plan.signal?.aborted && this.#sandbox.cancel()) await delay(CANCEL_GRACE_MS);

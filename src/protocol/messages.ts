@@ -49,7 +49,7 @@ export interface ExecuteParams extends LoadParams {
 
 /** Codes that the runner puts into an error response; from −32000 down, where JSON-RPC leaves room for applications. */
 export const RUNNER_ERRORS = {
-  /** The plugin threw, or its promise was rejected. */
+  /** The plugin's `execute` threw, or its promise was rejected. */
   pluginFailed: -32001,
   /** The plugin has no `execute`, or it could not be loaded. */
   notLoadable: -32002,
@@ -57,4 +57,6 @@ export const RUNNER_ERRORS = {
   noResult: -32003,
   /** The result is none that JSON can carry. */
   notSerializable: -32004,
+  /** Something threw that nobody called, or a promise was rejected that nobody waits for. */
+  uncaught: -32005,
 } as const;

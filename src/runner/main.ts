@@ -38,7 +38,7 @@ const stdin = listen(({ method, id, params }) => {
 process.on('uncaughtException', (error) => {
   // With nothing to answer it would be told to nobody, and what it broke would serve the next call.
   if (pending === null) exit();
-  else fail(pending, 'pluginFailed', error);
+  else fail(pending, 'uncaught', error);
 });
 process.on('beforeExit', () => {
   if (pending !== null)

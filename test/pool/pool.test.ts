@@ -38,3 +38,30 @@ describe('what a container sends while nobody calls it', () => {
     expect(await call(context)).toMatchObject({ outcome: 'OK', metadata: { sandbox: 'warm' } });
   });
 });
+
+describe('a container is kept after', () => {
+  test.each([
+    ['a result', null],
+    ['what `execute` threw or rejected with', { error: { code: -32001, message: 'm' } }],
+  ])('%s', async (_title, inputData) => {
+    await using stage = stageOf();
+    const { shelf, call } = stage.plugin('kept', { grant: { isolation: { mode: 'plugin', ...KEPT } } });
+    await call({ inputData });
+    await until('it is kept', () => shelf.keptCount === 1);
+  });
+});
+
+describe('a container is not kept after', () => {
+  test.each([
+    ['a plugin that could not be loaded', -32002],
+    ['a plugin that has nothing left to wait for', -32003],
+    ['a result that cannot be carried', -32004],
+    ['an error that nobody caught', -32005],
+  ])('%s', async (_title, code) => {
+    await using stage = stageOf();
+    const { shelf, call } = stage.plugin('kept', { grant: { isolation: { mode: 'plugin', ...KEPT } } });
+    await call({ inputData: { error: { code, message: 'm' } } });
+    await until('it is gone', () => stage.engine.container.isRemoved);
+    expect(shelf.keptCount).toBe(0);
+  });
+});

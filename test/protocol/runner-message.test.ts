@@ -123,7 +123,13 @@ describe('pinned', () => {
       LOAD_ID: 0,
       EXECUTE_ID: 1,
       LOG_LEVELS: ['debug', 'info', 'warn', 'error'],
-      RUNNER_ERRORS: { pluginFailed: -32001, notLoadable: -32002, noResult: -32003, notSerializable: -32004 },
+      RUNNER_ERRORS: {
+        pluginFailed: -32001,
+        notLoadable: -32002,
+        noResult: -32003,
+        notSerializable: -32004,
+        uncaught: -32005,
+      },
     });
   });
 

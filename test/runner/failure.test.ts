@@ -74,6 +74,7 @@ test.each([
   ['notLoadable', -32002],
   ['noResult', -32003],
   ['notSerializable', -32004],
+  ['uncaught', -32005],
 ] as const)('`%s` is the code %i', (code, number) => {
   expect(JSON.parse(describeFailure(code, new Error('m'))).code).toBe(number);
 });

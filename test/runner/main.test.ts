@@ -46,13 +46,13 @@ describe.concurrent('an error is', () => {
     [
       'a throw in a timer',
       'setTimeout(() => { throw new Error("late"); }); await new Promise(() => {});',
-      -32001,
+      -32005,
       'late',
     ],
     [
       'a rejection that nobody waits for',
       'Promise.reject(new Error("lost")); await new Promise(() => {});',
-      -32001,
+      -32005,
       'lost',
     ],
     ['a result that contains itself', 'const a = {}; a.a = a; return a;', -32004, 'circular'],
