@@ -252,7 +252,8 @@ export class ContainerSandbox implements PluginSandbox {
     stopwatch.lap('queueMs');
     const keep: ExecutionPlan['keep'] = (sandbox) => standby.keep(sandbox, place, session);
     return {
-      grant: { ...grant, timeoutMs: Math.min(grant.timeoutMs, options.timeoutMs ?? grant.timeoutMs) },
+      grant,
+      timeoutMs: Math.min(grant.timeoutMs, options.timeoutMs ?? grant.timeoutMs),
       entryPoint: plugin.manifest.entry_point,
       version: plugin.manifest.version,
       context: { executionId, ...context },

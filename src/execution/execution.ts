@@ -29,6 +29,8 @@ export interface ReadySandbox {
 
 export interface ExecutionPlan extends Omit<SandboxPlan, 'id'> {
   readonly context: PluginExecutionContext;
+  /** From handing over the context on; the container is made for what the plugin is granted. */
+  readonly timeoutMs: number;
   readonly stopwatch: Stopwatch;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((fraction: number, message: string) => void) | undefined;
@@ -147,10 +149,10 @@ export class Execution implements SandboxUser {
   }
 
   #begin(): void {
-    const { context, grant } = this.#plan;
+    const { context, timeoutMs } = this.#plan;
     this.#requestId = this.#sandbox.execute(context, this.#settled.signal);
     this.#resolveBegun();
-    this.#limit(grant.timeoutMs, () => this.#expire(`No answer within ${grant.timeoutMs / 1000} s`));
+    this.#limit(timeoutMs, () => this.#expire(`No answer within ${timeoutMs / 1000} s`));
   }
 
   #limit(ms: number, onExpired: () => void): void {

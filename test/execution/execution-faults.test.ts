@@ -510,6 +510,7 @@ function execute(
   return new Execution({
     engine,
     grant: { ...GRANT, network, timeoutMs },
+    timeoutMs,
     image: IMAGE,
     entryPoint: 'index.js',
     version: '1.0.0',

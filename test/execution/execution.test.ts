@@ -28,6 +28,7 @@ function execute(engine: FakeEngine, { grant, ...changes }: Changes = {}): Execu
   return new Execution({
     engine,
     grant: { ...GRANT, ...grant },
+    timeoutMs: grant?.timeoutMs ?? GRANT.timeoutMs,
     image: IMAGE,
     entryPoint: 'index.js',
     version: '1.0.0',

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { GRANT, specOf } from '../spec/sample.ts';
 import { KEPT, stageOf, until } from './sample.ts';
 
 describe('what a container sends while nobody calls it', () => {
@@ -64,4 +65,12 @@ describe('a container is not kept after', () => {
     await until('it is gone', () => stage.engine.container.isRemoved);
     expect(shelf.keptCount).toBe(0);
   });
+});
+
+test('a kept container has the CPU time of its grant, however little its first call was given', async () => {
+  const grant = { isolation: { mode: 'plugin' as const, ...KEPT } };
+  await using stage = stageOf();
+  await stage.plugin('kept', { grant }).call({}, { timeoutMs: 1_000 });
+  const { cpuTimeSeconds } = stage.engine.container.spec;
+  expect(cpuTimeSeconds).toBe(specOf({ ...GRANT, ...grant }).cpuTimeSeconds);
 });
