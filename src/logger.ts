@@ -17,6 +17,32 @@ export const SILENT_LOGGER: Logger = {
   child: () => SILENT_LOGGER,
 };
 
+/** A logger that throws changes nothing of what it is told about; one without children hears for them itself. */
+export function toHarmless(logger: Logger): Logger {
+  const tell = (level: 'debug' | 'info' | 'warn' | 'error') => (facts: object, message: string) => {
+    try {
+      logger[level](facts, message);
+    } catch {
+      // There is nobody to tell.
+    }
+  };
+  const child = (facts: object): Logger => {
+    try {
+      return toHarmless(logger.child(facts));
+    } catch {
+      return harmless;
+    }
+  };
+  const harmless = {
+    debug: tell('debug'),
+    info: tell('info'),
+    warn: tell('warn'),
+    error: tell('error'),
+    child,
+  };
+  return harmless;
+}
+
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 
 /** JSON lines on stderr, written before the call returns: a process that is about to end loses none. */

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { LurkboxError, type Problem } from './errors.ts';
 import type { ImageProgress } from './image/image-store.ts';
-import { type Logger, SILENT_LOGGER } from './logger.ts';
+import { type Logger, SILENT_LOGGER, toHarmless } from './logger.ts';
 
 /** What a caller of `createLurkbox` writes; everything may be left out. */
 export interface LurkboxOptions {
@@ -9,7 +9,7 @@ export interface LurkboxOptions {
   readonly workspaceRoot?: string;
   /** Path of a policy file, or the policy itself. @default `lurkbox.policy.json` of the workspace if it exists, else the default policy */
   readonly policy?: string | object;
-  /** Any pino-shaped logger. @default silent */
+  /** Any pino-shaped logger; what it throws changes nothing. @default silent */
   readonly logger?: Logger;
   /** How many containers may exist at once, over all plugins. @default 16 */
   readonly concurrency?: number;
@@ -58,7 +58,7 @@ export function normalizeOptions(options: LurkboxOptions = {}): LurkboxConfig {
   const config: LurkboxConfig = {
     workspaceRoot: resolve(options.workspaceRoot ?? '.'),
     policy: options.policy,
-    logger: options.logger ?? SILENT_LOGGER,
+    logger: options.logger === undefined ? SILENT_LOGGER : toHarmless(options.logger),
     concurrency: options.concurrency ?? 16,
     maxQueue: options.maxQueue ?? 1000,
     maxMemoryMb: options.maxMemoryMb,
@@ -85,7 +85,7 @@ export function normalizeOptions(options: LurkboxOptions = {}): LurkboxConfig {
     ...(config.maxCpuCores > 0
       ? []
       : [{ path: 'maxCpuCores', message: `expected a number above 0, got ${String(config.maxCpuCores)}` }]),
-    ...loggerProblems(config.logger),
+    ...loggerProblems(options.logger ?? SILENT_LOGGER),
   ];
   if (problems.length > 0)
     throw new LurkboxError('OPTIONS_INVALID', 'The options are not usable.', { problems });

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { LurkboxError } from '../src/errors.ts';
-import { SILENT_LOGGER } from '../src/logger.ts';
+import { type Logger, SILENT_LOGGER } from '../src/logger.ts';
 import { type LurkboxConfig, type LurkboxOptions, normalizeOptions } from '../src/options.ts';
 
 test('everything may be left out, and the defaults are pinned', () => {
@@ -23,14 +23,12 @@ test('everything may be left out, and the defaults are pinned', () => {
 });
 
 describe('taken is', () => {
-  const logger = { ...SILENT_LOGGER };
   const onImageProgress = (): void => {};
 
   test.each<[string, LurkboxOptions, Partial<LurkboxConfig>]>([
     ['a folder, made absolute', { workspaceRoot: 'a/../b' }, { workspaceRoot: resolve('b') }],
     ['a policy by its path', { policy: 'p.json' }, { policy: 'p.json' }],
     ['a policy itself', { policy: { allow: {} } }, { policy: { allow: {} } }],
-    ['a logger', { logger }, { logger }],
     ['the smallest concurrency', { concurrency: 1 }, { concurrency: 1 }],
     ['the largest concurrency', { concurrency: 1024 }, { concurrency: 1024 }],
     ['no queue at all', { maxQueue: 0 }, { maxQueue: 0 }],
@@ -42,6 +40,32 @@ describe('taken is', () => {
     ],
   ])('%s', (_title, options, expected) => {
     expect(normalizeOptions(options)).toMatchObject(expected);
+  });
+});
+
+describe('a logger', () => {
+  test('is told what it is told, and its children too', () => {
+    const told: unknown[] = [];
+    const tell = (facts: object, message: string): void => void told.push([facts, message]);
+    const recorder: Logger = { debug: tell, info: tell, warn: tell, error: tell, child: () => recorder };
+    const { logger } = normalizeOptions({ logger: recorder });
+    logger.warn({ a: 1 }, 'first');
+    logger.child({ b: 2 }).error({ c: 3 }, 'second');
+    expect(told).toEqual([
+      [{ a: 1 }, 'first'],
+      [{ c: 3 }, 'second'],
+    ]);
+  });
+
+  test('that throws changes nothing', () => {
+    const fail = (): never => {
+      throw new Error('no disk');
+    };
+    const { logger } = normalizeOptions({
+      logger: { debug: fail, info: fail, warn: fail, error: fail, child: fail },
+    });
+    for (const method of ['debug', 'info', 'warn', 'error'] as const)
+      expect(() => logger.child({}).child({})[method]({}, 'm')).not.toThrow();
   });
 });
 

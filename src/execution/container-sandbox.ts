@@ -202,9 +202,9 @@ export class ContainerSandbox implements PluginSandbox {
     settle: (settled: Settled) => void,
     { place, claimed }: { place: Place; claimed: Claimed | null },
   ): Promise<void> {
+    let execution: Execution | null = null;
     try {
-      const execution =
-        claimed === null ? await this.#startCold(call, place) : this.#startIn(claimed, call, place);
+      execution = claimed === null ? await this.#startCold(call, place) : this.#startIn(claimed, call, place);
       if (execution === null) return;
       call.waiting.abort();
       const [ending, usage] = await Promise.all([execution.ending, execution.usage]);
@@ -219,6 +219,8 @@ export class ContainerSandbox implements PluginSandbox {
       settle(withoutContainer(endingOfError(error)));
     } finally {
       call.waiting.abort();
+      // What no execution took over is nobody's any more.
+      if (execution === null) await claimed?.ready.sandbox.close();
     }
   }
 
@@ -236,9 +238,11 @@ export class ContainerSandbox implements PluginSandbox {
     const image = await prepareImage(signal);
     await assertMountFolders(grant.mounts);
     if (signal?.aborted) return null;
+    // What may throw comes before what has to be taken back.
+    const plan = { ...this.#toPlan(call, place), engine, image };
     const live = reaper.admit(call.executionId);
     const start = standby.startsItsOwn();
-    const execution = new Execution({ ...this.#toPlan(call, place), engine, image });
+    const execution = new Execution(plan);
     void execution.begun.then(() => start[Symbol.dispose]());
     void execution.gone.then(() => live[Symbol.dispose]());
     return execution;

@@ -291,7 +291,6 @@ export class Shelf implements Standby {
       return null;
     }
     const id = randomUUID();
-    const live = reaper.admit(id);
     const plan: SandboxPlan = {
       engine,
       grant,
@@ -304,6 +303,7 @@ export class Shelf implements Standby {
       onSuspicion: () => reaper.suspect(),
       finished: this.finished,
     };
+    const live = reaper.admit(id);
     const onLost = (_idle: IdleSandbox, ending: Ending): void => {
       this.#waiting.delete(waiting);
       this.#failWith(ending);

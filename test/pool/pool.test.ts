@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { type Logger, SILENT_LOGGER } from '../../src/logger.ts';
 import { GRANT, specOf } from '../spec/sample.ts';
 import { KEPT, stageOf, until } from './sample.ts';
 
@@ -73,4 +74,36 @@ test('a kept container has the CPU time of its grant, however little its first c
   await stage.plugin('kept', { grant }).call({}, { timeoutMs: 1_000 });
   const { cpuTimeSeconds } = stage.engine.container.spec;
   expect(cpuTimeSeconds).toBe(specOf({ ...GRANT, ...grant }).cpuTimeSeconds);
+});
+
+describe('a logger that throws when it is asked for a child', () => {
+  const faulty = (isFaulty: () => boolean): Logger => ({
+    ...SILENT_LOGGER,
+    child: () => {
+      if (isFaulty()) throw new Error('no child');
+      return SILENT_LOGGER;
+    },
+  });
+
+  test('ends its call, and the container that waited for that', async () => {
+    let isFaulty = false;
+    await using stage = stageOf();
+    const { shelf, call } = stage.plugin('logged', { logger: faulty(() => isFaulty) });
+    await stage.pool.hint(shelf, 1);
+    await stage.pool.hint(shelf, 0);
+    isFaulty = true;
+    expect(await call()).toMatchObject({ outcome: 'INTERNAL' });
+    await until('the container is gone', () => stage.engine.container.isRemoved);
+    expect(stage.admission.held).toMatchObject({ running: 0, memoryBytes: 0 });
+  });
+
+  test('does not count as a start for ever', async () => {
+    let isFaulty = true;
+    await using stage = stageOf({ startsAtOnce: 1 });
+    const { shelf, call } = stage.plugin('logged', { logger: faulty(() => isFaulty) });
+    expect(await call()).toMatchObject({ outcome: 'INTERNAL' });
+    expect(await stage.pool.hint(shelf, 1)).toBe(0);
+    isFaulty = false;
+    expect(await stage.pool.hint(shelf, 1)).toBe(1);
+  });
 });

@@ -38,7 +38,7 @@ export interface Stage extends AsyncDisposable {
   readonly admission: Admission;
   readonly pool: Pool;
   /** A plugin of the pool, which is called and hinted for. */
-  plugin(name: string, changes?: PluginChanges): { sandbox: ContainerSandbox; shelf: Shelf; call: Call };
+  plugin(name: string, changes?: PluginChanges): { shelf: Shelf; call: Call };
 }
 
 interface PluginChanges extends Partial<Omit<ShelfOptions, 'grant'>> {
@@ -70,7 +70,7 @@ export function stageOf(changes: Partial<PoolOptions> & { engine?: FakeEngine } 
     const sandbox = new ContainerSandbox({ ...common, plugin: loaded, admission, standby: shelf });
     sandboxes.push(sandbox);
     const call: Call = (context = {}, options = {}) => sandbox.execute(parseContext(context), options);
-    return { sandbox, shelf, call };
+    return { shelf, call };
   };
   const close = async (): Promise<void> => {
     await Promise.all([...sandboxes.map((sandbox) => sandbox.close()), pool.close()]);
