@@ -1,3 +1,5 @@
+import { SessionTurns } from './session-turns.ts';
+
 /** What one container may use at most. */
 export interface Needs {
   readonly memoryBytes: number;
@@ -8,13 +10,15 @@ export interface Needs {
 export interface AdmissionOptions extends Needs {
   /** How many run at once. */
   readonly concurrency: number;
-  /** How many may wait for a place. */
+  /** How many may wait for a place, or for the turn of their session. */
   readonly maxQueue: number;
 }
 
 export interface AdmissionRequest extends Needs {
   /** Whose turn it is. */
   readonly plugin: string;
+  /** The calls of one plugin and one session come in one after the other. @default none */
+  readonly session?: string | null;
   readonly signal?: AbortSignal | undefined;
   /** Asked when it is this call's turn: memory of an idle container that the call then needs no more of. */
   readonly claim?: () => Hold | null;
@@ -63,9 +67,10 @@ const NANO = 1e9;
  * Containers that are idle hold memory and nothing else. They give way: when memory is all that a call lacks, `onShortage`
  * is told how much, and what is released goes to that call.
  *
- * Who does not fit waits: first come, first served among the calls of one plugin, and the plugins take turns. When the call
- * whose turn it is does not fit, those behind it wait too, so that small ones cannot keep a large one out for ever; it gets
- * what is freed next, and waits no longer than what runs.
+ * Who does not fit waits in line: first come, first served among the calls of one plugin, and the plugins take turns. When
+ * the call whose turn it is does not fit, those behind it wait too, so that small ones cannot keep a large one out for ever;
+ * it gets what is freed next, and waits no longer than what runs. Of each session one call is in line at most: the others wait
+ * for that one to be done, and are in nobody's way.
  */
 export class Admission {
   readonly #concurrency: number;
@@ -76,6 +81,8 @@ export class Admission {
   #nanoCpus = 0;
   /** In the order of their turns. A plugin of which nobody waits is not among them. */
   readonly #queues = new Map<string, Set<WaitingCall>>();
+  readonly #turns = new SessionTurns<WaitingCall>();
+  /** In line, and for a turn. */
   #waiting = 0;
   #heldBytes = 0;
   /** While set, what is released lets nobody in. */
@@ -103,9 +110,10 @@ export class Admission {
   /** Waiting calls that are larger than the new ceilings are refused; what runs stays. */
   setCeilings({ memoryBytes, cpuCores }: Needs): void {
     this.#ceilings = { memoryBytes, cpuCores };
-    for (const call of [...this.#queues.values()].flatMap((queue) => [...queue])) {
+    const inLine = [...this.#queues.values()].flatMap((queue) => [...queue]);
+    for (const call of [...inLine, ...this.#turns]) {
       const refusal = this.#tooLarge(call.request);
-      if (refusal !== null) this.#leave(call).reject(new RefusedError(refusal));
+      if (refusal !== null) this.#dismiss(call, new RefusedError(refusal));
     }
     this.#admit();
   }
@@ -118,14 +126,17 @@ export class Admission {
     if (request.signal?.aborted) return Promise.reject(request.signal.reason);
     const tooLarge = this.#tooLarge(request);
     if (tooLarge !== null) return Promise.reject(new RefusedError(tooLarge));
-    const place = this.#waiting === 0 ? this.#tryTake(request) : null;
+    const hasTurn = this.#turns.take(turnOf(request));
+    const isNext = hasTurn && this.#queues.size === 0;
+    const place = isNext ? this.#tryTake(request) : null;
     if (place !== null) return Promise.resolve(place);
     // Idle containers give way at once, so they do not make anybody busy.
-    const hasRoom = this.#waiting === 0 && this.#lacks(request, 0) === null;
+    const hasRoom = isNext && this.#lacks(request, 0) === null;
     if (this.#waiting >= this.#maxQueue && !hasRoom) {
+      if (hasTurn) this.#passTurn(request);
       return Promise.reject(new RefusedError({ kind: 'full', waiting: this.#waiting }));
     }
-    return this.#wait(request);
+    return this.#wait(request, hasTurn);
   }
 
   #tooLarge({ memoryBytes, cpuCores }: Needs): Refusal | null {
@@ -136,10 +147,10 @@ export class Admission {
     return null;
   }
 
-  /** Memory for a container that nobody has called for; `null` while anybody waits, or where there is not so much. */
+  /** Memory for a container that nobody has called for; `null` while anybody is in line, or where there is not so much. */
   hold(memoryBytes: number): Hold | null {
     const all = this.#memoryBytes + this.#heldBytes + memoryBytes;
-    if (this.#waiting > 0 || all > this.#ceilings.memoryBytes) return null;
+    if (this.#queues.size > 0 || all > this.#ceilings.memoryBytes) return null;
     return this.#hold(memoryBytes);
   }
 
@@ -171,14 +182,15 @@ export class Admission {
     return this.#lacks(request, this.#heldBytes) === null ? this.#take(request) : null;
   }
 
-  #take(needs: Needs): Place {
-    this.#count(needs, 1);
+  #take(request: AdmissionRequest): Place {
+    this.#count(request, 1);
     const release = once(() => {
-      this.#count(needs, -1);
+      this.#count(request, -1);
+      this.#passTurn(request);
       this.#admit();
     });
     const keepMemory = (use: (hold: Hold) => void): void => {
-      use(this.#hold(needs.memoryBytes));
+      use(this.#hold(request.memoryBytes));
       release();
     };
     return { release, keepMemory, [Symbol.dispose]: release };
@@ -190,20 +202,32 @@ export class Admission {
     this.#nanoCpus += sign * toNano(cpuCores);
   }
 
-  #wait(request: AdmissionRequest): Promise<Place> {
+  #wait(request: AdmissionRequest, hasTurn: boolean): Promise<Place> {
     const { promise, resolve, reject } = Promise.withResolvers<Place>();
     const onAbort = (): void => {
-      this.#leave(call).reject(request.signal?.reason);
+      this.#dismiss(call, request.signal?.reason);
       // The one behind it may fit where it did not.
       this.#admit();
     };
     const call: WaitingCall = { request, resolve, reject, onAbort };
-    const queue = this.#queues.get(request.plugin) ?? new Set();
-    this.#queues.set(request.plugin, queue.add(call));
     this.#waiting++;
     request.signal?.addEventListener('abort', onAbort, { once: true });
+    if (hasTurn) this.#join(call);
+    else this.#turns.wait(turnOf(request), call);
     this.#tellShortage();
     return promise;
+  }
+
+  /** At the end of the line of its plugin. */
+  #join(call: WaitingCall): void {
+    const { plugin } = call.request;
+    const queue = this.#queues.get(plugin) ?? new Set();
+    this.#queues.set(plugin, queue.add(call));
+  }
+
+  #passTurn(request: AdmissionRequest): void {
+    const next = this.#turns.pass(turnOf(request));
+    if (next !== null) this.#join(next);
   }
 
   #admit(): void {
@@ -238,14 +262,20 @@ export class Admission {
     if (missing > 0) this.onShortage(missing);
   }
 
-  #leave(call: WaitingCall): WaitingCall {
+  /** It comes in, or gives up. */
+  #leave(call: WaitingCall): void {
     const { plugin, signal } = call.request;
     const queue = this.#queues.get(plugin);
     queue?.delete(call);
     if (queue?.size === 0) this.#queues.delete(plugin);
     this.#waiting--;
     signal?.removeEventListener('abort', call.onAbort);
-    return call;
+  }
+
+  #dismiss(call: WaitingCall, reason: unknown): void {
+    this.#leave(call);
+    if (!this.#turns.leave(turnOf(call.request), call)) this.#passTurn(call.request);
+    call.reject(reason);
   }
 }
 
@@ -263,6 +293,10 @@ function once(work: () => void): () => void {
     isDone = true;
     work();
   };
+}
+
+function turnOf({ plugin, session = null }: AdmissionRequest): string | null {
+  return session === null ? null : JSON.stringify([plugin, session]);
 }
 
 function toNano(cores: number): number {

@@ -81,8 +81,6 @@ export class ContainerSandbox implements PluginSandbox {
   readonly #options: ContainerSandboxOptions;
   readonly #checks: Readonly<Record<'input' | 'output' | 'config', CheckValue>>;
   readonly #alive = new Set<Promise<void>>();
-  /** The last call of each session that has one; the calls of a session share a container, and take turns in it. */
-  readonly #sessions = new Map<string, Promise<void>>();
 
   /** @throws LurkboxError `MANIFEST_INVALID` when a schema of the plugin cannot be used */
   constructor(options: ContainerSandboxOptions) {
@@ -157,7 +155,7 @@ export class ContainerSandbox implements PluginSandbox {
 
   /** Waits for a place, keeps it until the container is gone, and answers when that is. */
   #enter(call: Call, settle: (settled: Settled) => void): Promise<void> {
-    const removed = this.#takeTurn(call, () => this.#liveInPlace(call, settle));
+    const removed = this.#liveInPlace(call, settle);
     this.#track(removed);
     return removed;
   }
@@ -167,27 +165,18 @@ export class ContainerSandbox implements PluginSandbox {
     this.#alive.add(tracked);
   }
 
-  #takeTurn({ session }: Call, live: () => Promise<void>): Promise<void> {
-    if (session === null) return live();
-    const turn = (this.#sessions.get(session) ?? Promise.resolve()).then(live);
-    this.#sessions.set(session, turn);
-    void turn.finally(() => {
-      if (this.#sessions.get(session) === turn) this.#sessions.delete(session);
-    });
-    return turn;
-  }
-
   async #liveInPlace(call: Call, settle: (settled: Settled) => void): Promise<void> {
     const { admission, grant, standby } = this.#options;
     const { plugin, memoryBytes, cpuCores } = grant;
-    const { signal } = call.options;
+    const { session, options } = call;
+    const { signal } = options;
     let claimed: Claimed | null = null;
     const claim = () => {
-      claimed = standby.claim(call.session);
+      claimed = standby.claim(session);
       return claimed?.hold ?? null;
     };
     try {
-      using place = await admission.enter({ plugin, memoryBytes, cpuCores, signal, claim });
+      using place = await admission.enter({ plugin, session, memoryBytes, cpuCores, signal, claim });
       if (kindOf(claimed) !== 'kept') standby.arrived();
       await this.#live(call, settle, { place, claimed });
     } catch (error) {
@@ -291,7 +280,7 @@ export class ContainerSandbox implements PluginSandbox {
     });
   }
 
-  /** Of which session a call is, where that matters. Another user's session of the same name is another session. */
+  /** Of which session a call is, where its calls share a container, in which they take turns. Another user's session of the same name is another session. */
   #sessionOf({ userId, sessionId }: ExecutionContextConfig): string | null {
     const { mode } = this.#options.grant.isolation;
     return mode === 'session' && sessionId !== null ? JSON.stringify([userId, sessionId]) : null;

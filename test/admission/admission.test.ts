@@ -90,6 +90,96 @@ test('ceilings that sink refuse the waiting calls that are above them, with both
   await expect(waiting).rejects.toBeInstanceOf(RefusedError);
 });
 
+describe('the calls of one session', () => {
+  const call = (session: string | null, changes: object = {}) => ({ ...small, session, ...changes });
+
+  test('take turns, in the order in which they came, and keep nobody else from a place', async () => {
+    const admission = admissionOf({ concurrency: 2 });
+    const order: string[] = [];
+    const enter = async (name: string, session: string | null) => {
+      const place = await admission.enter(call(session));
+      order.push(name);
+      return place;
+    };
+    const first = await enter('first', 's');
+    const [second, third] = [enter('second', 's'), enter('third', 's')];
+    (await enter('of another session', 't')).release();
+    (await enter('of none', null)).release();
+    (await admission.enter({ ...call('s'), plugin: 'another' })).release();
+    expect(admission.held).toMatchObject({ running: 1, waiting: 2 });
+    first.release();
+    (await second).release();
+    (await third).release();
+    expect(order).toEqual(['first', 'of another session', 'of none', 'second', 'third']);
+    expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
+  });
+
+  test('are counted where they wait for their turn, and refused where too many do', async () => {
+    const admission = admissionOf({ maxQueue: 1 });
+    const place = await admission.enter(call('s'));
+    const caller = new AbortController();
+    const left = admission.enter(call('s', { signal: caller.signal }));
+    await expect(admission.enter(call('s'))).rejects.toMatchObject({ refusal: { kind: 'full', waiting: 1 } });
+    // Who needs not wait is not kept out.
+    (await admission.enter(call('t'))).release();
+    caller.abort(new Error('changed its mind'));
+    await expect(left).rejects.toThrow('changed its mind');
+    const next = admission.enter(call('s'));
+    place.release();
+    (await next).release();
+    expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
+  });
+
+  test('hand the turn on when one gives up its place in the line', async () => {
+    const admission = admissionOf({ concurrency: 1 });
+    const place = await admission.enter(small);
+    const caller = new AbortController();
+    const left = admission.enter(call('s', { signal: caller.signal }));
+    const next = admission.enter(call('s'));
+    caller.abort(new Error('changed its mind'));
+    await expect(left).rejects.toThrow('changed its mind');
+    place.release();
+    (await next).release();
+    expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
+  });
+
+  test('wait in line once for each session, so that one with many delays the others by one turn', async () => {
+    const admission = admissionOf({ concurrency: 1, maxQueue: 1_000 });
+    const order: string[] = [];
+    const enter = async (session: string): Promise<void> => {
+      using _place = await admission.enter(call(session));
+      order.push(session);
+      await arrive();
+    };
+    const calls = Array.from({ length: 100 }, () => enter('busy'));
+    await Promise.all([...calls, enter('quiet')]);
+    expect(order.indexOf('quiet')).toBeLessThanOrEqual(2);
+    expect(order).toHaveLength(101);
+  });
+
+  test('claim what the one before has kept', async () => {
+    const admission = admissionOf({ memoryBytes: 10 });
+    let kept: Hold | null = null;
+    const first = await admission.enter(call('s'));
+    const second = admission.enter(call('s', { claim: () => kept }));
+    first.keepMemory((hold) => {
+      kept = hold;
+    });
+    (await second).release();
+    expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
+  });
+
+  test('that are larger than new ceilings are refused while they wait for their turn', async () => {
+    const admission = admissionOf();
+    const place = await admission.enter(call('s'));
+    const waiting = admission.enter(call('s'));
+    admission.setCeilings({ memoryBytes: 5, cpuCores: 1 });
+    await expect(waiting).rejects.toMatchObject({ refusal: { kind: 'too large', what: 'memory' } });
+    place.release();
+    expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
+  });
+});
+
 const ignore = (): void => {};
 
 type Step = { readonly kind: 'enter' | 'release' | 'abort'; readonly pick: number };
@@ -105,10 +195,13 @@ test('whatever enters, leaves and is aborted, no ceiling is passed, and everybod
   await fc.assert(
     fc.asyncProperty(steps, async (schedule) => {
       const admission = admissionOf(CEILINGS);
-      const inside: Place[] = [];
+      const inside: { place: Place; session: string | null }[] = [];
       const callers: AbortController[] = [];
       const outcomes: Promise<void>[] = [];
+      const leave = (): void => inside.shift()?.place.release();
       const look = (): void => {
+        const sessions = inside.flatMap(({ session }) => session ?? []);
+        expect(new Set(sessions).size).toBe(sessions.length);
         const { running, memoryBytes, cpuCores, waiting } = admission.held;
         expect(running).toBeLessThanOrEqual(CEILINGS.concurrency);
         expect(memoryBytes).toBeLessThanOrEqual(CEILINGS.memoryBytes);
@@ -116,21 +209,25 @@ test('whatever enters, leaves and is aborted, no ceiling is passed, and everybod
         expect(waiting).toBeLessThanOrEqual(CEILINGS.maxQueue);
       };
       for (const { kind, pick } of schedule) {
-        if (kind === 'release') inside.shift()?.release();
+        if (kind === 'release') leave();
         else if (kind === 'abort') callers[pick % (callers.length || 1)]?.abort();
         else {
           const caller = new AbortController();
           callers.push(caller);
           const needs = { plugin: `p${pick % 3}`, memoryBytes: (pick * 7) % 110, cpuCores: (pick % 5) / 2 };
-          const entered = admission.enter({ ...needs, signal: caller.signal });
-          outcomes.push(entered.then((place) => void inside.push(place), ignore));
+          const session = pick % 2 === 0 ? `s${pick % 4}` : null;
+          const entered = admission.enter({ ...needs, session, signal: caller.signal });
+          const arrived = (place: Place): void => {
+            inside.push({ place, session: session && `${needs.plugin} ${session}` });
+          };
+          outcomes.push(entered.then(arrived, ignore));
         }
         look();
         await arrive();
         look();
       }
       while (inside.length > 0) {
-        inside.shift()?.release();
+        leave();
         look();
         await arrive();
       }

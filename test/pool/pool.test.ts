@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { type Logger, SILENT_LOGGER } from '../../src/logger.ts';
+import { admissionOf } from '../admission/sample.ts';
 import { GRANT, specOf } from '../spec/sample.ts';
 import { KEPT, stageOf, until } from './sample.ts';
 
@@ -106,4 +107,22 @@ describe('a logger that throws when it is asked for a child', () => {
     isFaulty = false;
     expect(await stage.pool.hint(shelf, 1)).toBe(1);
   });
+});
+
+test('calls that wait for the turn of their session are counted, and free their place when they are cancelled', async () => {
+  await using stage = stageOf({ admission: admissionOf({ maxQueue: 1 }) });
+  const { call } = stage.plugin('kept', { grant: { isolation: { mode: 'session', ...KEPT } } });
+  const [first, second] = [new AbortController(), new AbortController()];
+  const context = { sessionId: 's', inputData: 'silence' };
+  const running = call(context, { signal: first.signal });
+  await until('it runs', () => stage.engine.containers.length === 1);
+  const waiting = call(context, { signal: second.signal });
+  await until('it waits', () => stage.admission.held.waiting === 1);
+  expect(await call(context)).toMatchObject({ outcome: 'BUSY' });
+  second.abort();
+  expect(await waiting).toMatchObject({ outcome: 'CANCELLED' });
+  const next = call({ sessionId: 's' });
+  first.abort();
+  expect(await running).toMatchObject({ outcome: 'CANCELLED' });
+  expect(await next).toMatchObject({ outcome: 'OK' });
 });

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Admission } from '../../src/admission/admission.ts';
-import { ContainerSandbox } from '../../src/execution/container-sandbox.ts';
+import { ContainerSandbox, type ExecuteOptions } from '../../src/execution/container-sandbox.ts';
 import { parseContext } from '../../src/execution/context.ts';
 import { createIdentity } from '../../src/execution/identity.ts';
 import { Reaper } from '../../src/execution/reaper.ts';
@@ -18,15 +18,17 @@ import { GRANT, IMAGE } from '../spec/sample.ts';
 /** Of a kept container, for a hundred calls and a minute. */
 export const KEPT = { maxCalls: 100, maxAgeMs: 60_000 };
 
-/** A runner that loads its plugin, which answers how often it was called, or so many bytes, or with an error. */
+type Told = { readonly bytes?: number; readonly error?: object } | 'silence' | null;
+
+/** A runner that loads its plugin, which answers how often it was called, or so many bytes, or with an error, or not at all. */
 export function serve(container: FakeContainer): void {
   let calls = 0;
   container.onReceived = ({ method, id, params }) => {
     if (method === 'load') container.say({ id, result: null });
     if (method !== 'execute') return;
     calls++;
-    const { inputData } = (params as { context: { inputData: { bytes?: number; error?: object } | null } })
-      .context;
+    const { inputData } = (params as { context: { inputData: Told } }).context;
+    if (inputData === 'silence') return;
     if (inputData?.error) container.say({ id, error: inputData.error });
     else container.say({ id, result: inputData?.bytes ? 'x'.repeat(inputData.bytes) : calls });
   };
@@ -45,7 +47,7 @@ interface PluginChanges extends Partial<Omit<ShelfOptions, 'grant'>> {
   readonly grant?: Partial<Grant>;
 }
 
-type Call = (context?: object, options?: { timeoutMs?: number }) => Promise<PluginExecutionResult>;
+type Call = (context?: object, options?: ExecuteOptions) => Promise<PluginExecutionResult>;
 
 /** A pool with a fake engine, four places and no ceiling but those in `changes`. */
 export function stageOf(changes: Partial<PoolOptions> & { engine?: FakeEngine } = {}): Stage {
