@@ -147,11 +147,15 @@ export class Admission {
     return null;
   }
 
-  /** Memory for a container that nobody has called for; `null` while anybody is in line, or where there is not so much. */
+  /** Memory for a container that nobody has called for; `null` where `mayHold` denies it. */
   hold(memoryBytes: number): Hold | null {
+    return this.mayHold(memoryBytes) ? this.#hold(memoryBytes) : null;
+  }
+
+  /** Whether so much memory is free, and nobody in line for it. */
+  mayHold(memoryBytes: number): boolean {
     const all = this.#memoryBytes + this.#heldBytes + memoryBytes;
-    if (this.#queues.size > 0 || all > this.#ceilings.memoryBytes) return null;
-    return this.#hold(memoryBytes);
+    return this.#queues.size === 0 && all <= this.#ceilings.memoryBytes;
   }
 
   #hold(memoryBytes: number): Hold {

@@ -280,7 +280,7 @@ export class ContainerSandbox implements PluginSandbox {
     });
   }
 
-  /** Of which session a call is, where its calls share a container, in which they take turns. Another user's session of the same name is another session. */
+  /** Of which session a call is, where that matters. Another user's session of the same name is another session. */
   #sessionOf({ userId, sessionId }: ExecutionContextConfig): string | null {
     const { mode } = this.#options.grant.isolation;
     return mode === 'session' && sessionId !== null ? JSON.stringify([userId, sessionId]) : null;

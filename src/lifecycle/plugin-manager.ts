@@ -135,7 +135,7 @@ export class PluginManager {
 
   /**
    * Has so many containers of a plugin wait for calls, loaded, for a minute; `size` 0 takes that back. Resolves with how many
-   * wait: fewer where no more could be started, which the log tells.
+   * wait: fewer where no more could be started, which the log tells, or where calls have the memory.
    * @throws LurkboxError `PLUGIN_NOT_FOUND`, or `OPTIONS_INVALID` with both numbers when so many do not fit
    */
   async hint(name: string, size: number): Promise<number> {

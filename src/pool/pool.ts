@@ -42,8 +42,6 @@ export class Pool {
   #starts = 0;
   /** Of calls that found none waiting. */
   #ownStarts = 0;
-  /** Memory that is on its way back. */
-  #leavingBytes = 0;
   #isClosed = false;
 
   constructor(options: PoolOptions) {
@@ -181,10 +179,8 @@ export class Pool {
     )) {
       while (shelf.size < (shares.get(shelf) ?? 0) && shelf.mayStart(now) && this.#mayStart()) {
         if (!this.#hasRoom(shelf) && !this.#dropSome(shares)) break;
-        const before = shelf.size;
+        if (!this.#options.admission.mayHold(shelf.memoryBytes)) break;
         this.#begin(shelf);
-        // No memory was to be had.
-        if (shelf.size === before) break;
       }
     }
     this.#answerHints(shares, now);
@@ -253,8 +249,7 @@ export class Pool {
   }
 
   #mayStart(): boolean {
-    const { admission, startsAtOnce } = this.#options;
-    return this.#starts + this.#ownStarts < startsAtOnce && admission.held.waiting === 0;
+    return this.#starts + this.#ownStarts < this.#options.startsAtOnce;
   }
 
   #countOwnStart(): Disposable {
@@ -278,30 +273,37 @@ export class Pool {
   #answerHints(shares: ReadonlyMap<Shelf, number>, now: number): void {
     for (const { shelf, size, done } of this.#hints) {
       const ready = shelf.readyCount;
-      const isStuck = !shelf.isStarting && (ready >= (shares.get(shelf) ?? 0) || !shelf.mayStart(now));
-      if (ready >= size || isStuck) done(ready);
+      const isDone = ready >= (shares.get(shelf) ?? 0) || !shelf.mayStart(now) || this.#isFull(shelf);
+      if (ready >= size || (isDone && !shelf.isStarting)) done(ready);
     }
+  }
+
+  /** Whether no memory for one more can be had, nor is on its way back. */
+  #isFull({ memoryBytes }: Shelf): boolean {
+    return this.#leavingBytes === 0 && !this.#options.admission.mayHold(memoryBytes);
+  }
+
+  /** What those who are being ended still hold. */
+  get #leavingBytes(): number {
+    const there = sum(
+      [...this.#shelves],
+      ({ waitingCount, keptCount, memoryBytes }) => (waitingCount + keptCount) * memoryBytes,
+    );
+    return this.#options.admission.held.idleBytes - there;
   }
 
   /** A call lacks so many bytes: what waits goes first, the least useful before, then what is kept. */
   #free(bytes: number): void {
     const now = performance.now();
     while (this.#leavingBytes < bytes) {
-      const holders = [...this.#active];
+      const holders = [...this.#shelves];
       const [waiting] = holders
         .filter(({ waitingCount }) => waitingCount > 0)
         .sort((a, b) => a.gain(a.size, now) - b.gain(b.size, now));
       const [kept] = holders
         .filter(({ keptCount }) => keptCount > 0)
         .sort((a, b) => a.oldestUse - b.oldestUse);
-      const [from, gone] = [waiting ?? kept, waiting?.dropWaiting() ?? kept?.dropKept()];
-      if (from === undefined || !gone) return;
-      const { memoryBytes } = from;
-      this.#leavingBytes += memoryBytes;
-      void gone.then(() => {
-        this.#leavingBytes -= memoryBytes;
-        this.#options.admission.remind();
-      });
+      if (!(waiting?.dropWaiting() ?? kept?.dropKept())) return;
     }
   }
 }

@@ -34,7 +34,7 @@ export interface ShelfOptions {
   readonly preload: boolean;
   readonly warm: number | 'adaptive';
   readonly connect: () => Promise<ContainerEngine>;
-  readonly prepareImage: () => Promise<string>;
+  readonly prepareImage: (signal?: AbortSignal) => Promise<string>;
   readonly ownerLabels: Readonly<Record<string, string>>;
   readonly reaper: Reaper;
   readonly logger: Logger;
@@ -85,7 +85,9 @@ export class Shelf implements Standby {
   readonly #waiting = new Set<Waiting>();
   readonly #kept = new Set<Kept>();
   readonly #served = new WeakMap<Sandbox, Served>();
-  readonly #leaving = new Set<Promise<void>>();
+  /** What closing waits for. */
+  readonly #pending = new Set<Promise<unknown>>();
+  readonly #closing = new AbortController();
   /** Of what is started now; a container of anything else is not given out. */
   #key: string | undefined;
   #starting = 0;
@@ -93,7 +95,6 @@ export class Shelf implements Standby {
   #failures = 0;
   #retryAt = 0;
   #hint = { size: 0, until: 0 };
-  #isClosed = false;
 
   constructor(options: ShelfOptions, keeper: ShelfKeeper) {
     this.#options = options;
@@ -136,7 +137,7 @@ export class Shelf implements Standby {
 
   /** Whether a container may be started now; after failures only from time to time. */
   mayStart(now: number): boolean {
-    return !this.#isClosed && now >= this.#retryAt;
+    return !this.#isClosed() && now >= this.#retryAt;
   }
 
   /** How many somebody has asked for in so many words. */
@@ -184,7 +185,7 @@ export class Shelf implements Standby {
     const served = this.#served.get(sandbox) ?? { calls: 0, since: performance.now() };
     served.calls++;
     this.#served.set(sandbox, served);
-    if (isolation.mode === 'execution' || this.#isClosed || !sandbox.isAlive) return false;
+    if (isolation.mode === 'execution' || this.#isClosed() || !sandbox.isAlive) return false;
     if (isolation.mode === 'session' && session === null) return false;
     if (served.calls >= isolation.maxCalls || this.#isTooOld(sandbox)) return false;
     const onLost = (lost: IdleSandbox): void => {
@@ -205,25 +206,26 @@ export class Shelf implements Standby {
     return true;
   }
 
-  /** Starts one more, if there is memory for it; resolves when that is waiting or has failed. */
+  /** Starts one more, if there is memory for it then; resolves when that is waiting or has failed. */
   async start(): Promise<void> {
-    const hold = this.#keeper.hold(this.memoryBytes);
-    if (hold === null) return;
-    this.#starting++;
-    let waiting: Waiting | null = null;
-    try {
-      waiting = await this.#begin(hold);
-    } catch (error) {
-      hold.release();
-      this.#fail(error as Error);
-    } finally {
-      this.#starting--;
-    }
+    const waiting = await this.#awaitAtClose(this.#tryToBegin());
     await waiting?.idle.settled;
     if (waiting?.idle.isReady) {
       this.#refillMs += NEWEST_SHARE * (performance.now() - waiting.startedAt - this.#refillMs);
     }
     this.#keeper.onChange(this);
+  }
+
+  async #tryToBegin(): Promise<Waiting | null> {
+    this.#starting++;
+    try {
+      return await this.#begin();
+    } catch (error) {
+      if (!this.#isClosed()) this.#fail(error as Error);
+      return null;
+    } finally {
+      this.#starting--;
+    }
   }
 
   /** Ends the one that has waited longest. Resolves when it is gone; `null` when none waits. */
@@ -273,23 +275,22 @@ export class Shelf implements Standby {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#closing.abort();
     for (const waiting of [...this.#waiting]) void this.#drop(waiting);
     while (this.dropKept() !== null);
     this.#keeper.onClosed(this);
-    await Promise.all([this.finished?.close(), ...this.#leaving]);
+    await Promise.all([this.finished?.close(), ...this.#pending]);
   }
 
-  async #begin(hold: Hold): Promise<Waiting | null> {
+  async #begin(): Promise<Waiting | null> {
     const { grant, entryPoint, version, preload, connect, prepareImage, ownerLabels, reaper, logger } =
       this.#options;
-    const [engine, image] = [await connect(), await prepareImage()];
+    const engine = await connect();
+    if (this.#isClosed()) return null;
+    const image = await prepareImage(this.#closing.signal);
     await assertMountFolders(grant.mounts);
+    if (this.#isClosed()) return null;
     this.#useKey(toKey({ image, grant, entryPoint, preload }));
-    if (this.#isClosed) {
-      hold.release();
-      return null;
-    }
     const id = randomUUID();
     const plan: SandboxPlan = {
       engine,
@@ -303,6 +304,9 @@ export class Shelf implements Standby {
       onSuspicion: () => reaper.suspect(),
       finished: this.finished,
     };
+    // Not before: a call could not have it back while the image is built.
+    const hold = this.#keeper.hold(this.memoryBytes);
+    if (hold === null) return null;
     const live = reaper.admit(id);
     const onLost = (_idle: IdleSandbox, ending: Ending): void => {
       this.#waiting.delete(waiting);
@@ -359,13 +363,19 @@ export class Shelf implements Standby {
     return this.#end(waiting.idle);
   }
 
-  #end(idle: IdleSandbox): Promise<void> {
-    return this.#awaitAtClose(idle.close());
+  async #end(idle: IdleSandbox): Promise<void> {
+    await this.#awaitAtClose(idle.close());
+    // Its memory is to be had again.
+    this.#keeper.onChange(this);
   }
 
-  #awaitAtClose(gone: Promise<void>): Promise<void> {
-    this.#leaving.add(gone);
-    return gone.then(() => void this.#leaving.delete(gone));
+  #awaitAtClose<T>(work: Promise<T>): Promise<T> {
+    this.#pending.add(work);
+    return work.finally(() => this.#pending.delete(work));
+  }
+
+  #isClosed(): boolean {
+    return this.#closing.signal.aborted;
   }
 
   #fail(error: Error): void {

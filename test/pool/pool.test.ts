@@ -2,8 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { type Logger, SILENT_LOGGER } from '../../src/logger.ts';
 import { admissionOf } from '../admission/sample.ts';
-import { GRANT, specOf } from '../spec/sample.ts';
-import { KEPT, stageOf, until } from './sample.ts';
+import type { FakeEngine } from '../helpers/fake-engine.ts';
+import { GRANT, IMAGE, specOf } from '../spec/sample.ts';
+import { KEPT, soon, stageOf, until } from './sample.ts';
 
 describe('what a container sends while nobody calls it', () => {
   const unfinished = (bytes: number): string => `\u001e${'x'.repeat(bytes)}`;
@@ -125,4 +126,83 @@ test('calls that wait for the turn of their session are counted, and free their 
   first.abort();
   expect(await running).toMatchObject({ outcome: 'CANCELLED' });
   expect(await next).toMatchObject({ outcome: 'OK' });
+});
+
+test('a start ahead takes no memory from a call while its image is built', async () => {
+  const image = Promise.withResolvers<string>();
+  await using stage = stageOf({ admission: admissionOf({ memoryBytes: GRANT.memoryBytes }) });
+  const slow = stage.plugin('slow', { prepareImage: () => image.promise });
+  const other = stage.plugin('other');
+  const hinted = stage.pool.hint(slow.shelf, 1);
+  await until('it is being started', () => slow.shelf.isStarting);
+  expect(await soon(other.call())).toMatchObject({ outcome: 'OK' });
+  await until('its memory is free', () => stage.admission.held.memoryBytes === 0);
+  image.resolve(IMAGE);
+  expect(await hinted).toBe(1);
+});
+
+describe('a hint is answered at once', () => {
+  test('where running calls hold the memory', async () => {
+    const admission = admissionOf({ memoryBytes: 2 * GRANT.memoryBytes });
+    await using stage = stageOf({ admission });
+    const { shelf, call } = stage.plugin('busy');
+    const caller = new AbortController();
+    const running = call({ inputData: 'silence' }, { signal: caller.signal });
+    await until('it runs', () => admission.held.running === 1);
+    expect(await soon(stage.pool.hint(shelf, 2))).toBe(1);
+    caller.abort();
+    await running;
+  });
+
+  test('but not while memory of idle containers is on its way back', async () => {
+    const admission = admissionOf({ memoryBytes: GRANT.memoryBytes });
+    await using stage = stageOf({ admission, maxWarm: 1 });
+    const [before, after] = [stage.plugin('before'), stage.plugin('after')];
+    stage.engine.before.removeContainer = () => delay(100);
+    await stage.pool.hint(before.shelf, 1);
+    await stage.pool.hint(before.shelf, 0);
+    expect(await soon(stage.pool.hint(after.shelf, 1))).toBe(1);
+  });
+});
+
+describe('closing waits for a start ahead', () => {
+  test('that still looks for the engine, and lets it begin nothing after that', async () => {
+    const engine = Promise.withResolvers<FakeEngine>();
+    const stage = stageOf();
+    let images = 0;
+    const prepareImage = async (): Promise<string> => {
+      images++;
+      return IMAGE;
+    };
+    const { shelf } = stage.plugin('early', { connect: () => engine.promise, prepareImage });
+    void stage.pool.hint(shelf, 1);
+    await until('it is being started', () => shelf.isStarting);
+    let isClosed = false;
+    const closed = stage.pool.close().then(() => {
+      isClosed = true;
+    });
+    await delay(20);
+    expect(isClosed).toBe(false);
+    engine.resolve(stage.engine);
+    await closed;
+    expect(images).toBe(0);
+    expect(stage.engine.calls).toEqual([]);
+  });
+
+  test('whose image is being built, and has that aborted', async () => {
+    const stage = stageOf();
+    let isOver = false;
+    const prepareImage = async (signal?: AbortSignal): Promise<string> => {
+      await new Promise((resolve) => signal?.addEventListener('abort', resolve, { once: true }));
+      await delay(20);
+      isOver = true;
+      throw new Error('aborted');
+    };
+    const { shelf } = stage.plugin('early', { prepareImage });
+    void stage.pool.hint(shelf, 1);
+    await until('it is being started', () => shelf.isStarting);
+    await soon(stage.pool.close());
+    expect(isOver).toBe(true);
+    expect(stage.engine.calls).toEqual([]);
+  });
 });
