@@ -63,6 +63,8 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     admission,
     maxWarm: config.maxWarm,
     maxWarmBytes: config.maxWarmMemoryMb * 1024 * 1024,
+    maxKept: config.maxKept,
+    maxKeptPerPlugin: config.maxKeptPerPlugin,
     startsAtOnce: availableParallelism(),
     maxAgeMs: config.maxWarmSeconds * 1000,
     maxParked: config.maxParked,

@@ -30,6 +30,10 @@ export interface LurkboxOptions {
    * process, no memory and no file. 0: every container is removed after its execution. @default 16, or 0 where `maxWarm` is 0
    */
   readonly maxParked?: number;
+  /** Containers that may be kept for later calls, over all plugins; the one not used for longest is ended first. @default 32 */
+  readonly maxKept?: number;
+  /** Of these, containers of one plugin. @default 16, or `maxKept` if that is less */
+  readonly maxKeptPerPlugin?: number;
   /** Told when something slow begins or ends while an image is built. */
   readonly onImageProgress?: (progress: ImageProgress) => void;
   /** Where `DOCKER_HOST` is read from. @default process.env */
@@ -49,6 +53,8 @@ export interface LurkboxConfig {
   readonly maxWarmMemoryMb: number;
   readonly maxWarmSeconds: number;
   readonly maxParked: number;
+  readonly maxKept: number;
+  readonly maxKeptPerPlugin: number;
   readonly onImageProgress: (progress: ImageProgress) => void;
   readonly env: NodeJS.ProcessEnv;
 }
@@ -68,6 +74,8 @@ export function normalizeOptions(options: LurkboxOptions = {}): LurkboxConfig {
     maxWarmSeconds: options.maxWarmSeconds ?? 300,
     // Who wants nothing to wait wants nothing to be there between calls.
     maxParked: options.maxParked ?? (options.maxWarm === 0 ? 0 : 16),
+    maxKept: options.maxKept ?? 32,
+    maxKeptPerPlugin: options.maxKeptPerPlugin ?? Math.max(1, Math.min(16, options.maxKept ?? 16)),
     onImageProgress: options.onImageProgress ?? (() => {}),
     env: options.env ?? process.env,
   };
@@ -82,6 +90,13 @@ export function normalizeOptions(options: LurkboxOptions = {}): LurkboxConfig {
     ...warmMemoryProblems(config),
     ...wholeNumber('maxWarmSeconds', config.maxWarmSeconds, 1, 86_400),
     ...wholeNumber('maxParked', config.maxParked, 0, 1024),
+    ...wholeNumber('maxKept', config.maxKept, 1, 1024),
+    ...wholeNumber(
+      'maxKeptPerPlugin',
+      config.maxKeptPerPlugin,
+      1,
+      config.maxKept >= 1 ? config.maxKept : 1024,
+    ),
     ...(config.maxCpuCores > 0
       ? []
       : [{ path: 'maxCpuCores', message: `expected a number above 0, got ${String(config.maxCpuCores)}` }]),

@@ -17,6 +17,8 @@ test('everything may be left out, and the defaults are pinned', () => {
     maxWarmMemoryMb: 4096,
     maxWarmSeconds: 300,
     maxParked: 16,
+    maxKept: 32,
+    maxKeptPerPlugin: 16,
     onImageProgress: expect.any(Function),
     env: process.env,
   });
@@ -90,6 +92,8 @@ describe('refused is', () => {
     ['maxCpuCores', 0, 'expected a number above 0, got 0'],
     ['maxWarm', -1, 'expected a whole number from 0 to 1024, got -1'],
     ['maxWarmSeconds', 0, 'expected a whole number from 1 to 86400, got 0'],
+    ['maxKept', 0, 'expected a whole number from 1 to 1024, got 0'],
+    ['maxKeptPerPlugin', 33, 'expected a whole number from 1 to 32, got 33'],
     ['maxCpuCores', Number.NaN, 'expected a number above 0, got NaN'],
     ['maxQueue', -1, 'expected a whole number from 0 to 1000000, got -1'],
     ['maxQueue', Number.POSITIVE_INFINITY, 'expected a whole number from 0 to 1000000, got Infinity'],
@@ -98,7 +102,7 @@ describe('refused is', () => {
     [
       'workspace',
       '.',
-      'unknown option; known are workspaceRoot, policy, logger, concurrency, maxQueue, maxMemoryMb, maxCpuCores, maxWarm, maxWarmMemoryMb, maxWarmSeconds, maxParked, onImageProgress, env',
+      'unknown option; known are workspaceRoot, policy, logger, concurrency, maxQueue, maxMemoryMb, maxCpuCores, maxWarm, maxWarmMemoryMb, maxWarmSeconds, maxParked, maxKept, maxKeptPerPlugin, onImageProgress, env',
     ],
   ])('`%s` as %s', (field, value, message) => {
     expect(problemsOf({ [field]: value })).toEqual([{ path: field, message }]);

@@ -12,6 +12,9 @@ import {
 import { LOAD_ID } from '../protocol/messages.ts';
 import type { RunnerMessage } from '../protocol/runner-message.ts';
 
+/** Of one core; what a loaded plugin may compute while nobody calls it. */
+const MAX_CPU_SHARE = 0.05;
+
 export interface IdleOptions {
   readonly hold: Hold;
   /** Told once, when it has ended by itself: it failed, or somebody ended it. */
@@ -30,6 +33,7 @@ export class IdleSandbox implements SandboxUser {
   readonly #loadDeadlineMs: number;
   readonly #settle: () => void;
   #timer: NodeJS.Timeout | undefined;
+  #lastLook: { readonly cpuTimeMs: number; readonly at: number } | undefined;
   #isReady = false;
   #isOver = false;
 
@@ -66,6 +70,19 @@ export class IdleSandbox implements SandboxUser {
   /** Whether it takes a call: it is loaded, and connected. */
   get isReady(): boolean {
     return this.#isReady && !this.#isOver && this.sandbox.isAlive;
+  }
+
+  /**
+   * Whether it has computed since it was asked last, although nobody calls it. Where this host cannot see the accounts of
+   * the kernel nothing is known.
+   */
+  async computes(): Promise<boolean> {
+    if (!this.isReady) return false;
+    const { cpuTimeMs } = await this.sandbox.measure();
+    if (cpuTimeMs === null || !this.isReady) return false;
+    const [before, now] = [this.#lastLook, { cpuTimeMs, at: performance.now() }];
+    this.#lastLook = now;
+    return before !== undefined && now.cpuTimeMs - before.cpuTimeMs > (now.at - before.at) * MAX_CPU_SHARE;
   }
 
   /** For whoever hands it to an execution now. */

@@ -17,6 +17,9 @@ export interface PoolOptions {
   readonly maxWarm: number;
   /** What the grants of all that wait may come to. */
   readonly maxWarmBytes: number;
+  /** How many may be kept for later calls, over all plugins, and of one. */
+  readonly maxKept: number;
+  readonly maxKeptPerPlugin: number;
   /** How many are started at once, those that calls start themselves included; calls are never held up by it. */
   readonly startsAtOnce: number;
   readonly maxAgeMs: number;
@@ -141,10 +144,25 @@ export class Pool {
 
   #changed(shelf: Shelf): void {
     if (this.#isClosed || !this.#shelves.has(shelf)) return;
+    this.#limitKept(shelf);
     if (this.#options.maxWarm === 0 && shelf.keptCount === 0) return;
     this.#active.add(shelf);
     this.#ticking ??= setInterval(() => this.#tick(), TICK_MS).unref();
     this.#schedule(SETTLE_MS);
+  }
+
+  #limitKept(shelf: Shelf): void {
+    const { maxKept, maxKeptPerPlugin } = this.#options;
+    if (shelf.keptCount > maxKeptPerPlugin) void shelf.dropKept();
+    if (sum([...this.#shelves], ({ keptCount }) => keptCount) > maxKept) void this.#leastUsed()?.dropKept();
+  }
+
+  /** Whose kept container was not used for longest. */
+  #leastUsed(): Shelf | undefined {
+    const [least] = [...this.#shelves]
+      .filter(({ keptCount }) => keptCount > 0)
+      .sort((a, b) => a.oldestUse - b.oldestUse);
+    return least;
   }
 
   #schedule(ms: number): void {
@@ -162,7 +180,7 @@ export class Pool {
     const now = performance.now();
     for (const shelf of this.#active) shelf.dropOld(now, this.#options.maxAgeMs);
     if (++this.#ticks % TICKS_PER_CPU_LOOK === 0) {
-      for (const shelf of this.#active) void shelf.dropBusy().catch(() => {});
+      for (const shelf of this.#active) void shelf.dropBusy();
     }
     this.#balance();
   }
@@ -296,14 +314,10 @@ export class Pool {
   #free(bytes: number): void {
     const now = performance.now();
     while (this.#leavingBytes < bytes) {
-      const holders = [...this.#shelves];
-      const [waiting] = holders
+      const [waiting] = [...this.#shelves]
         .filter(({ waitingCount }) => waitingCount > 0)
         .sort((a, b) => a.gain(a.size, now) - b.gain(b.size, now));
-      const [kept] = holders
-        .filter(({ keptCount }) => keptCount > 0)
-        .sort((a, b) => a.oldestUse - b.oldestUse);
-      if (!(waiting?.dropWaiting() ?? kept?.dropKept())) return;
+      if (!(waiting?.dropWaiting() ?? this.#leastUsed()?.dropKept())) return;
     }
   }
 }

@@ -24,8 +24,6 @@ const MAX_ENGINE_PAUSE_MS = 5_000;
 const MAX_PLUGIN_PAUSE_MS = 300_000;
 /** How long a hint holds. */
 const HINT_MS = 60_000;
-/** Of one core; what a loaded plugin may compute while nobody calls it. */
-const MAX_IDLE_CPU_SHARE = 0.05;
 
 export interface ShelfOptions {
   readonly grant: Grant;
@@ -61,7 +59,6 @@ interface Waiting {
   readonly idle: IdleSandbox;
   readonly key: string;
   readonly startedAt: number;
-  cpu: { readonly ms: number; readonly at: number } | null;
 }
 
 interface Kept {
@@ -257,20 +254,20 @@ export class Shelf implements Standby {
     }
   }
 
-  /** Ends what computes although nobody calls it. Where this host cannot see the accounts of the kernel nothing is known. */
+  /** Ends what computes although nobody calls it. */
   async dropBusy(): Promise<void> {
-    const engine = await this.#options.connect();
-    for (const waiting of [...this.#waiting].filter(({ idle }) => idle.isReady)) {
-      const { containerId } = waiting.idle.sandbox;
-      if (containerId === undefined) continue;
-      const { cpuTimeMs } = await engine.containerUsage(containerId).catch(() => ({ cpuTimeMs: null }));
-      if (cpuTimeMs === null || !this.#waiting.has(waiting)) continue;
-      const at = performance.now();
-      const before = waiting.cpu;
-      waiting.cpu = { ms: cpuTimeMs, at };
-      if (before === null || cpuTimeMs - before.ms <= (at - before.at) * MAX_IDLE_CPU_SHARE) continue;
+    for (const waiting of [...this.#waiting]) {
+      if (!(await waiting.idle.computes()) || !this.#waiting.has(waiting)) continue;
       void this.#drop(waiting);
       this.#pause(MAX_PLUGIN_PAUSE_MS, { reason: 'it goes on computing after it was loaded' });
+    }
+    for (const kept of [...this.#kept]) {
+      if (!(await kept.idle.computes()) || !this.#kept.delete(kept)) continue;
+      void this.#end(kept.idle);
+      this.#options.logger.warn(
+        { plugin: this.plugin, reason: 'it goes on computing after it was called' },
+        'a container that was kept was ended',
+      );
     }
   }
 
@@ -314,7 +311,7 @@ export class Shelf implements Standby {
       this.#keeper.onChange(this);
     };
     const idle = IdleSandbox.start(plan, preload, { hold, onLost });
-    const waiting: Waiting = { idle, key: this.#key as string, startedAt: performance.now(), cpu: null };
+    const waiting: Waiting = { idle, key: this.#key as string, startedAt: performance.now() };
     this.#waiting.add(waiting);
     void this.#awaitAtClose(idle.sandbox.removed.then(() => live[Symbol.dispose]()));
     return waiting;

@@ -349,6 +349,49 @@ describe('a kept container', () => {
     expect([first.outcome, other.outcome]).toEqual(['OK', 'OK']);
   });
 
+  test('that computes although nobody calls it is ended', async () => {
+    await using lurkbox = await open(inMode('plugin'));
+    const burn: Program = () => {
+      const work = (): void => {
+        for (const end = Date.now() + 90; Date.now() < end; );
+      };
+      setInterval(work, 100);
+    };
+    expect((await run(lurkbox, burn)).outcome).toBe('OK');
+    await until('it is gone', async () => (await containersOf(NAME)).length === 0, 30_000);
+    expect((await look(lurkbox)).sandbox).toBe('cold');
+  });
+
+  test('is the one that was used last, where there may be only one', async () => {
+    await using lurkbox = await open({ ...inMode('session'), maxKept: 1 });
+    for (const sessionId of ['s', 't']) await look(lurkbox, { sessionId });
+    await until('one is left', async () => (await containersOf(NAME)).length === 1);
+    expect(await look(lurkbox, { sessionId: 't' })).toMatchObject({ calls: 2, sandbox: 'kept' });
+    expect(await look(lurkbox, { sessionId: 's' })).toMatchObject({ calls: 1, sandbox: 'cold' });
+  });
+
+  test('serves nobody after an error that nobody caught', async () => {
+    await using lurkbox = await open(inMode('plugin'));
+    const fails: Program = () => {
+      setTimeout(() => {
+        throw new Error('late');
+      });
+      return new Promise(() => {});
+    };
+    expect((await run(lurkbox, fails)).outcome).toBe('PLUGIN_ERROR');
+    expect(await look(lurkbox)).toMatchObject({ calls: 1, sandbox: 'cold' });
+  });
+
+  test('that writes a flood while nobody calls it is ended, and one call more starts its own', async () => {
+    await using lurkbox = await open(inMode('plugin'));
+    const flood: Program = () => {
+      setTimeout(() => process.getBuiltinModule('fs').writeSync(1, `\u001e${'x'.repeat(70_000)}`), 300);
+    };
+    expect((await run(lurkbox, flood)).outcome).toBe('OK');
+    await until('it is gone', async () => (await containersOf(NAME)).length === 0);
+    expect((await look(lurkbox)).sandbox).toBe('cold');
+  });
+
   test('serves everybody under `plugin`, and goes on after an error', async () => {
     await using lurkbox = await open(inMode('plugin'));
     expect(await look(lurkbox, { sessionId: 's' })).toMatchObject({ calls: 1 });

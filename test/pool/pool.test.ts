@@ -206,3 +206,43 @@ describe('closing waits for a start ahead', () => {
     expect(stage.engine.calls).toEqual([]);
   });
 });
+
+describe('of too many kept containers the one that was not used for longest is ended', () => {
+  const grant = { isolation: { mode: 'session' as const, ...KEPT } };
+
+  test('among those of one plugin', async () => {
+    await using stage = stageOf({ maxKeptPerPlugin: 2 });
+    const { shelf, call } = stage.plugin('kept', { grant });
+    for (const sessionId of ['a', 'b', 'a', 'c']) await call({ sessionId }, { waitForRemoval: true });
+    await until('one is gone', () => stage.engine.alive.length === 2);
+    expect(shelf.keptCount).toBe(2);
+    expect(await call({ sessionId: 'a' })).toMatchObject({ result: 3, metadata: { sandbox: 'kept' } });
+    expect(await call({ sessionId: 'b' })).toMatchObject({ result: 1, metadata: { sandbox: 'cold' } });
+  });
+
+  test('among those of all plugins', async () => {
+    await using stage = stageOf({ maxKept: 2 });
+    const [one, other] = [stage.plugin('one', { grant }), stage.plugin('other', { grant })];
+    for (const { call } of [one, other, other]) await call({ sessionId: 'a' }, { waitForRemoval: true });
+    await other.call({ sessionId: 'b' }, { waitForRemoval: true });
+    await until('one is gone', () => stage.engine.alive.length === 2);
+    expect([one.shelf.keptCount, other.shelf.keptCount]).toEqual([0, 2]);
+  });
+});
+
+test.each(['waits', 'is kept'])(
+  'one that %s and computes although nobody calls it is ended',
+  async (state) => {
+    await using stage = stageOf();
+    const { shelf, call } = stage.plugin('busy', { grant: { isolation: { mode: 'plugin', ...KEPT } } });
+    await (state === 'waits' ? stage.pool.hint(shelf, 1) : call({}, { waitForRemoval: true }));
+    const { engine } = stage;
+    await shelf.dropBusy();
+    await delay(50);
+    await shelf.dropBusy();
+    expect(engine.alive).toHaveLength(1);
+    engine.usage = { ...engine.usage, cpuTimeMs: 10_000 };
+    await shelf.dropBusy();
+    await until('it is gone', () => engine.container.isRemoved);
+  },
+);

@@ -49,11 +49,11 @@ interface PluginChanges extends Partial<Omit<ShelfOptions, 'grant'>> {
 
 type Call = (context?: object, options?: ExecuteOptions) => Promise<PluginExecutionResult>;
 
-/** A pool with a fake engine, four places and no ceiling but those in `changes`. */
+/** A pool with a fake engine, four places and the ceilings of a lurkbox, where `changes` has no others. */
 export function stageOf(changes: Partial<PoolOptions> & { engine?: FakeEngine } = {}): Stage {
   const { engine = new FakeEngine(serve), admission = admissionOf(), ...ceilings } = changes;
-  const none = { maxWarm: 32, maxWarmBytes: Number.POSITIVE_INFINITY };
-  const pool = new Pool({ admission, ...none, startsAtOnce: 2, maxAgeMs: 60_000, ...ceilings });
+  const most = { maxWarm: 32, maxWarmBytes: Number.POSITIVE_INFINITY, maxKept: 32, maxKeptPerPlugin: 16 };
+  const pool = new Pool({ admission, ...most, startsAtOnce: 2, maxAgeMs: 60_000, ...ceilings });
   const reaper = new Reaper(createIdentity(), SILENT_LOGGER);
   const sandboxes: ContainerSandbox[] = [];
   const plugin: Stage['plugin'] = (name, { grant, ...own } = {}) => {
