@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Hold, Place } from '../admission/admission.ts';
 import type { ContainerEngine } from '../engine/engine.ts';
 import type { Ending } from '../execution/ending.ts';
@@ -9,21 +9,12 @@ import type { Claimed, Standby } from '../execution/standby.ts';
 import type { Logger } from '../logger.ts';
 import type { Grant } from '../policy/grant.ts';
 import { assertMountFolders } from '../policy/mount-folder.ts';
+import { BackOff, type Blame, blameOf } from './back-off.ts';
+import { Demand } from './demand.ts';
 import { IdleSandbox } from './idle-sandbox.ts';
+import { KeptContainers } from './kept-containers.ts';
+import { toKey } from './key.ts';
 import { PARKED_MS, Parking } from './parking.ts';
-import { Arrivals, gainOf, targetSize } from './sizing.ts';
-
-/** Until the first one was measured. */
-const FIRST_REFILL_MS = 500;
-/** The newest measurement counts for so much. */
-const NEWEST_SHARE = 0.3;
-/** After a failure; twice as long after each further one. */
-const FIRST_PAUSE_MS = 1_000;
-/** What lies with the engine may be mended at any moment; what lies with the plugin will not be soon. */
-const MAX_ENGINE_PAUSE_MS = 5_000;
-const MAX_PLUGIN_PAUSE_MS = 300_000;
-/** How long a hint holds. */
-const HINT_MS = 60_000;
 
 export interface ShelfOptions {
   readonly grant: Grant;
@@ -61,43 +52,34 @@ interface Waiting {
   readonly startedAt: number;
 }
 
-interface Kept {
-  readonly idle: IdleSandbox;
-  readonly session: string | null;
-  usedAt: number;
-}
-
-/** How far a kept container has come. */
-interface Served {
-  calls: number;
-  readonly since: number;
-}
-
 /** The idle containers of one plugin version under one grant. */
 export class Shelf implements Standby {
   readonly finished: Parking | null;
   readonly #options: ShelfOptions;
   readonly #keeper: ShelfKeeper;
-  readonly #arrivals = new Arrivals();
+  readonly #demand: Demand;
+  readonly #backOff = new BackOff();
+  readonly #kept: KeptContainers;
   readonly #waiting = new Set<Waiting>();
-  readonly #kept = new Set<Kept>();
-  readonly #served = new WeakMap<Sandbox, Served>();
   /** What closing waits for. */
   readonly #pending = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
   /** Of what is started now; a container of anything else is not given out. */
   #key: string | undefined;
   #starting = 0;
-  #refillMs = FIRST_REFILL_MS;
-  #failures = 0;
-  #retryAt = 0;
-  #hint = { size: 0, until: 0 };
 
   constructor(options: ShelfOptions, keeper: ShelfKeeper) {
+    const { warm, grant, reaper, logger } = options;
     this.#options = options;
     this.#keeper = keeper;
-    const { grant, reaper, logger } = options;
-    const isWorthIt = (): boolean => keeper.mayPark() && this.#isAboutToBeCalled();
+    this.#demand = new Demand(warm);
+    this.#kept = new KeptContainers({
+      grant,
+      end: (idle) => this.#end(idle),
+      onLost: () => keeper.onChange(this),
+      logger,
+    });
+    const isWorthIt = (): boolean => keeper.mayPark() && this.#demand.expects(PARKED_MS, performance.now());
     this.finished = endsWithoutTrace(grant)
       ? new Parking({ maxAgeMs: keeper.maxAgeMs, isWorthIt, reaper, logger })
       : null;
@@ -134,42 +116,37 @@ export class Shelf implements Standby {
 
   /** Whether a container may be started now; after failures only from time to time. */
   mayStart(now: number): boolean {
-    return !this.#isClosed() && now >= this.#retryAt;
+    return !this.#isClosed() && this.#backOff.mayTry(now);
   }
 
   /** How many somebody has asked for in so many words. */
   firmSize(now: number): number {
-    const { warm } = this.#options;
-    return Math.max(warm === 'adaptive' ? 0 : warm, now < this.#hint.until ? this.#hint.size : 0);
+    return this.#demand.firmSize(now);
   }
 
   /** How many should wait, if there were room for all. */
   targetSize(now: number): number {
-    const { warm } = this.#options;
-    const firm = this.firmSize(now);
-    return warm === 'adaptive'
-      ? Math.max(firm, targetSize(this.#arrivals.perSecond(now), this.#refillMs))
-      : firm;
+    return this.#demand.targetSize(now);
   }
 
   /** What the container number `size` is worth for each byte of its memory. */
   gain(size: number, now: number): number {
-    return gainOf(size, this.#arrivals.perSecond(now), this.#refillMs) / this.memoryBytes;
+    return this.#demand.gain(size, now) / this.memoryBytes;
   }
 
   hint(size: number): void {
-    this.#hint = { size, until: performance.now() + HINT_MS };
+    this.#demand.hint(size);
     // Who asks for it wants it tried now.
-    this.#retryAt = 0;
+    this.#backOff.end();
     this.#keeper.onChange(this);
   }
 
   claim(session: string | null): Claimed | null {
-    return this.#claimKept(session) ?? this.#claimWaiting();
+    return this.#kept.claim(session) ?? this.#claimWaiting();
   }
 
   arrived(): void {
-    this.#arrivals.record(performance.now());
+    this.#demand.arrived();
     this.#keeper.onChange(this);
   }
 
@@ -178,27 +155,9 @@ export class Shelf implements Standby {
   }
 
   keep(sandbox: Sandbox, place: Place, session: string | null): boolean {
-    const { isolation } = this.#options.grant;
-    const served = this.#served.get(sandbox) ?? { calls: 0, since: performance.now() };
-    served.calls++;
-    this.#served.set(sandbox, served);
-    if (isolation.mode === 'execution' || this.#isClosed() || !sandbox.isAlive) return false;
-    if (isolation.mode === 'session' && session === null) return false;
-    if (served.calls >= isolation.maxCalls || this.#isTooOld(sandbox)) return false;
-    const onLost = (lost: IdleSandbox): void => {
-      for (const kept of this.#kept) if (kept.idle === lost) this.#kept.delete(kept);
-      this.#keeper.onChange(this);
-    };
+    if (this.#isClosed() || !this.#kept.keep(sandbox, place, session)) return false;
     // Also where it ends by itself: closing waits for that.
     void this.#awaitAtClose(sandbox.removed);
-    place.keepMemory((hold) => {
-      const idle = IdleSandbox.keep(sandbox, { hold, onLost });
-      this.#kept.add({
-        idle,
-        session: isolation.mode === 'session' ? session : null,
-        usedAt: performance.now(),
-      });
-    });
     this.#keeper.onChange(this);
     return true;
   }
@@ -207,9 +166,7 @@ export class Shelf implements Standby {
   async start(): Promise<void> {
     const waiting = await this.#awaitAtClose(this.#tryToBegin());
     await waiting?.idle.settled;
-    if (waiting?.idle.isReady) {
-      this.#refillMs += NEWEST_SHARE * (performance.now() - waiting.startedAt - this.#refillMs);
-    }
+    if (waiting?.idle.isReady) this.#demand.refilled(performance.now() - waiting.startedAt);
     this.#keeper.onChange(this);
   }
 
@@ -218,7 +175,7 @@ export class Shelf implements Standby {
     try {
       return await this.#begin();
     } catch (error) {
-      if (!this.#isClosed()) this.#fail(error as Error);
+      if (!this.#isClosed()) this.#fail('engine', { err: error });
       return null;
     } finally {
       this.#starting--;
@@ -233,25 +190,18 @@ export class Shelf implements Standby {
 
   /** Ends the kept one that was not used for longest. Resolves when it is gone; `null` when none is kept. */
   dropKept(): Promise<void> | null {
-    const [first] = [...this.#kept].sort((a, b) => a.usedAt - b.usedAt);
-    if (first === undefined) return null;
-    this.#kept.delete(first);
-    return this.#end(first.idle);
+    return this.#kept.dropLeastUsed();
   }
 
   /** When its least used kept container was used last; `Infinity` where it has none. */
   get oldestUse(): number {
-    return Math.min(Number.POSITIVE_INFINITY, ...[...this.#kept].map(({ usedAt }) => usedAt));
+    return this.#kept.oldestUse;
   }
 
   /** Ends what has waited, or was kept, for too long. */
   dropOld(now: number, maxAgeMs: number): void {
     for (const waiting of this.#waiting) if (now - waiting.startedAt > maxAgeMs) void this.#drop(waiting);
-    for (const kept of this.#kept) {
-      if (!this.#isTooOld(kept.idle.sandbox)) continue;
-      this.#kept.delete(kept);
-      void this.#end(kept.idle);
-    }
+    this.#kept.dropOld();
   }
 
   /** Ends what computes although nobody calls it. */
@@ -259,16 +209,9 @@ export class Shelf implements Standby {
     for (const waiting of [...this.#waiting]) {
       if (!(await waiting.idle.computes()) || !this.#waiting.has(waiting)) continue;
       void this.#drop(waiting);
-      this.#pause(MAX_PLUGIN_PAUSE_MS, { reason: 'it goes on computing after it was loaded' });
+      this.#fail('plugin', { reason: 'it goes on computing after it was loaded' });
     }
-    for (const kept of [...this.#kept]) {
-      if (!(await kept.idle.computes()) || !this.#kept.delete(kept)) continue;
-      void this.#end(kept.idle);
-      this.#options.logger.warn(
-        { plugin: this.plugin, reason: 'it goes on computing after it was called' },
-        'a container that was kept was ended',
-      );
-    }
+    await this.#kept.dropBusy();
   }
 
   async close(): Promise<void> {
@@ -307,7 +250,7 @@ export class Shelf implements Standby {
     const live = reaper.admit(id);
     const onLost = (_idle: IdleSandbox, ending: Ending): void => {
       this.#waiting.delete(waiting);
-      this.#failWith(ending);
+      this.#fail(blameOf(ending), { reason: ending.outcome === 'OK' ? '' : ending.error.message });
       this.#keeper.onChange(this);
     };
     const idle = IdleSandbox.start(plan, preload, { hold, onLost });
@@ -317,42 +260,20 @@ export class Shelf implements Standby {
     return waiting;
   }
 
-  #claimKept(session: string | null): Claimed | null {
-    const { mode } = this.#options.grant.isolation;
-    if (mode === 'execution' || (mode === 'session' && session === null)) return null;
-    for (const kept of this.#kept) {
-      if (mode === 'session' && kept.session !== session) continue;
-      if (!kept.idle.isReady || this.#isTooOld(kept.idle.sandbox)) continue;
-      this.#kept.delete(kept);
-      return { ready: kept.idle.leave(), hold: kept.idle.hold, kind: 'kept' };
-    }
-    return null;
-  }
-
   #claimWaiting(): Claimed | null {
     for (const waiting of this.#waiting) {
       // Never one of another image or grant: then the call starts its own.
       if (!waiting.idle.isReady || waiting.key !== this.#key) continue;
       this.#waiting.delete(waiting);
-      this.#failures = 0;
+      this.#backOff.succeed();
       return { ready: waiting.idle.leave(), hold: waiting.idle.hold, kind: 'warm' };
     }
     return null;
   }
 
-  /** By the calls of the last minute, before the time of a finished container is over. */
-  #isAboutToBeCalled(): boolean {
-    return (this.#arrivals.perSecond(performance.now()) * PARKED_MS) / 1000 >= 1;
-  }
-
   #useKey(key: string): void {
     this.#key = key;
     for (const waiting of this.#waiting) if (waiting.key !== key) void this.#drop(waiting);
-  }
-
-  #isTooOld(sandbox: Sandbox): boolean {
-    const served = this.#served.get(sandbox);
-    return served !== undefined && performance.now() - served.since > this.#options.grant.isolation.maxAgeMs;
   }
 
   #drop(waiting: Waiting): Promise<void> {
@@ -375,39 +296,10 @@ export class Shelf implements Standby {
     return this.#closing.signal.aborted;
   }
 
-  #fail(error: Error): void {
-    this.#pause(MAX_ENGINE_PAUSE_MS, { err: error });
-  }
-
-  #failWith(ending: Ending): void {
-    const isEngine = /^(ENGINE|HOST|IMAGE|RUNTIME|CONTAINER)_/.test(ending.outcome);
-    this.#pause(isEngine ? MAX_ENGINE_PAUSE_MS : MAX_PLUGIN_PAUSE_MS, {
-      reason: ending.outcome === 'OK' ? '' : ending.error.message,
-    });
-  }
-
   /** The calls meanwhile start containers of their own and are told what is wrong. */
-  #pause(mostMs: number, facts: object): void {
-    const pauseMs = Math.min(mostMs, FIRST_PAUSE_MS * 2 ** this.#failures);
-    // Several that are lost at once are one failure.
-    if (performance.now() >= this.#retryAt) this.#failures++;
-    this.#retryAt = performance.now() + pauseMs;
-    this.#options.logger.warn(
-      { ...facts, plugin: this.plugin, pauseMs },
-      'a container that was started ahead was lost',
-    );
+  #fail(blame: Blame, facts: object): void {
+    const pauseMs = this.#backOff.fail(blame);
+    const { plugin } = this;
+    this.#options.logger.warn({ ...facts, plugin, pauseMs }, 'a container that was started ahead was lost');
   }
-}
-
-/** Everything that a container is made from; one of another key is never given to a call. */
-export function toKey(made: {
-  readonly image: string;
-  readonly grant: Grant;
-  readonly entryPoint: string;
-  readonly preload: boolean;
-}): string {
-  const { image, grant, entryPoint, preload } = made;
-  return createHash('sha256')
-    .update(JSON.stringify([image, grant, entryPoint, preload]))
-    .digest('hex');
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { toKey } from '../../src/pool/shelf.ts';
+import { toKey } from '../../src/pool/key.ts';
 import { GRANT, IMAGE } from '../spec/sample.ts';
 
 const MADE = { image: IMAGE, grant: GRANT, entryPoint: 'index.mjs', preload: true };

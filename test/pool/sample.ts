@@ -52,7 +52,13 @@ type Call = (context?: object, options?: ExecuteOptions) => Promise<PluginExecut
 /** A pool with a fake engine, four places and the ceilings of a lurkbox, where `changes` has no others. */
 export function stageOf(changes: Partial<PoolOptions> & { engine?: FakeEngine } = {}): Stage {
   const { engine = new FakeEngine(serve), admission = admissionOf(), ...ceilings } = changes;
-  const most = { maxWarm: 32, maxWarmBytes: Number.POSITIVE_INFINITY, maxKept: 32, maxKeptPerPlugin: 16 };
+  const most = {
+    maxWarm: 32,
+    maxWarmBytes: Number.POSITIVE_INFINITY,
+    maxParked: 0,
+    maxKept: 32,
+    maxKeptPerPlugin: 16,
+  };
   const pool = new Pool({ admission, ...most, startsAtOnce: 2, maxAgeMs: 60_000, ...ceilings });
   const reaper = new Reaper(createIdentity(), SILENT_LOGGER);
   const sandboxes: ContainerSandbox[] = [];

@@ -1,0 +1,56 @@
+import { Arrivals, gainOf, targetSize } from './sizing.ts';
+
+/** Until the first one was measured. */
+const FIRST_REFILL_MS = 500;
+/** The newest measurement counts for so much. */
+const NEWEST_SHARE = 0.3;
+/** How long a hint holds. */
+const HINT_MS = 60_000;
+
+/** How many containers of one plugin should wait: by what its policy says, a hint, and its calls. */
+export class Demand {
+  readonly #warm: number | 'adaptive';
+  readonly #arrivals = new Arrivals();
+  #refillMs = FIRST_REFILL_MS;
+  #hint = { size: 0, until: 0 };
+
+  constructor(warm: number | 'adaptive') {
+    this.#warm = warm;
+  }
+
+  arrived(): void {
+    this.#arrivals.record(performance.now());
+  }
+
+  hint(size: number): void {
+    this.#hint = { size, until: performance.now() + HINT_MS };
+  }
+
+  /** It took so long to have one more wait. */
+  refilled(ms: number): void {
+    this.#refillMs += NEWEST_SHARE * (ms - this.#refillMs);
+  }
+
+  /** How many somebody has asked for in so many words. */
+  firmSize(now: number): number {
+    const asked = this.#warm === 'adaptive' ? 0 : this.#warm;
+    return Math.max(asked, now < this.#hint.until ? this.#hint.size : 0);
+  }
+
+  /** How many should wait, if there were room for all. */
+  targetSize(now: number): number {
+    const firm = this.firmSize(now);
+    if (this.#warm !== 'adaptive') return firm;
+    return Math.max(firm, targetSize(this.#arrivals.perSecond(now), this.#refillMs));
+  }
+
+  /** Whether the calls of the last minute let another one come within so many milliseconds. */
+  expects(withinMs: number, now: number): boolean {
+    return (this.#arrivals.perSecond(now) * withinMs) / 1000 >= 1;
+  }
+
+  /** Milliseconds of waiting that the container number `size` spares all callers together, each second. */
+  gain(size: number, now: number): number {
+    return gainOf(size, this.#arrivals.perSecond(now), this.#refillMs);
+  }
+}
