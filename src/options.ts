@@ -13,7 +13,7 @@ export interface LurkboxOptions {
   readonly logger?: Logger;
   /** How many containers may exist at once, over all plugins. @default 16 */
   readonly concurrency?: number;
-  /** How many executions may wait for a place; the next one is `BUSY`. @default 1000 */
+  /** How many executions may wait for a place or for the turn of their session; the next one is `BUSY`. @default 1000 */
   readonly maxQueue?: number;
   /** Megabytes that the grants of all containers together may come to. @default all memory of the engine's host */
   readonly maxMemoryMb?: number;
