@@ -144,9 +144,9 @@ export class Pool {
 
   #changed(shelf: Shelf): void {
     if (this.#isClosed || !this.#shelves.has(shelf)) return;
-    this.#limitKept(shelf);
     if (this.#options.maxWarm === 0 && shelf.keptCount === 0) return;
     this.#active.add(shelf);
+    this.#limitKept(shelf);
     this.#ticking ??= setInterval(() => this.#tick(), TICK_MS).unref();
     this.#schedule(SETTLE_MS);
   }
@@ -154,12 +154,12 @@ export class Pool {
   #limitKept(shelf: Shelf): void {
     const { maxKept, maxKeptPerPlugin } = this.#options;
     if (shelf.keptCount > maxKeptPerPlugin) void shelf.dropKept();
-    if (sum([...this.#shelves], ({ keptCount }) => keptCount) > maxKept) void this.#leastUsed()?.dropKept();
+    if (sum([...this.#active], ({ keptCount }) => keptCount) > maxKept) void this.#leastUsed()?.dropKept();
   }
 
   /** Whose kept container was not used for longest. */
   #leastUsed(): Shelf | undefined {
-    const [least] = [...this.#shelves]
+    const [least] = [...this.#active]
       .filter(({ keptCount }) => keptCount > 0)
       .sort((a, b) => a.oldestUse - b.oldestUse);
     return least;
@@ -304,7 +304,7 @@ export class Pool {
   /** What those who are being ended still hold. */
   get #leavingBytes(): number {
     const there = sum(
-      [...this.#shelves],
+      [...this.#active],
       ({ waitingCount, keptCount, memoryBytes }) => (waitingCount + keptCount) * memoryBytes,
     );
     return this.#options.admission.held.idleBytes - there;
@@ -314,7 +314,7 @@ export class Pool {
   #free(bytes: number): void {
     const now = performance.now();
     while (this.#leavingBytes < bytes) {
-      const [waiting] = [...this.#shelves]
+      const [waiting] = [...this.#active]
         .filter(({ waitingCount }) => waitingCount > 0)
         .sort((a, b) => a.gain(a.size, now) - b.gain(b.size, now));
       if (!(waiting?.dropWaiting() ?? this.#leastUsed()?.dropKept())) return;
