@@ -73,7 +73,7 @@ test.each<[string, Record<string, string>, string]>([
   [
     'Docker where the interface would do',
     { 'image/a.ts': "import { DockerEngine } from '../engine/docker.ts';" },
-    'src/image/a.ts imports `../engine/docker.ts`: `image` may import `manifest`, `policy/baseline.ts`, `spec/build.ts`, `engine/engine.ts`, its own files and leaves.',
+    'src/image/a.ts imports `../engine/docker.ts`: `image` may import `manifest`, `policy/baseline.ts`, `spec/build.ts`, `engine/engine.ts`, `protocol/messages.ts`, its own files and leaves.',
   ],
   [
     'a way out of src',
