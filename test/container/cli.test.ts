@@ -146,7 +146,7 @@ describe('run', () => {
       usage: { peakMemoryBytes: expect.any(Number), cpuTimeMs: expect.any(Number) },
       logs: [{ level: 'info', source: 'console', message: 'heard' }],
       warnings: [],
-      metadata: { sandbox: 'cold', sandboxId: expect.any(String) },
+      metadata: { sandbox: 'cold', sandboxId: expect.any(String), containerId: expect.any(String) },
     });
   });
 
