@@ -41,7 +41,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   pool: ['policy', 'engine', 'protocol', 'admission', 'execution'],
   // A program of its own, beside the one that it guards.
   guard: ['engine', 'image/temp-folder.ts', 'execution'],
-  lifecycle: ['manifest', 'policy', 'engine', 'image', 'admission', 'execution', 'pool'],
+  // What is known of plugins, across restarts; decides nothing.
+  registry: ['manifest'],
+  lifecycle: ['manifest', 'policy', 'registry', 'engine', 'image', 'admission', 'execution', 'pool'],
+  // Executes plugins in an order, through whatever executes one.
+  workflow: ['manifest', 'execution'],
   agent: ['execution'],
   // Executes a plugin of its own in the way of any other, and then asks everybody whether it held.
   attack: ['lurkbox.ts', 'policy', 'spec', 'engine', 'image', 'execution', 'lifecycle'],

@@ -1,0 +1,72 @@
+import type { PluginManifest } from '../manifest/schema.ts';
+import type { PluginState } from './state.ts';
+
+/** One version of a plugin whose files are in the workspace. The same version with other content is another one. */
+export interface InstalledVersion {
+  /** Grows with each installation; unique in the workspace for ever. */
+  readonly id: number;
+  readonly name: string;
+  readonly version: string;
+  readonly digest: `sha256:${string}`;
+  /** Of its files, relative to the workspace's `.lurkbox`; they do not change. */
+  readonly folder: string;
+  /** Absolute path of the folder that it was installed from. */
+  readonly source: string;
+  readonly manifest: PluginManifest;
+  readonly state: Exclude<PluginState, 'UNLOADED'>;
+  /** Why the state is `ERROR`; `null` otherwise. */
+  readonly reason: string | null;
+  /** ISO 8601, UTC. */
+  readonly installedAt: string;
+  readonly statistics: Statistics;
+}
+
+/** Of all executions since the installation. */
+export interface Statistics {
+  readonly calls: number;
+  /** Calls whose outcome was not `OK`. */
+  readonly failures: number;
+  readonly totalMs: number;
+  /** ISO 8601, UTC; `null` before the first call. */
+  readonly lastCallAt: string | null;
+}
+
+/** A new version that is tried on part of the calls before it becomes active. */
+export interface Canary {
+  readonly versionId: number;
+  /** Of the calls that name no version, above 0 and below 1. */
+  readonly share: number;
+  /** After so many calls of the canary it becomes active, or is dropped. */
+  readonly calls: number;
+}
+
+/** Permissions as somebody agreed to them. */
+export type Permissions = PluginManifest['permissions'];
+
+/** A plugin: everything known under one name. */
+export interface PluginRecord {
+  readonly name: string;
+  /** Serves the calls that name no version; `null` while none may. */
+  readonly active: InstalledVersion | null;
+  /** All of them, newest installation first. */
+  readonly versions: readonly InstalledVersion[];
+  readonly consented: Permissions;
+  readonly canary: Canary | null;
+  /** Ids of versions that were active before, latest first; what is not installed any more is left out. */
+  readonly activeBefore: readonly number[];
+}
+
+export interface NewVersion
+  extends Pick<InstalledVersion, 'name' | 'version' | 'digest' | 'folder' | 'source' | 'manifest'> {}
+
+/** A call as it was made and answered, for replaying it against another version. */
+export interface RecordedCall {
+  readonly executionId: string;
+  readonly versionId: number;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  /** The context without the execution id, as JSON. */
+  readonly context: unknown;
+  readonly outcome: string;
+  readonly result: unknown;
+}
