@@ -119,6 +119,17 @@ function isDependency(written: string): boolean {
   return name.length <= MAX_NPM_NAME_LENGTH && NPM_NAME.test(name) && isVersionRange(range);
 }
 
+/** Another plugin, as `name@range`; `isName` says what a plugin may be called. */
+export function requirement(isName: (name: string) => boolean) {
+  return z
+    .string('expected a plugin and a semver range, such as "weather@^1.2.0"')
+    .max(64 + MAX_RANGE_LENGTH + 1)
+    .refine((written) => {
+      const { name, range } = splitDependency(written);
+      return isName(name) && isVersionRange(range);
+    });
+}
+
 export function entryPoint() {
   return z
     .string(

@@ -10,6 +10,7 @@ import {
   listOf,
   name,
   oneOf,
+  requirement,
   splitDependency,
   text,
   versionRange,
@@ -141,6 +142,17 @@ export const PluginManifestSchema = strictObject({
   dependencies: listOf(dependency(), { max: 64, key: (written) => splitDependency(written).name })
     .default([])
     .describe('npm packages as `name@range`, each package once. No package script is run at installation.'),
+  requires: listOf(
+    requirement((written) => PluginNameSchema.safeParse(written).success),
+    {
+      max: 32,
+      key: (written) => splitDependency(written).name,
+    },
+  )
+    .default([])
+    .describe(
+      'Other plugins that must be installed, as `name@range`, each once; they are loaded first and cannot be unloaded before this one.',
+    ),
   engines: strictObject({
     lurkbox: versionRange().default('*').describe('Versions of lurkbox that the plugin works with.'),
   })

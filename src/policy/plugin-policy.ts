@@ -19,9 +19,20 @@ export interface PluginPolicy {
   /** How many containers wait for calls. */
   readonly warm: Policy['warm'];
   readonly isolation: Isolation;
+  /** `null`: never by itself. */
+  readonly rollback: RollbackRule | null;
+  /** Whether its calls are kept for replaying them. */
+  readonly record: boolean;
   readonly runtime: string | null;
   /** In the order of the table, so that the same choice is the same grant. */
   readonly acceptUnenforced: readonly UnenforcedControl[];
+}
+
+/** The version before comes back when so many of the last calls failed. */
+export interface RollbackRule {
+  /** Above 0, at most 1. */
+  readonly failureShare: number;
+  readonly calls: number;
 }
 
 export interface AllowedMount {
@@ -43,6 +54,11 @@ export function toPluginPolicy(policy: Policy, name: string): PluginPolicy {
     mounts: toMounts(policy, own?.allow.mounts ?? []),
     warm: own?.warm ?? policy.warm,
     isolation: toIsolation(own),
+    rollback:
+      own?.rollback === undefined
+        ? null
+        : { failureShare: own.rollback.failure_percent / 100, calls: own.rollback.calls },
+    record: own?.record ?? false,
     runtime: own?.runtime ?? policy.runtime ?? null,
     acceptUnenforced: UNENFORCED_CONTROLS.filter((control) =>
       (own?.accept_unenforced ?? policy.accept_unenforced).includes(control),

@@ -6,10 +6,10 @@ import { type Rating, rateGrant } from './rating.ts';
 import { type Request, toRequest } from './request.ts';
 import { toGrantUnits } from './resources.ts';
 import { toRestrictions } from './restrictions.ts';
-import { type Denial, findDenials } from './rules.ts';
+import { type Decision, type Denial, decide, findDenials } from './rules.ts';
 import type { Policy } from './schema.ts';
 
-export type { Denial } from './rules.ts';
+export type { Decision, Denial } from './rules.ts';
 
 export type Resolution = Granted | { readonly ok: false; readonly denials: readonly Denial[] };
 
@@ -41,7 +41,12 @@ export function resolveGrant(manifest: PluginManifest, policy: Policy, digest: s
   };
 }
 
-/** The same, throwing `POLICY_DENIED` with every denial as a problem. */
+/** What each rule says of it, for the record; `resolveGrant` decides. */
+export function decideRequest(manifest: PluginManifest, policy: Policy, digest: string): Decision[] {
+  return decide(toRequest(manifest, policy, digest));
+}
+
+/** The same as `resolveGrant`, throwing `POLICY_DENIED` with every denial as a problem. */
 export function resolveOrThrow(manifest: PluginManifest, policy: Policy, digest: string): Granted {
   const resolution = resolveGrant(manifest, policy, digest);
   if (resolution.ok) return resolution;

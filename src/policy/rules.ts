@@ -28,6 +28,18 @@ export function findDenials(request: Request): Denial[] {
   return RULES.flatMap((rule) => rule(request));
 }
 
+/** What one rule said of one request. */
+export interface Decision {
+  readonly rule: string;
+  /** Empty: it has nothing against it. */
+  readonly denials: readonly Denial[];
+}
+
+/** The same, rule by rule, for the record. */
+export function decide(request: Request): Decision[] {
+  return RULES.map((rule) => ({ rule: rule.name, denials: rule(request) }));
+}
+
 function contentIsPinned({ policy, digest, manifest }: Request): Denial[] {
   if (policy.pinnedDigest === null || policy.pinnedDigest === digest) return [];
   return denied(

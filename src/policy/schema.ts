@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flag, listOf, text } from '../manifest/fields.ts';
+import { flag, listOf, text, wholeNumber } from '../manifest/fields.ts';
 import { MountModeSchema, MountNameSchema, PluginNameSchema, ResourcesSchema } from '../manifest/schema.ts';
 import { strictObject } from '../manifest/strict-object.ts';
 import { deepFreeze } from './deep-freeze.ts';
@@ -103,6 +103,17 @@ const ReuseSchema = strictObject({
     .describe('Seconds from its first call on after which a container serves no more calls.'),
 });
 
+const RollbackSchema = strictObject({
+  failure_percent: z
+    .number('expected a number of percent')
+    .min(1)
+    .max(100)
+    .describe('Share of the last calls that failed through the plugin itself.'),
+  calls: wholeNumber({ min: 1, max: 10_000 })
+    .default(20)
+    .describe('So many last calls of the version are looked at; before there are as many, nothing happens.'),
+});
+
 const PluginPolicySchema = strictObject({
   digest: z
     .string('expected "sha256:" and 64 hexadecimal digits')
@@ -126,6 +137,14 @@ const PluginPolicySchema = strictObject({
   reuse: ReuseSchema.prefault({}).describe(
     'How long a kept container serves; without effect for "execution".',
   ),
+  rollback: RollbackSchema.optional().describe(
+    'When the version that was active before takes the place of the active one by itself. Absent: never.',
+  ),
+  record: flag()
+    .default(false)
+    .describe(
+      'Whether the contexts and results of the last 100 calls are kept in the workspace, for replaying them against a new version.',
+    ),
   runtime: runtimeName().optional().describe('Overrides `runtime` for this plugin.'),
   accept_unenforced: unenforcedControls()
     .optional()
@@ -143,6 +162,11 @@ export const PolicySchema = strictObject({
     .default('adaptive')
     .describe(
       'How many containers of each plugin are started ahead and wait, loaded, for a call: a number, or "adaptive", as many as the calls of the last minute need.',
+    ),
+  keep_versions: wholeNumber({ min: 0, max: 100 })
+    .default(3)
+    .describe(
+      'Versions of each plugin whose images stay after another one became active, so that a rollback builds nothing.',
     ),
   runtime: runtimeName()
     .optional()

@@ -17,6 +17,7 @@ test('fills the defaults of the smallest manifest', () => {
     permissions: { filesystem: false, network: false, exec: false, secrets: [] },
     resources: {},
     dependencies: [],
+    requires: [],
     engines: { lurkbox: '*' },
     input_schema: {},
     output_schema: {},

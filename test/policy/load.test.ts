@@ -44,6 +44,7 @@ test('fills the rules of a plugin', async () => {
       allow: { mounts: [] },
       resources: {},
       isolation: 'execution',
+      record: false,
       reuse: { max_calls: 1000, max_seconds: 300 },
     },
   });

@@ -41,6 +41,7 @@ test('the default policy is pinned', () => {
       scratch_mb: 512,
     },
     allow: { scratch: true, bridge: false, host_network: false, exec: false, mounts: {} },
+    keep_versions: 3,
     warm: 'adaptive',
     accept_unenforced: [],
     plugins: {},
