@@ -7,6 +7,7 @@ import { dirname, join, normalize } from 'node:path';
 
 /** What everyone may import: small, and without an import to the right of them. */
 const LEAVES = [
+  'deep-freeze.ts',
   'errors.ts',
   'json.ts',
   'labels.ts',
@@ -57,7 +58,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const COMPOSITION = ['lurkbox.ts', 'index.ts', 'options.ts'];
 
 /** Packages that one folder alone knows, so that it can be replaced. */
-const PACKAGE_OWNERS: Readonly<Record<string, string>> = { dockerode: 'engine' };
+const PACKAGE_OWNERS: Readonly<Record<string, string>> = { dockerode: 'engine', 'node:sqlite': 'registry' };
 
 /** The container holds nothing but Node: whatever the runner loads may import no package. */
 const WITHOUT_PACKAGES = 'runner';

@@ -13,6 +13,8 @@ export const USER_ERROR_CODES = {
   CONTEXT_INVALID: 'The context given for an execution is not a usable execution context.',
   OPTIONS_INVALID: 'An option of the library or an argument of the command line is wrong.',
   PLUGIN_NOT_FOUND: 'No plugin of that name or folder exists in the workspace.',
+  REGISTRY_INVALID: 'The stored registry of plugins, or an import of one, cannot be used.',
+  STATE_INVALID: 'A version of a plugin cannot take that step from the state that it is in.',
   DEPENDENCY_FAILED: 'An npm dependency that the manifest names could not be installed.',
 } as const;
 

@@ -14,6 +14,8 @@ test('the error codes are pinned', () => {
     'CONTEXT_INVALID',
     'OPTIONS_INVALID',
     'PLUGIN_NOT_FOUND',
+    'REGISTRY_INVALID',
+    'STATE_INVALID',
     'DEPENDENCY_FAILED',
   ]);
   expect(Object.keys(SYSTEM_ERROR_CODES)).toEqual([

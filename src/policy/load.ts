@@ -1,11 +1,11 @@
 import { realpath } from 'node:fs/promises';
+import { deepFreeze } from '../deep-freeze.ts';
 import { LurkboxError, type Problem } from '../errors.ts';
 import { MAX_DOCUMENT_BYTES, parseDocument } from '../manifest/parse-document.ts';
 import { type Checked, check, limitProblems } from '../manifest/problems.ts';
 import { readRegularFile } from '../manifest/read-file.ts';
 import { show, showPath } from '../printable.ts';
 import { findContradictions } from './contradictions.ts';
-import { deepFreeze } from './deep-freeze.ts';
 import { folderFault } from './mount-folder.ts';
 import { DEFAULT_POLICY, type Policy, PolicySchema } from './schema.ts';
 

@@ -1,6 +1,6 @@
+import { deepFreeze } from '../deep-freeze.ts';
 import { LurkboxError } from '../errors.ts';
 import type { PluginManifest } from '../manifest/schema.ts';
-import { deepFreeze } from './deep-freeze.ts';
 import type { Grant, GrantedMount, Restriction } from './grant.ts';
 import { type Rating, rateGrant } from './rating.ts';
 import { type Request, toRequest } from './request.ts';

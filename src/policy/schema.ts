@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { deepFreeze } from '../deep-freeze.ts';
 import { flag, listOf, text, wholeNumber } from '../manifest/fields.ts';
 import { MountModeSchema, MountNameSchema, PluginNameSchema, ResourcesSchema } from '../manifest/schema.ts';
 import { strictObject } from '../manifest/strict-object.ts';
-import { deepFreeze } from './deep-freeze.ts';
 import { mountPathFault } from './mount-path.ts';
 import { RESOURCES } from './resources.ts';
 import { UNENFORCED_CONTROLS } from './unenforced.ts';

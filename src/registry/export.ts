@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { LurkboxError } from '../errors.ts';
+import { check } from '../manifest/problems.ts';
+import { PluginManifestSchema, PluginNameSchema } from '../manifest/schema.ts';
+import { CanarySchema, IdSchema, PermissionsSchema, StatisticsSchema, VERSION_FIELDS } from './fields.ts';
+import type { PluginRecord } from './record.ts';
+
+const MAX_PLUGINS = 100_000;
+const MAX_VERSIONS = 1000;
+
+/** Ids hold inside of one export; who imports it gives new ones. */
+const VersionSchema = z
+  .strictObject({ ...VERSION_FIELDS, manifest: PluginManifestSchema, statistics: StatisticsSchema })
+  .refine(({ version, manifest }) => version === manifest.version, 'expected the version of its manifest')
+  .refine(
+    ({ state, reason }) => (state === 'ERROR') === (reason !== null),
+    'expected a reason in ERROR, and only there',
+  );
+
+const PluginSchema = z
+  .strictObject({
+    name: PluginNameSchema,
+    consented: PermissionsSchema,
+    active: IdSchema.nullable(),
+    activeBefore: z.array(IdSchema),
+    canary: CanarySchema.nullable(),
+    versions: z.array(VersionSchema).min(1, 'expected at least one version').max(MAX_VERSIONS),
+  })
+  .superRefine(({ name, active, activeBefore, canary, versions }, context) => {
+    const expect = (holds: boolean, path: PropertyKey[], message: string) => {
+      if (!holds) context.addIssue({ code: 'custom', path, message });
+    };
+    const ids = new Set(versions.map(({ id }) => id));
+    const isKnown = (id: number | null | undefined) => id === null || id === undefined || ids.has(id);
+    expect(isKnown(active), ['active'], 'expected the id of one of its versions');
+    expect(activeBefore.every(isKnown), ['activeBefore'], 'expected ids of its versions');
+    expect(isKnown(canary?.versionId), ['canary', 'versionId'], 'expected the id of one of its versions');
+    expect(ids.size === versions.length, ['versions'], 'expected no id twice');
+    const contents = new Set(versions.map(({ version, digest }) => `${version} ${digest}`));
+    expect(contents.size === versions.length, ['versions'], 'expected no version and digest twice');
+    for (const [index, { manifest }] of versions.entries())
+      expect(
+        manifest.name === name,
+        ['versions', index, 'manifest', 'name'],
+        'expected the name of the plugin',
+      );
+  });
+
+const ExportSchema = z.strictObject({
+  format: z.literal('lurkbox-registry', 'expected "lurkbox-registry"'),
+  version: z.literal(1, 'expected 1, the only version that this lurkbox knows'),
+  plugins: z
+    .array(PluginSchema, 'expected a list of plugins')
+    .max(MAX_PLUGINS)
+    .refine(
+      (plugins) => new Set(plugins.map(({ name }) => name)).size === plugins.length,
+      'expected no plugin twice',
+    ),
+});
+/** All plugins, without events and recorded calls, as plain JSON. */
+export type RegistryExport = z.infer<typeof ExportSchema>;
+export type ExportedPlugin = RegistryExport['plugins'][number];
+export type ExportedVersion = ExportedPlugin['versions'][number];
+
+/** @throws LurkboxError `REGISTRY_INVALID` with every problem */
+export function parseExport(value: unknown): RegistryExport {
+  const checked = check(ExportSchema, value);
+  if (checked.ok) return checked.value;
+  const message = 'This is no export of a registry that can be imported; nothing was.';
+  throw new LurkboxError('REGISTRY_INVALID', message, { problems: checked.problems });
+}
+
+/** `isDamaged`: those versions are left out, because what they are is not known. */
+export function toExport(
+  records: readonly PluginRecord[],
+  isDamaged: (version: PluginRecord['versions'][number]) => boolean,
+): RegistryExport {
+  const plugins = records
+    .map(({ active, versions, ...record }) => {
+      const sound = versions
+        .filter((version) => !isDamaged(version))
+        .map(({ name: _, ...version }) => version);
+      const ids = new Set(sound.map(({ id }) => id));
+      return {
+        ...record,
+        active: active !== null && ids.has(active.id) ? active.id : null,
+        activeBefore: record.activeBefore.filter((id) => ids.has(id)),
+        canary: record.canary !== null && ids.has(record.canary.versionId) ? record.canary : null,
+        versions: sound,
+      };
+    })
+    .filter(({ versions }) => versions.length > 0);
+  return structuredClone({ format: 'lurkbox-registry', version: 1, plugins });
+}

@@ -1,0 +1,513 @@
+import { z } from 'zod';
+import { LurkboxError } from '../errors.ts';
+import type { PluginEvent } from '../events/event.ts';
+import type { Logger } from '../logger.ts';
+import { check } from '../manifest/problems.ts';
+import { type PluginManifest, PluginManifestSchema, PluginNameSchema } from '../manifest/schema.ts';
+import { show } from '../printable.ts';
+import { Activity, type EventQuery, MAX_CALLS_PER_PLUGIN, type StoredEvent } from './activity.ts';
+import { Backups } from './backups.ts';
+import { CallCounter } from './call-counter.ts';
+import { type ExportedPlugin, parseExport, type RegistryExport, toExport } from './export.ts';
+import { CanarySchema, MAX_REASON_CHARS, PermissionsSchema, VERSION_FIELDS } from './fields.ts';
+import { Mirror } from './mirror.ts';
+import type {
+  Canary,
+  InstalledVersion,
+  NewVersion,
+  Permissions,
+  PluginRecord,
+  RecordedCall,
+} from './record.ts';
+import type { Database } from './sqlite.ts';
+import { mayTake, type PluginState, TRANSITIONS, type Transition } from './state.ts';
+import { Store } from './store.ts';
+import { REGISTRY_FORMAT } from './tables.ts';
+import { WriteBehind } from './write-behind.ts';
+import {
+  insertPlugin,
+  insertVersion,
+  type OwnRecord,
+  toOwnRecord,
+  updatePlugin,
+  updateVersion,
+} from './write-record.ts';
+
+export interface RegistryOptions {
+  /** Holds `registry.db` and `activity.db`; made if it is not there. `null`: everything is in memory. */
+  readonly stateFolder: string | null;
+  readonly logger: Logger;
+  /** Milliseconds since 1970. @default Date.now */
+  readonly now?: () => number;
+}
+
+/** Versions that were active before, and are remembered for a rollback. */
+const MAX_ACTIVE_BEFORE = 20;
+const COUNT_PERIOD_MS = 1000;
+
+/**
+ * What is known of plugins, across restarts and crashes, for several processes at once. It stores, and decides nothing.
+ * What changes a plugin is on the disk when it returns; counts, events and recorded calls follow within a second.
+ * What is read is frozen, and as it was when it was asked for. A fault of the store throws `REGISTRY_INVALID` or
+ * `HOST_RESOURCES`; a name or an id that is not known, `PLUGIN_NOT_FOUND`.
+ */
+export class PluginRegistry {
+  readonly #store: Store;
+  readonly #mirror: Mirror;
+  readonly #activity: Activity;
+  readonly #backups: Backups;
+  readonly #counter = new CallCounter();
+  readonly #counting: WriteBehind;
+  readonly #repairs: string[] = [];
+  readonly #logger: Logger;
+  readonly #now: () => number;
+  /** By the transaction that is under way; `null` while none is. */
+  #changes: { readonly names: Set<string>; readonly removed: Map<string, number> } | null = null;
+  #closing: Promise<void> | null = null;
+
+  /** @throws LurkboxError `REGISTRY_INVALID`, `HOST_RESOURCES` */
+  static async open(options: RegistryOptions): Promise<PluginRegistry> {
+    return new PluginRegistry(options);
+  }
+
+  private constructor({ stateFolder, logger, now = Date.now }: RegistryOptions) {
+    this.#logger = logger;
+    this.#now = now;
+    const report = (repair: string) => this.#report(repair);
+    const place = { folder: stateFolder, now, report };
+    this.#store = new Store(REGISTRY_FORMAT, place);
+    this.#mirror = new Mirror(report);
+    this.#backups = new Backups(this.#store, logger);
+    this.#counting = new WriteBehind({ periodMs: COUNT_PERIOD_MS, write: () => this.#writeCounts(), logger });
+    try {
+      this.#activity = new Activity(place, logger);
+      this.#activity.keepOnly(this.#current().ids());
+    } catch (error) {
+      this.#store.close();
+      throw error;
+    }
+  }
+
+  /**
+   * What was found wrong and what was done about it, at opening and since, as sentences for a person; empty when all
+   * was well.
+   */
+  get repairs(): readonly string[] {
+    return Object.freeze([...this.#repairs]);
+  }
+
+  #report(repair: string): void {
+    if (this.#repairs.includes(repair)) return;
+    this.#repairs.push(repair);
+    this.#logger.warn({ repair }, 'The registry of plugins was mended.');
+  }
+
+  /**
+   * Makes a version known, in the state `LOADED`. One with the same name, version and digest is known already: it stays
+   * what it is, with its folder, source and manifest as told now. `consented` replaces what was agreed to before.
+   */
+  register(version: NewVersion, consented?: Permissions): InstalledVersion {
+    const { name, ...content } = parseArgument(NewVersionSchema, version, 'version');
+    const agreed = consented === undefined ? {} : { consented: parseConsent(consented) };
+    const id = this.#change(name, (database) => {
+      const pluginId = this.#mirror.idOf(name);
+      const record = this.#mirror.get(name);
+      if (pluginId === null || record === null) {
+        const newId = insertPlugin(database, { ...toNewPlugin(name), ...agreed });
+        return insertVersion(database, newId, { ...content, ...NEW_VERSION, installedAt: this.#time() });
+      }
+      updatePlugin(database, pluginId, { ...toOwnRecord(record), ...agreed });
+      const known = record.versions.find(
+        ({ version, digest }) => version === content.version && digest === content.digest,
+      );
+      if (known === undefined)
+        return insertVersion(database, pluginId, { ...content, ...NEW_VERSION, installedAt: this.#time() });
+      updateVersion(database, pluginId, { ...known, ...content });
+      return known.id;
+    });
+    return this.#requireVersion(id);
+  }
+
+  /**
+   * Forgets a version, or without an id the whole plugin and all that is known of it. With its last version a plugin is
+   * forgotten too: another one of that name must not inherit its consent. False when there was nothing to forget.
+   */
+  unregister(name: string, versionId?: number): boolean {
+    return this.#change(name, (database, { removed }) => {
+      const pluginId = this.#mirror.idOf(name);
+      const record = this.#mirror.get(name);
+      if (pluginId === null || record === null) return false;
+      const kept = versionId === undefined ? [] : record.versions.filter(({ id }) => id !== versionId);
+      if (kept.length === record.versions.length && versionId !== undefined) return false;
+      if (kept.length === 0) {
+        database.run('DELETE FROM plugins WHERE id = ?', pluginId);
+        removed.set(name, pluginId);
+      } else {
+        database.run('DELETE FROM versions WHERE id = ?', versionId!);
+        this.#mirror.reload(database, name);
+        updatePlugin(database, pluginId, toOwnRecord(this.#mirror.get(name)!));
+      }
+      return true;
+    });
+  }
+
+  /** What was active before is remembered, the last 20 of them. */
+  activate(name: string, versionId: number | null): void {
+    this.#updateOwn(name, ({ active, activeBefore, versions }) => {
+      if (versionId !== null) assertHas(name, versions, versionId);
+      if (versionId === (active?.id ?? null)) return {};
+      const before =
+        active === null ? activeBefore : [active.id, ...activeBefore.filter((id) => id !== active.id)];
+      return {
+        active: versionId,
+        activeBefore: before.filter((id) => id !== versionId).slice(0, MAX_ACTIVE_BEFORE),
+      };
+    });
+  }
+
+  /**
+   * `reason` is kept with the step `fail` alone.
+   * @throws LurkboxError `STATE_INVALID` when `TRANSITIONS` does not have the step from where the version stands
+   */
+  setState(versionId: number, step: Exclude<Transition, 'unload'>, reason?: string): InstalledVersion {
+    return this.transaction(() => {
+      const version = this.#requireVersion(versionId);
+      assertMayTake(step, version);
+      if (this.#mirror.isDamaged(version))
+        throw new LurkboxError(
+          'REGISTRY_INVALID',
+          `${describe(version)} cannot be read; register it again, or unregister it. ${version.reason}`,
+        );
+      const { to: state } = TRANSITIONS[step];
+      const why = state === 'ERROR' ? (reason ?? 'No reason was given.').slice(0, MAX_REASON_CHARS) : null;
+      this.#change(version.name, (database) => {
+        updateVersion(database, this.#mirror.idOf(version.name)!, { ...version, state, reason: why });
+      });
+      return this.#requireVersion(versionId);
+    });
+  }
+
+  /** Replaces what was agreed to. */
+  setConsent(name: string, permissions: Permissions): void {
+    const consented = parseConsent(permissions);
+    this.#updateOwn(name, () => ({ consented }));
+  }
+
+  setCanary(name: string, canary: Canary | null): void {
+    const checked = canary === null ? null : parseArgument(CanarySchema, canary, 'canary');
+    this.#updateOwn(name, ({ versions }) => {
+      if (checked !== null) assertHas(name, versions, checked.versionId);
+      return { canary: checked };
+    });
+  }
+
+  /** All of it is stored or nothing, if `work` throws. One inside of another can fail alone, and is kept with the outer one. */
+  transaction<T>(work: () => T): T {
+    return this.#transact(() => {
+      const result = work();
+      if (result instanceof Promise)
+        throw new TypeError('Expected the work of a transaction to end at once, got a promise.');
+      return result;
+    });
+  }
+
+  get(name: string): PluginRecord | null {
+    return this.#current().get(name);
+  }
+
+  /** All plugins, by name. */
+  list(): readonly PluginRecord[] {
+    return this.#current().list();
+  }
+
+  // Of a plugin the version counts that is active, or else the newest.
+
+  /** Plugins whose version is in that state, by name. */
+  listByState(state: PluginState): readonly PluginRecord[] {
+    return this.#current().filter(({ version }) => version.state === state);
+  }
+
+  /** Plugins of that type, by name. */
+  listByType(type: PluginManifest['plugin_type']): readonly PluginRecord[] {
+    return this.#current().filter(({ version }) => version.manifest.plugin_type === type);
+  }
+
+  /** Plugins with that tag in upper or lower case, by name. */
+  findByTag(tag: string): readonly PluginRecord[] {
+    const wanted = tag.toLowerCase();
+    return this.#current().filter(({ tags }) => tags.includes(wanted));
+  }
+
+  /** Plugins with that text, in upper or lower case, in name, description, a tag or the name of the author; by name. */
+  findByKeyword(word: string): readonly PluginRecord[] {
+    const wanted = word.toLowerCase();
+    return this.#current().filter(({ text }) => text.includes(wanted));
+  }
+
+  /** Stands in the statistics of the version a second later. */
+  countCall(versionId: number, { success, ms }: { readonly success: boolean; readonly ms: number }): void {
+    this.#counter.count(versionId, { success, ms, at: this.#time() });
+    this.#counting.touch();
+  }
+
+  /** The newest 100 of a plugin are kept; one of more than 256 KiB as JSON is left out, or of a version not known. */
+  recordCall(call: RecordedCall): void {
+    const name = this.#current().nameOfVersion(call.versionId);
+    const pluginId = name === null ? null : this.#mirror.idOf(name);
+    if (pluginId !== null) this.#activity.recordCall(pluginId, call);
+  }
+
+  /** Newest first. `limit`: 0 to 100, all unless told. */
+  recordedCalls(
+    name: string,
+    { limit = MAX_CALLS_PER_PLUGIN }: { readonly limit?: number } = {},
+  ): readonly RecordedCall[] {
+    const pluginId = this.#current().idOf(name);
+    return pluginId === null ? [] : this.#activity.calls(pluginId, limit);
+  }
+
+  /** The newest 100,000 are kept; of one of more than 64 KiB as JSON the facts are left out, and its texts cut. */
+  appendEvent(event: PluginEvent): void {
+    this.#activity.appendEvent(event);
+  }
+
+  /**
+   * By growing id: the newest, or with `after` those that follow that id. What this process appended is among them, what
+   * another one did a tenth of a second later.
+   */
+  events(query: EventQuery = {}): readonly StoredEvent[] {
+    return this.#activity.events(query);
+  }
+
+  /** Without events and recorded calls. A version that cannot be read is left out. */
+  toJSON(): RegistryExport {
+    return toExport(this.#current().list(), (version) => this.#mirror.isDamaged(version));
+  }
+
+  /**
+   * Takes in the plugins of an export whose names are not known yet, all or none; answers the names.
+   * @throws LurkboxError `REGISTRY_INVALID` with every problem
+   */
+  importJSON(value: unknown): { added: readonly string[]; skipped: readonly string[] } {
+    const { plugins } = parseExport(value);
+    return this.transaction(() => {
+      const { known: skipped = [], unknown: added = [] } = Object.groupBy(plugins, ({ name }) =>
+        this.#mirror.idOf(name) === null ? 'unknown' : 'known',
+      );
+      for (const plugin of added) this.#change(plugin.name, (database) => importPlugin(database, plugin));
+      return { added: added.map(({ name }) => name), skipped: skipped.map(({ name }) => name) };
+    });
+  }
+
+  /** Writes what is counted and gathered now. */
+  flush(): void {
+    this.#counting.flush();
+    this.#activity.flush();
+  }
+
+  /** Writes the rest, and the backup. May be called twice. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#counting.close();
+    this.#activity.close();
+    await this.#backups.flush();
+    this.#store.close();
+  }
+
+  /** As it is in the store now. */
+  #current(): Mirror {
+    return this.#store.read((database) => {
+      this.#mirror.refresh(database, this.#store.opened);
+      return this.#mirror;
+    });
+  }
+
+  #requireVersion(id: number): InstalledVersion {
+    const version = this.#current().version(id);
+    if (version !== null) return version;
+    throw new LurkboxError('PLUGIN_NOT_FOUND', `No version with the id ${id} is registered.`);
+  }
+
+  #updateOwn(name: string, update: (record: PluginRecord) => Partial<OwnRecord>): void {
+    this.#change(name, (database) => {
+      const record = this.#mirror.get(name);
+      if (record === null)
+        throw new LurkboxError('PLUGIN_NOT_FOUND', `No plugin ${show(name)} is registered.`);
+      updatePlugin(database, this.#mirror.idOf(name)!, { ...toOwnRecord(record), ...update(record) });
+    });
+  }
+
+  /** A change of one plugin. */
+  #change<T>(name: string, work: (database: Database, changes: Changes) => T): T {
+    return this.#transact((database, changes) => {
+      changes.names.add(name);
+      const result = work(database, changes);
+      this.#mirror.reload(database, name);
+      return result;
+    });
+  }
+
+  #writeCounts(): void {
+    this.#transact(
+      (database, { names }) => {
+        this.#counter.write(database);
+        for (const id of this.#counter.versionIds) {
+          const name = this.#mirror.nameOfVersion(id);
+          if (name !== null) names.add(name);
+        }
+        for (const name of names) this.#mirror.reload(database, name);
+      },
+      { isUrgent: false },
+    );
+    this.#counter.clear();
+  }
+
+  #transact<T>(work: (database: Database, changes: Changes) => T, { isUrgent = true } = {}): T {
+    const outer = this.#changes;
+    if (outer !== null)
+      return this.#undoing(outer, () => this.#store.write((database) => work(database, outer)));
+    const changes: Changes = { names: new Set(), removed: new Map() };
+    this.#changes = changes;
+    try {
+      const { result, revision } = this.#undoing(changes, () =>
+        this.#store.write((database) => {
+          this.#mirror.refresh(database, this.#store.opened);
+          return { result: work(database, changes), revision: writeRevision(database, changes) };
+        }),
+      );
+      if (revision !== null) this.#committed(revision, changes, isUrgent);
+      return result;
+    } finally {
+      this.#changes = null;
+    }
+  }
+
+  /** What was taken in of a change that is not kept is taken in again as it was. */
+  #undoing<T>({ names }: Changes, work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      try {
+        this.#store.read((database) => {
+          for (const name of names) this.#mirror.reload(database, name);
+        });
+      } catch {
+        this.#mirror.forgetAll();
+      }
+      throw error;
+    }
+  }
+
+  #committed(revision: number, { removed }: Changes, isUrgent: boolean): void {
+    this.#mirror.advance(revision);
+    this.#backups.changed({ isUrgent });
+    const gone = [...removed].filter(([name, id]) => this.#mirror.idOf(name) !== id).map(([, id]) => id);
+    if (gone.length === 0) return;
+    try {
+      this.#activity.forget(gone);
+    } catch (error) {
+      this.#logger.warn(
+        { error },
+        'Recorded calls of a plugin could not be removed; the next start tries again.',
+      );
+    }
+  }
+
+  #time(): string {
+    return new Date(this.#now()).toISOString();
+  }
+}
+
+interface Changes {
+  readonly names: Set<string>;
+  /** Ids of plugins that were forgotten, by name. */
+  readonly removed: Map<string, number>;
+}
+
+/** So that other processes see what changed; `null` when nothing did. */
+function writeRevision(database: Database, { names, removed }: Changes): number | null {
+  if (names.size === 0) return null;
+  const { revision } = database.get<{ revision: number }>(
+    'UPDATE store SET revision = revision + 1 RETURNING revision',
+  )!;
+  if (removed.size > 0) database.run('UPDATE store SET removed_at = revision');
+  for (const name of names) database.run('UPDATE plugins SET revision = ? WHERE name = ?', revision, name);
+  return revision;
+}
+
+const NewVersionSchema = z
+  .strictObject({
+    name: PluginNameSchema,
+    version: VERSION_FIELDS.version,
+    digest: VERSION_FIELDS.digest,
+    folder: VERSION_FIELDS.folder,
+    source: VERSION_FIELDS.source,
+    manifest: PluginManifestSchema,
+  })
+  .refine(
+    ({ name, version, manifest }) => name === manifest.name && version === manifest.version,
+    'expected name and version of its manifest',
+  );
+
+const NEW_VERSION = {
+  state: 'LOADED',
+  reason: null,
+  statistics: { calls: 0, failures: 0, totalMs: 0, lastCallAt: null },
+} as const;
+
+function toNewPlugin(name: string): OwnRecord {
+  return { name, active: null, consented: PermissionsSchema.parse({}), canary: null, activeBefore: [] };
+}
+
+function parseConsent(permissions: Permissions): Permissions {
+  return parseArgument(PermissionsSchema, permissions, 'consent');
+}
+
+function parseArgument<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+  const checked = check(schema, value);
+  if (checked.ok) return checked.value;
+  const message = `This ${what} cannot be stored; nothing was.`;
+  throw new LurkboxError('REGISTRY_INVALID', message, { problems: checked.problems });
+}
+
+function importPlugin(database: Database, { versions, ...plugin }: ExportedPlugin): void {
+  const own: OwnRecord = { ...plugin, active: null, activeBefore: [], canary: null };
+  const pluginId = insertPlugin(database, own);
+  // Oldest first: an id grows with each installation.
+  const newIds = new Map(
+    versions.toReversed().map((version) => [version.id, insertVersion(database, pluginId, version)]),
+  );
+  const { active, activeBefore, canary } = plugin;
+  updatePlugin(database, pluginId, {
+    ...own,
+    active: active === null ? null : newIds.get(active)!,
+    activeBefore: activeBefore.map((id) => newIds.get(id)!),
+    canary: canary === null ? null : { ...canary, versionId: newIds.get(canary.versionId)! },
+  });
+}
+
+function assertHas(name: string, versions: readonly InstalledVersion[], id: number): void {
+  if (versions.some((version) => version.id === id)) return;
+  throw new LurkboxError('PLUGIN_NOT_FOUND', `The plugin ${show(name)} has no version with the id ${id}.`);
+}
+
+function assertMayTake(step: Transition, version: InstalledVersion): void {
+  if (mayTake(step, version.state)) return;
+  const { from, to } = TRANSITIONS[step];
+  throw new LurkboxError(
+    'STATE_INVALID',
+    `${describe(version)} is ${version.state} and cannot become ${to}; it could from ${from.join(', ')}.`,
+  );
+}
+
+function describe({ name, version }: InstalledVersion): string {
+  return `\`${name}@${version}\``;
+}

@@ -1,0 +1,128 @@
+import { backup, DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { LurkboxError } from '../errors.ts';
+import { showPath } from '../printable.ts';
+
+/** How long one process waits for what another one is writing. */
+const BUSY_MS = 10_000;
+
+/** Pages that a backup copies at once; between two of them others may write. */
+const PAGES_PER_STEP = 1024;
+
+/** A connection. Statements are prepared once, so their texts must be constants. */
+export class Database {
+  readonly #connection: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+  #copies = 0;
+  #isClosing = false;
+
+  constructor(path: string, { readOnly = false }: { readOnly?: boolean } = {}) {
+    this.#connection = new DatabaseSync(path, { readOnly, timeout: BUSY_MS });
+  }
+
+  exec(sql: string): void {
+    this.#connection.exec(sql);
+  }
+
+  all<Row>(sql: string, ...values: SQLInputValue[]): Row[] {
+    return this.#prepare(sql).all(...values) as Row[];
+  }
+
+  get<Row>(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return this.#prepare(sql).get(...values) as Row | undefined;
+  }
+
+  /** Answers the id of the row that was inserted last. */
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.#prepare(sql).run(...values).lastInsertRowid);
+  }
+
+  get inTransaction(): boolean {
+    return this.#connection.isTransaction;
+  }
+
+  /** All or nothing. One inside of another can fail alone, and is kept only when the outermost is. */
+  write<T>(work: () => T): T {
+    return this.inTransaction
+      ? this.#within('SAVEPOINT step', work, 'RELEASE step', 'ROLLBACK TO step; RELEASE step')
+      : this.#within('BEGIN IMMEDIATE', work, 'COMMIT', 'ROLLBACK');
+  }
+
+  /** Everything is read as it was at one moment. */
+  snapshot<T>(work: () => T): T {
+    return this.inTransaction ? work() : this.#within('BEGIN', work, 'COMMIT', 'ROLLBACK');
+  }
+
+  #within<T>(begin: string, work: () => T, commit: string, rollback: string): T {
+    this.exec(begin);
+    try {
+      const result = work();
+      this.exec(commit);
+      return result;
+    } catch (error) {
+      // After some faults SQLite has rolled back everything by itself.
+      if (this.inTransaction) this.exec(rollback);
+      throw error;
+    }
+  }
+
+  /** Copies what is committed into a database file, beside other work of this connection. */
+  async copyTo(path: string): Promise<void> {
+    this.#copies++;
+    try {
+      await backup(this.#connection, path, { rate: PAGES_PER_STEP });
+    } finally {
+      this.#copies--;
+      if (this.#isClosing) this.close();
+    }
+  }
+
+  /** As soon as nothing is copied any more. */
+  close(): void {
+    this.#isClosing = true;
+    if (this.#copies === 0 && this.#connection.isOpen) this.#connection.close();
+  }
+
+  #prepare(sql: string): StatementSync {
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.#connection.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+}
+
+/** Result codes of SQLite; the low byte of an extended one. */
+const PRIMARY_CODE = 0xff;
+const BUSY = 5;
+const CORRUPT = 11;
+const FULL = 13;
+const NOT_A_DATABASE = 26;
+
+function codeOf(error: unknown): number | null {
+  if (!(error instanceof Error) || !('errcode' in error)) return null;
+  return Number(error.errcode) & PRIMARY_CODE;
+}
+
+/** What SQLite itself does not see as broken, but an examination does. */
+export class BrokenError extends Error {}
+
+/** Whether the file is not, or no longer, a sound database. */
+export function isBroken(error: unknown): boolean {
+  if (error instanceof BrokenError) return true;
+  const code = codeOf(error);
+  return code === CORRUPT || code === NOT_A_DATABASE;
+}
+
+/** What SQLite or the file system said about a store, as an error of ours; anything else as it is. */
+export function toStoreError(error: unknown, path: string): unknown {
+  const code = codeOf(error) ?? (error as NodeJS.ErrnoException | null)?.code;
+  if (error instanceof LurkboxError || code === undefined || !(error instanceof Error)) return error;
+  const place = showPath(path);
+  if (code === FULL || code === 'ENOSPC' || code === 'EDQUOT')
+    return new LurkboxError('HOST_RESOURCES', `No space is left on the disk of ${place}.`, { cause: error });
+  const message =
+    code === BUSY
+      ? `Another process has held ${place} for ${BUSY_MS / 1000} s; end it, or try again.`
+      : `${place} cannot be read and written: ${error.message}.`;
+  return new LurkboxError('REGISTRY_INVALID', message, { cause: error });
+}
