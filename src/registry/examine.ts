@@ -1,6 +1,7 @@
+import { accessSync, constants } from 'node:fs';
 import { LurkboxError } from '../errors.ts';
 import { showPath } from '../printable.ts';
-import { Database, isBroken } from './sqlite.ts';
+import { Database, isOfContent } from './sqlite.ts';
 import { statRegularFile } from './store-files.ts';
 
 /** What makes a database one of ours. */
@@ -48,12 +49,22 @@ export function examine(path: string, format: StoreFormat): Examination {
   const stats = statRegularFile(path);
   if (stats === null) return { is: 'missing' };
   if (stats.size === 0) return { is: 'broken', why: 'it is empty' };
-  const database = new Database(path, { readOnly: true });
+  accessSync(path, constants.R_OK | constants.W_OK);
   try {
-    return database.snapshot(() => examineContent(database, path, format));
+    const found = using(new Database(path, { readOnly: true }), (database) =>
+      database.snapshot(() => examineContent(database, path, format)),
+    );
+    if (found.is === 'good') using(new Database(path), (database) => database.write(() => {}));
+    return found;
   } catch (error) {
-    if (isBroken(error)) return { is: 'broken', why: (error as Error).message };
+    if (isOfContent(error)) return { is: 'broken', why: (error as Error).message };
     throw error;
+  }
+}
+
+function using<T>(database: Database, work: (database: Database) => T): T {
+  try {
+    return work(database);
   } finally {
     database.close();
   }

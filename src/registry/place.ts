@@ -141,9 +141,8 @@ export class StorePlace {
    * what it was then.
    */
   async saveBackup(database: Database): Promise<void> {
-    const copy = `${this.#backupPath}.${ownProcess().replaceAll(':', '.')}`;
+    const copy = `${this.#backupPath}.${ownProcess().replaceAll(':', '.')}.${randomUUID()}`;
     this.#removeStaleCopies();
-    removeDatabase(copy);
     try {
       createPrivateFile(copy);
       await database.copyTo(copy);
@@ -166,7 +165,7 @@ export class StorePlace {
     const folder = dirname(this.#backupPath);
     for (const name of readdirSync(folder)) {
       const owner = name.startsWith(start)
-        ? /^\d+\.\d+\.\d+$/.exec(name.slice(start.length))?.[0]
+        ? /^(\d+\.\d+\.\d+)\.[-\w]+$/.exec(name.slice(start.length))?.[1]
         : undefined;
       if (owner !== undefined && isProcessGone(owner.replaceAll('.', ':')))
         removeDatabase(join(folder, name));

@@ -12,6 +12,7 @@ export interface InstalledVersion {
   readonly folder: string;
   /** Absolute path of the folder that it was installed from. */
   readonly source: string;
+  /** Of a version that can no longer be read, and is in `ERROR`: one that asks for nothing and is not enabled. */
   readonly manifest: PluginManifest;
   readonly state: Exclude<PluginState, 'UNLOADED'>;
   /** Why the state is `ERROR`; `null` otherwise. */
@@ -21,7 +22,7 @@ export interface InstalledVersion {
   readonly statistics: Statistics;
 }
 
-/** Of all executions since the installation. */
+/** Of all executions since the installation; the last second of them may be missing. */
 export interface Statistics {
   readonly calls: number;
   /** Calls whose outcome was not `OK`. */

@@ -93,10 +93,19 @@ export class Database {
 
 /** Result codes of SQLite; the low byte of an extended one. */
 const PRIMARY_CODE = 0xff;
+const PERMISSION = 3;
 const BUSY = 5;
+const LOCKED = 6;
+const NO_MEMORY = 7;
+const INPUT_OUTPUT = 10;
 const CORRUPT = 11;
 const FULL = 13;
+const CANNOT_OPEN = 14;
+const PROTOCOL = 15;
 const NOT_A_DATABASE = 26;
+
+/** They say something of the machine or of other processes. */
+const NOT_OF_CONTENT = [PERMISSION, BUSY, LOCKED, NO_MEMORY, INPUT_OUTPUT, FULL, CANNOT_OPEN, PROTOCOL];
 
 function codeOf(error: unknown): number | null {
   if (!(error instanceof Error) || !('errcode' in error)) return null;
@@ -111,6 +120,15 @@ export function isBroken(error: unknown): boolean {
   if (error instanceof BrokenError) return true;
   const code = codeOf(error);
   return code === CORRUPT || code === NOT_A_DATABASE;
+}
+
+/**
+ * Whether a file that may be read and written, and statements that are right, can only have failed by what the file
+ * holds: a damaged header forbids to write, a damaged schema lacks a table.
+ */
+export function isOfContent(error: unknown): boolean {
+  const code = codeOf(error);
+  return isBroken(error) || (code !== null && !NOT_OF_CONTENT.includes(code));
 }
 
 /** What SQLite or the file system said about a store, as an error of ours; anything else as it is. */
