@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -80,6 +80,16 @@ const EVENT = {
   metadata: {},
 } as const;
 
+test('two registries of one process do not disturb each other', async () => {
+  const both = [await openRegistry(folder.path), await openRegistry(folder.path)];
+  for (let index = 0; index < 20; index++) both[index % 2]?.register(newVersion(`plugin-${index}`));
+  await Promise.all(both.map((registry) => registry.close()));
+  await using again = await openRegistry(folder.path);
+  expect(again.list()).toHaveLength(20);
+  expect(again.repairs).toEqual([]);
+  expect(await readdir(folder.path)).toContain('registry.backup.db');
+});
+
 describe('a process that is killed', () => {
   test.each(Array.from({ length: 8 }, (_, step) => step))(
     'before step %d leaves all of its transaction or nothing',
@@ -112,7 +122,7 @@ describe('a process that is killed', () => {
       child.stdout?.on('data', (chunk) => {
         said += chunk;
       });
-      await once(child.stdout!, 'data');
+      while (!/\d/.test(said)) await once(child.stdout!, 'data');
       await delay(Math.random() * 700);
       const end = endOf(child);
       child.kill('SIGKILL');
@@ -142,5 +152,27 @@ describe('a process that is killed', () => {
       'registry.db',
       'registry.lock',
     ]);
+  });
+
+  test('while it mends a broken store leaves one that the next one mends', { timeout: 120_000 }, async () => {
+    const before = await (async () => {
+      await using registry = await openRegistry(folder.path);
+      for (let index = 0; index < 50; index++) registry.register(newVersion(`plugin-${index}`));
+      return registry.list();
+    })();
+    for (let round = 0; round < 12; round++) {
+      await writeFile(join(folder.path, 'registry.db'), 'x');
+      const child = start('open');
+      const end = endOf(child);
+      await once(child.stdout!, 'data');
+      await delay(round * 2);
+      child.kill('SIGKILL');
+      await end;
+      await using registry = await openRegistry(folder.path);
+      expect(registry.list()).toEqual(before);
+    }
+    // Nothing of what was broken is deleted.
+    const broken = (await readdir(folder.path)).filter((name) => name.startsWith('registry.db.broken-'));
+    expect(broken.length).toBeGreaterThanOrEqual(12);
   });
 });

@@ -4,9 +4,14 @@
 import { newVersion, openRegistry } from './sample.ts';
 
 const [folder = '', job = '', ...rest] = process.argv.slice(2);
+// Whoever kills it begins to count here.
+process.stdout.write('begins\n');
 const registry = await openRegistry(folder);
 
 switch (job) {
+  case 'open':
+    await registry.close();
+    break;
   case 'many': {
     const [name, count] = rest;
     for (let index = 0; index < Number(count); index++) {
