@@ -1,3 +1,6 @@
+import { copyFacts } from './copy-facts.ts';
+import { cutText } from './cut-text.ts';
+
 /** What happens in the life of a plugin. */
 export const PLUGIN_EVENT_TYPES = [
   /** A version is known and its state is no longer `UNLOADED`. */
@@ -23,7 +26,12 @@ export const PLUGIN_EVENT_TYPES = [
 ] as const;
 export type PluginEventType = (typeof PLUGIN_EVENT_TYPES)[number];
 
-/** Plain JSON, so that it can be stored and sent. */
+/** UTF-16 units of a message or an error; what is over it is cut off. */
+const MAX_TEXT_CHARS = 2_000;
+/** Of a name, a version, a digest. */
+const MAX_NAME_CHARS = 256;
+
+/** Plain JSON, frozen and bounded, so that it can be kept, stored and sent. */
 export interface PluginEvent {
   readonly eventType: PluginEventType;
   readonly pluginName: string;
@@ -34,10 +42,33 @@ export interface PluginEvent {
   /** ISO 8601, UTC, with milliseconds. */
   readonly timestamp: string;
   readonly success: boolean;
-  /** One sentence for a person, or `null`. */
+  /** One sentence for a person, of at most 2,000 characters, or `null`. */
   readonly message: string | null;
-  /** What went wrong; `null` when nothing did. */
+  /** What went wrong, in at most 2,000 characters; `null` when nothing did. */
   readonly error: string | null;
-  /** Facts; `executionId`, `outcome` and `executionTimeMs` for `EXECUTE`. */
+  /** Facts, of at most 8 KiB as JSON; `executionId`, `outcome` and `executionTimeMs` for `EXECUTE`. */
   readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+/** What an emitter has to say; the rest is `null`, empty, now, and a success where there is no error. */
+export type NewPluginEvent = Pick<PluginEvent, 'eventType' | 'pluginName'> & Partial<PluginEvent>;
+
+/** The event, complete: a copy that shares nothing with what it was made from and that nobody can change or grow. */
+export function toPluginEvent(event: NewPluginEvent, now: () => Date): PluginEvent {
+  const { eventType, pluginName, version, digest, timestamp, success, message, error, metadata } = event;
+  return Object.freeze({
+    eventType,
+    pluginName: cutText(pluginName, MAX_NAME_CHARS),
+    version: cutOrNull(version, MAX_NAME_CHARS),
+    digest: cutOrNull(digest, MAX_NAME_CHARS),
+    timestamp: timestamp ?? now().toISOString(),
+    success: success ?? (error ?? null) === null,
+    message: cutOrNull(message, MAX_TEXT_CHARS),
+    error: cutOrNull(error, MAX_TEXT_CHARS),
+    metadata: copyFacts(metadata ?? {}),
+  });
+}
+
+function cutOrNull(text: string | null | undefined, maxChars: number): string | null {
+  return text === null || text === undefined ? null : cutText(text, maxChars);
 }

@@ -1,0 +1,80 @@
+import type { Logger } from '../logger.ts';
+import { type NewPluginEvent, type PluginEvent, toPluginEvent } from './event.ts';
+import { fits, type PluginEventFilter, type PluginEventHandler, Subscription } from './subscription.ts';
+
+export interface PluginEventsOptions {
+  readonly logger: Logger;
+  /** How many of the last events are kept. @default 1000 */
+  readonly historySize?: number;
+  /** @default the clock */
+  readonly now?: () => Date;
+}
+
+export interface HistoryFilter extends PluginEventFilter {
+  /** Only so many, the newest of those that fit. @default all */
+  readonly limit?: number;
+}
+
+/** What happens to plugins, for whoever wants to know; nobody of them can hold up or fail what happens. */
+export class PluginEvents {
+  readonly #logger: Logger;
+  readonly #historySize: number;
+  readonly #now: () => Date;
+  readonly #subscriptions = new Set<Subscription>();
+  readonly #history: PluginEvent[] = [];
+  #closed = false;
+
+  constructor({ logger, historySize = 1000, now = () => new Date() }: PluginEventsOptions) {
+    this.#logger = logger;
+    this.#historySize = historySize;
+    this.#now = now;
+  }
+
+  /** Never throws and waits for nobody. Handlers are told a copy, after the turn in which this is called. */
+  emit(event: NewPluginEvent): void {
+    if (this.#closed) return;
+    try {
+      const complete = toPluginEvent(event, this.#now);
+      this.#history.push(complete);
+      if (this.#history.length > this.#historySize) this.#history.shift();
+      for (const subscription of this.#subscriptions) subscription.push(complete);
+    } catch (error) {
+      this.#logger.error({ err: error }, 'an event could not be told');
+    }
+  }
+
+  /**
+   * Has a function told the events that fit, in their order. It is told one at a time: the next one when it has returned,
+   * or when the promise that it returned has settled. Up to 1,000 wait for it; beyond that the oldest are dropped. What it
+   * throws is logged. Disposing of the answer ends it, at once; `removeEventHandler` does so too.
+   */
+  addEventHandler(handler: PluginEventHandler, filter: PluginEventFilter = {}): Disposable {
+    const subscription = new Subscription(handler, filter, this.#logger);
+    if (!this.#closed) this.#subscriptions.add(subscription);
+    return { [Symbol.dispose]: () => this.#remove(subscription) };
+  }
+
+  /** Takes the handler back, as often as it was added. Answers whether it was there. */
+  removeEventHandler(handler: PluginEventHandler): boolean {
+    const found = [...this.#subscriptions].filter((subscription) => subscription.handler === handler);
+    for (const subscription of found) this.#remove(subscription);
+    return found.length > 0;
+  }
+
+  /** The last events that fit, newest last. */
+  history({ limit = Number.POSITIVE_INFINITY, ...filter }: HistoryFilter = {}): readonly PluginEvent[] {
+    const found = this.#history.filter((event) => fits(event, filter));
+    return found.slice(Math.max(0, found.length - limit));
+  }
+
+  /** No event is taken any more; handlers are still told what came before. Fine to call twice. */
+  close(): void {
+    this.#closed = true;
+    this.#subscriptions.clear();
+  }
+
+  #remove(subscription: Subscription): void {
+    subscription.cancel();
+    this.#subscriptions.delete(subscription);
+  }
+}
