@@ -1,0 +1,87 @@
+import { constants } from 'node:fs';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import { fileName, listFiles, openFile, readLines } from './audit-files.ts';
+import { type FileStart, type HeadState, readHead } from './audit-head.ts';
+import type { AuditReport } from './audit-report.ts';
+import { ChainCheck } from './chain-check.ts';
+
+export interface VerifyOptions {
+  /** Hash of a record that has to be in the chain: the `lastHash` of an earlier report. */
+  readonly expect?: string;
+}
+
+const BYTES_PER_TURN = 256 * 1024;
+/** How long a process may take between writing a record and saving the head. */
+const HEAD_LAG_MS = 300;
+
+/**
+ * Reads a whole audit log and tells everything that is not as it was written. Whatever it reads becomes a problem in the report
+ * and is not thrown; one line at a time is in memory. Others may write meanwhile: what they add is read, or not.
+ */
+export async function verifyAuditLog(folder: string, { expect }: VerifyOptions = {}): Promise<AuditReport> {
+  const state = tryTo(() => readHead(folder));
+  const check = new ChainCheck(state.value?.head ?? null, expect);
+  if (state.value === null) check.report(`cannot be read: ${state.message}`);
+  await checkFiles(folder, state.value, check);
+  check.end();
+  const isReal = !check.hasDoubts || !(await hasMoved(folder, state.value));
+  return check.toReport(isReal);
+}
+
+async function checkFiles(folder: string, state: HeadState | null, check: ChainCheck): Promise<void> {
+  const starts = new Map(state?.files.map((start) => [start.number, start]));
+  for (const number of filesToRead(folder, starts)) {
+    const name = fileName(number);
+    check.beginFile(name, starts.get(number) ?? null);
+    const reading = await checkFile(folder, name, check);
+    if (reading === 'read') check.countFile();
+    else if (wasRotatedOut(folder, number)) check.beginAnew();
+    else check.report(reading);
+  }
+}
+
+/** What the head knows, and what is there; files before its first one are leftovers of a removal. */
+function filesToRead(folder: string, starts: ReadonlyMap<number, FileStart>): number[] {
+  const first = Math.min(...starts.keys());
+  const there = tryTo(() => listFiles(folder)).value ?? [];
+  const kept = starts.size === 0 ? there : there.filter((number) => number >= first);
+  return [...new Set([...starts.keys(), ...kept])].sort((one, other) => one - other);
+}
+
+/** Answers why it could not be read. */
+async function checkFile(folder: string, name: string, check: ChainCheck): Promise<'read' | string> {
+  const opened = tryTo(() => openFile(folder, name, constants.O_RDONLY));
+  if (opened.value === null) return `cannot be read: ${opened.message}`;
+  using file = opened.value;
+  let turnedAt = 0;
+  for (const line of readLines(file.descriptor)) {
+    check.takeLine(line);
+    if (line.end - turnedAt < BYTES_PER_TURN) continue;
+    turnedAt = line.end;
+    await turn();
+  }
+  return 'read';
+}
+
+function wasRotatedOut(folder: string, number: number): boolean {
+  const first = tryTo(() => readHead(folder)).value?.files[0];
+  return first !== undefined && first.number > number;
+}
+
+async function hasMoved(folder: string, before: HeadState | null): Promise<boolean> {
+  await sleep(HEAD_LAG_MS);
+  const now = tryTo(() => readHead(folder)).value;
+  return now !== null && before !== null && now.head.seq > before.head.seq;
+}
+
+type Attempt<Value> =
+  | { readonly value: Value; readonly message: '' }
+  | { readonly value: null; readonly message: string };
+
+function tryTo<Value>(work: () => Value): Attempt<Value> {
+  try {
+    return { value: work(), message: '' };
+  } catch (error) {
+    return { value: null, message: error instanceof Error ? error.message : String(error) };
+  }
+}
