@@ -127,8 +127,9 @@ class Tail implements Disposable {
   #rotate(): void {
     const { head } = this;
     const number = head.file + 1;
+    const next = openTail(this.#config, number);
     this.#file[Symbol.dispose]();
-    this.#file = openTail(this.#config, number);
+    this.#file = next;
     const body = { kind: 'rotated', from: fileName(head.file) } as const;
     const line = lineAfter(head, { at: this.#config.now().toISOString(), body });
     this.#write(line.text, 0);

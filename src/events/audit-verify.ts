@@ -14,30 +14,51 @@ const BYTES_PER_TURN = 256 * 1024;
 /** How long a process may take between writing a record and saving the head. */
 const HEAD_LAG_MS = 300;
 
+/** A log that is rotated faster than it can be read is not verified for ever. */
+const MAX_ATTEMPTS = 10;
+
 /**
  * Reads a whole audit log and tells everything that is not as it was written. Whatever it reads becomes a problem in the report
  * and is not thrown; one line at a time is in memory. Others may write meanwhile: what they add is read, or not.
  */
-export async function verifyAuditLog(folder: string, { expect }: VerifyOptions = {}): Promise<AuditReport> {
+export async function verifyAuditLog(folder: string, options: VerifyOptions = {}): Promise<AuditReport> {
+  for (let attempt = 1; ; attempt++) {
+    const { report, isOutdated } = await verifyOnce(folder, options);
+    if (!isOutdated || attempt === MAX_ATTEMPTS) return report;
+  }
+}
+
+interface Verification {
+  readonly report: AuditReport;
+  /** Whether a file was removed, as old ones are, before it could be read. */
+  readonly isOutdated: boolean;
+}
+
+async function verifyOnce(folder: string, { expect }: VerifyOptions): Promise<Verification> {
   const state = tryTo(() => readHead(folder));
   const check = new ChainCheck(state.value?.head ?? null, expect);
   if (state.value === null) check.report(`cannot be read: ${state.message}`);
-  await checkFiles(folder, state.value, check);
+  const isOutdated = (await checkFiles(folder, state.value, check)) === 'outdated';
   check.end();
   const isReal = !check.hasDoubts || !(await hasMoved(folder, state.value));
-  return check.toReport(isReal);
+  return { report: check.toReport(isReal), isOutdated };
 }
 
-async function checkFiles(folder: string, state: HeadState | null, check: ChainCheck): Promise<void> {
+async function checkFiles(
+  folder: string,
+  state: HeadState | null,
+  check: ChainCheck,
+): Promise<'done' | 'outdated'> {
   const starts = new Map(state?.files.map((start) => [start.number, start]));
   for (const number of filesToRead(folder, starts)) {
     const name = fileName(number);
     check.beginFile(name, starts.get(number) ?? null);
-    const reading = await checkFile(folder, name, check);
-    if (reading === 'read') check.countFile();
-    else if (wasRotatedOut(folder, number)) check.beginAnew();
-    else check.report(reading);
+    const fault = await checkFile(folder, name, check);
+    if (fault === null) check.countFile();
+    else if (wasRotatedOut(folder, number)) return 'outdated';
+    else check.report(fault);
   }
+  return 'done';
 }
 
 /** What the head knows, and what is there; files before its first one are leftovers of a removal. */
@@ -48,8 +69,8 @@ function filesToRead(folder: string, starts: ReadonlyMap<number, FileStart>): nu
   return [...new Set([...starts.keys(), ...kept])].sort((one, other) => one - other);
 }
 
-/** Answers why it could not be read. */
-async function checkFile(folder: string, name: string, check: ChainCheck): Promise<'read' | string> {
+/** Answers why it could not be read, or `null`. */
+async function checkFile(folder: string, name: string, check: ChainCheck): Promise<string | null> {
   const opened = tryTo(() => openFile(folder, name, constants.O_RDONLY));
   if (opened.value === null) return `cannot be read: ${opened.message}`;
   using file = opened.value;
@@ -60,7 +81,7 @@ async function checkFile(folder: string, name: string, check: ChainCheck): Promi
     turnedAt = line.end;
     await turn();
   }
-  return 'read';
+  return null;
 }
 
 function wasRotatedOut(folder: string, number: number): boolean {

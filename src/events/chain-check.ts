@@ -59,11 +59,6 @@ export class ChainCheck {
     this.#files++;
   }
 
-  /** The files so far were removed while they were read, as old ones are: the chain begins with the next one. */
-  beginAnew(): void {
-    this.#last = null;
-  }
-
   takeLine({ bytes, ended }: Line): void {
     this.#line++;
     const reading = bytes === null ? TOO_LONG : readLine(bytes);

@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
@@ -49,6 +50,15 @@ test('a record is one line of canonical JSON that ends with the hash of the rest
     problems: [],
     problemsLeftOut: 0,
   });
+});
+
+test('the hash of a line can be checked as docs/audit.md says', async () => {
+  using folder = createAuditFolder();
+  await folder.append(1, 2);
+  const page = readFileSync(new URL('../../docs/audit.md', import.meta.url), 'utf8');
+  const command = /```sh\n([^`]*)```/.exec(page)?.[1] ?? '';
+  const output = execFileSync('sh', ['-c', command], { cwd: folder.path, encoding: 'utf8' });
+  expect(output.split(' ')[0]).toBe((await verifyAuditLog(folder.path)).lastHash);
 });
 
 test('a log that nothing was written to yet has no problem', async () => {
