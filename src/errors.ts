@@ -10,6 +10,7 @@ export const USER_ERROR_CODES = {
   MANIFEST_INVALID: 'The plugin folder or its `plugin.json` breaks a rule of the manifest.',
   POLICY_INVALID: 'The policy file breaks a rule of the policy.',
   POLICY_DENIED: 'The manifest asks for more than the policy allows.',
+  WORKFLOW_INVALID: 'The workflow file breaks a rule of a workflow.',
   CONTEXT_INVALID: 'The context given for an execution is not a usable execution context.',
   OPTIONS_INVALID: 'An option of the library or an argument of the command line is wrong.',
   PLUGIN_NOT_FOUND: 'No plugin of that name or folder exists in the workspace.',

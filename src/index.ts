@@ -37,3 +37,14 @@ export type { Rating } from './policy/rating.ts';
 export { type Policy, PolicySchema } from './policy/schema.ts';
 export type { LogLevel, PluginExecutionContext } from './protocol/messages.ts';
 export { VERSION } from './version.ts';
+export { buildGraph as buildWorkflowGraph, type Graph as WorkflowGraph } from './workflow/graph.ts';
+export { loadWorkflow, parseWorkflow } from './workflow/load.ts';
+export type {
+  StepResult,
+  StepStatus,
+  WorkflowOutcome,
+  WorkflowProgress,
+  WorkflowResult,
+} from './workflow/result.ts';
+export { runWorkflow, type WorkflowOptions, type WorkflowPlugins } from './workflow/run.ts';
+export { type Workflow, type WorkflowDocument, WorkflowSchema } from './workflow/schema.ts';

@@ -11,6 +11,7 @@ test('the error codes are pinned', () => {
     'MANIFEST_INVALID',
     'POLICY_INVALID',
     'POLICY_DENIED',
+    'WORKFLOW_INVALID',
     'CONTEXT_INVALID',
     'OPTIONS_INVALID',
     'PLUGIN_NOT_FOUND',

@@ -1,0 +1,31 @@
+/** Asks for so many containers of a plugin to wait; the number stands in place of the one before. */
+export type Hint = (plugin: string, size: number) => Promise<unknown>;
+
+/** Which steps come soon, and with that how many containers of each plugin should wait. */
+export class Forecast {
+  readonly #hint: Hint;
+  readonly #soon = new Map<string, Set<string>>();
+
+  constructor(hint: Hint) {
+    this.#hint = hint;
+  }
+
+  expect(step: string, plugin: string): void {
+    const steps = this.#soon.get(plugin) ?? new Set();
+    this.#soon.set(plugin, steps);
+    if (steps.has(step)) return;
+    steps.add(step);
+    this.#tell(plugin, steps.size);
+  }
+
+  /** It has come, or will not. */
+  forget(step: string, plugin: string): void {
+    const steps = this.#soon.get(plugin);
+    if (steps?.delete(step)) this.#tell(plugin, steps.size);
+  }
+
+  /** A call that finds none waiting starts its own, so a hint that fails harms nobody. */
+  #tell(plugin: string, size: number): void {
+    void (async () => this.#hint(plugin, size))().catch(() => {});
+  }
+}

@@ -1,0 +1,23 @@
+import type { PluginExecutionResult } from '../execution/result.ts';
+
+/** An execution that is told to end does so at once; one that does not is waited for no longer than this. */
+const SETTLE_MS = 1_000;
+
+/** What the execution answers; `null` when it does not, a while after it was told to end. */
+export async function settledSoon(
+  execution: Promise<PluginExecutionResult>,
+  signal: AbortSignal,
+): Promise<PluginExecutionResult | null> {
+  const { promise: tooLate, resolve } = Promise.withResolvers<null>();
+  let timer: NodeJS.Timeout | undefined;
+  const wait = () => {
+    timer = setTimeout(resolve, SETTLE_MS, null);
+  };
+  signal.addEventListener('abort', wait, { once: true });
+  try {
+    return await Promise.race([execution, tooLate]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', wait);
+  }
+}
