@@ -8,15 +8,17 @@ import { buildSeccompProfile } from '../src/policy/seccomp.ts';
 import { lastLookFixtures } from '../test/engine/last-look/generate.ts';
 import { COMPOSE_YAML } from './compose.ts';
 import { promiseList } from './promises.ts';
-import { BLOCKS, MANIFEST_JSON_SCHEMA, POLICY_JSON_SCHEMA } from './reference.ts';
+import { BLOCKS, MANIFEST_JSON_SCHEMA, POLICY_JSON_SCHEMA, WORKFLOW_JSON_SCHEMA } from './reference.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
 const FILES: Readonly<Record<string, (before: string) => string>> = {
   'schema/manifest.schema.json': () => toJson(MANIFEST_JSON_SCHEMA),
   'schema/policy.schema.json': () => toJson(POLICY_JSON_SCHEMA),
+  'schema/workflow.schema.json': () => toJson(WORKFLOW_JSON_SCHEMA),
   'docs/manifest.md': fillBlocks,
   'docs/policy.md': fillBlocks,
+  'docs/workflow.md': fillBlocks,
   'docs/threat-model.md': fillBlocks,
   'compose/plugin.yaml': () => COMPOSE_YAML,
   'compose/seccomp-noexec.json': () => toJson(buildSeccompProfile({ exec: false })),

@@ -6,6 +6,7 @@ import { type Granted, resolveOrThrow } from '../src/policy/resolve.ts';
 import { RESOURCE_KEYS, RESOURCES, withUnit } from '../src/policy/resources.ts';
 import { DEFAULT_POLICY, PolicySchema } from '../src/policy/schema.ts';
 import { EXEC_GROUP, SYSCALL_GROUPS } from '../src/policy/seccomp-table.ts';
+import { WorkflowSchema } from '../src/workflow/schema.ts';
 
 /** The tables of the reference pages, made from the code that enforces them. */
 
@@ -16,11 +17,14 @@ export type JsonSchema = z.core.JSONSchema.JSONSchema;
 
 export const MANIFEST_JSON_SCHEMA = toJsonSchema(PluginManifestSchema, 'lurkbox plugin manifest');
 export const POLICY_JSON_SCHEMA = toJsonSchema(PolicySchema, 'lurkbox policy');
+export const WORKFLOW_JSON_SCHEMA = toJsonSchema(WorkflowSchema, 'lurkbox workflow');
 
 /** Block name, as it stands in the markers of a page → its content. */
 export const BLOCKS: Readonly<Record<string, string>> = {
   'manifest-fields': fieldTable(MANIFEST_JSON_SCHEMA),
   'policy-fields': fieldTable(POLICY_JSON_SCHEMA),
+  'workflow-fields': fieldTable(WORKFLOW_JSON_SCHEMA),
+  'condition-fields': fieldTable(WORKFLOW_JSON_SCHEMA.$defs?.['Condition'] ?? {}),
   numbers: numberTable(),
   baseline: baselineTable(),
   rating: ratingTable(),
@@ -68,9 +72,11 @@ function kindOf(field: JsonSchema): string {
     case 'integer':
       return `whole number, ${field.minimum} to ${field.maximum}`;
     case 'number':
-      return `number, ${field.minimum} to ${field.maximum}`;
+      return field.minimum === undefined ? 'number' : `number, ${field.minimum} to ${field.maximum}`;
     case 'string':
       return field.maxLength === undefined ? 'text' : `text of at most ${field.maxLength}`;
+    case undefined:
+      return field.$ref === undefined ? 'any JSON' : `a ${field.$ref.split('/').at(-1)?.toLowerCase()}`;
     default:
       return String(field.type);
   }

@@ -8,13 +8,14 @@ import { imageBuild, imageList, imagePrune } from './image.ts';
 import { list } from './list.ts';
 import { prune } from './prune.ts';
 import { type RunOptions, run } from './run.ts';
+import { type WorkflowRunOptions, workflowCheck, workflowRun } from './workflow.ts';
 import type { CommonOptions } from './workspace.ts';
 
 const EXIT_CODES = `
 Exit codes:
   0  all OK
-  1  an execution was not OK, an attack was not held off, or something else failed
-  2  bad usage, manifest, policy, context or dependency
+  1  an execution or a workflow was not OK, an attack was not held off, or something else failed
+  2  bad usage, manifest, policy, workflow, context or dependency
   3  no container engine answers`;
 
 // Whoever reads the output may leave before its end, as `head` does; the work and its exit code are not touched by that.
@@ -65,11 +66,28 @@ function createProgram(exit: (code: number) => void): Command {
     .description('tell what this engine enforces and what is missing')
     .option('--attack', 'attack it too, from inside of real containers, and tell what held (about 15 s)')
     .action(async (options: DoctorOptions) => exit(await doctor(options)));
+  addWorkflowCommands(program, exit);
   addImageCommands(program, exit);
   common(program.command('prune'))
     .description('remove containers and networks that dead orchestrators of this machine left')
     .action(async (options: CommonOptions) => exit(await prune(options)));
   return program;
+}
+
+function addWorkflowCommands(program: Command, exit: (code: number) => void): void {
+  const workflow = program
+    .command('workflow')
+    .description('plugins in an order, each with what others answered');
+  common(workflow.command('run'))
+    .description('run the workflow of a file')
+    .argument('<file>', 'JSON file with the workflow')
+    .option('--context <file>', 'JSON file with the execution context; - reads stdin')
+    .option('--input <json>', 'the input of the workflow, as `inputData` of the context')
+    .action(async (file: string, options: WorkflowRunOptions) => exit(await workflowRun(file, options)));
+  common(workflow.command('check'))
+    .description('read a workflow and look at the plugins that it names, without running any')
+    .argument('<file>', 'JSON file with the workflow')
+    .action(async (file: string, options: CommonOptions) => exit(await workflowCheck(file, options)));
 }
 
 function addImageCommands(program: Command, exit: (code: number) => void): void {

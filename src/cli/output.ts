@@ -48,3 +48,12 @@ export function formatBytes(bytes: number | null): string {
   if (bytes === null) return '–';
   return bytes < 1024 * 1024 ? `${Math.round(bytes / 1024)} kB` : `${(bytes / (1024 * 1024)).toFixed(1)} MB`;
 }
+
+const MAX_SHOWN_LINES = 40;
+
+/** What a person reads of something long. */
+export function cutLines(lines: readonly string[]): string[] {
+  if (lines.length <= MAX_SHOWN_LINES) return [...lines];
+  const left = lines.length - MAX_SHOWN_LINES;
+  return [...lines.slice(0, MAX_SHOWN_LINES), paint('dim', `… ${left} more lines; --json shows all`)];
+}

@@ -3,7 +3,7 @@ import { harmless } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { readContext } from './input.ts';
 import { interruption } from './interruption.ts';
-import { formatBytes, formatMs, formatTable, paint, print, printJson } from './output.ts';
+import { cutLines, formatBytes, formatMs, formatTable, paint, print, printJson } from './output.ts';
 import { type CommonOptions, loadNamed, withLurkbox } from './workspace.ts';
 
 export interface RunOptions extends CommonOptions {
@@ -46,25 +46,17 @@ function showResults(results: Results): void {
   print(formatPhases(results));
 }
 
-const MAX_SHOWN_LINES = 40;
-
 function describe(name: string, result: PluginExecutionResult): string {
   const head = result.success ? paint('green', '✔') : paint('red', '✖');
   const body = result.success ? JSON.stringify(result.result, null, 2) : describeFailure(result);
   const logs = result.logs.map(({ level, message }) => paint('dim', `${level}: ${harmless(message)}`));
   const warnings = result.warnings.map((warning) => paint('yellow', `warning: ${warning}`));
   const title = `${head} ${paint('bold', name)} ${result.version ?? ''} ${result.outcome}`;
-  return [title, ...cut([...body.split('\n').map(harmless), ...logs, ...warnings])].join('\n  ');
+  return [title, ...cutLines([...body.split('\n').map(harmless), ...logs, ...warnings])].join('\n  ');
 }
 
 function describeFailure({ error }: PluginExecutionResult): string {
   return [error?.message ?? '', ...(error?.stack?.split('\n').slice(1, 6) ?? [])].join('\n');
-}
-
-function cut(lines: readonly string[]): string[] {
-  if (lines.length <= MAX_SHOWN_LINES) return [...lines];
-  const left = lines.length - MAX_SHOWN_LINES;
-  return [...lines.slice(0, MAX_SHOWN_LINES), paint('dim', `… ${left} more lines; --json shows all`)];
 }
 
 /** Where the time went and what was used, a line per plugin. */

@@ -18,13 +18,14 @@ export interface CommonOptions {
 export async function withLurkbox<T>(
   options: CommonOptions,
   work: (lurkbox: Lurkbox, progress: Progress) => Promise<T>,
+  // Most commands end with their calls: there is no next one to wait for.
+  { maxWarm = 0 }: { maxWarm?: number } = {},
 ): Promise<T> {
   const progress = new Progress();
   await using lurkbox = await createLurkbox({
     workspaceRoot: options.workspace,
     logger: createLogger(options.log),
-    // A command ends with its calls: there is no next one to wait for.
-    maxWarm: 0,
+    maxWarm,
     onImageProgress: ({ message }) => progress.begin(message),
     ...(options.policy === undefined ? {} : { policy: options.policy }),
   });

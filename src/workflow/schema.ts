@@ -26,7 +26,7 @@ const constants = (what: string) => z.record(z.string(), anyJson(), `expected an
 export const ReferenceSchema: z.ZodType<Reference> = strictObject({
   $from: fromPath(),
   default: anyJson().optional(),
-}) as z.ZodType<Reference>;
+}).meta({ id: 'Reference' }) as z.ZodType<Reference>;
 
 type Operand = string | number | boolean | null | Reference;
 

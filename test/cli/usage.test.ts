@@ -12,7 +12,7 @@ describe('help', () => {
     const { exitCode, stdout, stderr } = await lurkbox('--help');
     expect(exitCode).toBe(0);
     expect(stderr).toBe('');
-    for (const command of ['run', 'list', 'explain', 'doctor', 'image', 'prune']) {
+    for (const command of ['run', 'list', 'explain', 'doctor', 'workflow', 'image', 'prune']) {
       expect(stdout).toMatch(new RegExp(`^ {2}${command} `, 'm'));
     }
     expect(stdout.match(/^ {2}[0-9] {2}/gm)).toEqual(['  0  ', '  1  ', '  2  ', '  3  ']);
@@ -21,6 +21,11 @@ describe('help', () => {
   test.each([
     [['run'], ['--context', '--input', '--timeout', '--prompt']],
     [['doctor'], ['--attack']],
+    [
+      ['workflow', 'run'],
+      ['--context', '--input'],
+    ],
+    [['workflow', 'check'], []],
     [['image', 'build'], []],
     [['image', 'prune'], ['--all']],
   ])('of %j names its options and those that every command has', async (command, own) => {
@@ -46,6 +51,7 @@ describe('bad usage exits with 2 and says why on stderr', () => {
     ['--json beside --prompt', ['run', 'x', '--json', '--prompt'], 'cannot be used with'],
     ['a timeout that is no number', ['run', 'x', '--timeout', 'soon'], 'Expected seconds'],
     ['a timeout of zero', ['run', 'x', '--timeout', '0'], 'Expected seconds'],
+    ['no workflow file', ['workflow', 'run'], "missing required argument 'file'"],
     ['an image command that does not exist', ['image', 'burn'], "unknown command 'burn'"],
   ])('%s', async (_, args, message) => {
     const { exitCode, stdout, stderr } = await lurkbox(...args);

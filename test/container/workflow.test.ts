@@ -1,0 +1,219 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  createLurkbox,
+  type Lurkbox,
+  loadWorkflow,
+  runWorkflow,
+  type WorkflowDocument,
+  type WorkflowOptions,
+  type WorkflowPlugins,
+} from '../../src/index.ts';
+import { LABELS } from '../../src/labels.ts';
+import {
+  createWorkspace,
+  findByLabel,
+  type Program,
+  removeImagesOf,
+  toContext,
+  type Workspace,
+} from '../helpers/workspace.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const PROBE = 'workflow-probe';
+const OTHER = 'workflow-other';
+const CODE = `export const execute = ({ inputData: { program, args } }, host) => (0, eval)(program)(args, host);`;
+
+let workspace: Workspace;
+let lurkbox: Lurkbox;
+
+beforeAll(async () => {
+  workspace = await createWorkspace();
+  await workspace.addPlugin(PROBE, { code: CODE });
+  await workspace.addPlugin(OTHER, { code: CODE });
+  // What waits beside a workflow is what it asks for itself.
+  lurkbox = await createLurkbox({ workspaceRoot: workspace.root, policy: { warm: 0 } });
+  await lurkbox.plugins.discoverAndLoadAll(workspace.root);
+});
+afterAll(async () => {
+  await lurkbox.close();
+  for (const name of [PROBE, OTHER]) await removeImagesOf(lurkbox, name);
+  await workspace[Symbol.asyncDispose]();
+});
+
+/** A step that has a probe run a program. */
+function step<Args>(program: Program<Args>, rest: object = {}, plugin = PROBE) {
+  const { inputData } = toContext(program);
+  return { plugin, input: { ...(inputData as object), args: null as unknown }, ...rest };
+}
+
+function run(document: Omit<WorkflowDocument, 'name'>, options: Partial<WorkflowOptions> = {}) {
+  return runWorkflow({ name: 'test', ...document }, { plugins: lurkbox.plugins, ...options });
+}
+
+async function untilNothingIsLeft(): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (true) {
+    const left = await Promise.all(
+      [PROBE, OTHER].map(async (name) => (await findByLabel(`${LABELS.plugin}=${name}`)).containers),
+    );
+    if (left.flat().length === 0) return;
+    if (performance.now() > deadline) throw new Error(`left: ${left.flat().join(', ')}`);
+    await delay(50);
+  }
+}
+
+const stay: Program = (_, host) => {
+  host.progress(0.5, 'here');
+  return new Promise(() => setInterval(() => {}, 1_000));
+};
+
+test('the example runs on the example plugins, and what comes after the mask sees the masked text alone', async () => {
+  await using examples = await createLurkbox({ workspaceRoot: workspace.root, maxWarm: 4 });
+  await examples.plugins.discoverAndLoadAll(ROOT);
+  const read = (file: string) => readFile(join(ROOT, 'examples', file), 'utf8');
+  const workflow = await loadWorkflow(join(ROOT, 'examples/inbox.workflow.json'));
+  const inputData = { message: await read('message.txt'), csv: await read('sales.csv') };
+  const result = await runWorkflow(workflow, { plugins: examples.plugins, context: { inputData } });
+  expect({ outcome: result.outcome, reason: result.reason }).toEqual({ outcome: 'OK', reason: null });
+  expect(Object.values(result.steps).map(({ status }) => status)).toEqual(Array(5).fill('done'));
+  expect(result.output).toMatchObject({
+    text: expect.stringContaining('[EMAIL_1]'),
+    masked: 5,
+    tasks: expect.arrayContaining([
+      expect.objectContaining({
+        text: expect.stringContaining('Ada will send the corrected file to [EMAIL_1]'),
+      }),
+    ]),
+    minutes: 1,
+    table: expect.stringMatching(/^60 rows of 11 columns/),
+  });
+  expect(JSON.stringify(result.output)).not.toContain('lena.hoffmann@example.com');
+});
+
+test('branches run at the same time, and cancelling ends both and leaves nothing (P2)', async () => {
+  const caller = new AbortController();
+  const here = new Set<string>();
+  const over: string[] = [];
+  const result = await run(
+    { steps: { left: step(stay), right: step(stay), joined: step(stay, { after: ['left', 'right'] }) } },
+    {
+      signal: caller.signal,
+      onProgress: ({ step: name, status, said }) => {
+        if (said !== null) here.add(name);
+        else if (status !== 'running') over.push(name);
+        // Each stays until it is cancelled: both are there now.
+        if (here.size === 2 && over.length === 0) caller.abort();
+      },
+    },
+  );
+  expect([...here].sort()).toEqual(['left', 'right']);
+  expect(result).toMatchObject({
+    outcome: 'CANCELLED',
+    steps: {
+      left: { status: 'cancelled', result: { outcome: 'CANCELLED' } },
+      right: { status: 'cancelled', result: { outcome: 'CANCELLED' } },
+      joined: { status: 'not_reached', result: null },
+    },
+  });
+  await untilNothingIsLeft();
+});
+
+test('a failure ends the branch beside it where its rule is to stop', async () => {
+  const { outcome, reason, steps } = await run({
+    steps: {
+      long: step(stay),
+      bad: step(() => {
+        throw new Error('broken');
+      }),
+    },
+  });
+  expect({ outcome, reason }).toEqual({
+    outcome: 'FAILED',
+    reason: 'The step `bad` failed: PLUGIN_ERROR: Error: broken',
+  });
+  expect(steps['long']?.status).toBe('cancelled');
+  await untilNothingIsLeft();
+});
+
+test('a failure touches only what needs it where its rule is to go on', async () => {
+  const give: Program<unknown> = (args) => ({ given: args });
+  const { outcome, output, steps, warnings } = await run({
+    steps: {
+      bad: step(() => process.exit(3), { on_failure: 'continue' }),
+      fine: step(() => ({ list: [1, 2, 3] })),
+      needs: { ...step(give), input: { ...step(give).input, args: { $from: 'bad.result' } } },
+      takes: {
+        ...step(give),
+        input: {
+          ...step(give).input,
+          args: [
+            { $from: 'fine.result.list[2]' },
+            { $from: 'bad.result', default: 'nothing' },
+            { $from: 'bad.outcome', default: null },
+          ],
+        },
+      },
+    },
+    output: { $from: 'takes.result.given' },
+  });
+  expect({ outcome, output }).toEqual({ outcome: 'OK', output: [3, 'nothing', 'PLUGIN_CRASHED'] });
+  expect(steps['needs']).toMatchObject({ status: 'skipped', result: null });
+  expect(warnings).toEqual([expect.stringContaining('`bad` failed')]);
+});
+
+test('the deadline of a step ends its plugin, and that of the workflow ends all (P4)', async () => {
+  const burn: Program = () => {
+    while (true);
+  };
+  const { outcome, steps } = await run({
+    timeout_seconds: 3,
+    steps: {
+      short: step(burn, { timeout_seconds: 0.3, on_failure: 'continue' }),
+      long: step(burn, { after: ['short'] }),
+    },
+  });
+  expect(outcome).toBe('TIMEOUT');
+  expect(steps).toMatchObject({
+    short: { status: 'failed', result: { outcome: 'TIMEOUT' } },
+    long: { status: 'cancelled' },
+  });
+  await untilNothingIsLeft();
+});
+
+test('a container is ready for the next step when the one before it is over', async () => {
+  let ready: Promise<unknown> = Promise.resolve();
+  const plugins: WorkflowPlugins = {
+    executePlugin: async (name, context, options) => {
+      const result = await lurkbox.plugins.executePlugin(name, context, options);
+      // A step that takes as long as the hint.
+      if (name === PROBE) await ready;
+      return result;
+    },
+    hint: (name, size) => {
+      const answer = lurkbox.plugins.hint(name, size);
+      if (size > 0) ready = answer;
+      return answer;
+    },
+  };
+  const { steps } = await run(
+    { steps: { first: step(() => 1), next: step(() => 2, { after: ['first'] }, OTHER) } },
+    { plugins },
+  );
+  expect(steps['first']?.result?.metadata).toMatchObject({ sandbox: 'cold' });
+  expect(steps['next']?.result?.metadata).toMatchObject({ sandbox: 'warm' });
+  await untilNothingIsLeft();
+});
+
+test('a container that waited for a step that is skipped is given up', async () => {
+  const { statuses } = await run({
+    steps: {
+      first: step(() => 1),
+      next: step(() => 2, { when: { $from: 'first.result', equals: 2 } }, OTHER),
+    },
+  }).then(({ steps }) => ({ statuses: Object.values(steps).map(({ status }) => status) }));
+  expect(statuses).toEqual(['done', 'skipped']);
+  await untilNothingIsLeft();
+});
