@@ -168,8 +168,7 @@ class WorkflowRun {
     this.#tell({ step: name, status: 'running', reason: null, said: null });
     const execution = this.#options.plugins.executePlugin(step.plugin, context as ExecutionContextOptions, {
       signal: this.#stop.signal,
-      onProgress: (fraction, message) =>
-        this.#tell({ step: name, status: 'running', reason: null, said: { fraction, message } }),
+      onProgress: (fraction, message) => this.#say(name, { fraction, message }),
       ...(step.timeout_seconds === undefined ? {} : { timeoutMs: step.timeout_seconds * 1000 }),
     });
     // Its container is about to be taken; the pool would put another one in its place.
@@ -181,6 +180,11 @@ class WorkflowRun {
       return { status: 'cancelled', reason: this.#end.reason, result };
     }
     return { status: 'failed', reason: reasonOf(result), result };
+  }
+
+  /** An execution that was waited for no longer may still speak. */
+  #say(name: string, said: NonNullable<WorkflowProgress['said']>): void {
+    if (!this.#results.has(name)) this.#tell({ step: name, status: 'running', reason: null, said });
   }
 
   /** Has containers wait for the steps that come when what runs now is over, as far as that is known. */

@@ -24,8 +24,8 @@ const constants = (what: string) => z.record(z.string(), anyJson(), `expected an
 
 /** `{ "$from": … }`, wherever a value may stand. */
 export const ReferenceSchema: z.ZodType<Reference> = strictObject({
-  $from: fromPath(),
-  default: anyJson().optional(),
+  $from: fromPath().describe('Path of the value: `input.…`, `<step>.result.…` or `<step>.outcome`.'),
+  default: anyJson().optional().describe('Stands in where the value is not there.'),
 }).meta({ id: 'Reference' }) as z.ZodType<Reference>;
 
 type Operand = string | number | boolean | null | Reference;

@@ -14,6 +14,7 @@ export async function settledSoon(
     timer = setTimeout(resolve, SETTLE_MS, null);
   };
   signal.addEventListener('abort', wait, { once: true });
+  if (signal.aborted) wait();
   try {
     return await Promise.race([execution, tooLate]);
   } finally {

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   createLurkbox,
   type Lurkbox,
@@ -12,6 +12,7 @@ import {
   type WorkflowPlugins,
 } from '../../src/index.ts';
 import { LABELS } from '../../src/labels.ts';
+import { STEERING, startCli } from '../cli/run-cli.ts';
 import {
   createWorkspace,
   findByLabel,
@@ -216,4 +217,67 @@ test('a container that waited for a step that is skipped is given up', async () 
   }).then(({ steps }) => ({ statuses: Object.values(steps).map(({ status }) => status) }));
   expect(statuses).toEqual(['done', 'skipped']);
   await untilNothingIsLeft();
+});
+
+describe('workflow run', () => {
+  const file = async (steps: object, rest: object = {}) => {
+    await writeFile(join(workspace.root, 'flow.json'), JSON.stringify({ name: 'flow', steps, ...rest }));
+    return 'flow.json';
+  };
+  const start = (args: readonly string[]) => startCli(['workflow', 'run', ...args], { cwd: workspace.root });
+
+  test('--json prints the result and nothing else on stdout, and each change on stderr', async () => {
+    const document = await file(
+      { one: step(() => 1), two: step(() => 2, { after: ['one'] }, OTHER) },
+      { output: { sum: [{ $from: 'one.result' }, { $from: 'two.result' }, { $from: 'input.x' }] } },
+    );
+    const { exitCode, stdout, stderr } = await start([document, '--json', '--input', '{"x":3}']).end;
+    expect(exitCode).toBe(0);
+    expect(stdout.match(/\n/g)).toHaveLength(1);
+    expect(JSON.parse(stdout)).toMatchObject({
+      workflow: 'flow',
+      outcome: 'OK',
+      output: { sum: [1, 2, 3] },
+      steps: { one: { status: 'done', result: { outcome: 'OK' } }, two: { status: 'done' } },
+    });
+    // Before that the images are built, or are there.
+    expect(stderr.replaceAll(/\([\d.]+ m?s\)/g, '(t)')).toMatch(
+      /one: running\none: done \(t\)\ntwo: running\ntwo: done \(t\)\n$/,
+    );
+    await untilNothingIsLeft();
+  });
+
+  test('shows the output and a table of the steps, ends with 1 where it is not OK, and steers no terminal', async () => {
+    const document = await file({
+      spit: step(() => {
+        throw new Error('\u001b[31mred\r\u202e');
+      }),
+      later: step(() => 1, { after: ['spit'] }),
+    });
+    const { exitCode, stdout, stderr } = await start([document]).end;
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(
+      /^✖ flow FAILED in .*\n {2}The step `spit` failed: PLUGIN_ERROR: Error: \\u001b\[31mred/,
+    );
+    expect(stdout).toMatch(/^step +plugin +status +from +to +why$/m);
+    expect(stdout).toMatch(/^later +workflow-probe +not_reached +– /m);
+    for (const text of [stdout, stderr]) expect(text).not.toMatch(STEERING);
+  });
+
+  test('is cancelled by SIGINT, tells the result, and leaves nothing (P2)', async () => {
+    const document = await file({ long: step(stay), later: step(() => 1, { after: ['long'] }, OTHER) });
+    const running = start([document, '--json']);
+    const { promise: begun, resolve } = Promise.withResolvers<void>();
+    running.process.stderr?.on('data', (chunk) => String(chunk).includes('long: running') && resolve());
+    await Promise.race([begun, running.end]);
+    running.process.kill('SIGINT');
+    const { exitCode, stdout } = await running.end;
+    expect(exitCode).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({
+      outcome: 'CANCELLED',
+      steps: { long: { status: 'cancelled' }, later: { status: 'not_reached' } },
+    });
+    for (const name of [PROBE, OTHER])
+      expect(await findByLabel(`${LABELS.plugin}=${name}`)).toEqual({ containers: [], networks: [] });
+  });
 });

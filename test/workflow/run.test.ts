@@ -1,5 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
+import type { ExecuteOptions } from '../../src/execution/container-sandbox.ts';
 import type { WorkflowProgress } from '../../src/workflow/result.ts';
 import { runWorkflow, type WorkflowOptions } from '../../src/workflow/run.ts';
 import type { WorkflowDocument } from '../../src/workflow/schema.ts';
@@ -475,6 +476,31 @@ describe('an end from outside', () => {
     );
     expect(result.steps['a']).toMatchObject({ status: 'cancelled', result: null });
     expect(result.executionTimeMs).toBeLessThan(5_000);
+  });
+
+  test('by a listener that aborts as a step begins settles too, and nothing is told of the step afterwards', async () => {
+    const caller = new AbortController();
+    const plugins = new FakePlugins();
+    let say: ExecuteOptions['onProgress'];
+    plugins.executePlugin = (_name, _context, options) => {
+      say = options?.onProgress;
+      return new Promise(() => {});
+    };
+    const told: string[] = [];
+    const result = await runWorkflow(
+      { name: 'x', steps: stepsOf({ a: {} }) },
+      {
+        plugins,
+        signal: caller.signal,
+        onProgress: ({ status }) => {
+          told.push(status);
+          caller.abort();
+        },
+      },
+    );
+    say?.(1, 'late');
+    expect(result).toMatchObject({ outcome: 'CANCELLED', steps: { a: { status: 'cancelled' } } });
+    expect(told).toEqual(['running', 'cancelled']);
   });
 
   test('does not lose an answer that came all the same', async () => {
