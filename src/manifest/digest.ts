@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
+import { FileChangedError } from './changed.ts';
 import { openRegularFile, readChunks } from './read-file.ts';
 import type { FoundFile } from './walk.ts';
 
@@ -30,7 +31,7 @@ async function hashFile(folder: string, { path, sizeBytes }: FoundFile): Promise
       hash.update(chunk);
       read += chunk.length;
     }
-    if (read !== sizeBytes) throw new Error(`\`${path}\` changed its size while it was read`);
+    if (read !== sizeBytes) throw new FileChangedError(path);
     return { path, sizeBytes, sha256: hash.digest('hex') };
   } finally {
     await handle.close();

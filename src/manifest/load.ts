@@ -4,6 +4,7 @@ import semver from 'semver';
 import { LurkboxError, type Problem } from '../errors.ts';
 import { show, showPath } from '../printable.ts';
 import { VERSION } from '../version.ts';
+import { changedSinceLoaded, changedWhileRead, FileChangedError } from './changed.ts';
 import { digestOf, hashFiles, type PluginFile, sha256Of } from './digest.ts';
 import { MAX_DOCUMENT_BYTES, parseDocument } from './parse-document.ts';
 import { type Checked, check, limitProblems } from './problems.ts';
@@ -61,7 +62,7 @@ export async function* readPluginFiles(
   for (const { path, sizeBytes, sha256 } of plugin.files) {
     const content = await readRegularFile(join(plugin.folder, path), sizeBytes).catch(() => null);
     if (content === null || sha256Of(content) !== sha256) {
-      throw invalid(plugin.folder, [{ path, message: 'changed since the plugin was loaded; load it again' }]);
+      throw invalid(plugin.folder, [changedSinceLoaded(path)]);
     }
     yield { path, content };
   }
@@ -101,6 +102,9 @@ async function readContent(root: string): Promise<Checked<readonly PluginFile[]>
     const { files, problems } = await walkFolder(root);
     return problems.length > 0 ? { ok: false, problems } : { ok: true, value: await hashFiles(root, files) };
   } catch (error) {
+    if (error instanceof FileChangedError) return { ok: false, problems: [changedWhileRead(error.path)] };
+    // The folder itself was there a moment ago.
+    if (reasonOf(error) === 'ENOENT') return { ok: false, problems: [changedWhileRead('')] };
     return failed('', `cannot be read: ${reasonOf(error)}`);
   }
 }
@@ -116,7 +120,7 @@ function engineProblems({ engines }: PluginManifest): Problem[] {
 function agreementProblems({ manifest, sha256 }: ManifestDocument, files: readonly PluginFile[]): Problem[] {
   const problems: Problem[] = [];
   if (files.find(({ path }) => path === MANIFEST_FILE)?.sha256 !== sha256) {
-    problems.push({ path: MANIFEST_FILE, message: 'changed while it was read; load the plugin again' });
+    problems.push(changedWhileRead(MANIFEST_FILE));
   }
   if (!files.some(({ path }) => path === manifest.entry_point)) {
     const message = `expected a file of the plugin folder, got ${show(manifest.entry_point)}, which is none`;
