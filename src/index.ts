@@ -25,8 +25,10 @@ export type {
   PruneResult,
   StoredImage,
 } from './image/image-store.ts';
+export { type HotReload, HotReloadManager, type HotReloadOptions } from './lifecycle/hot-reload.ts';
 export type { Discovery, PluginInstance } from './lifecycle/plugin-manager.ts';
 export { PluginManager } from './lifecycle/plugin-manager.ts';
+export type { Reloaded, Reloader } from './lifecycle/reloader.ts';
 export type { Logger } from './logger.ts';
 export { createLurkbox, type Lurkbox } from './lurkbox.ts';
 export type { LoadedPlugin } from './manifest/load.ts';
