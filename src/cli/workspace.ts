@@ -52,7 +52,7 @@ export async function loadNamed(lurkbox: Lurkbox, named: readonly string[]): Pro
 }
 
 /** A path, or a folder that is there; a bare name is one of the workspace's plugins first. */
-function isFolder(argument: string): boolean {
+export function isFolder(argument: string): boolean {
   return /[/\\]|^\.{1,2}$/.test(argument);
 }
 
