@@ -37,7 +37,7 @@ function toReport(results: Results, explanations: Readonly<Record<string, string
   const targets = judge(results);
   const parts = [
     '# Benchmark',
-    'Made by `make bench` from the JSON files beside it; edited by nobody.',
+    'Made by `make bench` from the JSON files beside it; the explanations of what is not met are by hand.',
     ...toMachine(results),
     '## How to repeat it',
     'As root on a quiet machine: `make bench` measures everything, `make bench-quick` everything in little, ' +

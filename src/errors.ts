@@ -16,6 +16,9 @@ export const USER_ERROR_CODES = {
   PLUGIN_NOT_FOUND: 'No plugin of that name or folder exists in the workspace.',
   REGISTRY_INVALID: 'The stored registry of plugins, or an import of one, cannot be used.',
   STATE_INVALID: 'A version of a plugin cannot take that step from the state that it is in.',
+  PLUGIN_BROKEN: 'The code of the plugin cannot be loaded.',
+  REQUIREMENT_UNMET: 'A plugin that another one requires is missing, does not fit, or would be taken away.',
+  CONSENT_NEEDED: 'A version asks for more permissions than somebody agreed to.',
   DEPENDENCY_FAILED: 'An npm dependency that the manifest names could not be installed.',
 } as const;
 

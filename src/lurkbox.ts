@@ -67,6 +67,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     maxKeptPerPlugin: config.maxKeptPerPlugin,
     startsAtOnce: availableParallelism(),
     maxAgeMs: config.maxWarmSeconds * 1000,
+    logger: config.logger,
     maxParked: config.maxParked,
   });
   const connect = once(async () => {

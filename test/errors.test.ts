@@ -17,6 +17,9 @@ test('the error codes are pinned', () => {
     'PLUGIN_NOT_FOUND',
     'REGISTRY_INVALID',
     'STATE_INVALID',
+    'PLUGIN_BROKEN',
+    'REQUIREMENT_UNMET',
+    'CONSENT_NEEDED',
     'DEPENDENCY_FAILED',
   ]);
   expect(Object.keys(SYSTEM_ERROR_CODES)).toEqual([

@@ -107,6 +107,10 @@ export class Admission {
     };
   }
 
+  get memoryCeilingBytes(): number {
+    return this.#ceilings.memoryBytes;
+  }
+
   /** Waiting calls that are larger than the new ceilings are refused; what runs stays. */
   setCeilings({ memoryBytes, cpuCores }: Needs): void {
     this.#ceilings = { memoryBytes, cpuCores };

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Admission, type Place, type Refusal, RefusedError } from '../admission/admission.ts';
 import type { ContainerEngine } from '../engine/engine.ts';
 import type { Problem } from '../errors.ts';
@@ -41,7 +42,7 @@ export interface PluginSandbox {
 }
 
 export interface ContainerSandboxOptions {
-  readonly plugin: LoadedPlugin;
+  readonly plugin: Pick<LoadedPlugin, 'manifest' | 'digest'>;
   readonly grant: Grant;
   readonly connect: () => Promise<ContainerEngine>;
   /** The image of the plugin, built if need be: its id. */
@@ -180,6 +181,8 @@ export class ContainerSandbox implements PluginSandbox {
       if (kindOf(claimed) !== 'kept') standby.arrived();
       await this.#live(call, settle, { place, claimed });
     } catch (error) {
+      // Who calls again until there is a place must let happen meanwhile what makes one.
+      if (error instanceof RefusedError) await nextTurn();
       // Who was aborted has been told already.
       settle(withoutContainer(error instanceof RefusedError ? toBusy(error.refusal) : endingOfError(error)));
       call.waiting.abort();
@@ -287,7 +290,9 @@ export class ContainerSandbox implements PluginSandbox {
   }
 }
 
-function compileSchemas({ manifest }: LoadedPlugin): Record<'input' | 'output' | 'config', CheckValue> {
+export function compileSchemas({
+  manifest,
+}: Pick<LoadedPlugin, 'manifest'>): Record<'input' | 'output' | 'config', CheckValue> {
   return {
     input: compileSchema(manifest.input_schema, 'input_schema'),
     output: compileSchema(manifest.output_schema, 'output_schema'),

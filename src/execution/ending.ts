@@ -99,7 +99,15 @@ export function endingOfExit(
     return failed('OUT_OF_MEMORY', `The heap of V8 was full; the container has ${megabytes} MB in all`);
   }
   // A killed engine finds a container dead when it is back, and writes 255.
-  if (exit.exitCode === HUNG_UP_EXIT_CODE || (streamBroke && [0, 255].includes(exit.exitCode))) return lost();
+  if (streamBroke && [0, 255, HUNG_UP_EXIT_CODE].includes(exit.exitCode)) return lost();
+  // A connection that somebody closes in order looks from here as if the container had closed it.
+  if (exit.exitCode === HUNG_UP_EXIT_CODE) {
+    return failed(
+      'ENGINE_LOST',
+      `The connection to the container was closed, or the plugin itself ended with exit code ${HUNG_UP_EXIT_CODE}, by which ` +
+        'the runner tells that; look for such an exit in the plugin, at the log of the engine, and at what stands before it',
+    );
+  }
   if (exit.exitCode === 0) return failed('NO_RESULT', 'The process ended with exit code 0');
   const signal = SIGNALS[exit.exitCode - 128];
   const detail = `The process ended with exit code ${exit.exitCode}${signal === undefined ? '' : ` (${signal})`}`;

@@ -47,6 +47,7 @@ export interface ExecutionPlan extends Omit<SandboxPlan, 'id'> {
  * caller, a fault of the protocol or of the engine) calls `#settle`, and the first call wins.
  */
 export class Execution implements SandboxUser {
+  readonly isIdle = false;
   readonly logs: LogBook;
   /** Settles once, and never rejects. */
   readonly ending: Promise<Ending>;

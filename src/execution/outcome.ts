@@ -33,6 +33,34 @@ export const OUTCOMES = {
 
 export type Outcome = keyof typeof OUTCOMES;
 
+/** With whom an outcome lies: the engine stands for its host, too, and for images; the caller for the whole of what called. */
+export const FAULT_OF: Readonly<Record<Outcome, 'nobody' | 'plugin' | 'caller' | 'engine' | 'lurkbox'>> = {
+  OK: 'nobody',
+  PLUGIN_ERROR: 'plugin',
+  PLUGIN_CRASHED: 'plugin',
+  NO_RESULT: 'plugin',
+  TIMEOUT: 'plugin',
+  CANCELLED: 'caller',
+  OUT_OF_MEMORY: 'plugin',
+  OUTPUT_LIMIT: 'plugin',
+  PROTOCOL_ERROR: 'plugin',
+  INPUT_INVALID: 'caller',
+  OUTPUT_INVALID: 'plugin',
+  PERMISSION_DENIED: 'caller',
+  PLUGIN_NOT_FOUND: 'caller',
+  PLUGIN_DISABLED: 'caller',
+  BUSY: 'caller',
+  IMAGE_MISSING: 'engine',
+  RUNTIME_UNAVAILABLE: 'engine',
+  ENGINE_UNAVAILABLE: 'engine',
+  ENGINE_TIMEOUT: 'engine',
+  ENGINE_LOST: 'engine',
+  ENGINE_INSECURE: 'engine',
+  CONTAINER_VANISHED: 'engine',
+  HOST_RESOURCES: 'engine',
+  INTERNAL: 'lurkbox',
+};
+
 const FROM_ERROR: Readonly<Record<LurkboxErrorCode, Outcome>> = {
   MANIFEST_INVALID: 'IMAGE_MISSING',
   POLICY_INVALID: 'PERMISSION_DENIED',
@@ -42,6 +70,9 @@ const FROM_ERROR: Readonly<Record<LurkboxErrorCode, Outcome>> = {
   CONTEXT_INVALID: 'INPUT_INVALID',
   OPTIONS_INVALID: 'INTERNAL',
   PLUGIN_NOT_FOUND: 'PLUGIN_NOT_FOUND',
+  PLUGIN_BROKEN: 'PLUGIN_ERROR',
+  REQUIREMENT_UNMET: 'PLUGIN_DISABLED',
+  CONSENT_NEEDED: 'PERMISSION_DENIED',
   REGISTRY_INVALID: 'INTERNAL',
   STATE_INVALID: 'INTERNAL',
   DEPENDENCY_FAILED: 'IMAGE_MISSING',

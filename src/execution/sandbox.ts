@@ -52,6 +52,8 @@ export type SandboxPhase = 'createMs' | 'startMs' | 'bootMs';
 
 /** Who uses a sandbox at the time, and is told what comes out of it. */
 export interface SandboxUser {
+  /** Whether nobody waits for an answer of it: then it is over with its output. */
+  readonly isIdle: boolean;
   /** A phase of the start is over; after `bootMs` it takes a request. */
   onPhase(phase: SandboxPhase): void;
   onMessage(message: Exclude<RunnerMessage, { kind: 'ready' }>): void;
@@ -347,11 +349,9 @@ export class Sandbox {
   async #conclude(id: string): Promise<Ending> {
     const { engine, grant } = this.#plan;
     try {
-      // A plugin may close its output and run on; the deadline of the execution ends that, not one of this call. What
-      // runs on when the stream broke can never answer.
       await engine.waitContainer(id, {
         signal: this.#closing.signal,
-        deadlineMs: this.#streamBroke ? UNHEARD_MS : BOOT_DEADLINE_MS + grant.timeoutMs,
+        deadlineMs: this.#endDeadlineMs(),
       });
       const exit = await engine.containerExit(id);
       return endingOfExit(exit, grant.memoryBytes, {
@@ -363,11 +363,27 @@ export class Sandbox {
     }
   }
 
+  /**
+   * A plugin may close its output and run on; the deadline of the execution ends that, not one of this call. What runs on
+   * when the stream broke can never answer, and what nobody calls serves nobody any more.
+   */
+  #endDeadlineMs(): number {
+    if (this.#user.isIdle) return EXIT_MS;
+    return this.#streamBroke ? UNHEARD_MS : BOOT_DEADLINE_MS + this.#plan.grant.timeoutMs;
+  }
+
   /** An engine that answered before and does not any more was lost, not unavailable. */
   #toLost(ending: Ending): Ending {
     if (ending.outcome === 'ENGINE_UNAVAILABLE')
       return failed('ENGINE_LOST', ending.error.message.replace(/\.$/, ''));
-    return ending.outcome === 'ENGINE_TIMEOUT' && this.#streamBroke ? lost() : ending;
+    if (ending.outcome !== 'ENGINE_TIMEOUT') return ending;
+    if (this.#streamBroke) return lost();
+    return this.#user.isIdle
+      ? failed(
+          'ENGINE_LOST',
+          'Its output is over and it runs on: somebody restarted it, or the plugin closed that',
+        )
+      : ending;
   }
 
   #end(ending: Ending): void {

@@ -1,4 +1,5 @@
 import type { Ending } from '../execution/ending.ts';
+import { FAULT_OF } from '../execution/outcome.ts';
 
 /** After a failure; twice as long after each further one. */
 const FIRST_PAUSE_MS = 1_000;
@@ -9,30 +10,39 @@ const MAX_PAUSE_MS = { engine: 5_000, plugin: 300_000 } as const;
 export type Blame = keyof typeof MAX_PAUSE_MS;
 
 export function blameOf({ outcome }: Ending): Blame {
-  return /^(ENGINE|HOST|IMAGE|RUNTIME|CONTAINER)_/.test(outcome) ? 'engine' : 'plugin';
+  return FAULT_OF[outcome] === 'engine' ? 'engine' : 'plugin';
 }
+
+/** After so many in a row that the engine had brought up in order, its fault is not believed any more. */
+const MAX_BELIEVED = 5;
 
 /** When to try again what has failed. */
 export class BackOff {
   #failures = 0;
+  /** Of these, the last ones, of containers in which Node had come up. */
+  #lostWhenUp = 0;
   #retryAt = 0;
 
   mayTry(now: number): boolean {
     return now >= this.#retryAt;
   }
 
-  /** Answers how many milliseconds nothing is tried now. */
-  fail(blame: Blame): number {
+  /** Answers how many milliseconds nothing is tried now. `wasUp`: the engine had started it, and Node was up in it. */
+  fail(blame: Blame, { wasUp = false } = {}): number {
     const now = performance.now();
-    const pauseMs = Math.min(MAX_PAUSE_MS[blame], FIRST_PAUSE_MS * 2 ** this.#failures);
     // Several at once are one failure.
-    if (this.mayTry(now)) this.#failures++;
+    const isFirst = this.mayTry(now);
+    if (isFirst) this.#lostWhenUp = wasUp ? this.#lostWhenUp + 1 : 0;
+    const most = MAX_PAUSE_MS[this.#lostWhenUp > MAX_BELIEVED ? 'plugin' : blame];
+    const pauseMs = Math.min(most, FIRST_PAUSE_MS * 2 ** this.#failures);
+    if (isFirst) this.#failures++;
     this.#retryAt = now + pauseMs;
     return pauseMs;
   }
 
   succeed(): void {
     this.#failures = 0;
+    this.#lostWhenUp = 0;
   }
 
   /** The next try may come at once. */

@@ -23,14 +23,18 @@ export interface IdleOptions {
 
 /** A container that nobody calls right now. Whatever ends it, its memory is given back when it is gone. */
 export class IdleSandbox implements SandboxUser {
+  readonly isIdle = true;
   readonly sandbox: Sandbox;
   readonly hold: Hold;
   readonly logs = new LogBook();
+  /** Resolves when Node is up in it, or never will be. */
+  readonly booted: Promise<void>;
   /** Resolves when it takes a call, or never will. */
   readonly settled: Promise<void>;
   readonly #onLost: IdleOptions['onLost'];
   readonly #preload: boolean;
   readonly #loadDeadlineMs: number;
+  readonly #boot: () => void;
   readonly #settle: () => void;
   #timer: NodeJS.Timeout | undefined;
   #lastLook: { readonly cpuTimeMs: number; readonly at: number } | undefined;
@@ -43,6 +47,7 @@ export class IdleSandbox implements SandboxUser {
   ) {
     this.hold = hold;
     this.#onLost = onLost;
+    ({ promise: this.booted, resolve: this.#boot } = Promise.withResolvers<void>());
     ({ promise: this.settled, resolve: this.#settle } = Promise.withResolvers<void>());
     if ('plan' in from) {
       this.#preload = from.preload;
@@ -95,6 +100,7 @@ export class IdleSandbox implements SandboxUser {
   async close(): Promise<void> {
     this.#isOver = true;
     clearTimeout(this.#timer);
+    this.#boot();
     this.#settle();
     await this.sandbox.close();
     this.hold.release();
@@ -104,6 +110,7 @@ export class IdleSandbox implements SandboxUser {
     if (this.#isOver) return;
     if (phase === 'startMs') this.#limit(BOOT_DEADLINE_MS, 'Node did not come up');
     if (phase !== 'bootMs') return;
+    this.#boot();
     if (!this.#preload) {
       this.#becomeReady();
       return;

@@ -1,10 +1,15 @@
 import type { Admission } from '../admission/admission.ts';
 import { LurkboxError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import { shareOut } from './share-out.ts';
 import { Shelf, type ShelfOptions } from './shelf.ts';
 
 /** A call that takes a container has two milliseconds to itself before the next one is started beside it. */
 const SETTLE_MS = 25;
 const TICK_MS = 1_000;
+/** With more active plugins than this, sizes are looked at less often: each look goes through all of them. */
+const MANY = 100;
+const REST_OF_MANY_MS = 100;
 /** Every so many ticks it is looked at whether those who wait compute. */
 const TICKS_PER_CPU_LOOK = 5;
 /** One container more than is needed is kept for so long, in case it will be. */
@@ -15,7 +20,7 @@ export interface PoolOptions {
   readonly admission: Admission;
   /** How many may wait, over all plugins; 0 is none. */
   readonly maxWarm: number;
-  /** What the grants of all that wait may come to. */
+  /** What the grants of all that wait may come to; never more than the memory that the admission gives out. */
   readonly maxWarmBytes: number;
   /** How many may be kept for later calls, over all plugins, and of one. */
   readonly maxKept: number;
@@ -25,6 +30,7 @@ export interface PoolOptions {
   readonly maxAgeMs: number;
   /** How many finished containers may be there to be started again, over all plugins; 0 is none. */
   readonly maxParked: number;
+  readonly logger: Logger;
 }
 
 /**
@@ -40,11 +46,11 @@ export class Pool {
   readonly #excessSince = new Map<Shelf, number>();
   readonly #hints = new Set<{ shelf: Shelf; size: number; done: (ready: number) => void }>();
   #balancing: NodeJS.Timeout | undefined;
+  #balancedAt = Number.NEGATIVE_INFINITY;
   #ticking: NodeJS.Timeout | undefined;
   #ticks = 0;
+  /** Of containers in which Node is not up yet, those of calls that found none waiting included. */
   #starts = 0;
-  /** Of calls that found none waiting. */
-  #ownStarts = 0;
   #isClosed = false;
 
   constructor(options: PoolOptions) {
@@ -60,7 +66,7 @@ export class Pool {
     const shelf: Shelf = new Shelf(options, {
       hold: (bytes) => this.#options.admission.hold(bytes),
       onChange: (changed) => this.#changed(changed),
-      onOwnStart: () => this.#countOwnStart(),
+      onOwnStart: () => this.#countStart(),
       mayPark: () => sum([...this.#shelves], ({ finished }) => finished?.size ?? 0) < this.#options.maxParked,
       maxAgeMs: this.#options.maxAgeMs,
       onClosed: (closed) => this.#forget(closed),
@@ -103,6 +109,15 @@ export class Pool {
     return promise.finally(() => this.#hints.delete(hint));
   }
 
+  /** To be told when the memory that the admission gives out has become known: what was asked for before may not fit. */
+  learnCeilings(): void {
+    const now = performance.now();
+    const bytes = sum([...this.#shelves], (shelf) => shelf.firmSize(now) * shelf.memoryBytes);
+    if (this.#options.maxWarm === 0 || bytes <= this.#maxWarmBytes) return;
+    const facts = { askedMb: Math.ceil(bytes / MIB), mostMb: Math.floor(this.#maxWarmBytes / MIB) };
+    this.#options.logger.warn(facts, 'the containers that should wait have no room; fewer will wait');
+  }
+
   /** Starts no more, and ends what waits. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -126,7 +141,7 @@ export class Pool {
 
   /** Why so many more cannot be asked for in so many words, beside what others ask for. */
   #misfit(shelf: Shelf, size: number, replaced?: Shelf): string | null {
-    const { maxWarm, maxWarmBytes } = this.#options;
+    const { maxWarm } = this.#options;
     const now = performance.now();
     const others = [...this.#shelves].filter(
       (other) => other !== shelf && other !== replaced && other.firmSize(now) > 0,
@@ -135,11 +150,15 @@ export class Pool {
     if (count > maxWarm)
       return `${describe(count, others.length)} asked for, and at most ${maxWarm} may wait (\`maxWarm\`)`;
     const bytes = size * shelf.memoryBytes + sum(others, (other) => other.firmSize(now) * other.memoryBytes);
-    if (bytes <= maxWarmBytes) return null;
+    if (bytes <= this.#maxWarmBytes) return null;
     return (
       `${describe(count, others.length)} asked for with ${Math.ceil(bytes / MIB)} MB of memory, and all that wait may ` +
-      `have ${Math.floor(maxWarmBytes / MIB)} MB (\`maxWarmMemoryMb\`, \`maxMemoryMb\`)`
+      `have ${Math.floor(this.#maxWarmBytes / MIB)} MB (\`maxWarmMemoryMb\`, and \`maxMemoryMb\` or the memory of the host of the engine)`
     );
+  }
+
+  get #maxWarmBytes(): number {
+    return Math.min(this.#options.maxWarmBytes, this.#options.admission.memoryCeilingBytes);
   }
 
   #changed(shelf: Shelf): void {
@@ -167,10 +186,14 @@ export class Pool {
 
   #schedule(ms: number): void {
     if (this.#isClosed) return;
-    this.#balancing ??= setTimeout(() => {
-      this.#balancing = undefined;
-      this.#balance();
-    }, ms);
+    const rest = this.#active.size > MANY ? this.#balancedAt + REST_OF_MANY_MS - performance.now() : 0;
+    this.#balancing ??= setTimeout(
+      () => {
+        this.#balancing = undefined;
+        this.#balance();
+      },
+      Math.max(ms, rest),
+    );
     // Only somebody who waits for an answer keeps this process from ending.
     if (this.#hints.size + this.#options.admission.held.waiting > 0) this.#balancing.ref();
     else this.#balancing.unref();
@@ -190,15 +213,14 @@ export class Pool {
     // What was about to start, or to be kept, when a call came to lack memory could not give way then.
     this.#options.admission.remind();
     const now = performance.now();
+    this.#balancedAt = now;
     const shares = this.#shareOut(now);
     this.#dropExcess(shares, now);
-    for (const shelf of [...shares.keys()].sort(
-      (a, b) => b.gain(b.size + 1, now) - a.gain(a.size + 1, now),
-    )) {
+    for (const shelf of this.#wanting(shares, now)) {
       while (shelf.size < (shares.get(shelf) ?? 0) && shelf.mayStart(now) && this.#mayStart()) {
         if (!this.#hasRoom(shelf) && !this.#dropSome(shares)) break;
         if (!this.#options.admission.mayHold(shelf.memoryBytes)) break;
-        this.#begin(shelf);
+        void shelf.start(this.#countStart());
       }
     }
     this.#answerHints(shares, now);
@@ -211,32 +233,21 @@ export class Pool {
 
   /** How many each shelf gets of what there is to have. */
   #shareOut(now: number): Map<Shelf, number> {
-    const { maxWarm, maxWarmBytes } = this.#options;
-    const shares = new Map<Shelf, number>();
-    let [count, bytes] = [0, 0];
-    const give = (shelf: Shelf): boolean => {
-      if (count >= maxWarm || bytes + shelf.memoryBytes > maxWarmBytes) return false;
-      count++;
-      bytes += shelf.memoryBytes;
-      shares.set(shelf, (shares.get(shelf) ?? 0) + 1);
-      return true;
-    };
-    for (const shelf of this.#active) {
-      shares.set(shelf, 0);
-      for (let size = 0; size < shelf.firmSize(now) && give(shelf); size++);
-    }
-    const wishing = new Map([...this.#active].map((shelf) => [shelf, shelf.targetSize(now)]));
-    for (;;) {
-      let best: Shelf | undefined;
-      let most = Number.NEGATIVE_INFINITY;
-      for (const [shelf, target] of wishing) {
-        const size = shares.get(shelf) ?? 0;
-        const gain = size < target ? shelf.gain(size + 1, now) : Number.NEGATIVE_INFINITY;
-        if (gain > most) [best, most] = [shelf, gain];
-      }
-      if (best === undefined) return shares;
-      if (!give(best)) wishing.delete(best);
-    }
+    const wishes = [...this.#active].map((shelf) => {
+      const [firm, target] = [shelf.firmSize(now), shelf.targetSize(now)];
+      const gain = (size: number): number => shelf.gain(size, now);
+      return [shelf, { memoryBytes: shelf.memoryBytes, firm, target, gain }] as const;
+    });
+    return shareOut(new Map(wishes), { count: this.#options.maxWarm, bytes: this.#maxWarmBytes });
+  }
+
+  /** Those that have less than their share, where one more gains most first. */
+  #wanting(shares: ReadonlyMap<Shelf, number>, now: number): Shelf[] {
+    return [...shares]
+      .filter(([shelf, share]) => shelf.size < share && shelf.mayStart(now))
+      .map(([shelf]) => ({ shelf, gain: shelf.gain(shelf.size + 1, now) }))
+      .sort((a, b) => b.gain - a.gain)
+      .map(({ shelf }) => shelf);
   }
 
   #dropExcess(shares: ReadonlyMap<Shelf, number>, now: number): void {
@@ -258,34 +269,25 @@ export class Pool {
   }
 
   #hasRoom(shelf: Shelf): boolean {
-    const { maxWarm, maxWarmBytes } = this.#options;
     const all = [...this.#active];
     return (
-      sum(all, ({ size }) => size) < maxWarm &&
-      sum(all, ({ size, memoryBytes }) => size * memoryBytes) + shelf.memoryBytes <= maxWarmBytes
+      sum(all, ({ size }) => size) < this.#options.maxWarm &&
+      sum(all, ({ size, memoryBytes }) => size * memoryBytes) + shelf.memoryBytes <= this.#maxWarmBytes
     );
   }
 
   #mayStart(): boolean {
-    return this.#starts + this.#ownStarts < this.#options.startsAtOnce;
+    return this.#starts < this.#options.startsAtOnce;
   }
 
-  #countOwnStart(): Disposable {
-    this.#ownStarts++;
+  #countStart(): Disposable {
+    this.#starts++;
     return {
       [Symbol.dispose]: () => {
-        this.#ownStarts--;
+        this.#starts--;
         if (this.#active.size > 0) this.#schedule(SETTLE_MS);
       },
     };
-  }
-
-  #begin(shelf: Shelf): void {
-    this.#starts++;
-    void shelf.start().finally(() => {
-      this.#starts--;
-      this.#schedule(0);
-    });
   }
 
   #answerHints(shares: ReadonlyMap<Shelf, number>, now: number): void {
@@ -303,22 +305,27 @@ export class Pool {
 
   /** What those who are being ended still hold. */
   get #leavingBytes(): number {
-    const there = sum(
-      [...this.#active],
-      ({ waitingCount, keptCount, memoryBytes }) => (waitingCount + keptCount) * memoryBytes,
-    );
+    const there = sum([...this.#shelves], ({ heldBytes }) => heldBytes);
     return this.#options.admission.held.idleBytes - there;
   }
 
-  /** A call lacks so many bytes: what waits goes first, the least useful before, then what is kept. */
+  /** A call lacks so many bytes: what waits goes first, the least useful before, then what is kept, then what is tried. */
   #free(bytes: number): void {
     const now = performance.now();
     while (this.#leavingBytes < bytes) {
       const [waiting] = [...this.#active]
         .filter(({ waitingCount }) => waitingCount > 0)
         .sort((a, b) => a.gain(a.size, now) - b.gain(b.size, now));
-      if (!(waiting?.dropWaiting() ?? this.#leastUsed()?.dropKept())) return;
+      if (!(waiting?.dropWaiting() ?? this.#leastUsed()?.dropKept() ?? this.#dropTrial())) return;
     }
+  }
+
+  #dropTrial(): Promise<void> | null {
+    for (const shelf of this.#shelves) {
+      const dropped = shelf.dropTrial();
+      if (dropped !== null) return dropped;
+    }
+    return null;
   }
 }
 

@@ -61,6 +61,8 @@ export class Shelf implements Standby {
   readonly #backOff = new BackOff();
   readonly #kept: KeptContainers;
   readonly #waiting = new Set<Waiting>();
+  /** Those that only try whether the plugin can be loaded. */
+  readonly #trials = new Set<IdleSandbox>();
   /** What closing waits for. */
   readonly #pending = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
@@ -108,6 +110,11 @@ export class Shelf implements Standby {
 
   get keptCount(): number {
     return this.#kept.size;
+  }
+
+  /** What those that are there, and are not being ended, hold. */
+  get heldBytes(): number {
+    return (this.waitingCount + this.keptCount + this.#trials.size) * this.memoryBytes;
   }
 
   get isStarting(): boolean {
@@ -162,12 +169,35 @@ export class Shelf implements Standby {
     return true;
   }
 
-  /** Starts one more, if there is memory for it then; resolves when that is waiting or has failed. */
-  async start(): Promise<void> {
+  /**
+   * Starts one more, if there is memory for it then; resolves when that is waiting or has failed. `slot` is given back when
+   * Node is up: the engine has done its part by then, and a plugin that never finishes loading is in nobody's way.
+   */
+  async start(slot: Disposable): Promise<void> {
     const waiting = await this.#awaitAtClose(this.#tryToBegin());
+    await waiting?.idle.booted;
+    slot[Symbol.dispose]();
     await waiting?.idle.settled;
     if (waiting?.idle.isReady) this.#demand.refilled(performance.now() - waiting.startedAt);
     this.#keeper.onChange(this);
+  }
+
+  /**
+   * Loads the plugin in a container that serves no call; answers how that ended where it failed. `null`: it is loaded, or
+   * nobody can tell, because there is no memory to try it, or its manifest wants it loaded by a call only.
+   */
+  async tryLoading(): Promise<Ending | null> {
+    const plan = await this.#plan();
+    let lost: Ending | null = null;
+    const onLost = (_idle: IdleSandbox, ending: Ending): void => {
+      lost = ending;
+    };
+    const idle = plan === null ? null : this.#startIdle(plan, onLost);
+    if (idle === null) return null;
+    this.#trials.add(idle);
+    await idle.settled;
+    if (this.#trials.delete(idle)) void this.#end(idle);
+    return lost;
   }
 
   async #tryToBegin(): Promise<Waiting | null> {
@@ -191,6 +221,14 @@ export class Shelf implements Standby {
   /** Ends the kept one that was not used for longest. Resolves when it is gone; `null` when none is kept. */
   dropKept(): Promise<void> | null {
     return this.#kept.dropLeastUsed();
+  }
+
+  /** Ends one that only tries to load the plugin. Resolves when it is gone; `null` when there is none. */
+  dropTrial(): Promise<void> | null {
+    const [first] = this.#trials;
+    if (first === undefined) return null;
+    this.#trials.delete(first);
+    return this.#end(first);
   }
 
   /** When its least used kept container was used last; `Infinity` where it has none. */
@@ -217,22 +255,39 @@ export class Shelf implements Standby {
   async close(): Promise<void> {
     this.#closing.abort();
     for (const waiting of [...this.#waiting]) void this.#drop(waiting);
-    while (this.dropKept() !== null);
+    while ((this.dropKept() ?? this.dropTrial()) !== null);
     this.#keeper.onClosed(this);
     await Promise.all([this.finished?.close(), ...this.#pending]);
   }
 
   async #begin(): Promise<Waiting | null> {
-    const { grant, entryPoint, version, preload, connect, prepareImage, ownerLabels, reaper, logger } =
-      this.#options;
+    const plan = await this.#plan();
+    if (plan === null) return null;
+    const { image, grant, entryPoint } = plan;
+    this.#useKey(toKey({ image, grant, entryPoint, preload: this.#options.preload }));
+    const onLost = ({ sandbox }: IdleSandbox, ending: Ending): void => {
+      this.#waiting.delete(waiting);
+      const reason = ending.outcome === 'OK' ? '' : ending.error.message;
+      this.#fail(blameOf(ending), { reason }, sandbox.isReady);
+      this.#keeper.onChange(this);
+    };
+    const idle = this.#startIdle(plan, onLost);
+    if (idle === null) return null;
+    const waiting: Waiting = { idle, key: this.#key as string, startedAt: performance.now() };
+    this.#waiting.add(waiting);
+    return waiting;
+  }
+
+  /** `null` once it is closed. */
+  async #plan(): Promise<SandboxPlan | null> {
+    const { grant, entryPoint, version, connect, prepareImage, ownerLabels, reaper, logger } = this.#options;
     const engine = await connect();
     if (this.#isClosed()) return null;
     const image = await prepareImage(this.#closing.signal);
     await assertMountFolders(grant.mounts);
     if (this.#isClosed()) return null;
-    this.#useKey(toKey({ image, grant, entryPoint, preload }));
     const id = randomUUID();
-    const plan: SandboxPlan = {
+    return {
       engine,
       grant,
       image,
@@ -244,20 +299,16 @@ export class Shelf implements Standby {
       onSuspicion: () => reaper.suspect(),
       finished: this.finished,
     };
-    // Not before: a call could not have it back while the image is built.
+  }
+
+  /** `null` when there is no memory for it. Not before its image is there: a call could not have the memory back meanwhile. */
+  #startIdle(plan: SandboxPlan, onLost: (idle: IdleSandbox, ending: Ending) => void): IdleSandbox | null {
     const hold = this.#keeper.hold(this.memoryBytes);
     if (hold === null) return null;
-    const live = reaper.admit(id);
-    const onLost = (_idle: IdleSandbox, ending: Ending): void => {
-      this.#waiting.delete(waiting);
-      this.#fail(blameOf(ending), { reason: ending.outcome === 'OK' ? '' : ending.error.message });
-      this.#keeper.onChange(this);
-    };
-    const idle = IdleSandbox.start(plan, preload, { hold, onLost });
-    const waiting: Waiting = { idle, key: this.#key as string, startedAt: performance.now() };
-    this.#waiting.add(waiting);
+    const live = this.#options.reaper.admit(plan.id);
+    const idle = IdleSandbox.start(plan, this.#options.preload, { hold, onLost });
     void this.#awaitAtClose(idle.sandbox.removed.then(() => live[Symbol.dispose]()));
-    return waiting;
+    return idle;
   }
 
   #claimWaiting(): Claimed | null {
@@ -297,8 +348,8 @@ export class Shelf implements Standby {
   }
 
   /** The calls meanwhile start containers of their own and are told what is wrong. */
-  #fail(blame: Blame, facts: object): void {
-    const pauseMs = this.#backOff.fail(blame);
+  #fail(blame: Blame, facts: object, wasUp = false): void {
+    const pauseMs = this.#backOff.fail(blame, { wasUp });
     const { plugin } = this;
     this.#options.logger.warn({ ...facts, plugin, pauseMs }, 'a container that was started ahead was lost');
   }

@@ -241,8 +241,10 @@ test('a plugin that cannot be loaded tells its calls why, and is not started aga
 describe('a size that does not fit is refused with both numbers', () => {
   test('in the policy, when the plugin is loaded', async () => {
     const policy = { plugins: { [NAME]: { warm: 50 } } };
-    await using lurkbox = await createLurkbox({ workspaceRoot: workspace.root, policy, maxWarm: 64 });
-    const { failed } = await lurkbox.plugins.discoverAndLoadAll(workspace.root);
+    await using fresh = await createWorkspace();
+    await fresh.addPlugin(NAME);
+    await using lurkbox = await createLurkbox({ workspaceRoot: fresh.root, policy, maxWarm: 64 });
+    const { failed } = await lurkbox.plugins.discoverAndLoadAll(fresh.root);
     expect(failed).toMatchObject([
       {
         error: {

@@ -216,6 +216,23 @@ describe('places', () => {
     const outcomes = (await Promise.all(waiting)).map(({ outcome }) => outcome);
     expect(outcomes).toEqual(Array(taken).fill('CANCELLED'));
   });
+
+  test('who calls again at once while it is `BUSY` keeps nobody from what frees one', async () => {
+    const caller = new AbortController();
+    const admission = admissionOf({ concurrency: 1, maxQueue: 0 });
+    const sandbox = createSandbox(new FakeEngine(silent), { admission });
+    const running = sandbox.execute(contextOf(), { signal: caller.signal });
+    await delay(10);
+    let hasTurn = false;
+    setImmediate(() => {
+      hasTurn = true;
+    });
+    let tries = 0;
+    for (; !hasTurn && tries < 1_000; tries++) await sandbox.execute(contextOf());
+    expect(tries).toBe(1);
+    caller.abort();
+    await running;
+  });
 });
 
 describe('the memory of all containers together', () => {

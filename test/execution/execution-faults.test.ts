@@ -564,10 +564,8 @@ function blockFor(ms: number): void {
 function createSandbox(engine: FakeEngine, changes: Partial<ContainerSandboxOptions> = {}): ContainerSandbox {
   return new ContainerSandbox({
     plugin: {
-      folder: '/plugins/word-count',
       manifest: PluginManifestSchema.parse(MINIMAL),
       digest: `sha256:${'d'.repeat(64)}`,
-      files: [],
     },
     grant: GRANT,
     connect: async () => engine,

@@ -30,10 +30,8 @@ function createSandbox(engine: FakeEngine): ContainerSandbox {
   return new ContainerSandbox({
     ...common,
     plugin: {
-      folder: '/plugins/word-count',
       manifest: PluginManifestSchema.parse(MINIMAL),
       digest: `sha256:${'d'.repeat(64)}`,
-      files: [],
     },
     grant: GRANT,
     connect: async () => engine,

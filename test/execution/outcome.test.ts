@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type LurkboxErrorCode, SYSTEM_ERROR_CODES, USER_ERROR_CODES } from '../../src/errors.ts';
-import { OUTCOMES, type Outcome, toOutcome } from '../../src/execution/outcome.ts';
+import { FAULT_OF, OUTCOMES, type Outcome, toOutcome } from '../../src/execution/outcome.ts';
 
 /** P1: a closed set. A red pin asks: is this deliberate? */
 test('the outcomes are pinned', () => {
@@ -32,6 +32,50 @@ test('the outcomes are pinned', () => {
   ]);
 });
 
+/** What counts against a version, and how long is waited after it, follows from this. */
+test('with whom an outcome lies is pinned', () => {
+  const outcomesOf = (who: string): string[] =>
+    Object.entries(FAULT_OF).flatMap(([outcome, fault]) => (fault === who ? [outcome] : []));
+  expect({
+    nobody: outcomesOf('nobody'),
+    plugin: outcomesOf('plugin'),
+    caller: outcomesOf('caller'),
+    engine: outcomesOf('engine'),
+    lurkbox: outcomesOf('lurkbox'),
+  }).toEqual({
+    nobody: ['OK'],
+    plugin: [
+      'PLUGIN_ERROR',
+      'PLUGIN_CRASHED',
+      'NO_RESULT',
+      'TIMEOUT',
+      'OUT_OF_MEMORY',
+      'OUTPUT_LIMIT',
+      'PROTOCOL_ERROR',
+      'OUTPUT_INVALID',
+    ],
+    caller: [
+      'CANCELLED',
+      'INPUT_INVALID',
+      'PERMISSION_DENIED',
+      'PLUGIN_NOT_FOUND',
+      'PLUGIN_DISABLED',
+      'BUSY',
+    ],
+    engine: [
+      'IMAGE_MISSING',
+      'RUNTIME_UNAVAILABLE',
+      'ENGINE_UNAVAILABLE',
+      'ENGINE_TIMEOUT',
+      'ENGINE_LOST',
+      'ENGINE_INSECURE',
+      'CONTAINER_VANISHED',
+      'HOST_RESOURCES',
+    ],
+    lurkbox: ['INTERNAL'],
+  });
+});
+
 test.each(Object.entries(OUTCOMES))('%s says in whole sentences what it means', (_outcome, meaning) => {
   expect(meaning).toMatch(/^[A-Z].*\.$/);
 });
@@ -47,6 +91,9 @@ describe('the outcome of an execution that was ended by', () => {
     PLUGIN_NOT_FOUND: 'PLUGIN_NOT_FOUND',
     REGISTRY_INVALID: 'INTERNAL',
     STATE_INVALID: 'INTERNAL',
+    PLUGIN_BROKEN: 'PLUGIN_ERROR',
+    REQUIREMENT_UNMET: 'PLUGIN_DISABLED',
+    CONSENT_NEEDED: 'PERMISSION_DENIED',
     DEPENDENCY_FAILED: 'IMAGE_MISSING',
     ENGINE_UNAVAILABLE: 'ENGINE_UNAVAILABLE',
     ENGINE_TIMEOUT: 'ENGINE_TIMEOUT',

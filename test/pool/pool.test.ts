@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { LABELS } from '../../src/labels.ts';
 import { type Logger, SILENT_LOGGER } from '../../src/logger.ts';
 import { admissionOf } from '../admission/sample.ts';
-import type { FakeEngine } from '../helpers/fake-engine.ts';
+import { engineError, FakeEngine } from '../helpers/fake-engine.ts';
 import { GRANT, IMAGE, specOf } from '../spec/sample.ts';
-import { KEPT, soon, stageOf, until } from './sample.ts';
+import { KEPT, type Stage, serve, soon, stageOf, until } from './sample.ts';
 
 describe('what a container sends while nobody calls it', () => {
   const unfinished = (bytes: number): string => `\u001e${'x'.repeat(bytes)}`;
@@ -162,6 +163,134 @@ describe('a hint is answered at once', () => {
     await stage.pool.hint(before.shelf, 1);
     await stage.pool.hint(before.shelf, 0);
     expect(await soon(stage.pool.hint(after.shelf, 1))).toBe(1);
+  });
+});
+
+test('a plugin that never finishes loading keeps no other one from being started ahead', async () => {
+  const engine = new FakeEngine((container) => {
+    if (container.spec.labels[LABELS.plugin] === 'stuck') container.ready();
+    else serve(container);
+  });
+  await using stage = stageOf({ engine, startsAtOnce: 1 });
+  const { shelf: stuck } = stage.plugin('stuck');
+  const { shelf: other } = stage.plugin('other');
+  const hinted = stage.pool.hint(stuck, 2);
+  await until('all are loading', () => engine.containers.length === 2);
+  expect(await soon(stage.pool.hint(other, 2))).toBe(2);
+  expect([stuck.size, stuck.readyCount, engine.containers.length]).toEqual([2, 0, 4]);
+  void stage.pool.close();
+  expect(await soon(hinted)).toBe(0);
+});
+
+test('with many plugins that are called, what should wait is looked at ten times a second at most', async () => {
+  await using stage = stageOf({ maxWarm: 1 });
+  const looks = vi.spyOn(stage.admission, 'remind');
+  const plugins = Array.from({ length: 150 }, (_, n) => stage.plugin(`p${n}`, { warm: 'adaptive' }));
+  const start = performance.now();
+  for (let round = 0; round < 15; round++) {
+    for (const { shelf } of plugins) shelf.arrived();
+    await delay(40);
+  }
+  const ticks = (performance.now() - start) / 100;
+  expect(looks.mock.calls.length).toBeLessThanOrEqual(ticks * 1.1 + 2);
+});
+
+test('one that waits and was restarted by hand is lost', async () => {
+  await using stage = stageOf();
+  const { engine, pool } = stage;
+  const { shelf } = stage.plugin('restarted');
+  await pool.hint(shelf, 1);
+  // It runs again, and nobody is connected to it.
+  engine.before.waitContainer = async () => {
+    await delay(engine.waits.at(-1), undefined, { ref: false });
+    throw engineError('ENGINE_TIMEOUT');
+  };
+  engine.container.endStream();
+  await until('it is gone', () => engine.container.isRemoved);
+  await until('another one waits', () => shelf.readyCount === 1, 10_000);
+  expect(engine.alive).toHaveLength(1);
+});
+
+describe('more than the memory of the host of the engine, which becomes known late,', () => {
+  const misfit = /2 containers are asked for with 1024 MB of memory, and all that wait may have 512 MB /;
+  const memoryBytes = GRANT.memoryBytes;
+  const learn = ({ admission, pool }: Stage): void => {
+    admission.setCeilings({ memoryBytes, cpuCores: Number.POSITIVE_INFINITY });
+    pool.learnCeilings();
+  };
+
+  test('cannot be hinted for', async () => {
+    await using stage = stageOf();
+    const { shelf } = stage.plugin('large');
+    learn(stage);
+    await expect(stage.pool.hint(shelf, 2)).rejects.toMatchObject({
+      code: 'OPTIONS_INVALID',
+      message: expect.stringMatching(misfit),
+    });
+    expect(await stage.pool.hint(shelf, 1)).toBe(1);
+  });
+
+  test('is refused to a policy that is read then', async () => {
+    await using stage = stageOf();
+    learn(stage);
+    expect(() => stage.plugin('large', { warm: 2 })).toThrow(
+      expect.objectContaining({
+        code: 'POLICY_INVALID',
+        problems: [{ path: 'plugins.large.warm', message: expect.stringMatching(misfit) }],
+      }),
+    );
+  });
+
+  test('is told of when a policy has asked for it before', async () => {
+    const warnings: unknown[] = [];
+    const logger = { ...SILENT_LOGGER, warn: (facts: object) => void warnings.push(facts) };
+    await using stage = stageOf({ logger });
+    const { shelf } = stage.plugin('large', { warm: 2 });
+    learn(stage);
+    expect(warnings).toEqual([{ askedMb: 1024, mostMb: 512 }]);
+    await until('one waits', () => shelf.readyCount === 1);
+    expect(stage.engine.containers).toHaveLength(1);
+  });
+});
+
+describe('a container that only tries to load a plugin, and does not come to an end,', () => {
+  const stuckOf = (memoryBytes: number): Stage => {
+    const engine = new FakeEngine((container) => {
+      if (container.spec.labels[LABELS.plugin] === 'stuck') container.ready();
+      else serve(container);
+    });
+    return stageOf({ engine, admission: admissionOf({ memoryBytes }) });
+  };
+  const tryLoading = async ({ engine, plugin }: Stage) => {
+    const loading = plugin('stuck').shelf.tryLoading();
+    await until('it loads', () => engine.containers[0]?.received.length === 1);
+    return { loading };
+  };
+
+  test('gives way to a call that lacks its memory', async () => {
+    await using stage = stuckOf(GRANT.memoryBytes);
+    const { loading } = await tryLoading(stage);
+    expect(await soon(stage.plugin('other').call())).toMatchObject({ outcome: 'OK' });
+    expect(await loading).toBe(null);
+  });
+
+  test('is not what a call waits for, where one that waits gives way', async () => {
+    await using stage = stuckOf(2 * GRANT.memoryBytes);
+    const { loading } = await tryLoading(stage);
+    const waiting = stage.plugin('waiting');
+    expect(await stage.pool.hint(waiting.shelf, 1)).toBe(1);
+    expect(await soon(stage.plugin('other').call())).toMatchObject({ outcome: 'OK' });
+    expect(stage.engine.container.isRemoved).toBe(false);
+    void stage.pool.close();
+    expect(await soon(loading)).toBe(null);
+  });
+
+  test('is ended by closing', async () => {
+    const stage = stuckOf(GRANT.memoryBytes);
+    const { loading } = await tryLoading(stage);
+    await soon(stage.pool.close());
+    expect(await loading).toBe(null);
+    expect(stage.engine.alive).toEqual([]);
   });
 });
 

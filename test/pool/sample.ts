@@ -59,7 +59,14 @@ export function stageOf(changes: Partial<PoolOptions> & { engine?: FakeEngine } 
     maxKept: 32,
     maxKeptPerPlugin: 16,
   };
-  const pool = new Pool({ admission, ...most, startsAtOnce: 2, maxAgeMs: 60_000, ...ceilings });
+  const pool = new Pool({
+    admission,
+    ...most,
+    startsAtOnce: 2,
+    maxAgeMs: 60_000,
+    logger: SILENT_LOGGER,
+    ...ceilings,
+  });
   const reaper = new Reaper(createIdentity(), SILENT_LOGGER);
   const sandboxes: ContainerSandbox[] = [];
   const plugin: Stage['plugin'] = (name, { grant, ...own } = {}) => {

@@ -1,0 +1,72 @@
+/** What one plugin would have of the containers that may wait. */
+export interface Wish {
+  readonly memoryBytes: number;
+  /** How many somebody has asked for in so many words. */
+  readonly firm: number;
+  /** How many it should have, if there were room for all; `firm` at least. */
+  readonly target: number;
+  /** What the container number `size` is worth for each byte of its memory. */
+  gain(size: number): number;
+}
+
+export interface Room {
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/** The next container that one plugin would have. */
+interface Bid<Key> {
+  readonly key: Key;
+  readonly wish: Wish;
+  /** Of two that gain the same the earlier wish has it. */
+  readonly place: number;
+  readonly gain: number;
+}
+
+/**
+ * How many each gets of the room that there is: first what was asked for in so many words, in the order of the wishes, then
+ * one by one where one more gains most. Each gain is computed once for each container that is given.
+ */
+export function shareOut<Key>(wishes: ReadonlyMap<Key, Wish>, room: Room): Map<Key, number> {
+  const shares = new Map<Key, number>();
+  let { count, bytes } = room;
+  const give = (key: Key, { memoryBytes }: Wish): boolean => {
+    if (count <= 0 || memoryBytes > bytes) return false;
+    count--;
+    bytes -= memoryBytes;
+    shares.set(key, (shares.get(key) ?? 0) + 1);
+    return true;
+  };
+  for (const [key, wish] of wishes) {
+    shares.set(key, 0);
+    for (let size = 0; size < wish.firm && give(key, wish); size++);
+  }
+  if (count <= 0) return shares;
+  const toBid = (key: Key, wish: Wish, place: number): Bid<Key>[] => {
+    const size = shares.get(key) ?? 0;
+    // What does not fit now will not fit any more.
+    if (size >= wish.target || wish.memoryBytes > bytes) return [];
+    return [{ key, wish, place, gain: wish.gain(size + 1) }];
+  };
+  /** The best one is the last. */
+  const bids = [...wishes].flatMap(([key, wish], place) => toBid(key, wish, place)).sort(compare);
+  for (let best = bids.pop(); best !== undefined && count > 0; best = bids.pop()) {
+    const { key, wish, place } = best;
+    if (give(key, wish)) for (const next of toBid(key, wish, place)) insert(bids, next);
+  }
+  return shares;
+}
+
+function insert<Key>(bids: Bid<Key>[], bid: Bid<Key>): void {
+  let [from, to] = [0, bids.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (compare(bids[middle] as Bid<Key>, bid) < 0) from = middle + 1;
+    else to = middle;
+  }
+  bids.splice(from, 0, bid);
+}
+
+function compare(a: Bid<unknown>, b: Bid<unknown>): number {
+  return a.gain - b.gain || b.place - a.place;
+}
