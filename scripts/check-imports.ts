@@ -55,10 +55,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** These wire the stages together and may look both ways. */
-const COMPOSITION = ['lurkbox.ts', 'index.ts', 'options.ts'];
+const COMPOSITION = ['lurkbox.ts', 'index.ts', 'options.ts', 'process-wide.ts'];
 
-/** Packages that one folder alone knows, so that it can be replaced. */
-const PACKAGE_OWNERS: Readonly<Record<string, string>> = { dockerode: 'engine', 'node:sqlite': 'registry' };
+/** Packages that few folders know, so that they can be replaced. */
+const PACKAGE_OWNERS: Readonly<Record<string, readonly string[]>> = {
+  dockerode: ['engine'],
+  'node:sqlite': ['registry', 'events'],
+};
 
 /** The container holds nothing but Node: whatever the runner loads may import no package. */
 const WITHOUT_PACKAGES = 'runner';
@@ -140,10 +143,10 @@ function importsPointLeft({ path, imports }: SourceFile): string[] {
 
 function packagesStayHome({ path, imports }: SourceFile): string[] {
   return imports
-    .filter(({ specifier }) => (PACKAGE_OWNERS[packageOf(specifier)] ?? placeOf(path)) !== placeOf(path))
+    .filter(({ specifier }) => PACKAGE_OWNERS[packageOf(specifier)]?.includes(placeOf(path)) === false)
     .map(
       ({ specifier }) =>
-        `src/${path} imports \`${specifier}\`: only \`${PACKAGE_OWNERS[packageOf(specifier)]}\` knows that package.`,
+        `src/${path} imports \`${specifier}\`: only ${PACKAGE_OWNERS[packageOf(specifier)]?.map((owner) => `\`${owner}\``).join(' and ')} may know that package.`,
     );
 }
 

@@ -7,7 +7,7 @@ import { reportError } from '../src/cli/exit.ts';
 import { interruption } from '../src/cli/interruption.ts';
 import { print, tell } from '../src/cli/output.ts';
 import { formatPhases } from '../src/cli/run.ts';
-import { loadNamed, withLurkbox } from '../src/cli/workspace.ts';
+import { withNamed } from '../src/cli/workspace.ts';
 import { formatPluginResults } from '../src/index.ts';
 
 const checkout = new URL('..', import.meta.url);
@@ -20,9 +20,7 @@ async function demo(): Promise<number> {
     user_message: await readExample('message.txt'),
     csv: await readExample('sales.csv'),
   };
-  return withLurkbox({ workspace: checkout.pathname, log: 'warn' }, async (lurkbox) => {
-    const { plugins } = lurkbox;
-    await loadNamed(lurkbox, PLUGINS);
+  return withNamed({ workspace: checkout.pathname, log: 'warn' }, PLUGINS, async ({ plugins }) => {
     const signal = interruption();
     for (const name of PLUGINS) await plugins.prepare(name, { signal });
     tell('');

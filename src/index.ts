@@ -13,6 +13,12 @@ export {
   SYSTEM_ERROR_CODES,
   USER_ERROR_CODES,
 } from './errors.ts';
+export type { AuditLog } from './events/audit-log.ts';
+export type { AuditProblem, AuditReport } from './events/audit-report.ts';
+export { verifyAuditLog } from './events/audit-verify.ts';
+export { PLUGIN_EVENT_TYPES, type PluginEvent, type PluginEventType } from './events/event.ts';
+export type { HistoryFilter, PluginEvents } from './events/plugin-events.ts';
+export type { PluginEventFilter, PluginEventHandler } from './events/subscription.ts';
 export { ContainerSandbox, type ExecuteOptions, type PluginSandbox } from './execution/container-sandbox.ts';
 export { type ExecutionContextOptions, MAX_CONTEXT_BYTES } from './execution/context.ts';
 export { OUTCOMES, type Outcome } from './execution/outcome.ts';
@@ -25,19 +31,43 @@ export type {
   PruneResult,
   StoredImage,
 } from './image/image-store.ts';
+export type { Discovery } from './lifecycle/discovery.ts';
 export { type HotReload, HotReloadManager, type HotReloadOptions } from './lifecycle/hot-reload.ts';
-export type { Discovery, PluginInstance } from './lifecycle/plugin-manager.ts';
-export { PluginManager } from './lifecycle/plugin-manager.ts';
+export type { PluginInstance } from './lifecycle/live-versions.ts';
+export type { PluginLoader } from './lifecycle/plugin-loader.ts';
+export {
+  type LoadOptions,
+  PluginManager,
+  ReplayError,
+  type UseOptions,
+} from './lifecycle/plugin-manager.ts';
 export type { Reloaded, Reloader } from './lifecycle/reloader.ts';
+export type { Replay, ReplayedCall } from './lifecycle/replay.ts';
 export type { Logger } from './logger.ts';
-export { createLurkbox, type Lurkbox } from './lurkbox.ts';
+export { AUDIT_FOLDER, createLurkbox, type Lurkbox, STATE_FOLDER } from './lurkbox.ts';
 export type { LoadedPlugin } from './manifest/load.ts';
 export { type PluginManifest, PluginManifestSchema } from './manifest/schema.ts';
 export type { LurkboxOptions } from './options.ts';
 export type { Grant, GrantedMount, Isolation, Origin, Restriction } from './policy/grant.ts';
+export { POLICY_FILE } from './policy/load.ts';
+export type { PermissionChange } from './policy/permission-changes.ts';
 export type { Rating } from './policy/rating.ts';
 export { type Policy, PolicySchema } from './policy/schema.ts';
+export {
+  closeLurkbox,
+  getHotReloadManager,
+  getLurkbox,
+  getPluginEvents,
+  getPluginLoader,
+  getPluginManager,
+  getPluginRegistry,
+  openLurkbox,
+} from './process-wide.ts';
 export type { LogLevel, PluginExecutionContext } from './protocol/messages.ts';
+export type { RegistryExport } from './registry/export.ts';
+export type { Canary, InstalledVersion, PluginRecord, RecordedCall, Statistics } from './registry/record.ts';
+export type { PluginRegistry } from './registry/registry.ts';
+export { PLUGIN_STATES, type PluginState, TRANSITIONS } from './registry/state.ts';
 export { VERSION } from './version.ts';
 export { buildGraph as buildWorkflowGraph, type Graph as WorkflowGraph } from './workflow/graph.ts';
 export { loadWorkflow, parseWorkflow } from './workflow/load.ts';

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -6,28 +7,58 @@ import { connectEngine } from './engine/connect.ts';
 import type { ContainerEngine, EngineFacts } from './engine/engine.ts';
 import { checkRuntimes, type RuntimeCheck } from './engine/runtimes.ts';
 import { type CreateOptions, toCreateOptions } from './engine/to-create-options.ts';
+import { AuditLog } from './events/audit-log.ts';
+import { PluginEvents } from './events/plugin-events.ts';
 import { createIdentity, type Identity, toLabels } from './execution/identity.ts';
 import { type Pruned, prune } from './execution/prune.ts';
 import { Reaper } from './execution/reaper.ts';
 import { type Guard, startGuard } from './guard/guard.ts';
 import { createImageStore, type ImageStore } from './image/image-store.ts';
 import { LABELS } from './labels.ts';
-import { type PluginInstance, PluginManager } from './lifecycle/plugin-manager.ts';
+import { Activation } from './lifecycle/activation.ts';
+import { Executor } from './lifecycle/executor.ts';
+import { FolderReloader } from './lifecycle/folder-reloader.ts';
+import { HotReloadManager, type HotReloadOptions } from './lifecycle/hot-reload.ts';
+import { Journal } from './lifecycle/journal.ts';
+import { LiveVersions, type PluginInstance } from './lifecycle/live-versions.ts';
+import { CopiedFiles, FilesInPlace, type PluginFiles } from './lifecycle/plugin-files.ts';
+import { PluginLoader } from './lifecycle/plugin-loader.ts';
+import { PluginManager } from './lifecycle/plugin-manager.ts';
+import type { Reloader } from './lifecycle/reloader.ts';
+import { VersionWatch } from './lifecycle/version-watch.ts';
+import { sha256Of } from './manifest/digest.ts';
 import { type LurkboxConfig, type LurkboxOptions, normalizeOptions } from './options.ts';
 import { assertMountsSpare, type GuardedPlace } from './policy/guarded-places.ts';
 import { loadPolicy, POLICY_FILE, parsePolicy } from './policy/load.ts';
 import { namedRuntimes } from './policy/runtimes.ts';
 import type { Policy } from './policy/schema.ts';
 import { Pool } from './pool/pool.ts';
+import { PluginRegistry } from './registry/registry.ts';
 import { buildContainerSpec } from './spec/build.ts';
+import { VERSION } from './version.ts';
 
 /** Folder of a workspace that lurkbox keeps its own things in. */
 export const STATE_FOLDER = '.lurkbox';
+
+/** In the state folder. */
+export const AUDIT_FOLDER = 'audit';
+
+/** How often it is looked whether another process has switched, disabled or unloaded what nobody calls here. */
+const FOLLOW_MS = 2_000;
 
 export interface Lurkbox extends AsyncDisposable {
   readonly workspaceRoot: string;
   readonly policy: Policy;
   readonly plugins: PluginManager;
+  /** What is known of plugins, across restarts. */
+  readonly registry: PluginRegistry;
+  readonly loader: PluginLoader;
+  /** What happens to plugins, for handlers. */
+  readonly events: PluginEvents;
+  /** Puts what is in a folder into service; `hotReload` asks it to. */
+  readonly reloader: Reloader;
+  /** Watches plugin folders, and has what changed there serve from the next call on; begins with its `start`. */
+  hotReload(options?: Omit<HotReloadOptions, 'reloader' | 'logger'>): HotReloadManager;
   /** The images of lurkbox in the engine. */
   images(): Promise<ImageStore>;
   /** What the engine is and can enforce. @throws LurkboxError `ENGINE_UNAVAILABLE` */
@@ -67,8 +98,8 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     maxKeptPerPlugin: config.maxKeptPerPlugin,
     startsAtOnce: availableParallelism(),
     maxAgeMs: config.maxWarmSeconds * 1000,
-    logger: config.logger,
     maxParked: config.maxParked,
+    logger: config.logger,
   });
   const connect = once(async () => {
     const engine = await connectEngine({ env: config.env });
@@ -76,6 +107,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
       const { memoryBytes } = await engine.facts();
       // An engine that does not tell has 0.
       if (memoryBytes > 0) admission.setCeilings({ memoryBytes, cpuCores: config.maxCpuCores });
+      pool.learnCeilings();
     }
     // Beside the first execution and not before it: leftovers are in nobody's way.
     reaper.begin(engine);
@@ -96,8 +128,17 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
       onProgress: config.onImageProgress,
     }),
   );
-  const plugins = new PluginManager({
+  const { registry, files, events, audit, journal } = await openWorkspace(config, policy);
+  const loader = new PluginLoader({
+    registry,
+    files,
     policy,
+    journal,
+    release: (versions) => activation.release(versions),
+  });
+  const live = new LiveVersions({
+    policy,
+    files,
     connect: connectGuarded,
     images,
     ownerLabels: toLabels(identity),
@@ -106,17 +147,60 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     pool,
     logger: config.logger,
   });
+  const activation = new Activation({
+    registry,
+    loader,
+    live,
+    images,
+    policy,
+    journal,
+    logger: config.logger,
+  });
+  const watch = new VersionWatch({ registry, activation, policy, journal });
+  const executor = new Executor({ registry, live, watch, policy, journal, logger: config.logger });
+  const reloader = new FolderReloader({ registry, loader, live, activation, journal });
+  const plugins = new PluginManager({ registry, loader, live, activation, executor, pool, journal });
+
+  const watching = new Set<HotReloadManager>();
+  const following = setInterval(() => live.followAll((name) => registry.get(name)), FOLLOW_MS).unref();
 
   const close = async (): Promise<void> => {
+    clearInterval(following);
+    await Promise.all([...watching].map((manager) => manager.stop()));
     await Promise.all([plugins.close(), pool.close()]);
+    events.close();
+    audit?.close();
+    await registry.close();
     const isSure = await reaper.close();
     // What may still come is for the guard to remove, when this process ends.
     if (isSure) await guard?.dismiss();
   };
+  try {
+    live.warmUp(registry.list().flatMap(({ active }) => active ?? []));
+  } catch (error) {
+    await close();
+    throw error;
+  }
   return {
     workspaceRoot: config.workspaceRoot,
     policy,
     plugins,
+    registry,
+    loader,
+    events,
+    reloader,
+    hotReload: (given = {}) => {
+      const manager = new HotReloadManager({ reloader, logger: config.logger, ...given });
+      watching.add(manager);
+      // Who unloads a plugin does not want it back at the next save; one whose folder is gone may come back with it.
+      events.addEventHandler(
+        async ({ metadata: { source } }) => {
+          if (typeof source === 'string' && existsSync(source)) await manager.removePath(source);
+        },
+        { types: ['UNLOAD'] },
+      );
+      return manager;
+    },
     images,
     engineFacts: async () => {
       const connected = await connect();
@@ -128,6 +212,34 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** What is kept in the workspace, or in memory where nothing is to be kept. */
+async function openWorkspace({ persist, workspaceRoot, logger }: LurkboxConfig, policy: Policy) {
+  const stateFolder = persist ? join(workspaceRoot, STATE_FOLDER) : null;
+  const registry = await PluginRegistry.open({ stateFolder, logger });
+  const files: PluginFiles = stateFolder === null ? new FilesInPlace() : new CopiedFiles(stateFolder);
+  // Where nothing is known, files tell of records that somebody took away.
+  const wasMended = registry.repairs.length > 0 || registry.list().length === 0;
+  const orphans = registry.transaction(() => {
+    const known = registry.list().flatMap(({ versions }) => versions.map(({ folder }) => folder));
+    return files.sweep(new Set(known), { keep: wasMended });
+  });
+  const what = wasMended ? 'put files aside whose records were lost' : 'removed what a killed process left';
+  if (orphans.length > 0) logger.warn({ orphans }, what);
+  const events = new PluginEvents({ logger });
+  const audit =
+    stateFolder === null ? null : await AuditLog.open({ folder: join(stateFolder, AUDIT_FOLDER), logger });
+  const policyHash = sha256Of(Buffer.from(JSON.stringify(policy)));
+  audit?.append({ kind: 'opened', lurkbox: VERSION, pid: process.pid, policyHash });
+  const journal = new Journal({
+    onEvent: (event) => {
+      events.emit(event);
+      registry.appendEvent(event);
+    },
+    onAudit: (entry) => audit?.append(entry),
+  });
+  return { registry, files, events, audit, journal };
 }
 
 async function readPolicy({ policy, workspaceRoot }: LurkboxConfig): Promise<Policy> {

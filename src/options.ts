@@ -7,11 +7,16 @@ import { type Logger, SILENT_LOGGER, toHarmless } from './logger.ts';
 export interface LurkboxOptions {
   /** Plugins are found in its `plugins/`; what lurkbox keeps goes to its `.lurkbox/`. @default the current folder */
   readonly workspaceRoot?: string;
+  /**
+   * Whether what is known of plugins (versions, states, consent, statistics, events, audit log) is kept in `.lurkbox/`, with a
+   * copy of their files; else for this process only, and files are read where they lie. @default true
+   */
+  readonly persist?: boolean;
   /** Path of a policy file, or the policy itself. @default `lurkbox.policy.json` of the workspace if it exists, else the default policy */
   readonly policy?: string | object;
   /** Any pino-shaped logger; what it throws changes nothing. @default silent */
   readonly logger?: Logger;
-  /** How many containers may exist at once, over all plugins. @default 16 */
+  /** How many executions may run at once, over all plugins; waiting, kept and parked containers come on top. @default 16 */
   readonly concurrency?: number;
   /** How many executions may wait for a place or for the turn of their session; the next one is `BUSY`. @default 1000 */
   readonly maxQueue?: number;
@@ -21,7 +26,10 @@ export interface LurkboxOptions {
   readonly maxCpuCores?: number;
   /** Containers that may wait for calls, over all plugins; 0: none is started before its call. @default 32 */
   readonly maxWarm?: number;
-  /** Megabytes that the grants of all waiting containers together may come to. @default 4096, or `maxMemoryMb` if that is less */
+  /**
+   * Megabytes that the grants of all waiting containers together may come to; never more than the memory of the engine's host.
+   * @default 4096, or `maxMemoryMb` if that is less
+   */
   readonly maxWarmMemoryMb?: number;
   /** Seconds after which a container that waits is replaced by a new one. @default 300 */
   readonly maxWarmSeconds?: number;
@@ -43,6 +51,7 @@ export interface LurkboxOptions {
 /** The options, complete. */
 export interface LurkboxConfig {
   readonly workspaceRoot: string;
+  readonly persist: boolean;
   readonly policy: string | object | undefined;
   readonly logger: Logger;
   readonly concurrency: number;
@@ -63,6 +72,7 @@ export interface LurkboxConfig {
 export function normalizeOptions(options: LurkboxOptions = {}): LurkboxConfig {
   const config: LurkboxConfig = {
     workspaceRoot: resolve(options.workspaceRoot ?? '.'),
+    persist: options.persist ?? true,
     policy: options.policy,
     logger: options.logger === undefined ? SILENT_LOGGER : toHarmless(options.logger),
     concurrency: options.concurrency ?? 16,
@@ -100,6 +110,9 @@ export function normalizeOptions(options: LurkboxOptions = {}): LurkboxConfig {
     ...(config.maxCpuCores > 0
       ? []
       : [{ path: 'maxCpuCores', message: `expected a number above 0, got ${String(config.maxCpuCores)}` }]),
+    ...(typeof config.persist === 'boolean'
+      ? []
+      : [{ path: 'persist', message: `expected true or false, got ${String(config.persist)}` }]),
     ...loggerProblems(options.logger ?? SILENT_LOGGER),
   ];
   if (problems.length > 0)

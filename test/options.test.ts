@@ -7,6 +7,7 @@ import { type LurkboxConfig, type LurkboxOptions, normalizeOptions } from '../sr
 test('everything may be left out, and the defaults are pinned', () => {
   expect(normalizeOptions()).toEqual({
     workspaceRoot: process.cwd(),
+    persist: true,
     policy: undefined,
     logger: SILENT_LOGGER,
     concurrency: 16,
@@ -102,7 +103,7 @@ describe('refused is', () => {
     [
       'workspace',
       '.',
-      'unknown option; known are workspaceRoot, policy, logger, concurrency, maxQueue, maxMemoryMb, maxCpuCores, maxWarm, maxWarmMemoryMb, maxWarmSeconds, maxParked, maxKept, maxKeptPerPlugin, onImageProgress, env',
+      'unknown option; known are workspaceRoot, persist, policy, logger, concurrency, maxQueue, maxMemoryMb, maxCpuCores, maxWarm, maxWarmMemoryMb, maxWarmSeconds, maxParked, maxKept, maxKeptPerPlugin, onImageProgress, env',
     ],
   ])('`%s` as %s', (field, value, message) => {
     expect(problemsOf({ [field]: value })).toEqual([{ path: field, message }]);

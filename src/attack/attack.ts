@@ -1,6 +1,6 @@
 import type { ContainerEngine, EngineFacts } from '../engine/engine.ts';
 import type { PluginExecutionResult } from '../execution/result.ts';
-import type { PluginInstance } from '../lifecycle/plugin-manager.ts';
+import type { PluginInstance } from '../lifecycle/live-versions.ts';
 import type { Lurkbox } from '../lurkbox.ts';
 import type { Grant } from '../policy/grant.ts';
 import { harmless } from '../printable.ts';

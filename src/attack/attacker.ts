@@ -5,7 +5,7 @@ import type { ContainerEngine } from '../engine/engine.ts';
 import { LurkboxError } from '../errors.ts';
 import { createTempFolder } from '../image/temp-folder.ts';
 import { LABELS } from '../labels.ts';
-import type { PluginInstance } from '../lifecycle/plugin-manager.ts';
+import type { PluginInstance } from '../lifecycle/live-versions.ts';
 import { type Lurkbox, STATE_FOLDER } from '../lurkbox.ts';
 import type { Policy } from '../policy/schema.ts';
 import { buildProbes } from './kernel.ts';

@@ -76,6 +76,7 @@ async function askForOtherRuntime({ lurkbox, instance }: ControlTarget): Promise
   const { address } = await lurkbox.engineFacts();
   await using other = await createLurkbox({
     workspaceRoot: lurkbox.workspaceRoot,
+    persist: false,
     policy: { ...lurkbox.policy, runtime: NO_SUCH_RUNTIME },
     env: { DOCKER_HOST: address },
     maxWarm: 0,

@@ -17,8 +17,8 @@ import { type CommonOptions, isFolder, withLurkbox } from './workspace.ts';
 /** Keeps what serves at what is in the folders, until Ctrl-C. Without a folder, for all of the workspace. */
 export async function dev(folder: string | undefined, options: CommonOptions): Promise<number> {
   return withLurkbox(options, (lurkbox, progress) =>
-    watchUntil(interruption(), toPath(lurkbox.workspaceRoot, folder), {
-      reloader: lurkbox.plugins as unknown as Reloader,
+    watchUntil(interruption('stopping'), toPath(lurkbox.workspaceRoot, folder), {
+      reloader: lurkbox.reloader,
       logger: createLogger(options.log),
       json: options.json ?? false,
       beforePrint: () => progress.end(),

@@ -34,28 +34,32 @@ export interface DoctorOptions extends CommonOptions {
 
 /** What this engine enforces, and what is missing; and whether it holds, when it is attacked. */
 export async function doctor(options: DoctorOptions): Promise<number> {
-  return withLurkbox(options, async (lurkbox, progress) => {
-    const facts = await lurkbox.engineFacts();
-    const checks = ENGINE_REQUIREMENTS.map(({ name, why, met }) => ({ name, why, met: met(facts) }));
-    const runtimes = await lurkbox.checkRuntimes();
-    const notes = [...NOTES.filter(({ when }) => when(facts)).map(({ say }) => say), ...facts.warnings];
-    const enforces = checks.every(({ met }) => met) && runtimes.every(({ fault }) => fault === null);
-    if (!options.json) show(facts, checks, runtimes, notes);
-    // Where lurkbox runs nothing there is nothing to attack.
-    const attacks = options.attack && enforces ? await attack(lurkbox, progress) : null;
-    const ok = enforces && (attacks?.ok ?? true);
-    if (options.json)
-      printJson({
-        ok,
-        engine: facts,
-        checks,
-        runtimes,
-        notes,
-        ...(options.attack ? { attack: attacks } : {}),
-      });
-    else if (options.attack) showAttacks(attacks);
-    return ok ? EXIT.ok : EXIT.failed;
-  });
+  return withLurkbox(
+    options,
+    async (lurkbox, progress) => {
+      const facts = await lurkbox.engineFacts();
+      const checks = ENGINE_REQUIREMENTS.map(({ name, why, met }) => ({ name, why, met: met(facts) }));
+      const runtimes = await lurkbox.checkRuntimes();
+      const notes = [...NOTES.filter(({ when }) => when(facts)).map(({ say }) => say), ...facts.warnings];
+      const enforces = checks.every(({ met }) => met) && runtimes.every(({ fault }) => fault === null);
+      if (!options.json) show(facts, checks, runtimes, notes);
+      // Where lurkbox runs nothing there is nothing to attack.
+      const attacks = options.attack && enforces ? await attack(lurkbox, progress) : null;
+      const ok = enforces && (attacks?.ok ?? true);
+      if (options.json)
+        printJson({
+          ok,
+          engine: facts,
+          checks,
+          runtimes,
+          notes,
+          ...(options.attack ? { attack: attacks } : {}),
+        });
+      else if (options.attack) showAttacks(attacks);
+      return ok ? EXIT.ok : EXIT.failed;
+    },
+    { persist: false },
+  );
 }
 
 function show(

@@ -1,14 +1,13 @@
-import { type Lurkbox, LurkboxError, type PluginInstance } from '../index.ts';
+import type { Lurkbox, PluginInstance } from '../index.ts';
 import { harmless } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { paint, print, printJson } from './output.ts';
-import { type CommonOptions, loadNamed, withLurkbox } from './workspace.ts';
+import { type CommonOptions, type NamedPlugin, withNamed } from './workspace.ts';
 
 /** Every restriction of a plugin with its reason and who decided it. */
 export async function explain(named: string, options: CommonOptions): Promise<number> {
-  return withLurkbox(options, async (lurkbox) => {
-    const [instance] = await loadNamed(lurkbox, [named]);
-    if (instance === undefined) throw new LurkboxError('PLUGIN_NOT_FOUND', `No plugin ${named}.`);
+  return withNamed(options, [named], async (lurkbox, [plugin]) => {
+    const { instance } = plugin as NamedPlugin;
     if (options.json) printJson(await toJson(lurkbox, instance));
     else show(instance);
     return EXIT.ok;

@@ -2,16 +2,20 @@ import type { Lurkbox, StoredImage } from '../index.ts';
 import { EXIT } from './exit.ts';
 import { interruption } from './interruption.ts';
 import { formatBytes, formatTable, print, printJson } from './output.ts';
-import { type CommonOptions, loadNamed, tellFailures, withLurkbox } from './workspace.ts';
+import { type CommonOptions, tellFailures, withLurkbox, withNamed } from './workspace.ts';
 
 export async function imageList(options: CommonOptions): Promise<number> {
-  return withLurkbox(options, async (lurkbox) => {
-    const images = await (await lurkbox.images()).list();
-    if (options.json) printJson({ images });
-    else if (images.length === 0) print('No image of lurkbox is in this engine.');
-    else print(formatTable(['image', 'role', 'plugin', 'size', 'of its own'], images.map(toRow)));
-    return EXIT.ok;
-  });
+  return withLurkbox(
+    options,
+    async (lurkbox) => {
+      const images = await (await lurkbox.images()).list();
+      if (options.json) printJson({ images });
+      else if (images.length === 0) print('No image of lurkbox is in this engine.');
+      else print(formatTable(['image', 'role', 'plugin', 'size', 'of its own'], images.map(toRow)));
+      return EXIT.ok;
+    },
+    { persist: false },
+  );
 }
 
 function toRow({ tag, role, plugin, version, sizeBytes, ownBytes }: StoredImage): string[] {
@@ -21,26 +25,34 @@ function toRow({ tag, role, plugin, version, sizeBytes, ownBytes }: StoredImage)
 
 /** Builds what the arguments name; without any, the base image and those of all plugins of the workspace. */
 export async function imageBuild(named: readonly string[], options: CommonOptions): Promise<number> {
+  if (named.length > 0)
+    return withNamed(options, named, async (lurkbox, plugins) => {
+      await buildAll(
+        lurkbox,
+        plugins.map(({ reference }) => reference),
+        options,
+      );
+      return EXIT.ok;
+    });
   return withLurkbox(options, async (lurkbox) => {
-    const images = await lurkbox.images();
-    const { plugins, complete } = await chosen(lurkbox, named);
-    const signal = interruption();
-    const built = [{ name: 'base', ...(await images.prepareBase({ exec: false, signal })) }];
-    for (const { name, plugin, grant } of plugins) {
-      built.push({ name, ...(await images.prepare(plugin, { exec: grant.exec, signal })) });
-    }
-    if (options.json) printJson({ images: built });
-    else
-      for (const image of built) print(`${image.built ? 'built  ' : 'present'}  ${image.tag}  ${image.id}`);
-    return complete ? EXIT.ok : EXIT.usage;
+    const discovery = await lurkbox.plugins.discoverAndLoadAll(lurkbox.workspaceRoot);
+    tellFailures(discovery);
+    await buildAll(
+      lurkbox,
+      lurkbox.plugins.list().map(({ name }) => name),
+      options,
+    );
+    return discovery.failed.length === 0 ? EXIT.ok : EXIT.usage;
   });
 }
 
-async function chosen(lurkbox: Lurkbox, named: readonly string[]) {
-  if (named.length > 0) return { plugins: await loadNamed(lurkbox, named), complete: true };
-  const discovery = await lurkbox.plugins.discoverAndLoadAll(lurkbox.workspaceRoot);
-  tellFailures(discovery);
-  return { plugins: discovery.loaded, complete: discovery.failed.length === 0 };
+async function buildAll(lurkbox: Lurkbox, names: readonly string[], { json }: CommonOptions): Promise<void> {
+  const signal = interruption();
+  const images = await lurkbox.images();
+  const built = [{ name: 'base', ...(await images.prepareBase({ exec: false, signal })) }];
+  for (const name of names) built.push({ name, ...(await lurkbox.plugins.prepare(name, { signal })) });
+  if (json) printJson({ images: built });
+  else for (const image of built) print(`${image.built ? 'built  ' : 'present'}  ${image.tag}  ${image.id}`);
 }
 
 /** Removes the images that this workspace's plugins do not need; with `all`, every image of lurkbox. */
@@ -61,11 +73,14 @@ export async function imagePrune(options: CommonOptions & { all?: boolean }): Pr
   });
 }
 
+/** Of the active versions, and of those that a rollback can go back to. */
 async function tagsInUse(lurkbox: Lurkbox): Promise<Set<string>> {
   const images = await lurkbox.images();
-  const { loaded } = await lurkbox.plugins.discoverAndLoadAll(lurkbox.workspaceRoot);
+  await lurkbox.plugins.discoverAndLoadAll(lurkbox.workspaceRoot);
   const found = await Promise.all(
-    loaded.map(({ plugin, grant }) => images.find(plugin, { exec: grant.exec })),
+    lurkbox.plugins
+      .neededVersions()
+      .map((version) => images.find(version, { exec: version.manifest.permissions.exec })),
   );
   return new Set(found.flatMap((image) => image?.tag ?? []));
 }

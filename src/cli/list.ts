@@ -1,10 +1,10 @@
-import { describeError, type Lurkbox, type PluginInstance } from '../index.ts';
+import { describeError, type Lurkbox, type PluginInstance, type PluginRecord } from '../index.ts';
 import { harmless } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { formatTable, paint, print, printJson } from './output.ts';
 import { type CommonOptions, withLurkbox } from './workspace.ts';
 
-/** What is in `plugins/`, broken ones included. Needs no engine. */
+/** What is in `plugins/` and what is installed, broken ones included. Needs no engine. */
 export async function list(options: CommonOptions): Promise<number> {
   return withLurkbox(options, async (lurkbox) => {
     const { failed } = await lurkbox.plugins.discoverAndLoadAll(lurkbox.workspaceRoot);
@@ -13,50 +13,82 @@ export async function list(options: CommonOptions): Promise<number> {
       code: error.code,
       problem: describeError(error),
     }));
-    if (options.json) printJson({ plugins: lurkbox.plugins.list().map(summarise), broken });
-    else show(lurkbox, broken);
+    const plugins = lurkbox.registry.list().map((record) => summarise(lurkbox, record));
+    if (options.json) printJson({ plugins, broken });
+    else show(lurkbox, plugins, broken);
     return EXIT.ok;
   });
 }
 
-function summarise({ name, version, enabled, plugin, rating, grant }: PluginInstance) {
-  const { plugin_type: type, description, tags } = plugin.manifest;
+type Summary = ReturnType<typeof summarise>;
+
+function summarise(lurkbox: Lurkbox, { name, active, versions, canary }: PluginRecord) {
+  const shown = active ?? versions[0];
+  if (shown === undefined) throw new Error(`\`${name}\` has no version.`);
+  const instance = lurkbox.plugins.get(name);
+  const { manifest, digest, source } = shown;
   return {
     name,
-    version,
-    enabled,
-    type,
-    description,
-    tags,
-    rating: rating.score,
-    digest: plugin.digest,
-    folder: plugin.folder,
-    grant,
+    version: shown.version,
+    state: shown.state,
+    reason: shown.reason,
+    enabled: active?.state === 'ENABLED',
+    type: manifest.plugin_type,
+    description: manifest.description,
+    tags: manifest.tags,
+    /** `null` where the policy denies it by now. */
+    rating: instance?.rating.score ?? null,
+    digest,
+    folder: source,
+    grant: instance?.grant ?? null,
+    versions: versions.map(({ version, state }) => ({ version, state })),
+    trial: versions.find(({ id }) => id === canary?.versionId)?.version ?? null,
   };
 }
 
-function show(lurkbox: Lurkbox, broken: readonly { folder: string; problem: string }[]): void {
-  const plugins = lurkbox.plugins.list();
+function show(
+  lurkbox: Lurkbox,
+  plugins: readonly Summary[],
+  broken: readonly { folder: string; problem: string }[],
+): void {
   if (plugins.length > 0) {
-    const head = ['plugin', 'version', 'type', 'rating', 'opened beyond the baseline', 'enabled'];
+    const head = [
+      'plugin',
+      'version',
+      'type',
+      'rating',
+      'opened beyond the baseline',
+      'enabled',
+      'other versions',
+    ];
     print(formatTable(head, plugins.map(toRow)));
   } else if (broken.length === 0) {
-    print(`No plugins in ${lurkbox.workspaceRoot}/plugins. A plugin is a folder there with a plugin.json.`);
+    print(
+      `No plugins in ${lurkbox.workspaceRoot}/plugins. A plugin is a folder there with a plugin.json; ` +
+        '`lurkbox load <folder>` installs one from elsewhere.',
+    );
   }
   for (const { folder, problem } of broken) {
     print(`\n${paint('red', '✖')} ${harmless(folder)}\n  ${problem.split('\n').map(harmless).join('\n  ')}`);
   }
 }
 
-function toRow({ name, version, enabled, plugin, rating, grant }: PluginInstance): string[] {
+function toRow({ name, version, state, enabled, type, rating, grant, versions, trial }: Summary): string[] {
+  const others = versions.filter((other) => other.version !== version);
   return [
     name,
     version,
-    plugin.manifest.plugin_type,
-    `${rating.score} of 8`,
-    opened(grant).join(', ') || 'nothing',
-    enabled ? 'yes' : 'no',
+    type,
+    rating === null ? 'denied' : `${rating} of 8`,
+    grant === null ? '' : opened(grant).join(', ') || 'nothing',
+    enabled ? 'yes' : state === 'DISABLED' ? 'no' : state,
+    others.map((other) => `${other.version}${markOf(other, trial)}`).join(', '),
   ];
+}
+
+function markOf({ version, state }: { version: string; state: string }, trial: string | null): string {
+  if (version === trial) return ' (trial)';
+  return state === 'ERROR' ? ' (ERROR)' : '';
 }
 
 function opened({ network, exec, scratchBytes, mounts }: PluginInstance['grant']): string[] {

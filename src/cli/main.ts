@@ -1,10 +1,26 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { VERSION } from '../index.ts';
+import { PLUGIN_EVENT_TYPES, VERSION } from '../index.ts';
 import { LOG_LEVELS } from '../logger.ts';
+import { type AuditOptions, auditVerify } from './audit.ts';
+import { dev } from './dev.ts';
 import { type DoctorOptions, doctor } from './doctor.ts';
+import { type EventsOptions, events } from './events.ts';
 import { EXIT, reportError } from './exit.ts';
 import { explain } from './explain.ts';
 import { imageBuild, imageList, imagePrune } from './image.ts';
+import {
+  type ConsentOptions,
+  consent,
+  info,
+  type LoadCliOptions,
+  load,
+  rollback,
+  setEnabled,
+  type UnloadCliOptions,
+  type UseCliOptions,
+  unload,
+  use,
+} from './lifecycle.ts';
 import { list } from './list.ts';
 import { prune } from './prune.ts';
 import { type RunOptions, run } from './run.ts';
@@ -58,6 +74,7 @@ function createProgram(exit: (code: number) => void): Command {
   common(program.command('list'))
     .description('list the plugins of the workspace')
     .action(async (options: CommonOptions) => exit(await list(options)));
+  addLifecycleCommands(program, exit);
   common(program.command('explain'))
     .description('show every restriction of a plugin, its reason and who decided it')
     .argument('<plugin>', 'name of a plugin in the workspace, or a folder')
@@ -72,6 +89,67 @@ function createProgram(exit: (code: number) => void): Command {
     .description('remove containers and networks that dead orchestrators of this machine left')
     .action(async (options: CommonOptions) => exit(await prune(options)));
   return program;
+}
+
+function addLifecycleCommands(program: Command, exit: (code: number) => void): void {
+  const reference = 'name, or name@version';
+  common(program.command('info'))
+    .description('show the versions of a plugin, their states and statistics')
+    .argument('<name>')
+    .action(async (name: string, options: CommonOptions) => exit(await info(name, options)));
+  common(program.command('load'))
+    .description('install a version of a plugin beside its others; the first one becomes active')
+    .argument('<folder>')
+    .option('--use', 'make it active')
+    .action(async (folder: string, options: LoadCliOptions) => exit(await load(folder, options)));
+  common(program.command('unload'))
+    .description('forget a plugin, or one version of it, and release all that it has')
+    .argument('<plugin>', reference)
+    .option('--cascade', 'unload the plugins that require it, too')
+    .action(async (plugin: string, options: UnloadCliOptions) => exit(await unload(plugin, options)));
+  common(program.command('enable'))
+    .description('let a plugin be executed')
+    .argument('<name>')
+    .action(async (name: string, options: CommonOptions) => exit(await setEnabled(name, true, options)));
+  common(program.command('disable'))
+    .description('have a plugin refuse its calls, until it is enabled')
+    .argument('<name>')
+    .action(async (name: string, options: CommonOptions) => exit(await setEnabled(name, false, options)));
+  common(program.command('use'))
+    .description('have a version serve the calls that name none')
+    .argument('<plugin>', 'name@version, or name@range')
+    .option('--trial <percent>', 'give it a share of the calls first, and compare', toPercent)
+    .option('--trial-calls <n>', 'so many calls decide (default: 20)', toCount)
+    .option('--replay', 'execute the recorded calls on it first, and compare')
+    .action(async (plugin: string, options: UseCliOptions) => exit(await use(plugin, options)));
+  common(program.command('rollback'))
+    .description('have the version serve again that was active before')
+    .argument('<name>')
+    .action(async (name: string, options: CommonOptions) => exit(await rollback(name, options)));
+  common(program.command('consent'))
+    .description('show what a version asks for beyond what was agreed to, or agree to it')
+    .argument('<plugin>', `${reference}; name alone means its newest version`)
+    .option(
+      '--yes <digest>',
+      'agree to the content with this digest (its first characters), and make it active',
+    )
+    .action(async (plugin: string, options: ConsentOptions) => exit(await consent(plugin, options)));
+  common(program.command('events'))
+    .description('show what happened to plugins')
+    .option('--plugin <name>', 'only of this plugin')
+    .addOption(new Option('--type <type...>', 'only of these types').choices(PLUGIN_EVENT_TYPES))
+    .option('--limit <n>', 'so many of the last ones', toCount, 50)
+    .option('--follow', 'go on until Ctrl-C')
+    .action(async (options: EventsOptions) => exit(await events(options)));
+  const audit = program.command('audit').description('the record of permission decisions and executions');
+  common(audit.command('verify', { isDefault: true }))
+    .description('tell whether anything in it was changed, taken out or put in')
+    .option('--expect <hash>', 'a hash that was told before, which must be in the chain')
+    .action(async (options: AuditOptions) => exit(await auditVerify(options)));
+  common(program.command('dev'))
+    .description('watch plugins, and have what is saved serve from the next call on')
+    .argument('[folder]', 'a plugin folder (default: all in the plugins/ of the workspace)')
+    .action(async (folder: string | undefined, options: CommonOptions) => exit(await dev(folder, options)));
 }
 
 function addWorkflowCommands(program: Command, exit: (code: number) => void): void {
@@ -113,6 +191,18 @@ function common(command: Command): Command {
     .addOption(
       new Option('--log <level>', 'log lines on stderr, as JSON').choices(LOG_LEVELS).default('warn'),
     );
+}
+
+function toCount(text: string): number {
+  const count = Number(text);
+  if (/^[0-9]+$/.test(text) && count >= 1 && count <= 1_000_000) return count;
+  throw new InvalidArgumentError('Expected a whole number from 1 to 1000000.');
+}
+
+function toPercent(text: string): number {
+  const percent = Number(text);
+  if (text.trim() !== '' && percent > 0 && percent < 100) return percent;
+  throw new InvalidArgumentError('Expected a share in percent, above 0 and below 100, such as 10.');
 }
 
 function toSeconds(text: string): number {

@@ -4,7 +4,7 @@ import { EXIT } from './exit.ts';
 import { readContext } from './input.ts';
 import { interruption } from './interruption.ts';
 import { cutLines, formatBytes, formatMs, formatTable, paint, print, printJson } from './output.ts';
-import { type CommonOptions, loadNamed, withLurkbox } from './workspace.ts';
+import { type CommonOptions, withNamed } from './workspace.ts';
 
 export interface RunOptions extends CommonOptions {
   readonly context?: string;
@@ -17,14 +17,14 @@ type Results = Readonly<Record<string, PluginExecutionResult>>;
 
 export async function run(named: readonly string[], options: RunOptions): Promise<number> {
   const context = await readContext(options);
-  return withLurkbox(options, async (lurkbox) => {
-    const plugins = await loadNamed(lurkbox, named);
-    const names = plugins.map(({ name }) => name);
+  return withNamed(options, named, async (lurkbox, plugins) => {
+    const names = plugins.map(({ reference }) => reference);
     const limits = options.timeout === undefined ? {} : { timeoutMs: options.timeout * 1000 };
     for (const name of names) lurkbox.plugins.validateCall(name, context, limits);
     const signal = interruption();
     // Builds fail here and not as outcomes: who typed the command can mend a dependency, and nothing has run yet.
-    for (const name of names) await lurkbox.plugins.prepare(name, { signal });
+    for (const name of names)
+      if (lurkbox.plugins.isCallable(name)) await lurkbox.plugins.prepare(name, { signal });
     const results = await lurkbox.plugins.executePlugins(context, names, {
       signal,
       waitForRemoval: true,

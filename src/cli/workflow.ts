@@ -14,7 +14,7 @@ import { readContext } from './input.ts';
 import { interruption } from './interruption.ts';
 import { cutLines, formatMs, formatTable, paint, print, printJson } from './output.ts';
 import { WorkflowView } from './workflow-view.ts';
-import { type CommonOptions, loadNamed, withLurkbox } from './workspace.ts';
+import { type CommonOptions, withNamed } from './workspace.ts';
 
 export interface WorkflowRunOptions extends CommonOptions {
   readonly context?: string;
@@ -28,10 +28,11 @@ export async function workflowRun(file: string, options: WorkflowRunOptions): Pr
   const names = Object.keys(workflow.steps);
   // A container can wait for every step but the first, which runs meanwhile.
   const warmth = { maxWarm: names.length - 1 };
-  return withLurkbox(
+  return withNamed(
     options,
-    async (lurkbox, progress) => {
-      await loadPlugins(lurkbox, workflow, context);
+    pluginsOf(workflow),
+    async (lurkbox, _plugins, progress) => {
+      validateCalls(lurkbox, workflow, context);
       const signal = interruption();
       // As for `run`: builds fail here and not as outcomes.
       for (const plugin of pluginsOf(workflow)) await lurkbox.plugins.prepare(plugin, { signal });
@@ -58,8 +59,8 @@ async function runShown<Result>(
 /** Reads a workflow, and whether its plugins are there and may have the time that it gives them. Needs no engine. */
 export async function workflowCheck(file: string, options: CommonOptions): Promise<number> {
   const workflow = await loadWorkflow(file);
-  return withLurkbox(options, async (lurkbox) => {
-    await loadPlugins(lurkbox, workflow, {});
+  return withNamed(options, pluginsOf(workflow), async (lurkbox) => {
+    validateCalls(lurkbox, workflow, {});
     const { dependencies } = buildWorkflowGraph(workflow);
     const steps = Object.entries(workflow.steps).map(([step, { plugin }]) => ({
       step,
@@ -79,12 +80,7 @@ export async function workflowCheck(file: string, options: CommonOptions): Promi
   });
 }
 
-async function loadPlugins(
-  lurkbox: Lurkbox,
-  workflow: Workflow,
-  context: ExecutionContextOptions,
-): Promise<void> {
-  await loadNamed(lurkbox, pluginsOf(workflow));
+function validateCalls(lurkbox: Lurkbox, workflow: Workflow, context: ExecutionContextOptions): void {
   for (const { plugin, timeout_seconds: seconds } of Object.values(workflow.steps)) {
     lurkbox.plugins.validateCall(plugin, context, seconds === undefined ? {} : { timeoutMs: seconds * 1000 });
   }

@@ -1,8 +1,16 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { createLurkbox, type Discovery, type Lurkbox, LurkboxError, type PluginInstance } from '../index.ts';
+import {
+  createLurkbox,
+  type Discovery,
+  type Lurkbox,
+  LurkboxError,
+  type PluginInstance,
+  POLICY_FILE,
+  STATE_FOLDER,
+} from '../index.ts';
 import { createLogger, type LOG_LEVELS } from '../logger.ts';
-import { showPath } from '../printable.ts';
+import { harmless, showPath } from '../printable.ts';
 import { tell } from './output.ts';
 import { Progress } from './progress.ts';
 
@@ -14,21 +22,30 @@ export interface CommonOptions {
   readonly json?: boolean;
 }
 
+export interface OpenOptions {
+  /** Whether what the command does to plugins is kept in the workspace. @default where the folder is one already */
+  readonly persist?: boolean;
+  /** Most commands end with their calls: there is no next one to wait for. @default 0 */
+  readonly maxWarm?: number;
+}
+
 /** Opens the workspace, does the work, and closes it whatever happens. */
 export async function withLurkbox<T>(
   options: CommonOptions,
   work: (lurkbox: Lurkbox, progress: Progress) => Promise<T>,
-  // Most commands end with their calls: there is no next one to wait for.
-  { maxWarm = 0 }: { maxWarm?: number } = {},
+  { persist, maxWarm = 0 }: OpenOptions = {},
 ): Promise<T> {
+  if (persist !== false) assertFolder(options.workspace);
   const progress = new Progress();
   await using lurkbox = await createLurkbox({
     workspaceRoot: options.workspace,
+    persist: persist ?? isWorkspace(options.workspace),
     logger: createLogger(options.log),
     maxWarm,
     onImageProgress: ({ message }) => progress.begin(message),
     ...(options.policy === undefined ? {} : { policy: options.policy }),
   });
+  for (const repair of lurkbox.registry.repairs) tell(`lurkbox: ${harmless(repair)}`);
   try {
     return await work(lurkbox, progress);
   } finally {
@@ -36,13 +53,54 @@ export async function withLurkbox<T>(
   }
 }
 
+function assertFolder(workspace: string): void {
+  if (statSync(workspace, { throwIfNoEntry: false })?.isDirectory()) return;
+  throw new LurkboxError('OPTIONS_INVALID', `There is no folder ${showPath(workspace)} for a workspace.`);
+}
+
+/** Who is in another folder by mistake should not find one of ours there afterwards. */
+function isWorkspace(folder: string): boolean {
+  return ['plugins', STATE_FOLDER, POLICY_FILE].some((name) => existsSync(join(folder, name)));
+}
+
+/**
+ * Folders are tried out: what is loaded from one is not kept in the workspace.
+ * @throws LurkboxError `OPTIONS_INVALID` for folders beside names: what the workspace knows of those holds for them alone
+ */
+export async function withNamed<T>(
+  options: CommonOptions,
+  named: readonly string[],
+  work: (lurkbox: Lurkbox, plugins: readonly NamedPlugin[], progress: Progress) => Promise<T>,
+  open: Pick<OpenOptions, 'maxWarm'> = {},
+): Promise<T> {
+  if (named.some(isFolder) && !named.every(isFolder))
+    throw new LurkboxError(
+      'OPTIONS_INVALID',
+      'Expected names of plugins or folders, got both: a folder is tried out apart from the workspace. Use two commands.',
+    );
+  return withLurkbox(
+    options,
+    async (lurkbox, progress) => work(lurkbox, await loadNamed(lurkbox, named), progress),
+    named.some(isFolder) ? { persist: false, ...open } : open,
+  );
+}
+
+/** A plugin as an argument names it: `reference` is what the library knows it by. */
+export interface NamedPlugin {
+  readonly reference: string;
+  readonly instance: PluginInstance;
+}
+
 /** Loads what the arguments name: folders, or plugins of the workspace. Every fault of all of them is told at once. */
-export async function loadNamed(lurkbox: Lurkbox, named: readonly string[]): Promise<PluginInstance[]> {
+async function loadNamed(lurkbox: Lurkbox, named: readonly string[]): Promise<NamedPlugin[]> {
   const folders = named.filter(isFolder);
   const names = named.filter((argument) => !isFolder(argument));
-  const discovery = names.length > 0 ? await discover(lurkbox) : null;
+  const discovery = names.length > 0 ? await lurkbox.plugins.discoverAndLoadAll(lurkbox.workspaceRoot) : null;
   const loads = [
-    ...folders.map((folder) => lurkbox.plugins.loadPlugin(resolve(folder))),
+    ...folders.map(async (folder) => {
+      const instance = await lurkbox.plugins.loadPlugin(resolve(folder));
+      return { reference: instance.name, instance };
+    }),
     ...names.map(async (name) => requireNamed(lurkbox, discovery as Discovery, name)),
   ];
   const settled = await Promise.allSettled(loads);
@@ -56,22 +114,24 @@ export function isFolder(argument: string): boolean {
   return /[/\\]|^\.{1,2}$/.test(argument);
 }
 
-async function discover(lurkbox: Lurkbox): Promise<Discovery> {
-  return lurkbox.plugins.discoverAndLoadAll(lurkbox.workspaceRoot);
+function requireNamed(lurkbox: Lurkbox, { failed }: Discovery, reference: string): NamedPlugin {
+  const [name = ''] = reference.split('@');
+  const broken = failed.find(({ folder }) => basename(folder) === name);
+  // Who names a version means that one; who does not means what is in the folder, and that cannot be had.
+  if (broken !== undefined && !reference.includes('@')) throw broken.error;
+  if (lurkbox.registry.get(name) !== null) return { reference, instance: lurkbox.plugins.require(reference) };
+  if (broken !== undefined) throw broken.error;
+  throw unknownPlugin(lurkbox, name);
 }
 
-function requireNamed(lurkbox: Lurkbox, { failed }: Discovery, name: string): PluginInstance {
-  const instance = lurkbox.plugins.get(name);
-  if (instance !== null) return instance;
-  const broken = failed.find(({ folder }) => basename(folder) === name);
-  if (broken !== undefined) throw broken.error;
-  const known = lurkbox.plugins.list().map((plugin) => plugin.name);
+export function unknownPlugin(lurkbox: Lurkbox, name: string): LurkboxError {
+  const known = lurkbox.registry.list().map((plugin) => plugin.name);
   const hint = existsSync(join(name, 'plugin.json'))
     ? ` For the folder of that name write \`./${name}\`.`
     : '';
-  throw new LurkboxError(
+  return new LurkboxError(
     'PLUGIN_NOT_FOUND',
-    `No plugin ${showPath(name)} in ${showPath(join(lurkbox.workspaceRoot, 'plugins'))}, which has: ${known.join(', ') || 'none'}.${hint}`,
+    `No plugin ${showPath(name)} is installed in the workspace ${showPath(lurkbox.workspaceRoot)}; installed are: ${known.join(', ') || 'none'}.${hint}`,
   );
 }
 

@@ -51,7 +51,9 @@ export interface PluginEvent {
 }
 
 /** What an emitter has to say; the rest is `null`, empty, now, and a success where there is no error. */
-export type NewPluginEvent = Pick<PluginEvent, 'eventType' | 'pluginName'> & Partial<PluginEvent>;
+export type NewPluginEvent = Pick<PluginEvent, 'eventType' | 'pluginName'> & {
+  readonly [Key in keyof PluginEvent]?: PluginEvent[Key] | undefined;
+};
 
 /** The event, complete: a copy that shares nothing with what it was made from and that nobody can change or grow. */
 export function toPluginEvent(event: NewPluginEvent, now: () => Date): PluginEvent {

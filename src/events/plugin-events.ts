@@ -1,5 +1,6 @@
+import { LurkboxError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
-import { type NewPluginEvent, type PluginEvent, toPluginEvent } from './event.ts';
+import { type NewPluginEvent, PLUGIN_EVENT_TYPES, type PluginEvent, toPluginEvent } from './event.ts';
 import { fits, type PluginEventFilter, type PluginEventHandler, Subscription } from './subscription.ts';
 
 export interface PluginEventsOptions {
@@ -47,8 +48,10 @@ export class PluginEvents {
    * Has a function told the events that fit, in their order. It is told one at a time: the next one when it has returned,
    * or when the promise that it returned has settled. Up to 1,000 wait for it; beyond that the oldest are dropped. What it
    * throws is logged. Disposing of the answer ends it, at once; `removeEventHandler` does so too.
+   * @throws LurkboxError `OPTIONS_INVALID`
    */
   addEventHandler(handler: PluginEventHandler, filter: PluginEventFilter = {}): Disposable {
+    assertUsable(handler, filter);
     const subscription = new Subscription(handler, filter, this.#logger);
     if (!this.#closed) this.#subscriptions.add(subscription);
     return { [Symbol.dispose]: () => this.#remove(subscription) };
@@ -77,4 +80,22 @@ export class PluginEvents {
     subscription.cancel();
     this.#subscriptions.delete(subscription);
   }
+}
+
+// A typo would be a handler that never hears of anything.
+function assertUsable(handler: unknown, { types = [], ...rest }: PluginEventFilter): void {
+  const unknown = types.filter((type) => !PLUGIN_EVENT_TYPES.includes(type));
+  const { plugin: _plugin, ...others } = rest;
+  const problems = [
+    ...(typeof handler === 'function'
+      ? []
+      : [{ path: '', message: 'expected the handler to be a function' }]),
+    ...unknown.map((type) => ({
+      path: 'types',
+      message: `expected some of ${PLUGIN_EVENT_TYPES.join(', ')}, got ${String(type)}`,
+    })),
+    ...Object.keys(others).map((path) => ({ path, message: 'unknown; known are plugin, types' })),
+  ];
+  if (problems.length > 0)
+    throw new LurkboxError('OPTIONS_INVALID', 'The event handler cannot be added.', { problems });
 }

@@ -56,7 +56,15 @@ export interface ImageStore {
    */
   prepare(plugin: LoadedPlugin, options: PrepareOptions): Promise<PreparedImage>;
   /** The image of a plugin if the engine has it already; builds nothing. */
-  find(plugin: LoadedPlugin, options: Pick<PrepareOptions, 'exec'>): Promise<PreparedImage | null>;
+  find(
+    plugin: Pick<LoadedPlugin, 'manifest' | 'digest'>,
+    options: Pick<PrepareOptions, 'exec'>,
+  ): Promise<PreparedImage | null>;
+  /** Removes the image of a plugin unless a container uses it; answers whether it is gone. */
+  remove(
+    plugin: Pick<LoadedPlugin, 'manifest' | 'digest'>,
+    options: Pick<PrepareOptions, 'exec'>,
+  ): Promise<boolean>;
   /** The image that plugin images stand on, so that the first plugin need not wait for it. */
   prepareBase(options: PrepareOptions): Promise<PreparedImage>;
   list(): Promise<StoredImage[]>;
@@ -72,7 +80,7 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
   const share = createSharedBuilds<PreparedImage>();
   let plan: Promise<BasePlan> | undefined;
 
-  return { prepare, find, prepareBase, list: () => listStoredImages(engine), prune };
+  return { prepare, find, remove, prepareBase, list: () => listStoredImages(engine), prune };
 
   async function prepare(plugin: LoadedPlugin, { exec, signal }: PrepareOptions): Promise<PreparedImage> {
     const present = await find(plugin, { exec });
@@ -90,9 +98,20 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
     );
   }
 
-  async function find(plugin: LoadedPlugin, { exec }: { exec: boolean }): Promise<PreparedImage | null> {
+  async function find(
+    plugin: Pick<LoadedPlugin, 'manifest' | 'digest'>,
+    { exec }: { exec: boolean },
+  ): Promise<PreparedImage | null> {
     const base = await nameBase(exec);
     return base && findPrepared(namePluginImage(plugin, base));
+  }
+
+  async function remove(
+    plugin: Pick<LoadedPlugin, 'manifest' | 'digest'>,
+    options: { exec: boolean },
+  ): Promise<boolean> {
+    const present = await find(plugin, options);
+    return present === null || engine.removeImage(present.tag);
   }
 
   async function prepareBase({ exec, signal }: PrepareOptions): Promise<PreparedImage> {

@@ -32,8 +32,8 @@ export function pluginImageKey(inputs: {
   readonly baseKey: string;
   readonly digest: string;
   readonly dependencies: readonly string[];
-  /** Version of what strips the types of its TypeScript; `null` when it has none. */
-  readonly stripper: string | null;
+  /** Version of what strips the types of its TypeScript. */
+  readonly stripper: string;
 }): string {
   const { baseKey, digest, dependencies, stripper } = inputs;
   return keyOf('plugin', [baseKey, digest, [...dependencies].sort(), stripper]);

@@ -15,10 +15,12 @@ import { isTypeScript, STRIPPER, stripTypes } from './strip-types.ts';
 import { createTempFolder } from './temp-folder.ts';
 
 /** Which image a plugin has on this base. */
-export function namePluginImage({ manifest, digest, files }: LoadedPlugin, base: ImageName): ImageName {
+export function namePluginImage(
+  { manifest, digest }: Pick<LoadedPlugin, 'manifest' | 'digest'>,
+  base: ImageName,
+): ImageName {
   const { dependencies } = manifest;
-  const stripper = files.some(({ path }) => isTypeScript(path)) ? STRIPPER : null;
-  const key = pluginImageKey({ baseKey: base.key, digest, dependencies, stripper });
+  const key = pluginImageKey({ baseKey: base.key, digest, dependencies, stripper: STRIPPER });
   return { key, tag: imageTag(`plugin-${manifest.name}`, key) };
 }
 

@@ -1,136 +1,238 @@
-import { randomUUID } from 'node:crypto';
-import { availableParallelism } from 'node:os';
-import pLimit from 'p-limit';
-import type { Admission } from '../admission/admission.ts';
-import type { ContainerEngine } from '../engine/engine.ts';
 import { LurkboxError } from '../errors.ts';
-import { ContainerSandbox, type ExecuteOptions, type PluginSandbox } from '../execution/container-sandbox.ts';
-import {
-  type ExecutionContextConfig,
-  type ExecutionContextOptions,
-  parseContext,
-} from '../execution/context.ts';
-import { type FailedOutcome, failed } from '../execution/ending.ts';
-import { LogBook } from '../execution/logs.ts';
-import type { Reaper } from '../execution/reaper.ts';
-import { type PluginExecutionResult, UNKNOWN_USAGE } from '../execution/result.ts';
-import { Stopwatch } from '../execution/stopwatch.ts';
-import { toResult } from '../execution/to-result.ts';
-import type { ImageStore } from '../image/image-store.ts';
-import type { Logger } from '../logger.ts';
-import { discoverPlugins } from '../manifest/discover.ts';
+import type { ExecuteOptions } from '../execution/container-sandbox.ts';
+import { type ExecutionContextOptions, parseContext } from '../execution/context.ts';
+import type { PluginExecutionResult } from '../execution/result.ts';
+import type { PreparedImage } from '../image/image-store.ts';
 import { type LoadedPlugin, loadPlugin } from '../manifest/load.ts';
-import { type Granted, resolveOrThrow } from '../policy/resolve.ts';
-import type { Policy } from '../policy/schema.ts';
+import type { PermissionChange } from '../policy/permission-changes.ts';
 import type { Pool } from '../pool/pool.ts';
-import type { Shelf } from '../pool/shelf.ts';
+import { show } from '../printable.ts';
+import type { InstalledVersion } from '../registry/record.ts';
+import type { PluginRegistry } from '../registry/registry.ts';
+import type { Activation } from './activation.ts';
+import { type Discovery, discoverAndLoad, foldersGone } from './discovery.ts';
+import type { Executor } from './executor.ts';
+import type { Journal } from './journal.ts';
+import type { LiveVersions, PluginInstance } from './live-versions.ts';
+import type { PluginLoader } from './plugin-loader.ts';
+import { parseReference, pickVersion } from './reference.ts';
+import { type Replay, replayCalls } from './replay.ts';
 
-/** A plugin that is loaded: what it is, and what it gets. */
-export interface PluginInstance extends Omit<Granted, 'ok'> {
-  readonly name: string;
-  readonly version: string;
-  readonly plugin: LoadedPlugin;
-  /** From the manifest. */
-  readonly enabled: boolean;
+export interface LoadOptions {
+  /**
+   * `always`: the version serves from now on. `ifNone`: only where no version is active yet.
+   * @default "always"
+   */
+  readonly activate?: 'always' | 'ifNone';
 }
 
-/** What `discoverAndLoadAll` found. A plugin that cannot be loaded does not keep the others from it. */
-export interface Discovery {
-  readonly loaded: readonly PluginInstance[];
-  readonly failed: readonly { readonly folder: string; readonly error: LurkboxError }[];
+export interface UseOptions {
+  /** Try it first on a share of the calls that name no version; it becomes active when it fails no more often. */
+  readonly trial?: {
+    /** Above 0 and below 1. */
+    readonly share: number;
+    /** So many calls of the new version decide. @default 20 */
+    readonly calls?: number;
+  };
+  /** Execute the recorded calls on it first; it becomes active when none of them is answered worse. */
+  readonly replay?: boolean;
+  readonly signal?: AbortSignal;
 }
 
 export interface PluginManagerOptions {
-  readonly policy: Policy;
-  readonly connect: () => Promise<ContainerEngine>;
-  readonly images: () => Promise<ImageStore>;
-  readonly ownerLabels: Readonly<Record<string, string>>;
-  readonly admission: Admission;
-  readonly reaper: Reaper;
+  readonly registry: PluginRegistry;
+  readonly loader: PluginLoader;
+  readonly live: LiveVersions;
+  readonly activation: Activation;
+  readonly executor: Executor;
   readonly pool: Pool;
-  readonly logger: Logger;
+  readonly journal: Journal;
 }
 
-interface Entry {
-  readonly instance: PluginInstance;
-  readonly sandbox: PluginSandbox;
-  readonly shelf: Shelf;
-}
+const DEFAULT_TRIAL_CALLS = 20;
 
-/** Plugins are read at once: each reads and hashes files of its own. */
-const LOADS_AT_ONCE = availableParallelism() * 2;
-
-/** Loads plugins and executes them, each execution in a container of its own. */
+/** The plugins of a workspace through their whole life; each execution is in a container of its own. */
 export class PluginManager {
   readonly #options: PluginManagerOptions;
-  readonly #entries = new Map<string, Entry>();
-  /** Also those of plugins that were loaded again since and still have something running. */
-  readonly #sandboxes = new Set<PluginSandbox>();
-  #isClosed = false;
 
   constructor(options: PluginManagerOptions) {
     this.#options = options;
   }
 
   /**
-   * Loads every plugin in `plugins/` of a workspace. Where two folders hold a plugin of one name, the second fails.
+   * Loads every plugin in `plugins/` of a workspace, those that are required first. What is new there becomes active;
+   * what was loaded before stays as it is, and so do plugins that were installed from elsewhere. Where two folders hold a
+   * plugin of one name, the second fails. A plugin whose folder there is gone takes no calls any more.
    */
   async discoverAndLoadAll(workspaceRoot: string): Promise<Discovery> {
-    const folders = await discoverPlugins(workspaceRoot);
-    const limit = pLimit(LOADS_AT_ONCE);
-    const read = await Promise.all(folders.map((folder) => limit(() => settle(() => loadPlugin(folder)))));
-    const loaded: PluginInstance[] = [];
-    const failures: { folder: string; error: LurkboxError }[] = [];
-    for (const [index, outcome] of read.entries()) {
-      const folder = folders[index] as string;
-      const admitted = 'error' in outcome ? outcome : await settle(() => this.#admit(outcome.value));
-      if ('error' in admitted) failures.push({ folder, error: admitted.error });
-      else loaded.push(admitted.value);
+    const { registry, activation } = this.#options;
+    const discovery = await discoverAndLoad(workspaceRoot, registry, (plugin) =>
+      this.#load(plugin, {}, 'ifNotBefore'),
+    );
+    for (const folder of foldersGone(workspaceRoot, registry)) await activation.takeOut(folder);
+    return discovery;
+  }
+
+  /**
+   * Reads and checks a plugin, installs it beside its other versions, and resolves what it gets; nothing of it runs, and
+   * no image is built yet.
+   * @throws LurkboxError `PLUGIN_NOT_FOUND`, `MANIFEST_INVALID`, `POLICY_DENIED`, `REQUIREMENT_UNMET`, with every problem, or
+   * `CONSENT_NEEDED`: then it is installed, and not active
+   */
+  async loadPlugin(folder: string, options: LoadOptions = {}): Promise<PluginInstance> {
+    if (!['always', 'ifNone', undefined].includes(options.activate))
+      throw new LurkboxError(
+        'OPTIONS_INVALID',
+        `Expected \`activate\` to be "always" or "ifNone", got ${show(options.activate)}.`,
+      );
+    return this.#load(await loadPlugin(folder), options, 'always');
+  }
+
+  /**
+   * Forgets a plugin, or one version of it (`weather@1.2.0`), at once, and resolves when nothing of it is left in the
+   * engine: what executes goes on to its end. Answers false when it was not there.
+   * @throws LurkboxError `REQUIREMENT_UNMET` when another plugin requires it and `cascade` is not set, `STATE_INVALID` for
+   * the active one of several versions
+   */
+  async unloadPlugin(written: string, options: { cascade?: boolean } = {}): Promise<boolean> {
+    const { registry, loader } = this.#options;
+    const { name, range } = parseReference(written);
+    const record = registry.get(name);
+    if (record === null) return false;
+    const version = range === null ? null : pickVersion(record.versions, range);
+    if (range !== null && version === null) return false;
+    const isWhole = version === null || record.versions.length === 1;
+    if (!isWhole && version.id === record.active?.id)
+      throw new LurkboxError(
+        'STATE_INVALID',
+        `\`${name}@${version.version}\` is active; \`use\` another version first, or unload \`${name}\` as a whole.`,
+      );
+    return (await loader.unload(name, isWhole ? null : version, options)).length > 0;
+  }
+
+  /** From the next call on. @throws LurkboxError `PLUGIN_NOT_FOUND`, `STATE_INVALID` */
+  enablePlugin(name: string): PluginInstance {
+    this.#assertName(name);
+    return this.#refresh(this.#options.loader.enable(name));
+  }
+
+  /** From the next call on; what executes goes on to its end. @throws LurkboxError `PLUGIN_NOT_FOUND`, `STATE_INVALID` */
+  disablePlugin(name: string): PluginInstance {
+    this.#assertName(name);
+    return this.#refresh(this.#options.loader.disable(name));
+  }
+
+  /**
+   * Has a version serve the calls that name none, at once or when a trial or a replay went well; answers the replay.
+   * @throws LurkboxError `PLUGIN_NOT_FOUND`, `CONSENT_NEEDED`, `STATE_INVALID` when the replay did not go well or nothing
+   * is recorded, or `OPTIONS_INVALID`
+   */
+  async usePlugin(written: string, { trial, replay, signal }: UseOptions = {}): Promise<Replay | null> {
+    const { activation, registry } = this.#options;
+    const version = this.#find(written);
+    const replayed = replay === true ? await this.#replay(version, signal) : null;
+    if (trial === undefined) {
+      activation.activate(version, 'ACTIVATE');
+      registry.setCanary(version.name, null);
+      return replayed;
     }
-    return { loaded, failed: failures };
+    const { share, calls = DEFAULT_TRIAL_CALLS } = trial;
+    if (!(share > 0 && share < 1) || !Number.isInteger(calls) || calls < 1)
+      throw new LurkboxError(
+        'OPTIONS_INVALID',
+        `Expected a share above 0 and below 1 and a whole number of calls, got ${share} and ${calls}.`,
+      );
+    activation.assertReady(version);
+    const { active = null } = registry.get(version.name) ?? {};
+    if (active === null || active.id === version.id)
+      throw new LurkboxError(
+        'STATE_INVALID',
+        `A trial compares a version with the active one, and ${active === null ? 'none is active' : 'this one is active'}.`,
+      );
+    // Nobody's call should be the one that waits for the image.
+    await this.#options.live.prepare(version, signal);
+    registry.setCanary(version.name, { versionId: version.id, share, calls });
+    return replayed;
+  }
+
+  /** The version that was active before serves again, at once. @throws LurkboxError `PLUGIN_NOT_FOUND`, `STATE_INVALID` */
+  rollbackPlugin(name: string): PluginInstance {
+    const { activation, live } = this.#options;
+    return live.instanceOf(activation.rollback(name));
   }
 
   /**
-   * Reads and checks a plugin and resolves what it gets; nothing of it runs, and no image is built yet.
-   * @throws LurkboxError `PLUGIN_NOT_FOUND`, `MANIFEST_INVALID` or `POLICY_DENIED`, with every problem
+   * Somebody agrees to what a version asks for, `name` alone meaning its newest one, and it becomes active. `digest` says which
+   * content was looked at, by its first characters: another one is refused. Answers what was agreed to.
+   * @throws LurkboxError `PLUGIN_NOT_FOUND`, `OPTIONS_INVALID` for another content, or `STATE_INVALID`
    */
-  async loadPlugin(folder: string): Promise<PluginInstance> {
-    return this.#admit(await loadPlugin(folder));
+  consent(written: string, { digest }: { digest?: string } = {}): readonly PermissionChange[] {
+    const { activation, loader } = this.#options;
+    const version = this.newest(written);
+    if (digest !== undefined && !isBeginningOf(digest, version.digest))
+      throw new LurkboxError(
+        'OPTIONS_INVALID',
+        `Expected the beginning of the digest of \`${version.name}@${version.version}\`, ${version.digest}, got ${show(digest)}; look at what it asks for again.`,
+      );
+    const changes = loader.missingConsent(version);
+    if (changes.length === 0) return changes;
+    activation.consent(version);
+    activation.activate(version, 'ACTIVATE');
+    return changes;
   }
 
-  /**
-   * Forgets a plugin at once, and resolves when nothing of it is left in the engine: what executes goes on to its end.
-   * Answers false when no plugin of that name is loaded.
-   */
-  async unloadPlugin(name: string): Promise<boolean> {
-    const entry = this.#entries.get(name);
-    this.#entries.delete(name);
-    await this.#retire(entry?.sandbox);
-    return entry !== undefined;
+  /** What a version asks for beyond what was agreed to; `name` alone means its newest one. */
+  missingConsent(written: string): readonly PermissionChange[] {
+    return this.#options.loader.missingConsent(this.newest(written));
   }
 
-  /** The loaded plugins, sorted by name. */
+  /** The newest installation of a plugin, or the version that a reference such as `weather@^1` picks. @throws LurkboxError `PLUGIN_NOT_FOUND` */
+  newest(written: string): InstalledVersion {
+    const { name, range } = parseReference(written);
+    const newest = range === null ? this.#options.registry.get(name)?.versions[0] : undefined;
+    return newest ?? this.#find(written);
+  }
+
+  /** The active versions, sorted by name; without those that the policy denies by now. */
   list(): readonly PluginInstance[] {
-    return [...this.#entries.values()]
-      .map(({ instance }) => instance)
-      .sort((a, b) => (a.name < b.name ? -1 : 1));
+    return this.#options.registry.list().flatMap(({ active }) => {
+      const instance = active === null ? null : this.#instanceOrNull(active);
+      return instance === null ? [] : [instance];
+    });
   }
 
-  get(name: string): PluginInstance | null {
-    return this.#entries.get(name)?.instance ?? null;
+  /** All versions whose images a call or a rollback may need. */
+  neededVersions(): readonly InstalledVersion[] {
+    const { registry, activation } = this.#options;
+    return registry.list().flatMap((record) => activation.neededOf(record));
+  }
+
+  /** Whether a call of this reference would be let through. @throws LurkboxError `PLUGIN_NOT_FOUND` */
+  isCallable(written: string): boolean {
+    return this.#options.executor.serving(parseReference(written)) !== null;
+  }
+
+  /** The active version, or the one in the range. @throws LurkboxError `PLUGIN_NOT_FOUND`, `POLICY_DENIED` */
+  require(written: string): PluginInstance {
+    return this.#options.live.instanceOf(this.#find(written));
+  }
+
+  /** The active version of a plugin, or the one that serves a call of a reference such as `weather@^1`. */
+  get(written: string): PluginInstance | null {
+    const { registry, executor } = this.#options;
+    const { name, range } = parseReference(written);
+    const record = registry.get(name);
+    if (record === null || (range !== null && pickVersion(record.versions, range) === null)) return null;
+    const version = range === null ? record.active : executor.serving({ name, range });
+    return version === null ? null : this.#instanceOrNull(version);
   }
 
   /**
-   * Builds the image of a plugin now rather than at its first execution.
+   * Builds the image of a version now rather than at its first execution.
    * @throws LurkboxError `PLUGIN_NOT_FOUND`, `DEPENDENCY_FAILED`, `IMAGE_BUILD_FAILED` or a code of the engine
    */
-  async prepare(
-    name: string,
-    { signal }: { signal?: AbortSignal } = {},
-  ): Promise<{ id: string; built: boolean }> {
-    const entry = this.#entries.get(name);
-    if (entry === undefined) throw new LurkboxError('PLUGIN_NOT_FOUND', this.#unknown(name));
-    return this.#prepare(entry.instance, signal);
+  async prepare(written: string, { signal }: { signal?: AbortSignal } = {}): Promise<PreparedImage> {
+    return this.#options.live.prepare(this.#find(written), signal);
   }
 
   /**
@@ -138,31 +240,30 @@ export class PluginManager {
    * wait: fewer where no more could be started, which the log tells, or where calls have the memory.
    * @throws LurkboxError `PLUGIN_NOT_FOUND`, or `OPTIONS_INVALID` with both numbers when so many do not fit
    */
-  async hint(name: string, size: number): Promise<number> {
-    const entry = this.#entries.get(name);
-    if (entry === undefined) throw new LurkboxError('PLUGIN_NOT_FOUND', this.#unknown(name));
-    return this.#options.pool.hint(entry.shelf, size);
+  async hint(written: string, size: number): Promise<number> {
+    const version = this.#options.executor.serving(parseReference(written));
+    // What takes no calls has nothing to wait for.
+    return version === null ? 0 : this.#options.pool.hint(this.#options.live.get(version).shelf, size);
   }
 
   /** Throws what `executePlugin` would throw for these arguments, and executes nothing. */
-  validateCall(name: string, context: ExecutionContextOptions, options: ExecuteOptions = {}): void {
+  validateCall(written: string, context: ExecutionContextOptions, options: ExecuteOptions = {}): void {
     parseContext(context);
-    if (!this.#entries.has(name)) throw new LurkboxError('PLUGIN_NOT_FOUND', this.#unknown(name));
-    this.#assertCallable(name, options);
+    this.#find(written);
+    this.#options.executor.assertCallable(parseReference(written), options);
   }
 
   /**
-   * Executes one plugin. Resolves with exactly one outcome whatever happens; throws only for a context or an option
-   * that is wrong (`CONTEXT_INVALID`, `OPTIONS_INVALID`).
+   * Executes one plugin: the active version of `name`, or the highest that fits `name@range`. Resolves with exactly one
+   * outcome whatever happens; throws only for a name, a context or an option that is wrong (`OPTIONS_INVALID`,
+   * `CONTEXT_INVALID`).
    */
   async executePlugin(
-    name: string,
+    written: string,
     context: ExecutionContextOptions = {},
     options: ExecuteOptions = {},
   ): Promise<PluginExecutionResult> {
-    const config = parseContext(context);
-    this.#assertCallable(name, options);
-    return this.#execute(name, config, options);
+    return (await this.executePlugins(context, [written], options))[written] as PluginExecutionResult;
   }
 
   /**
@@ -174,135 +275,126 @@ export class PluginManager {
     names?: readonly string[],
     options: ExecuteOptions = {},
   ): Promise<Record<string, PluginExecutionResult>> {
-    const chosen = names ?? this.list().flatMap((instance) => (instance.enabled ? [instance.name] : []));
+    const { executor } = this.#options;
+    const chosen = new Set(names ?? this.#enabled());
     // All of them before any: one plugin's fault must not take the others' results along.
     const config = parseContext(context);
-    for (const name of chosen) this.#assertCallable(name, options);
+    const references = [...chosen].map((written) => [written, parseReference(written)] as const);
+    for (const [, reference] of references) executor.assertCallable(reference, options);
     const results = await Promise.all(
-      [...new Set(chosen)].map(async (name) => [name, await this.#execute(name, config, options)] as const),
+      references.map(
+        async ([written, reference]) =>
+          [written, await executor.execute(reference, config, options)] as const,
+      ),
     );
     return Object.fromEntries(results);
   }
 
   /** Takes no more calls, and resolves when no container of this manager is left. */
   async close(): Promise<void> {
-    this.#isClosed = true;
-    await Promise.all([...this.#sandboxes].map((sandbox) => sandbox.close()));
+    const { executor, live, activation } = this.#options;
+    executor.close();
+    await Promise.all([live.close(), activation.settled()]);
   }
 
-  /** For arguments that were found right. */
-  async #execute(
-    name: string,
-    context: ExecutionContextConfig,
-    options: ExecuteOptions,
-  ): Promise<PluginExecutionResult> {
-    const entry = this.#entries.get(name);
-    if (entry === undefined) return refused(name, null, 'PLUGIN_NOT_FOUND', this.#unknown(name));
-    if (!entry.instance.enabled) return refused(name, entry.instance, 'PLUGIN_DISABLED', '');
-    if (this.#isClosed) return refused(name, entry.instance, 'CANCELLED', 'This lurkbox is closed');
-    return entry.sandbox.execute(context, options);
+  async #load(
+    plugin: LoadedPlugin,
+    { activate = 'always' }: LoadOptions,
+    when: 'always' | 'ifNotBefore',
+  ): Promise<PluginInstance> {
+    const { registry, loader, activation, live } = this.#options;
+    const version = await loader.install(plugin, { again: when === 'always' });
+    const { active = null, activeBefore = [] } = registry.get(version.name) ?? {};
+    if (active?.id === version.id && version.state !== 'LOADED') return live.instanceOf(active);
+    // Also where it is not to be active yet: whoever loads it should hear what is in the way.
+    activation.assertReady(version);
+    // What was active before is not any more because somebody wanted it so.
+    const isWanted =
+      when === 'always'
+        ? // The same number with other content takes the place of the one before.
+          activate === 'always' || active?.version === version.version
+        : !activeBefore.includes(version.id);
+    return live.instanceOf(active === null || isWanted ? activation.activate(version, 'ACTIVATE') : version);
   }
 
-  #assertCallable(name: string, { timeoutMs }: ExecuteOptions): void {
-    const entry = this.#entries.get(name);
-    if (entry?.instance.enabled) assertTimeout(entry.instance, timeoutMs);
-  }
-
-  #admit(plugin: LoadedPlugin): PluginInstance {
-    const { name, version, enabled } = plugin.manifest;
-    const known = this.#entries.get(name);
-    if (known !== undefined && known.instance.plugin.folder !== plugin.folder) {
+  async #replay(version: InstalledVersion, signal: AbortSignal | undefined): Promise<Replay> {
+    const { registry, executor, activation } = this.#options;
+    const { name } = version;
+    activation.assertReady(version);
+    const recorded = registry.recordedCalls(name).filter(({ versionId }) => versionId !== version.id);
+    if (recorded.length === 0)
       throw new LurkboxError(
-        'MANIFEST_INVALID',
-        `The plugin in ${plugin.folder} has the name of another one.`,
-        {
-          problems: [
-            { path: 'name', message: `\`${name}\` is the plugin in ${known.instance.plugin.folder} already` },
-          ],
-        },
+        'STATE_INVALID',
+        `No calls of other versions of \`${name}\` are recorded yet; they are where \`plugins.${name}.record\` in the policy is true.`,
       );
-    }
-    const { grant, restrictions, rating, warm } = resolveOrThrow(
-      plugin.manifest,
-      this.#options.policy,
-      plugin.digest,
+    const replay = await replayCalls(version, recorded, (context) =>
+      executor.executeVersion(version, parseContext(context), signal === undefined ? {} : { signal }),
     );
-    const instance: PluginInstance = { name, version, plugin, enabled, grant, restrictions, rating, warm };
-    // What may throw comes before what is there goes.
-    const entry = this.#createEntry(instance, known?.shelf);
-    void this.#retire(known?.sandbox);
-    this.#entries.set(name, entry);
-    return instance;
+    signal?.throwIfAborted();
+    if (replay.worse === 0) return replay;
+    throw new ReplayError(name, replay);
   }
 
-  /** What a plugin that was loaded again still executes is waited for, and then forgotten. */
-  async #retire(sandbox: PluginSandbox | undefined): Promise<void> {
-    if (sandbox === undefined) return;
-    await sandbox.close();
-    this.#sandboxes.delete(sandbox);
+  #assertName(name: string): void {
+    if (name.includes('@'))
+      throw new LurkboxError(
+        'OPTIONS_INVALID',
+        `Expected the name of a plugin without a version, got ${show(name)}.`,
+      );
+    this.#find(name);
   }
 
-  #createEntry(instance: PluginInstance, replaced: Shelf | undefined): Entry {
-    const { connect, ownerLabels, admission, reaper, pool, logger } = this.#options;
-    const { plugin, grant, warm, enabled } = instance;
-    const prepareImage = async (signal?: AbortSignal) => (await this.#prepare(instance, signal)).id;
-    const common = { grant, connect, prepareImage, ownerLabels, reaper, logger };
-    const { entry_point: entryPoint, version, preload } = plugin.manifest;
-    const own = { entryPoint, version, preload, warm: enabled ? warm : 0 };
-    const shelf = pool.shelf({ ...common, ...own }, replaced);
-    const sandbox = new ContainerSandbox({ ...common, plugin, admission, standby: shelf });
-    this.#sandboxes.add(sandbox);
-    return { instance, sandbox, shelf };
+  #find(written: string): InstalledVersion {
+    return this.#options.executor.find(parseReference(written));
   }
 
-  async #prepare(
-    { plugin, grant }: PluginInstance,
-    signal?: AbortSignal,
-  ): Promise<{ id: string; built: boolean }> {
-    const images = await this.#options.images();
-    return images.prepare(plugin, { exec: grant.exec, ...(signal === undefined ? {} : { signal }) });
+  /** Its containers wait from now on, or do not any more. */
+  #refresh(version: InstalledVersion): PluginInstance {
+    const { live } = this.#options;
+    live.get(version);
+    return live.instanceOf(version);
   }
 
-  #unknown(name: string): string {
-    const known = [...this.#entries.keys()].sort().join(', ');
-    return `No plugin \`${name.slice(0, 64)}\` is loaded; loaded are: ${known || '(none)'}`;
+  #instanceOrNull(version: InstalledVersion): PluginInstance | null {
+    try {
+      return this.#options.live.instanceOf(version);
+    } catch (error) {
+      if (error instanceof LurkboxError) return null;
+      throw error;
+    }
   }
-}
 
-function assertTimeout({ name, grant }: PluginInstance, timeoutMs: number | undefined): void {
-  if (timeoutMs === undefined || (timeoutMs > 0 && timeoutMs <= grant.timeoutMs)) return;
-  const most = grant.timeoutMs / 1000;
-  throw new LurkboxError(
-    'OPTIONS_INVALID',
-    `Expected a timeout of more than 0 and at most the ${most} s that \`${name}\` is granted, got ${timeoutMs / 1000} s.`,
-  );
-}
-
-type Settled<T> = { readonly value: T } | { readonly error: LurkboxError };
-
-async function settle<T>(work: () => T | Promise<T>): Promise<Settled<T>> {
-  try {
-    return { value: await work() };
-  } catch (error) {
-    if (error instanceof LurkboxError) return { error };
-    throw error;
+  #enabled(): readonly string[] {
+    return this.#options.registry
+      .list()
+      .flatMap(({ name, active }) => (active?.state === 'ENABLED' ? [name] : []));
   }
 }
 
-function refused(
-  name: string,
-  instance: PluginInstance | null,
-  outcome: FailedOutcome,
-  detail: string,
-): PluginExecutionResult {
-  return toResult({
-    executionId: randomUUID(),
-    plugin: name,
-    version: instance?.version ?? null,
-    digest: instance?.plugin.digest ?? null,
-    ending: failed(outcome, detail),
-    usage: UNKNOWN_USAGE,
-    logs: new LogBook(),
-    stopwatch: new Stopwatch(),
-  });
+/** Calls that were answered before are not any more. */
+export class ReplayError extends LurkboxError {
+  readonly replay: Replay;
+
+  constructor(name: string, replay: Replay) {
+    const worse = replay.calls.filter(({ isWorse }) => isWorse);
+    super(
+      'STATE_INVALID',
+      `\`${name}@${replay.version}\` does not become active: it fails in ${worse.length} of ${replay.calls.length} recorded calls.`,
+      {
+        problems: worse.slice(0, 10).map(({ executionId, before, after }) => ({
+          path: executionId,
+          message: `was ${before.outcome}, is ${after.outcome}${after.error === null ? '' : `: ${after.error}`}`,
+        })),
+      },
+    );
+    this.replay = replay;
+  }
+}
+
+const MIN_DIGEST_CHARACTERS = 8;
+
+/** With or without the `sha256:`. */
+function isBeginningOf(written: string, digest: string): boolean {
+  const hex = written.replace(/^sha256:/, '');
+  return hex.length >= MIN_DIGEST_CHARACTERS && digest.startsWith(`sha256:${hex}`);
 }

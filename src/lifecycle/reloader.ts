@@ -13,10 +13,10 @@ export interface Reloaded {
 export interface Reloader {
   /**
    * Installs what is in the folder beside what serves, makes it ready, and switches then. Answers `null` when nothing
-   * had changed.
+   * had changed. `isFirst`: it has not changed since it is watched.
    * @throws LurkboxError when it cannot: what served goes on
    */
-  reload(folder: string, options: { signal: AbortSignal }): Promise<Reloaded | null>;
+  reload(folder: string, options: { signal: AbortSignal; isFirst: boolean }): Promise<Reloaded | null>;
   /** The folder is no plugin any more. It may have been one that could never be loaded. */
   removed(folder: string): Promise<void>;
 }

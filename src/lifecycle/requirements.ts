@@ -67,9 +67,10 @@ function toProblem({ way, what, index }: Fault & { readonly index: number }): Pr
 
 /** Names of the plugins that would miss something without this version, or without the plugin where `version` is `null`. Pure. */
 export function dependentsOf(name: string, version: string | null, plugins: readonly Requirable[]): string[] {
-  const left = (plugins.find((plugin) => plugin.name === name)?.versions ?? []).filter(
-    (installed) => version !== null && installed !== version,
-  );
+  const installed = plugins.find((plugin) => plugin.name === name)?.versions ?? [];
+  // The same number may be installed with another content as well.
+  const at = version === null ? -1 : installed.indexOf(version);
+  const left = version === null ? [] : installed.filter((_, index) => index !== at);
   return plugins
     .filter((plugin) => plugin.name !== name)
     .filter(({ requires }) =>

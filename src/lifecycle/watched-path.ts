@@ -105,6 +105,14 @@ export class WatchedPath {
     if (this.#entries > maxEntries) this.#lose(tooManyEntries(this.#root, maxEntries));
     else if (event === 'add' && this.#turnsOutToBePlugin(parts)) this.#becomePlugin();
     else if (event.endsWith('Dir') || !EDITOR_FILE.test(basename(path))) this.#change(parts);
+    if (event === 'add') this.#noteManifest(parts);
+  }
+
+  #noteManifest(parts: readonly string[]): void {
+    const [first = '', ...rest] = parts;
+    if (this.#isPlugin && first === MANIFEST_FILE && rest.length === 0) this.#pluginIn(this.#root).isThere();
+    else if (!this.#isPlugin && rest.length === 1 && rest[0] === MANIFEST_FILE)
+      this.#pluginIn(join(this.#root, first)).isThere();
   }
 
   #change([first]: readonly string[]): void {

@@ -45,8 +45,9 @@ export class WatchedPlugin {
   /** From when it is due until its turn has come and is over. */
   #isDue = false;
   #underWay: Promise<void> | undefined;
-  /** Whether the reloader has heard of it. */
+  /** Whether the reloader, or somebody before it, may have heard of it. */
   #isKnown = false;
+  #wasRead = false;
   #hasFailed = false;
   #tries = 0;
 
@@ -58,6 +59,11 @@ export class WatchedPlugin {
   /** The reloader has heard of it, and not that it is gone. */
   get isKnown(): boolean {
     return this.#isKnown;
+  }
+
+  /** It has a manifest: somebody may have loaded it, and wants to hear when it is gone. */
+  isThere(): void {
+    this.#isKnown = true;
   }
 
   changed(): void {
@@ -125,7 +131,9 @@ export class WatchedPlugin {
     const { reloader, consequences, signal } = this.#options;
     this.#isKnown = true;
     const startedAt = performance.now();
-    const reloaded = await reloader.reload(this.#folder, { signal });
+    const isFirst = !this.#wasRead;
+    this.#wasRead = true;
+    const reloaded = await reloader.reload(this.#folder, { signal, isFirst });
     this.#succeed();
     if (reloaded !== null) consequences.reloaded(this.#folder, reloaded, performance.now() - startedAt);
   }

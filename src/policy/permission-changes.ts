@@ -21,6 +21,33 @@ export function permissionsBeyond(consented: Permissions, asked: Permissions): P
   ];
 }
 
+/** What is agreed to when somebody agrees to more: all of both. Pure. */
+export function permissionsOfBoth(one: Permissions, other: Permissions): Permissions {
+  const [first, second] = [toFilesystem(one), toFilesystem(other)];
+  const mounts = { ...first.mounts };
+  for (const [name, mode] of Object.entries(second.mounts))
+    mounts[name] = mounts[name] === 'rw' ? 'rw' : mode;
+  const { channels: these } = one;
+  const { channels: those } = other;
+  return {
+    network: moreOpen(one.network, other.network),
+    exec: one.exec || other.exec,
+    filesystem: { scratch: first.scratch || second.scratch, mounts },
+    secrets: both(one.secrets, other.secrets),
+    // No list is any channel.
+    ...(these !== undefined && those !== undefined && { channels: both(these, those) }),
+  };
+}
+
+function moreOpen(one: Permissions['network'], other: Permissions['network']): Permissions['network'] {
+  if (typeof one === 'object' && typeof other === 'object') return { hosts: both(one.hosts, other.hosts) };
+  return openness(one) >= openness(other) ? one : other;
+}
+
+function both(these: readonly string[], those: readonly string[]): string[] {
+  return [...new Set([...these, ...those])];
+}
+
 function network({ network: before }: Permissions, { network: after }: Permissions): PermissionChange[] {
   const path = 'permissions.network';
   if (typeof after === 'object' && typeof before === 'object')

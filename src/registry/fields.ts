@@ -21,10 +21,15 @@ const path = (expected: string, fits: (value: string) => boolean) =>
 
 const instant = () => z.iso.datetime('expected a time in UTC such as "2026-01-02T03:04:05.678Z"');
 
+const TallySchema = z.strictObject({ calls: z.int().min(0), failures: z.int().min(0) });
+const NO_CALLS = { calls: 0, failures: 0 };
+
 export const CanarySchema = z.strictObject({
   versionId: IdSchema,
   share: z.number('expected a number above 0 and below 1').gt(0).lt(1),
   calls: z.int('expected a whole number above 0').min(1),
+  tried: TallySchema.default(NO_CALLS),
+  active: TallySchema.default(NO_CALLS),
 });
 
 /** Longest reason of an `ERROR`, in characters; the rest of a longer one is cut off. */

@@ -32,14 +32,27 @@ export interface Statistics {
   readonly lastCallAt: string | null;
 }
 
+/** How many of how many calls failed through the plugin. */
+export interface Tally {
+  readonly calls: number;
+  readonly failures: number;
+}
+
 /** A new version that is tried on part of the calls before it becomes active. */
 export interface Canary {
   readonly versionId: number;
   /** Of the calls that name no version, above 0 and below 1. */
   readonly share: number;
-  /** After so many calls of the canary it becomes active, or is dropped. */
+  /** After so many calls of the new version it becomes active, or is taken back. */
   readonly calls: number;
+  /** Of the new version, since the trial began. */
+  readonly tried: Tally;
+  /** Of the active version, since then. */
+  readonly active: Tally;
 }
+
+/** One that begins, when it has no tallies. */
+export type NewCanary = Pick<Canary, 'versionId' | 'share' | 'calls'> & Partial<Canary>;
 
 /** Permissions as somebody agreed to them. */
 export type Permissions = PluginManifest['permissions'];

@@ -12,8 +12,8 @@ import { type ExportedPlugin, parseExport, type RegistryExport, toExport } from 
 import { CanarySchema, MAX_REASON_CHARS, PermissionsSchema, VERSION_FIELDS } from './fields.ts';
 import { Mirror } from './mirror.ts';
 import type {
-  Canary,
   InstalledVersion,
+  NewCanary,
   NewVersion,
   Permissions,
   PluginRecord,
@@ -193,7 +193,7 @@ export class PluginRegistry {
     this.#updateOwn(name, () => ({ consented }));
   }
 
-  setCanary(name: string, canary: Canary | null): void {
+  setCanary(name: string, canary: NewCanary | null): void {
     const checked = canary === null ? null : parseArgument(CanarySchema, canary, 'canary');
     this.#updateOwn(name, ({ versions }) => {
       if (checked !== null) assertHas(name, versions, checked.versionId);

@@ -85,7 +85,7 @@ describe('list', () => {
     const { exitCode, stdout } = await runCli(['list'], options);
     expect({ exitCode, stdout }).toEqual({
       exitCode: 0,
-      stdout: `No plugins in ${empty.root}/plugins. A plugin is a folder there with a plugin.json.\n`,
+      stdout: `No plugins in ${empty.root}/plugins. A plugin is a folder there with a plugin.json; \`lurkbox load <folder>\` installs one from elsewhere.\n`,
     });
     expect(await runCli(['list', '--json'], options)).toMatchObject({
       stdout: '{"plugins":[],"broken":[]}\n',

@@ -61,7 +61,7 @@ describe('after an execution', () => {
         containers: [],
         networks: [],
       });
-      expect(await filesBelow(join(plugin.workspace.root, '.lurkbox'))).toEqual([]);
+      expect(await filesBelow(join(plugin.workspace.root, '.lurkbox/tmp'))).toEqual([]);
     },
   );
 

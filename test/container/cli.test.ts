@@ -87,7 +87,7 @@ async function untilContainerRuns(plugin: string, run: RunningCli): Promise<void
 
 /** Files below the `.lurkbox` of a workspace; its folders may stay. */
 async function filesKeptIn(root: string): Promise<string[]> {
-  const entries = await readdir(join(root, '.lurkbox'), { recursive: true, withFileTypes: true }).catch(
+  const entries = await readdir(join(root, '.lurkbox/tmp'), { recursive: true, withFileTypes: true }).catch(
     () => [],
   );
   return entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
@@ -146,7 +146,11 @@ describe('run', () => {
       usage: { peakMemoryBytes: expect.any(Number), cpuTimeMs: expect.any(Number) },
       logs: [{ level: 'info', source: 'console', message: 'heard' }],
       warnings: [],
-      metadata: { sandbox: 'cold', sandboxId: expect.any(String), containerId: expect.any(String) },
+      metadata: {
+        sandbox: 'cold',
+        sandboxId: expect.any(String),
+        containerId: expect.any(String),
+      },
     });
   });
 

@@ -226,3 +226,14 @@ test('an event that cannot be read at all is logged and harms nobody', () => {
   expect(events.history()).toEqual([]);
   expect(logger.entries).toHaveLength(2);
 });
+
+test.each([
+  ['what is no function', 'x', {}],
+  ['a type that there is not', () => {}, { types: ['FOO'] }],
+  ['an unknown filter', () => {}, { plugins: ['x'] }],
+])('%s is refused as a handler', (_what, handler, filter) => {
+  const events = new PluginEvents({ logger: SILENT_LOGGER });
+  expect(() => events.addEventHandler(handler as never, filter as never)).toThrow(
+    expect.objectContaining({ code: 'OPTIONS_INVALID' }),
+  );
+});

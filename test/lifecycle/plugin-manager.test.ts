@@ -1,18 +1,214 @@
-import { expect, test } from 'vitest';
-import { createLurkbox } from '../../src/index.ts';
-import { createWorkspace } from '../helpers/workspace.ts';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createLurkbox, type Lurkbox, type LurkboxOptions } from '../../src/index.ts';
+import { createWorkspace, type Workspace } from '../helpers/workspace.ts';
+
+/** What is decided before any container is needed; none can be had. */
+const NO_ENGINE = { DOCKER_HOST: 'unix:///nonexistent/docker.sock' };
+/** What comes of a call that was let through. */
+const LET_THROUGH = 'ENGINE_UNAVAILABLE';
+const SCRATCH = { permissions: { filesystem: true } };
+
+let workspace: Workspace;
+let lurkbox: Lurkbox;
+
+beforeEach(async () => {
+  workspace = await createWorkspace();
+  lurkbox = await open();
+});
+afterEach(async () => {
+  await lurkbox.close();
+  await workspace[Symbol.asyncDispose]();
+});
+
+function open(options: LurkboxOptions = {}): Promise<Lurkbox> {
+  return createLurkbox({ workspaceRoot: workspace.root, maxWarm: 0, env: NO_ENGINE, ...options });
+}
+
+async function load(name: string, version: string, manifest: object = {}): Promise<void> {
+  const folder = await workspace.addPlugin(`../elsewhere/${name}-${version}`, {
+    manifest: { name, version, ...manifest },
+  });
+  await lurkbox.plugins.loadPlugin(folder).catch((error: { code: string }) => {
+    if (error.code !== 'CONSENT_NEEDED') throw error;
+  });
+}
+
+async function outcomeOf(reference: string): Promise<string> {
+  return (await lurkbox.plugins.executePlugin(reference)).outcome;
+}
+
+function stateOf(name: string): string | undefined {
+  return lurkbox.registry.get(name)?.active?.state;
+}
 
 test('a plugin that was unloaded is not there any more, and its name is free', async () => {
-  await using workspace = await createWorkspace();
-  const first = await workspace.addPlugin('one');
-  const second = await workspace.addPlugin('other', { manifest: { name: 'one' } });
-  await using lurkbox = await createLurkbox({ workspaceRoot: workspace.root });
   const { plugins } = lurkbox;
+  const first = await workspace.addPlugin('one');
+  const other = { manifest: { name: 'one' }, code: 'export const execute = () => 2;' };
+  const second = await workspace.addPlugin('other', other);
   await plugins.loadPlugin(first);
   await expect(plugins.loadPlugin(second)).rejects.toMatchObject({ code: 'MANIFEST_INVALID' });
   expect(await plugins.unloadPlugin('one')).toBe(true);
   expect(plugins.list()).toEqual([]);
-  expect(await plugins.executePlugin('one')).toMatchObject({ outcome: 'PLUGIN_NOT_FOUND' });
+  expect(await outcomeOf('one')).toBe('PLUGIN_NOT_FOUND');
   expect(await plugins.unloadPlugin('one')).toBe(false);
   expect((await plugins.loadPlugin(second)).plugin.folder).toBe(second);
+  expect(await plugins.unloadPlugin('one@9')).toBe(false);
+  expect(plugins.get('one@9')).toBeNull();
+});
+
+describe('consent', () => {
+  test('what nobody agreed to is neither called, shown as what serves, nor started ahead', async () => {
+    await load('one', '1.0.0');
+    await load('one', '1.2.0', SCRATCH);
+    expect(lurkbox.plugins.get('one@^1')?.version).toBe('1.0.0');
+    expect(await lurkbox.plugins.hint('one@1.2.0', 1)).toBe(0);
+    expect(await outcomeOf('one@1.2.0')).toBe('PERMISSION_DENIED');
+    expect(await outcomeOf('one@^1')).toBe(LET_THROUGH);
+  });
+
+  test('adds to what was agreed to before, so that a rollback needs no other', async () => {
+    await load('one', '1.0.0', SCRATCH);
+    await load('one', '2.0.0', { permissions: { channels: ['slack'] } });
+    lurkbox.plugins.rollbackPlugin('one');
+    expect(lurkbox.plugins.get('one')?.version).toBe('1.0.0');
+    await load('one', '3.0.0', { permissions: { filesystem: { mounts: {} }, secrets: [] } });
+    expect(lurkbox.plugins.get('one')?.version).toBe('3.0.0');
+  });
+
+  test('is to the content that was looked at', async () => {
+    await load('one', '1.0.0');
+    await load('one', '1.1.0', SCRATCH);
+    const { digest } = lurkbox.plugins.newest('one');
+    expect(() => lurkbox.plugins.consent('one', { digest: `sha256:${'0'.repeat(64)}` })).toThrow(
+      expect.objectContaining({ code: 'OPTIONS_INVALID' }),
+    );
+    expect(lurkbox.plugins.consent('one', { digest })).toHaveLength(1);
+    expect(lurkbox.plugins.get('one')?.version).toBe('1.1.0');
+  });
+
+  test('that changes nothing switches nothing', async () => {
+    await load('one', '1.0.0');
+    await load('one', '1.1.0');
+    lurkbox.plugins.rollbackPlugin('one');
+    expect(lurkbox.plugins.consent('one')).toEqual([]);
+    expect(lurkbox.plugins.get('one')?.version).toBe('1.0.0');
+  });
+});
+
+describe('a plugin that an operator disabled', () => {
+  test('stays so whatever its author writes into the manifest', async () => {
+    await load('one', '1.0.0');
+    lurkbox.plugins.disablePlugin('one');
+    await load('one', '1.0.1', { enabled: false });
+    await load('one', '1.0.2', { enabled: true });
+    expect(lurkbox.plugins.get('one')?.version).toBe('1.0.2');
+    expect(stateOf('one')).toBe('DISABLED');
+    expect(await outcomeOf('one')).toBe('PLUGIN_DISABLED');
+  });
+
+  test('is disabled by its author at any time', async () => {
+    await load('one', '1.0.0');
+    await load('one', '1.0.1', { enabled: false });
+    expect(stateOf('one')).toBe('DISABLED');
+    lurkbox.plugins.enablePlugin('one');
+    await load('one', '1.0.2', { enabled: false });
+    expect(stateOf('one')).toBe('ENABLED');
+  });
+});
+
+test('an active version in state ERROR takes no calls', async () => {
+  await load('one', '1.0.0');
+  const { id } = lurkbox.registry.get('one')?.active ?? { id: 0 };
+  lurkbox.registry.setState(id, 'fail', 'a test says so');
+  const { outcome, error } = await lurkbox.plugins.executePlugin('one');
+  expect({ outcome, message: error?.message }).toEqual({
+    outcome: 'PLUGIN_DISABLED',
+    message: expect.stringContaining('a test says so'),
+  });
+});
+
+test('a trial is of another version than the active one', async () => {
+  await load('one', '1.0.0');
+  await expect(lurkbox.plugins.usePlugin('one@1.0.0', { trial: { share: 0.5 } })).rejects.toMatchObject({
+    code: 'STATE_INVALID',
+  });
+});
+
+test('what requires what is unloaded goes with it, however far it is, and only when asked', async () => {
+  await load('base', '1.0.0');
+  await load('middle', '1.0.0', { requires: ['base@*'] });
+  await load('top', '1.0.0', { requires: ['middle@*', 'base@*'] });
+  await load('other', '1.0.0');
+  await expect(lurkbox.plugins.unloadPlugin('base')).rejects.toMatchObject({ code: 'REQUIREMENT_UNMET' });
+  expect(await lurkbox.plugins.unloadPlugin('base', { cascade: true })).toBe(true);
+  expect(lurkbox.registry.list().map(({ name }) => name)).toEqual(['other']);
+});
+
+test('a circle that came about later can be unloaded', async () => {
+  await load('base', '1.0.0');
+  await load('top', '1.0.0');
+  await load('base', '2.0.0', { requires: ['top@*'] });
+  lurkbox.plugins.rollbackPlugin('base');
+  await load('top', '2.0.0', { requires: ['base@*'] });
+  await lurkbox.plugins.usePlugin('base@2.0.0');
+  expect(await lurkbox.plugins.unloadPlugin('base', { cascade: true })).toBe(true);
+  expect(lurkbox.registry.list()).toEqual([]);
+});
+
+test('loading again brings back files that were changed or lost', async () => {
+  await load('one', '1.0.0');
+  const { folder } = lurkbox.registry.get('one')?.active ?? { folder: '' };
+  const installed = join(workspace.root, '.lurkbox', folder);
+  await rm(installed, { recursive: true });
+  await load('one', '1.0.0');
+  expect(await readdir(installed)).toContain('plugin.json');
+  await writeFile(join(installed, 'index.mjs'), 'export const execute = () => 6;');
+  await load('one', '1.0.0');
+  expect(await readFile(join(installed, 'index.mjs'), 'utf8')).toContain('null');
+});
+
+test('using the active version ends a trial', async () => {
+  await load('one', '1.0.0');
+  await load('one', '1.1.0');
+  lurkbox.plugins.rollbackPlugin('one');
+  const { id } = lurkbox.plugins.newest('one');
+  lurkbox.registry.setCanary('one', { versionId: id, share: 0.5, calls: 3 });
+  await lurkbox.plugins.usePlugin('one@1.0.0');
+  expect(lurkbox.registry.get('one')?.canary).toBeNull();
+});
+
+test('an edit under the same version is no loss for what requires it', async () => {
+  const policy = { keep_versions: 0 };
+  await lurkbox.close();
+  lurkbox = await open({ policy });
+  await load('base', '1.0.0');
+  await load('top', '1.0.0', { requires: ['base@^1'] });
+  for (const description of ['second', 'third', 'fourth']) await load('base', '1.0.0', { description });
+  expect(lurkbox.registry.get('base')?.versions).toHaveLength(1);
+});
+
+test('calls resolve whatever became of the lurkbox or the policy', async () => {
+  await load('one', '1.0.0', SCRATCH);
+  await using strict = await open({ policy: { allow: { scratch: false } } });
+  const results = await strict.plugins.executePlugins({}, ['one', 'two'], { timeoutMs: 5 });
+  expect(results).toMatchObject({
+    one: { outcome: 'PERMISSION_DENIED' },
+    two: { outcome: 'PLUGIN_NOT_FOUND' },
+  });
+  await lurkbox.close();
+  expect(await outcomeOf('one')).toBe('CANCELLED');
+});
+
+test('files whose records were lost are put aside, and not removed', async () => {
+  await load('one', '1.0.0');
+  await lurkbox.close();
+  const state = join(workspace.root, '.lurkbox');
+  await rm(join(state, 'registry.backup.db'));
+  await writeFile(join(state, 'registry.db'), 'no database');
+  lurkbox = await open();
+  expect(lurkbox.registry.repairs).not.toEqual([]);
+  expect(await readdir(join(state, 'plugins-without-record', 'one', '1.0.0'))).toHaveLength(1);
 });

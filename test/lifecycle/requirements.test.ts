@@ -75,3 +75,8 @@ test('who needs a plugin is told, and who can do with another version of it is n
   expect(dependentsOf('b', null, plugins)).toEqual(['old', 'new', 'any']);
   expect(dependentsOf('b', '1.0.0', plugins)).toEqual(['old']);
 });
+
+test('nobody misses one of two contents of the same version', () => {
+  const plugins = [plugin('b', [], ['1.0.0', '1.0.0']), plugin('old', ['b@^1'])];
+  expect(dependentsOf('b', '1.0.0', plugins)).toEqual([]);
+});

@@ -83,7 +83,7 @@ test.each<[string, Record<string, string>, string]>([
   [
     'dockerode outside of the engine',
     { 'execution/a.ts': "import type Docker from 'dockerode';" },
-    'src/execution/a.ts imports `dockerode`: only `engine` knows that package.',
+    'src/execution/a.ts imports `dockerode`: only `engine` may know that package.',
   ],
   [
     'a package that reaches the container',

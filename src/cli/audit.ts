@@ -1,0 +1,45 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { AUDIT_FOLDER, LurkboxError, STATE_FOLDER, verifyAuditLog } from '../index.ts';
+import { harmless, showPath } from '../printable.ts';
+import { EXIT } from './exit.ts';
+import { paint, print, printJson } from './output.ts';
+import type { CommonOptions } from './workspace.ts';
+
+export interface AuditOptions extends CommonOptions {
+  readonly expect?: string;
+}
+
+/** Whether anything in the audit log was changed, taken out or put in. Needs no engine, and changes nothing. */
+export async function auditVerify(options: AuditOptions): Promise<number> {
+  const folder = join(resolve(options.workspace), STATE_FOLDER, AUDIT_FOLDER);
+  if (options.expect !== undefined && !/^[0-9a-f]{64}$/.test(options.expect))
+    throw new LurkboxError(
+      'OPTIONS_INVALID',
+      'Expected 64 hexadecimal digits after --expect, as `audit verify` tells them.',
+    );
+  if (!existsSync(folder)) {
+    if (options.json) printJson({ ok: true, records: 0 });
+    else print(`There is no audit log in ${showPath(resolve(options.workspace))} yet.`);
+    return EXIT.ok;
+  }
+  const report = await verifyAuditLog(folder, options.expect === undefined ? {} : { expect: options.expect });
+  if (options.json) printJson(report);
+  else {
+    for (const { file, line, message } of report.problems)
+      print(
+        `${paint('red', '✖')} ${harmless(file ?? '')}${line === null ? '' : `:${line}`}  ${harmless(message)}`,
+      );
+    const { records, files, firstSeq, lastSeq, lastHash } = report;
+    if (records === 0 && report.ok) print('Nothing is recorded yet.');
+    else {
+      print(
+        `${report.ok ? paint('green', '✔ nothing was changed') : paint('red', '✖ the log was changed')}: ${records} records in ${files} files, ${firstSeq} to ${lastSeq}`,
+      );
+      print(
+        `Last hash: ${lastHash ?? 'none'}. Keep it elsewhere: \`lurkbox audit verify --expect <hash>\` finds it again.`,
+      );
+    }
+  }
+  return report.ok ? EXIT.ok : EXIT.failed;
+}

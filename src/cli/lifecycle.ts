@@ -1,0 +1,250 @@
+import { resolve } from 'node:path';
+import type { InstalledVersion, Lurkbox, PermissionChange, PluginRecord, Replay } from '../index.ts';
+import { harmless, showPath } from '../printable.ts';
+import { EXIT } from './exit.ts';
+import { interruption } from './interruption.ts';
+import { formatMs, formatTable, paint, print, printJson, tell } from './output.ts';
+import { type CommonOptions, unknownPlugin, withLurkbox } from './workspace.ts';
+
+const SHOWN_DIGEST_CHARACTERS = 12;
+
+export interface LoadCliOptions extends CommonOptions {
+  readonly use?: boolean;
+}
+
+/** Installs a version beside the others; it becomes active where none is. */
+export async function load(folder: string, options: LoadCliOptions): Promise<number> {
+  return withLurkbox(
+    options,
+    async (lurkbox) => {
+      const activate = options.use === true ? 'always' : 'ifNone';
+      const { name, version, plugin, id } = await lurkbox.plugins.loadPlugin(resolve(folder), { activate });
+      const { active } = requireRecord(lurkbox, name);
+      const isActive = active?.id === id;
+      if (options.json) printJson({ name, version, digest: plugin.digest, active: active?.version ?? null });
+      else {
+        print(
+          `${paint('green', '✔')} ${name} ${version} is installed${isActive ? ' and active' : ''}  ${plugin.digest}`,
+        );
+        if (!isActive)
+          print(
+            `  ${active?.version} stays active; \`lurkbox use ${name}@${version}\` switches, with --trial 10 after a trial`,
+          );
+      }
+      return EXIT.ok;
+    },
+    { persist: true },
+  );
+}
+
+export interface UnloadCliOptions extends CommonOptions {
+  readonly cascade?: boolean;
+}
+
+export async function unload(reference: string, options: UnloadCliOptions): Promise<number> {
+  return withPlugin(options, reference, async (lurkbox, { versions }) => {
+    const { name } = split(reference);
+    await lurkbox.plugins.unloadPlugin(reference, { cascade: options.cascade === true });
+    const left = lurkbox.registry.get(name)?.versions.map(({ version }) => version) ?? [];
+    if (options.json) printJson({ name, left });
+    else
+      print(
+        `${paint('green', '✔')} ${reference} is unloaded${left.length > 0 ? `; left: ${left.join(', ')}` : ''}`,
+      );
+    const folder = versions.find(({ source }) =>
+      source.startsWith(`${resolve(lurkbox.workspaceRoot, 'plugins')}/`),
+    );
+    if (folder !== undefined)
+      tell(
+        `lurkbox: ${showPath(folder.source)} is still there and is loaded again by the next command; remove it too, or \`lurkbox disable ${name}\``,
+      );
+    return EXIT.ok;
+  });
+}
+
+export async function setEnabled(name: string, isEnabled: boolean, options: CommonOptions): Promise<number> {
+  return withPlugin(options, name, async (lurkbox) => {
+    const { version, enabled } = isEnabled
+      ? lurkbox.plugins.enablePlugin(name)
+      : lurkbox.plugins.disablePlugin(name);
+    if (options.json) printJson({ name, version, enabled });
+    else print(`${paint('green', '✔')} ${name} ${version} is ${enabled ? 'enabled' : 'disabled'}`);
+    return EXIT.ok;
+  });
+}
+
+export interface UseCliOptions extends CommonOptions {
+  /** Percent of the calls. */
+  readonly trial?: number;
+  readonly trialCalls?: number;
+  readonly replay?: boolean;
+}
+
+export async function use(reference: string, options: UseCliOptions): Promise<number> {
+  return withPlugin(options, reference, async (lurkbox) => {
+    const { trial: percent, trialCalls: calls, replay, json } = options;
+    const trial =
+      percent === undefined ? undefined : { share: percent / 100, ...(calls !== undefined && { calls }) };
+    const replayed = await lurkbox.plugins.usePlugin(reference, {
+      replay: replay === true,
+      signal: interruption(),
+      ...(trial !== undefined && { trial }),
+    });
+    const record = requireRecord(lurkbox, split(reference).name);
+    if (json)
+      printJson({
+        name: record.name,
+        active: record.active?.version ?? null,
+        trial: record.canary,
+        replay: replayed,
+      });
+    else {
+      if (replayed !== null) showReplay(replayed);
+      print(
+        trial === undefined
+          ? `${paint('green', '✔')} ${record.name} ${record.active?.version} is active`
+          : `${paint('green', '✔')} ${reference} gets ${percent} % of the calls; after ${record.canary?.calls} of them it becomes active, or is taken back`,
+      );
+    }
+    return EXIT.ok;
+  });
+}
+
+export async function rollback(name: string, options: CommonOptions): Promise<number> {
+  return withPlugin(options, name, async (lurkbox, { active }) => {
+    const { version } = lurkbox.plugins.rollbackPlugin(name);
+    if (options.json) printJson({ name, active: version, before: active?.version ?? null });
+    else
+      print(
+        `${paint('green', '✔')} ${name} ${version} is active again, instead of ${active?.version ?? 'none'}`,
+      );
+    return EXIT.ok;
+  });
+}
+
+export interface ConsentOptions extends CommonOptions {
+  /** Beginning of the digest of what was looked at. */
+  readonly yes?: string;
+}
+
+/** Shows what is asked for beyond what was agreed to, and agrees to it where `--yes` names the content. */
+export async function consent(reference: string, options: ConsentOptions): Promise<number> {
+  return withPlugin(options, reference, async (lurkbox) => {
+    const version = lurkbox.plugins.newest(reference);
+    const changes = lurkbox.plugins.missingConsent(reference);
+    const isAgreed = options.yes !== undefined && changes.length > 0;
+    if (options.yes !== undefined) lurkbox.plugins.consent(reference, { digest: options.yes });
+    if (options.json)
+      printJson({
+        name: version.name,
+        version: version.version,
+        digest: version.digest,
+        changes,
+        agreed: isAgreed,
+      });
+    else
+      showConsent(version, changes, {
+        isAgreed,
+        isDisabled: requireRecord(lurkbox, version.name).active?.state === 'DISABLED',
+      });
+    return changes.length === 0 || isAgreed ? EXIT.ok : EXIT.failed;
+  });
+}
+
+function showConsent(
+  { name, version, digest }: InstalledVersion,
+  changes: readonly PermissionChange[],
+  { isAgreed, isDisabled }: { isAgreed: boolean; isDisabled: boolean },
+): void {
+  print(`${paint('bold', name)} ${version}  ${digest}`);
+  if (changes.length === 0) {
+    print('It asks for nothing that was not agreed to.');
+    return;
+  }
+  const rows = changes.map(({ path, consented, asked }) => [path, harmless(consented), harmless(asked)]);
+  print(formatTable(['permission', 'agreed to', 'asks for'], rows));
+  const shown = digest.slice('sha256:'.length, 'sha256:'.length + SHOWN_DIGEST_CHARACTERS);
+  print(
+    isAgreed
+      ? `\n${paint('green', '✔')} agreed; ${version} is active${isDisabled ? ', and still disabled' : ''}`
+      : `\nNothing is changed. \`lurkbox consent ${name}@${version} --yes ${shown}\` agrees to that, and makes it active.`,
+  );
+}
+
+export async function info(name: string, options: CommonOptions): Promise<number> {
+  return withPlugin(options, name, async (_, record) => {
+    if (options.json) printJson(record);
+    else showInfo(record);
+    return EXIT.ok;
+  });
+}
+
+function showInfo({ name, versions, active, canary, activeBefore }: PluginRecord): void {
+  const shown = active ?? versions[0];
+  print(`${paint('bold', name)}  ${harmless(shown?.manifest.description ?? '')}`);
+  const before = activeBefore.map((id) => versions.find((version) => version.id === id)?.version);
+  const rows = versions.map((version) => [
+    version.version,
+    roleOf(version, active, canary?.versionId),
+    version.state,
+    version.digest.slice(0, 'sha256:'.length + 12),
+    version.installedAt.slice(0, 16).replace('T', ' '),
+    String(version.statistics.calls),
+    String(version.statistics.failures),
+    version.statistics.calls === 0 ? '–' : formatMs(version.statistics.totalMs / version.statistics.calls),
+  ]);
+  print(formatTable(['version', '', 'state', 'digest', 'installed', 'calls', 'failed', 'mean'], rows));
+  for (const { version, reason } of versions)
+    if (reason !== null) print(`\n${paint('red', '✖')} ${version}: ${harmless(reason)}`);
+  if (before.length > 0) print(`\nActive before: ${before.join(', ')}`);
+  const requires = shown?.manifest.requires ?? [];
+  if (canary !== null)
+    print(
+      `\nOn trial: ${canary.tried.calls} of ${canary.calls} calls; failed ${canary.tried.failures}, and ${canary.active.failures} of ${canary.active.calls} of the active one`,
+    );
+  if (requires.length > 0) print(`Requires: ${requires.join(', ')}`);
+  if (shown !== undefined) print(`From: ${showPath(shown.source)}`);
+}
+
+function roleOf(
+  { id }: InstalledVersion,
+  active: InstalledVersion | null,
+  trialId: number | undefined,
+): string {
+  if (id === active?.id) return 'active';
+  return id === trialId ? 'on trial' : '';
+}
+
+function showReplay({ version, calls, differing, worse }: Replay): void {
+  print(
+    `Replayed ${calls.length} recorded calls on ${version}: ${calls.length - differing} the same, ${differing} different, ${worse} worse`,
+  );
+  for (const { executionId, before, after, isSame } of calls.filter(({ isSame }) => !isSame).slice(0, 10))
+    if (!isSame) print(`  ${executionId}  ${shorten(before)}  →  ${shorten(after)}`);
+}
+
+function shorten({ outcome, result }: { outcome: string; result: unknown }): string {
+  return outcome === 'OK' ? harmless((JSON.stringify(result) ?? 'nothing').slice(0, 60)) : outcome;
+}
+
+/** What is in `plugins/` is loaded first, and faults of other plugins there are nothing of this command. */
+async function withPlugin(
+  options: CommonOptions,
+  reference: string,
+  work: (lurkbox: Lurkbox, record: PluginRecord) => Promise<number>,
+): Promise<number> {
+  return withLurkbox(options, async (lurkbox) => {
+    await lurkbox.plugins.discoverAndLoadAll(lurkbox.workspaceRoot);
+    return work(lurkbox, requireRecord(lurkbox, split(reference).name));
+  });
+}
+
+function requireRecord(lurkbox: Lurkbox, name: string): PluginRecord {
+  const record = lurkbox.registry.get(name);
+  if (record === null) throw unknownPlugin(lurkbox, name);
+  return record;
+}
+
+function split(reference: string): { name: string } {
+  return { name: reference.split('@')[0] ?? reference };
+}

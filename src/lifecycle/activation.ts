@@ -1,0 +1,235 @@
+import { LurkboxError } from '../errors.ts';
+import type { ImageStore } from '../image/image-store.ts';
+import type { Logger } from '../logger.ts';
+import { permissionsOfBoth } from '../policy/permission-changes.ts';
+import type { Policy } from '../policy/schema.ts';
+import type { InstalledVersion, PluginRecord } from '../registry/record.ts';
+import type { PluginRegistry } from '../registry/registry.ts';
+import { describeVersions } from './choose-version.ts';
+import type { Journal } from './journal.ts';
+import type { LiveVersions } from './live-versions.ts';
+import { FOLDER_GONE, type PluginLoader } from './plugin-loader.ts';
+
+export interface ActivationOptions {
+  readonly registry: PluginRegistry;
+  readonly loader: PluginLoader;
+  readonly live: LiveVersions;
+  readonly images: () => Promise<ImageStore>;
+  readonly policy: Policy;
+  readonly journal: Journal;
+  readonly logger: Logger;
+}
+
+export type ActivationReason = 'ACTIVATE' | 'RELOAD' | 'ROLLBACK';
+
+/** Decides which version of a plugin serves the calls that name none, and lets go of what is not needed after that. */
+export class Activation {
+  readonly #options: ActivationOptions;
+  /** What is on its way out. */
+  readonly #leaving = new Set<Promise<void>>();
+
+  constructor(options: ActivationOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * From the next call on this version serves; what executes goes on to its end on the version that it began with.
+   * @throws LurkboxError `CONSENT_NEEDED` with what nobody agreed to, `STATE_INVALID` for a version in state `ERROR`
+   */
+  activate(version: InstalledVersion, reason: ActivationReason, message?: string): InstalledVersion {
+    const { registry, live, journal } = this.#options;
+    const { name, id } = version;
+    const { active: seen } = this.#require(name);
+    if (seen?.id === id && seen.state !== 'LOADED' && seen.state !== 'ERROR') return seen;
+    this.assertReady(version);
+    // What may throw comes before what is there goes.
+    live.get({ ...version, state: stateAfter(version, seen) });
+    try {
+      const { before, activated } = registry.transaction(() => this.#switch(version));
+      journal.tell(reason, activated, {
+        message: message ?? describeSwitch(before, activated),
+        metadata: { before: before?.version ?? null },
+      });
+      if (before === null) journal.tell(activated.state === 'ENABLED' ? 'ENABLE' : 'DISABLE', activated);
+      live.follow(name, registry.get(name));
+      this.#tidy(name);
+      return activated;
+    } catch (error) {
+      void live.retire(id);
+      throw error;
+    }
+  }
+
+  /** Under the write lock: another process may have switched meanwhile. */
+  #switch({ name, id }: InstalledVersion): { before: InstalledVersion | null; activated: InstalledVersion } {
+    const { registry } = this.#options;
+    const { active: before, canary, versions } = this.#require(name);
+    const version = versions.find((one) => one.id === id);
+    if (version === undefined)
+      throw new LurkboxError('PLUGIN_NOT_FOUND', `\`${name}\` was unloaded meanwhile.`);
+    this.assertReady(version);
+    if (before !== null && before.id !== id && before.state !== 'ERROR')
+      registry.setState(before.id, 'stepBack');
+    if (canary !== null) registry.setCanary(name, null);
+    registry.activate(name, id);
+    const isEnabled = stateAfter(version, before) === 'ENABLED';
+    return { before, activated: registry.setState(id, isEnabled ? 'enable' : 'disable') };
+  }
+
+  /**
+   * Whether a version may become active.
+   * @throws LurkboxError `CONSENT_NEEDED` with what nobody agreed to, `STATE_INVALID` for a version in state `ERROR`
+   */
+  assertReady(version: InstalledVersion): void {
+    const full = `${version.name}@${version.version}`;
+    if (version.state === 'ERROR')
+      throw new LurkboxError(
+        'STATE_INVALID',
+        `\`${full}\` is in state ERROR: ${version.reason}. Mend it and load it again.`,
+      );
+    const changes = this.#options.loader.missingConsent(version);
+    if (changes.length === 0) return;
+    throw new LurkboxError(
+      'CONSENT_NEEDED',
+      `\`${full}\` is installed and not active: it asks for more than somebody agreed to. Look at it with \`lurkbox consent ${full}\`.`,
+      {
+        problems: changes.map(({ path, consented, asked }) => ({
+          path,
+          message: `agreed to: ${consented}; asks for: ${asked}`,
+        })),
+      },
+    );
+  }
+
+  /**
+   * The version that was active before serves again.
+   * @throws LurkboxError `STATE_INVALID` when there is none that can
+   */
+  rollback(name: string, message?: string): InstalledVersion {
+    const record = this.#require(name);
+    const before = record.activeBefore
+      .map((id) => record.versions.find((version) => version.id === id))
+      .find((version) => version !== undefined && version.id !== record.active?.id && this.#isReady(version));
+    if (before === undefined)
+      throw new LurkboxError(
+        'STATE_INVALID',
+        `No other version of \`${name}\` that may serve was active before; installed are: ${describeVersions(record)}.`,
+      );
+    return this.activate(before, 'ROLLBACK', message);
+  }
+
+  /**
+   * For a folder that is gone: what came from it takes no calls any more, and another version serves where there is one. It is
+   * still known, with what was agreed to: the folder may come back.
+   */
+  async takeOut(folder: string): Promise<void> {
+    const { registry, live, journal } = this.#options;
+    for (const { versions, active } of registry.list()) {
+      if (active?.source !== folder || active.state === 'DISABLED' || active.state === 'ERROR') continue;
+      const other = versions.find((one) => one.source !== folder && this.#isReady(one));
+      if (other !== undefined) {
+        this.activate(other, 'ACTIVATE', `${folder} is gone`);
+        continue;
+      }
+      registry.setState(active.id, 'fail', FOLDER_GONE);
+      journal.tell('ERROR', active, { error: FOLDER_GONE });
+      await live.retire(active.id);
+    }
+  }
+
+  #isReady(version: InstalledVersion): boolean {
+    return version.state !== 'ERROR' && this.#options.loader.missingConsent(version).length === 0;
+  }
+
+  /** Somebody agrees to all that a version asks for, beside what was agreed to before. */
+  consent(version: InstalledVersion): void {
+    const { registry, journal, loader } = this.#options;
+    const changes = loader.missingConsent(version);
+    if (changes.length === 0) return;
+    const { name, manifest } = version;
+    registry.transaction(() => {
+      const { consented } = this.#require(name);
+      registry.setConsent(name, permissionsOfBoth(consented, manifest.permissions));
+    });
+    journal.tell('CONSENT', version, { metadata: { changes } });
+  }
+
+  /** For what was forgotten: its files and its images go when what executes has come to its end. */
+  async release(versions: readonly InstalledVersion[]): Promise<void> {
+    const { live, loader } = this.#options;
+    await Promise.all(versions.map(({ id }) => live.retire(id)));
+    loader.removeFiles(versions);
+    await this.#removeImages(versions);
+  }
+
+  /** Resolves when nothing is on its way out. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#leaving);
+  }
+
+  #require(name: string): PluginRecord {
+    const record = this.#options.registry.get(name);
+    if (record !== null) return record;
+    throw new LurkboxError('PLUGIN_NOT_FOUND', `No plugin \`${name}\` is installed.`);
+  }
+
+  /** Those of a plugin whose images are not to go: active, on trial, or active lately. */
+  neededOf(record: PluginRecord): readonly InstalledVersion[] {
+    const ids = new Set([
+      record.active?.reason === FOLDER_GONE ? undefined : record.active?.id,
+      record.canary?.versionId,
+      ...record.activeBefore.slice(0, this.#options.policy.keep_versions),
+    ]);
+    return record.versions.filter(({ id }) => ids.has(id));
+  }
+
+  /** Lets go of images that no version needs for a rollback, and of contents that were replaced under one version. */
+  #tidy(name: string): void {
+    const { loader, live, logger } = this.#options;
+    const record = this.#require(name);
+    const needed = this.neededOf(record);
+    const others = record.versions.filter((version) => !needed.includes(version));
+    const replaced = others.filter(({ id, version }) =>
+      record.versions.some((one) => one.version === version && one.id > id),
+    );
+    try {
+      for (const version of replaced) loader.forget(name, version);
+    } catch (error) {
+      // The switch has happened; what is too much is looked at again at the next one.
+      logger.warn({ err: error, plugin: name }, 'could not let go of contents that were replaced');
+    }
+    this.#leave(this.release(replaced));
+    const idle = others.filter((version) => !replaced.includes(version) && !live.isLive(version.id));
+    this.#leave(Promise.all(idle.map(({ id }) => live.retire(id))).then(() => this.#removeImages(idle)));
+  }
+
+  #leave(work: Promise<void>): void {
+    const leaving = work.finally(() => this.#leaving.delete(leaving));
+    this.#leaving.add(leaving);
+  }
+
+  async #removeImages(versions: readonly InstalledVersion[]): Promise<void> {
+    if (versions.length === 0) return;
+    const { images, logger } = this.#options;
+    try {
+      const store = await images();
+      for (const version of versions)
+        await store.remove(version, { exec: version.manifest.permissions.exec });
+    } catch (error) {
+      // Only disk: `lurkbox image prune` removes them as well.
+      logger.debug({ err: error }, 'could not remove the images of versions that are not needed');
+    }
+  }
+}
+
+/** A new version goes on as the one before was; its author may take it out of service, and only an operator puts it back. */
+function stateAfter(version: InstalledVersion, before: InstalledVersion | null): 'ENABLED' | 'DISABLED' {
+  if (before?.state === 'DISABLED') return 'DISABLED';
+  const wasMeant = before === null || before.manifest.enabled;
+  return version.manifest.enabled || !wasMeant ? 'ENABLED' : 'DISABLED';
+}
+
+function describeSwitch(before: InstalledVersion | null, now: InstalledVersion): string {
+  if (before === null) return 'the first one';
+  return before.id === now.id ? 'again' : `instead of ${before.version}`;
+}

@@ -1,0 +1,87 @@
+import type { Ending, FailedOutcome } from '../execution/ending.ts';
+import { permissionsBeyond } from '../policy/permission-changes.ts';
+import type { InstalledVersion, PluginRecord } from '../registry/record.ts';
+import { isInRange, pickVersion } from './reference.ts';
+
+/** Which version serves; or why none does, and which one would have. */
+export type Choice =
+  | { readonly version: InstalledVersion; readonly isTrial: boolean }
+  | { readonly refusal: Ending; readonly version?: InstalledVersion | null };
+
+/**
+ * Which version a call is served by, or why by none. Without a range the active one, or the one on trial where `drawsTrial`
+ * says so; with one the highest that may be called. `isUnproven`: not yet known to be loadable, and so named by its number only.
+ */
+export function chooseVersion(
+  record: PluginRecord,
+  range: string | null,
+  {
+    drawsTrial = () => false,
+    isUnproven = () => false,
+  }: { drawsTrial?: (share: number) => boolean; isUnproven?: (id: number) => boolean } = {},
+): Choice {
+  const { name, active, canary, versions } = record;
+  if (active?.state === 'DISABLED')
+    return refusal(
+      'PLUGIN_DISABLED',
+      `\`${name}\` is disabled; \`lurkbox enable ${name}\` lets it be called.`,
+      active,
+    );
+  if (range !== null) return chooseInRange(record, range, isUnproven);
+  if (active === null || !isCallable(record, active))
+    return refusal(
+      'PLUGIN_DISABLED',
+      `No version of \`${name}\` serves; installed are: ${describeVersions(record)}.`,
+      active,
+    );
+  const tried = versions.find(({ id }) => id === canary?.versionId);
+  if (canary !== null && tried !== undefined && isCallable(record, tried) && drawsTrial(canary.share))
+    return { version: tried, isTrial: true };
+  return { version: active, isTrial: false };
+}
+
+function chooseInRange(record: PluginRecord, range: string, isUnproven: (id: number) => boolean): Choice {
+  const { name, active, versions } = record;
+  // The active one of several with the same number goes before the others.
+  const fitting = [...(active === null ? [] : [active]), ...versions].filter((one) =>
+    isInRange(one.version, range),
+  );
+  const proven = fitting.filter(({ id, version }) => version === range || !isUnproven(id));
+  const version = pickVersion(
+    proven.filter((one) => isCallable(record, one)),
+    range,
+  );
+  if (version !== null) return { version, isTrial: false };
+  const unagreed = fitting.find((one) => one.state !== 'ERROR');
+  if (unagreed !== undefined && !isAgreed(record, unagreed))
+    return refusal(
+      'PERMISSION_DENIED',
+      `\`${name}@${unagreed.version}\` asks for more than somebody agreed to; \`lurkbox consent ${name}@${unagreed.version}\` shows it.`,
+      unagreed,
+    );
+  return refusal(
+    'PLUGIN_NOT_FOUND',
+    `No version of \`${name}\` that can be called fits ${range}; installed are: ${describeVersions(record)}.`,
+  );
+}
+
+function isCallable(record: PluginRecord, version: InstalledVersion): boolean {
+  return version.state !== 'ERROR' && isAgreed(record, version);
+}
+
+function isAgreed({ consented }: PluginRecord, { manifest }: InstalledVersion): boolean {
+  return permissionsBeyond(consented, manifest.permissions).length === 0;
+}
+
+export function describeVersions({ versions }: PluginRecord): string {
+  return (
+    versions
+      .map(({ version, state, reason }) => (state === 'ERROR' ? `${version} (ERROR: ${reason})` : version))
+      .join(', ') || '(none)'
+  );
+}
+
+/** The message says it all: the general sentence of the outcome would be of another case. */
+function refusal(outcome: FailedOutcome, message: string, version: InstalledVersion | null = null): Choice {
+  return { refusal: { outcome, error: { code: outcome, message, stack: null } }, version };
+}

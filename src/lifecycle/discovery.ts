@@ -1,0 +1,114 @@
+import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import pLimit from 'p-limit';
+import { LurkboxError } from '../errors.ts';
+import { discoverPlugins, PLUGINS_FOLDER } from '../manifest/discover.ts';
+import { type LoadedPlugin, loadPlugin, MANIFEST_FILE } from '../manifest/load.ts';
+import type { PluginRegistry } from '../registry/registry.ts';
+import type { PluginInstance } from './live-versions.ts';
+import { nameIsTaken, requirementUnmet, toRequirable } from './plugin-loader.ts';
+import { type LoadOrder, orderByRequirements } from './requirements.ts';
+
+/** What `discoverAndLoadAll` found. A plugin that cannot be loaded does not keep the others from it. */
+export interface Discovery {
+  readonly loaded: readonly PluginInstance[];
+  readonly failed: readonly { readonly folder: string; readonly error: LurkboxError }[];
+}
+
+/** Plugins are read at once: each reads and hashes files of its own. */
+const LOADS_AT_ONCE = availableParallelism() * 2;
+
+interface Found {
+  readonly plugin: LoadedPlugin;
+  readonly folder: string;
+}
+
+/** Reads every plugin in `plugins/` of a workspace, and has them loaded, those that are required first. */
+export async function discoverAndLoad(
+  workspaceRoot: string,
+  registry: PluginRegistry,
+  load: (plugin: LoadedPlugin) => Promise<PluginInstance>,
+): Promise<Discovery> {
+  const folders = await discoverPlugins(workspaceRoot);
+  const { found, failures } = await readAll(folders);
+  const { order, problems } = orderOf([...found.values()], registry);
+  const loaded: PluginInstance[] = [];
+  for (const [name, problem] of problems) {
+    const entry = found.get(name);
+    if (entry !== undefined) failures.set(entry.folder, requirementUnmet(entry.plugin, problem));
+  }
+  for (const name of order) {
+    const entry = found.get(name);
+    if (entry === undefined) continue;
+    const outcome = await settle(() => load(entry.plugin));
+    if ('error' in outcome) failures.set(entry.folder, outcome.error);
+    else loaded.push(outcome.value);
+  }
+  const failed = folders.flatMap((folder) => {
+    const error = failures.get(folder);
+    return error === undefined ? [] : [{ folder, error }];
+  });
+  return { loaded: loaded.sort(byName), failed };
+}
+
+/** Folders of `plugins/` that active versions were installed from and that are no plugins any more. */
+export function foldersGone(workspaceRoot: string, registry: PluginRegistry): string[] {
+  const parent = resolve(workspaceRoot, PLUGINS_FOLDER);
+  const sources = registry.list().flatMap(({ active }) => active?.source ?? []);
+  return [...new Set(sources)].filter(
+    (source) => dirname(source) === parent && !existsSync(join(source, MANIFEST_FILE)),
+  );
+}
+
+/** By name, and what is wrong by folder. */
+async function readAll(
+  folders: readonly string[],
+): Promise<{ found: Map<string, Found>; failures: Map<string, LurkboxError> }> {
+  const limit = pLimit(LOADS_AT_ONCE);
+  const read = await Promise.all(folders.map((folder) => limit(() => settle(() => loadPlugin(folder)))));
+  const found = new Map<string, Found>();
+  const failures = new Map<string, LurkboxError>();
+  for (const [index, outcome] of read.entries()) {
+    const folder = folders[index] as string;
+    if ('error' in outcome) {
+      failures.set(folder, outcome.error);
+      continue;
+    }
+    const { name } = outcome.value.manifest;
+    const other = found.get(name);
+    if (other === undefined) found.set(name, { plugin: outcome.value, folder });
+    else failures.set(folder, nameIsTaken(folder, name, other.folder));
+  }
+  return { found, failures };
+}
+
+/** Of these and of all that is installed. */
+function orderOf(found: readonly Found[], registry: PluginRegistry): LoadOrder {
+  const read = found.map(({ plugin: { manifest } }) => ({
+    name: manifest.name,
+    versions: [
+      manifest.version,
+      ...(registry.get(manifest.name)?.versions ?? []).map(({ version }) => version),
+    ],
+    requires: manifest.requires,
+  }));
+  const names = new Set(read.map(({ name }) => name));
+  const others = registry.list().filter(({ name }) => !names.has(name));
+  return orderByRequirements([...read, ...others.map(toRequirable)]);
+}
+
+function byName(a: PluginInstance, b: PluginInstance): number {
+  return a.name < b.name ? -1 : 1;
+}
+
+type Settled<T> = { readonly value: T } | { readonly error: LurkboxError };
+
+async function settle<T>(work: () => T | Promise<T>): Promise<Settled<T>> {
+  try {
+    return { value: await work() };
+  } catch (error) {
+    if (error instanceof LurkboxError) return { error };
+    throw error;
+  }
+}

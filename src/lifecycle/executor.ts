@@ -1,0 +1,188 @@
+import { randomUUID } from 'node:crypto';
+import { LurkboxError } from '../errors.ts';
+import type { ExecuteOptions } from '../execution/container-sandbox.ts';
+import type { ExecutionContextConfig } from '../execution/context.ts';
+import { type Ending, endingOfError, failed } from '../execution/ending.ts';
+import { LogBook } from '../execution/logs.ts';
+import { type PluginExecutionResult, UNKNOWN_USAGE } from '../execution/result.ts';
+import { Stopwatch } from '../execution/stopwatch.ts';
+import { toResult } from '../execution/to-result.ts';
+import type { Logger } from '../logger.ts';
+import type { Grant } from '../policy/grant.ts';
+import { toPluginPolicy } from '../policy/plugin-policy.ts';
+import type { Policy } from '../policy/schema.ts';
+import type { InstalledVersion, PluginRecord } from '../registry/record.ts';
+import type { PluginRegistry } from '../registry/registry.ts';
+import { type Choice, chooseVersion, describeVersions } from './choose-version.ts';
+import type { Journal } from './journal.ts';
+import type { LiveVersions } from './live-versions.ts';
+import { type PluginReference, pickVersion } from './reference.ts';
+import type { VersionWatch } from './version-watch.ts';
+
+export interface ExecutorOptions {
+  readonly registry: PluginRegistry;
+  readonly live: LiveVersions;
+  readonly watch: VersionWatch;
+  readonly policy: Policy;
+  readonly journal: Journal;
+  readonly logger: Logger;
+  /** From 0 to 1: which call goes to a version on trial. @default Math.random */
+  readonly random?: () => number;
+}
+
+/** Chooses the version of a call, executes it, and writes down what came of it. */
+export class Executor {
+  readonly #options: ExecutorOptions;
+  readonly #random: () => number;
+  #isClosed = false;
+
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+    this.#random = options.random ?? Math.random;
+  }
+
+  /** Always resolves, with exactly one outcome. */
+  async execute(
+    reference: PluginReference,
+    context: ExecutionContextConfig,
+    options: ExecuteOptions,
+  ): Promise<PluginExecutionResult> {
+    const choice = this.#choose(reference);
+    if ('refusal' in choice) return this.#refuse(choice.version ?? reference, choice.refusal);
+    const { version, isTrial } = choice;
+    const result = await this.executeVersion(version, context, options);
+    try {
+      this.#note(version, context, result);
+    } catch (error) {
+      // The call has its result, whatever becomes of what is written down of it.
+      this.#options.logger.error(
+        { err: error, plugin: version.name },
+        'could not write down what came of a call',
+      );
+    }
+    return isTrial ? { ...result, metadata: { ...result.metadata, trial: true } } : result;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /** Whatever its state; what comes of it is written down, and not held against the version. */
+  async executeVersion(
+    version: InstalledVersion,
+    context: ExecutionContextConfig,
+    options: ExecuteOptions,
+  ): Promise<PluginExecutionResult> {
+    const { live, journal } = this.#options;
+    try {
+      const result = await live.get(version).sandbox.execute(context, options);
+      journal.executed(result, live.instanceOf(version).grant);
+      return result;
+    } catch (error) {
+      // The policy is another one than it was when the version was installed.
+      return this.#refuse(version, endingOfError(error));
+    }
+  }
+
+  /**
+   * The version that a call of this reference would be served by, trials left aside.
+   * @throws LurkboxError `PLUGIN_NOT_FOUND`
+   */
+  find(reference: PluginReference): InstalledVersion {
+    const record = this.#options.registry.get(reference.name);
+    const { range } = reference;
+    const version =
+      record === null
+        ? null
+        : range === null
+          ? (record.active ?? record.versions[0])
+          : pickVersion(record.versions, range);
+    if (version) return version;
+    throw new LurkboxError('PLUGIN_NOT_FOUND', this.#describeUnknown(reference, record));
+  }
+
+  /**
+   * The version that a call of this reference is served by now, trials left aside; `null` where it would be refused.
+   * @throws LurkboxError `PLUGIN_NOT_FOUND` where nothing of that name or in that range is installed
+   */
+  serving(reference: PluginReference): InstalledVersion | null {
+    if (this.#isClosed) return null;
+    this.find(reference);
+    const choice = this.#choose(reference, () => false);
+    return 'refusal' in choice ? null : choice.version;
+  }
+
+  /** What would be thrown before a call: a timeout that is longer than granted. */
+  assertCallable(reference: PluginReference, { timeoutMs }: ExecuteOptions): void {
+    if (timeoutMs === undefined) return;
+    const choice = this.#choose(reference, () => false);
+    if ('refusal' in choice) return;
+    const grant = this.#options.live.grantOrNull(choice.version);
+    if (grant !== null) assertTimeout(choice.version.name, grant, timeoutMs);
+  }
+
+  #choose({ name, range }: PluginReference, drawsTrial = (share: number) => this.#random() < share): Choice {
+    const { registry, live } = this.#options;
+    if (this.#isClosed) return { refusal: failed('CANCELLED', 'This lurkbox is closed') };
+    const record = registry.get(name);
+    live.follow(name, record);
+    if (record === null)
+      return { refusal: failed('PLUGIN_NOT_FOUND', this.#describeUnknown({ name, range }, null)) };
+    return chooseVersion(record, range, { drawsTrial, isUnproven: (id) => live.isUnproven(id) });
+  }
+
+  #refuse({ name, version = null, digest = null }: Refused, ending: Ending): PluginExecutionResult {
+    const result = toResult({
+      executionId: randomUUID(),
+      plugin: name,
+      version,
+      digest,
+      ending,
+      usage: UNKNOWN_USAGE,
+      logs: new LogBook(),
+      stopwatch: new Stopwatch(),
+    });
+    this.#options.journal.executed(result, null);
+    return result;
+  }
+
+  #note(version: InstalledVersion, context: ExecutionContextConfig, result: PluginExecutionResult): void {
+    const { registry, policy, watch } = this.#options;
+    const { executionId, outcome, success, executionTimeMs: ms } = result;
+    registry.countCall(version.id, { success, ms });
+    if (toPluginPolicy(policy, version.name).record) {
+      const at = new Date().toISOString();
+      registry.recordCall({
+        executionId,
+        versionId: version.id,
+        at,
+        context,
+        outcome,
+        result: result.result,
+      });
+    }
+    watch.note(version, outcome);
+  }
+
+  #describeUnknown({ name, range }: PluginReference, record: PluginRecord | null): string {
+    if (record !== null)
+      return `No version of \`${name}\` that can be called fits ${range}; installed are: ${describeVersions(record)}`;
+    const known = this.#options.registry.list().map((plugin) => plugin.name);
+    return `No plugin \`${name.slice(0, 64)}\` is loaded; loaded are: ${known.slice(0, 20).join(', ') || '(none)'}${known.length > 20 ? `, and ${known.length - 20} more` : ''}`;
+  }
+}
+
+interface Refused {
+  readonly name: string;
+  readonly version?: string | null;
+  readonly digest?: string | null;
+}
+
+function assertTimeout(name: string, grant: Grant, timeoutMs: number): void {
+  if (timeoutMs > 0 && timeoutMs <= grant.timeoutMs) return;
+  const most = grant.timeoutMs / 1000;
+  throw new LurkboxError(
+    'OPTIONS_INVALID',
+    `Expected a timeout of more than 0 and at most the ${most} s that \`${name}\` is granted, got ${timeoutMs / 1000} s.`,
+  );
+}

@@ -1,0 +1,106 @@
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { LurkboxError, type LurkboxErrorCode } from '../errors.ts';
+import { type LoadedPlugin, loadPlugin, MANIFEST_FILE } from '../manifest/load.ts';
+import type { InstalledVersion } from '../registry/record.ts';
+import type { PluginRegistry } from '../registry/registry.ts';
+import type { Activation } from './activation.ts';
+
+import type { Journal } from './journal.ts';
+import type { LiveVersions } from './live-versions.ts';
+import { FOLDER_GONE, nameIsTaken, type PluginLoader } from './plugin-loader.ts';
+import type { Reloaded, Reloader } from './reloader.ts';
+
+export interface FolderReloaderOptions {
+  readonly registry: PluginRegistry;
+  readonly loader: PluginLoader;
+  readonly live: LiveVersions;
+  readonly activation: Activation;
+  readonly journal: Journal;
+}
+
+/** Faults of a version itself; an engine that does not answer is none. */
+const BROKEN: ReadonlySet<LurkboxErrorCode> = new Set<LurkboxErrorCode>([
+  'MANIFEST_INVALID',
+  'POLICY_DENIED',
+  'POLICY_INVALID',
+  'DEPENDENCY_FAILED',
+  'IMAGE_BUILD_FAILED',
+  'PLUGIN_BROKEN',
+]);
+
+/** Puts what is in a folder into service, and what is not there any more out of it. */
+export class FolderReloader implements Reloader {
+  readonly #options: FolderReloaderOptions;
+
+  constructor(options: FolderReloaderOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The new version is built beside the active one, which serves until the new one is ready. `isFirst`:
+   * nothing has changed since somebody began to watch, so that what was taken out of service before stays so.
+   */
+  async reload(
+    folder: string,
+    { signal, isFirst = false }: { signal?: AbortSignal; isFirst?: boolean } = {},
+  ): Promise<Reloaded | null> {
+    const { registry, loader, live, activation, journal } = this.#options;
+    let version: InstalledVersion | undefined;
+    try {
+      const plugin = await loadPlugin(folder);
+      if (this.#isKnown(plugin, isFirst)) return null;
+      version = await loader.install(plugin);
+      using _unproven = live.prove(version);
+      activation.assertReady(version);
+      const startedAt = performance.now();
+      const { built } = await live.prepare(version, signal);
+      const buildMs = performance.now() - startedAt;
+      await live.tryLoading(version);
+      signal?.throwIfAborted();
+      activation.activate(version, 'RELOAD');
+      const { name, version: number, digest } = version;
+      return { name, version: number, digest, buildMs, built };
+    } catch (error) {
+      if (signal?.aborted || !(error instanceof LurkboxError)) throw error;
+      if (version !== undefined && BROKEN.has(error.code)) {
+        await live.retire(version.id);
+        const { id, name } = version;
+        if (registry.get(name)?.versions.some((one) => one.id === id))
+          registry.setState(id, 'fail', error.message);
+      }
+      journal.tell('ERROR', version ?? { name: this.#nameOf(folder) }, { error: error.message });
+      throw error;
+    }
+  }
+
+  /** Whether there is nothing to do for a folder: its content serves, or was taken out of service and has not changed since. */
+  #isKnown({ manifest, digest, folder }: LoadedPlugin, isFirst: boolean): boolean {
+    const { registry } = this.#options;
+    const record = registry.get(manifest.name);
+    const known = record?.versions.find((one) => one.digest === digest);
+    if (record === null || known === undefined) return false;
+    if (known.source !== folder) {
+      // Where both are there, neither can say that it is the plugin.
+      if (existsSync(join(known.source, MANIFEST_FILE)))
+        throw nameIsTaken(folder, manifest.name, known.source);
+      const { name, version, folder: kept } = known;
+      registry.register({ name, version, digest, manifest, source: folder, folder: kept });
+    }
+    if (known.state === 'ERROR' && known.reason === FOLDER_GONE) return false;
+    if (known.id === record.active?.id) return known.state !== 'ERROR' || isFirst;
+    return isFirst && (known.state === 'ERROR' || record.activeBefore.includes(known.id));
+  }
+
+  async removed(folder: string): Promise<void> {
+    await this.#options.activation.takeOut(folder);
+  }
+
+  /** Under which name a folder that cannot be read any more was known. */
+  #nameOf(folder: string): string {
+    const known = this.#options.registry
+      .list()
+      .find(({ versions }) => versions.some(({ source }) => source === folder));
+    return known?.name ?? basename(folder);
+  }
+}

@@ -1,0 +1,219 @@
+import type { Admission } from '../admission/admission.ts';
+import type { ContainerEngine } from '../engine/engine.ts';
+import { LurkboxError } from '../errors.ts';
+import { ContainerSandbox, type PluginSandbox } from '../execution/container-sandbox.ts';
+import type { Reaper } from '../execution/reaper.ts';
+import type { ImageStore, PreparedImage } from '../image/image-store.ts';
+import type { Logger } from '../logger.ts';
+import type { LoadedPlugin } from '../manifest/load.ts';
+import type { Grant } from '../policy/grant.ts';
+import { toPluginPolicy } from '../policy/plugin-policy.ts';
+import { type Granted, resolveOrThrow } from '../policy/resolve.ts';
+import type { Policy } from '../policy/schema.ts';
+import type { Pool } from '../pool/pool.ts';
+import type { Shelf } from '../pool/shelf.ts';
+import { harmless } from '../printable.ts';
+import type { InstalledVersion, PluginRecord } from '../registry/record.ts';
+import type { PluginFiles } from './plugin-files.ts';
+import { failedThroughPlugin } from './trial.ts';
+
+const SHOWN_STACK_LINES = 3;
+
+/** A plugin that is loaded: what it is, and what it gets. */
+export interface PluginInstance extends Omit<Granted, 'ok'> {
+  /** Of this installation. */
+  readonly id: number;
+  readonly name: string;
+  readonly version: string;
+  /** `folder` is where it was installed from. */
+  readonly plugin: Pick<LoadedPlugin, 'folder' | 'manifest' | 'digest'>;
+  readonly enabled: boolean;
+}
+
+export interface LiveVersionsOptions {
+  readonly policy: Policy;
+  readonly files: PluginFiles;
+  readonly connect: () => Promise<ContainerEngine>;
+  readonly images: () => Promise<ImageStore>;
+  readonly ownerLabels: Readonly<Record<string, string>>;
+  readonly admission: Admission;
+  readonly reaper: Reaper;
+  readonly pool: Pool;
+  readonly logger: Logger;
+}
+
+export interface LiveVersion {
+  readonly version: InstalledVersion;
+  readonly sandbox: PluginSandbox;
+  readonly shelf: Shelf;
+  readonly isWarm: boolean;
+}
+
+/** The versions that have, or had lately, something in the engine. Each is made at its first use. */
+export class LiveVersions {
+  readonly #options: LiveVersionsOptions;
+  readonly #grants = new Map<number, Granted>();
+  readonly #live = new Map<number, LiveVersion>();
+  /** By plugin: what was known of it when somebody last looked. */
+  readonly #followed = new Map<string, PluginRecord>();
+  readonly #unproven = new Set<number>();
+  /** By version, until nothing of it is left. */
+  readonly #retiring = new Map<number, Promise<void>>();
+  /** Also those that were retired and still have something running. */
+  readonly #sandboxes = new Set<PluginSandbox>();
+
+  constructor(options: LiveVersionsOptions) {
+    this.#options = options;
+  }
+
+  /** @throws LurkboxError `POLICY_DENIED` with every denial */
+  instanceOf(version: InstalledVersion): PluginInstance {
+    const { id, name, manifest, digest, source } = version;
+    const { grant, restrictions, rating, warm } = this.#grantOf(version);
+    const plugin = { folder: source, manifest, digest };
+    const enabled = version.state === 'ENABLED';
+    return { id, name, version: version.version, plugin, enabled, grant, restrictions, rating, warm };
+  }
+
+  /** What it is granted, `null` where the policy denies it. */
+  grantOrNull(version: InstalledVersion): Grant | null {
+    try {
+      return this.#grantOf(version).grant;
+    } catch (error) {
+      if (error instanceof LurkboxError) return null;
+      throw error;
+    }
+  }
+
+  /**
+   * The sandbox of a version; its containers wait where it is active and enabled, in the place of those of the version that
+   * was so before.
+   * @throws LurkboxError `POLICY_DENIED`, `MANIFEST_INVALID` when a schema cannot be used, or `POLICY_INVALID` when the
+   * number of containers that should wait does not fit
+   */
+  get(version: InstalledVersion): LiveVersion {
+    const isWarm = version.state === 'ENABLED';
+    const known = this.#live.get(version.id);
+    if (known?.isWarm === isWarm) return known;
+    const before = isWarm ? this.#warmOneOf(version.name) : undefined;
+    const live = this.#create(version, isWarm, (known ?? before)?.shelf);
+    if (known !== undefined) void this.retire(version.id);
+    if (before !== undefined) void this.retire(before.version.id);
+    this.#live.set(version.id, live);
+    return live;
+  }
+
+  /** Has containers wait for those of which the policy says how many, before anybody calls. @throws LurkboxError `POLICY_INVALID` */
+  warmUp(active: readonly InstalledVersion[]): void {
+    for (const version of active) {
+      const { warm } = toPluginPolicy(this.#options.policy, version.name);
+      if (
+        version.state === 'ENABLED' &&
+        warm !== 'adaptive' &&
+        warm > 0 &&
+        this.grantOrNull(version) !== null
+      )
+        this.get(version);
+    }
+  }
+
+  /** Another process may have switched, disabled or unloaded it: lets go of what waits for nobody any more. */
+  follow(name: string, record: PluginRecord | null): void {
+    if (this.#followed.get(name) === record) return;
+    if (record === null) this.#followed.delete(name);
+    else this.#followed.set(name, record);
+    for (const { version, isWarm } of [...this.#live.values()]) {
+      if (version.name !== name) continue;
+      const now = record?.versions.find(({ id }) => id === version.id);
+      if (now === undefined || (isWarm && now.state !== 'ENABLED')) void this.retire(version.id);
+    }
+  }
+
+  /** The same for all that have anything in the engine. */
+  followAll(get: (name: string) => PluginRecord | null): void {
+    const names = new Set([...this.#live.values()].map(({ version }) => version.name));
+    for (const name of names) this.follow(name, get(name));
+  }
+
+  isUnproven(id: number): boolean {
+    return this.#unproven.has(id);
+  }
+
+  /** Until this is disposed of nobody is served by it who does not name it by its number. */
+  prove(version: InstalledVersion): Disposable {
+    this.#unproven.add(version.id);
+    return { [Symbol.dispose]: () => void this.#unproven.delete(version.id) };
+  }
+
+  isLive(id: number): boolean {
+    return this.#live.has(id);
+  }
+
+  /** Forgets a version; resolves when what it executes has come to its end and nothing of it is left in the engine. */
+  retire(id: number): Promise<void> {
+    const live = this.#live.get(id);
+    this.#live.delete(id);
+    this.#grants.delete(id);
+    if (live === undefined) return this.#retiring.get(id) ?? Promise.resolve();
+    const before = this.#retiring.get(id);
+    const retiring = Promise.all([live.sandbox.close(), before]).then(() => {
+      this.#sandboxes.delete(live.sandbox);
+      if (this.#retiring.get(id) === retiring) this.#retiring.delete(id);
+    });
+    this.#retiring.set(id, retiring);
+    return retiring;
+  }
+
+  async prepare(version: InstalledVersion, signal?: AbortSignal): Promise<PreparedImage> {
+    const { files, images } = this.#options;
+    const { exec } = this.#grantOf(version).grant;
+    const store = await images();
+    const present = await store.find(version, { exec });
+    if (present !== null) return present;
+    return store.prepare(await files.read(version), { exec, ...(signal === undefined ? {} : { signal }) });
+  }
+
+  /**
+   * Whether its code can be loaded, in a container that serves no call.
+   * @throws LurkboxError `PLUGIN_BROKEN` with what it threw
+   */
+  async tryLoading(version: InstalledVersion): Promise<void> {
+    const ending = await this.get(version).shelf.tryLoading();
+    if (ending === null || ending.outcome === 'OK' || failedThroughPlugin(ending.outcome) !== true) return;
+    const { message, stack } = ending.error;
+    const where = stack?.split('\n').slice(1, 1 + SHOWN_STACK_LINES) ?? [];
+    throw new LurkboxError(
+      'PLUGIN_BROKEN',
+      `The code of \`${version.name}@${version.version}\` cannot be loaded. ${[message, ...where].map(harmless).join('\n')}`,
+    );
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#sandboxes].map((sandbox) => sandbox.close()));
+  }
+
+  #grantOf(version: InstalledVersion): Granted {
+    const known = this.#grants.get(version.id);
+    if (known !== undefined) return known;
+    const granted = resolveOrThrow(version.manifest, this.#options.policy, version.digest);
+    this.#grants.set(version.id, granted);
+    return granted;
+  }
+
+  #warmOneOf(name: string): LiveVersion | undefined {
+    return [...this.#live.values()].find(({ version, isWarm }) => isWarm && version.name === name);
+  }
+
+  #create(version: InstalledVersion, isWarm: boolean, replaced: Shelf | undefined): LiveVersion {
+    const { connect, ownerLabels, admission, reaper, pool, logger } = this.#options;
+    const { grant, warm } = this.#grantOf(version);
+    const { entry_point: entryPoint, preload } = version.manifest;
+    const prepareImage = async (signal?: AbortSignal) => (await this.prepare(version, signal)).id;
+    const common = { grant, connect, prepareImage, ownerLabels, reaper, logger };
+    const own = { entryPoint, version: version.version, preload, warm: isWarm ? warm : 0 };
+    const shelf = pool.shelf({ ...common, ...own }, replaced);
+    const sandbox = new ContainerSandbox({ ...common, plugin: version, admission, standby: shelf });
+    this.#sandboxes.add(sandbox);
+    return { version, sandbox, shelf, isWarm };
+  }
+}

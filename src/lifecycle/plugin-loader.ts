@@ -1,0 +1,239 @@
+import { LurkboxError, type Problem } from '../errors.ts';
+import { compileSchemas } from '../execution/container-sandbox.ts';
+import { type LoadedPlugin, loadPlugin } from '../manifest/load.ts';
+import { type PermissionChange, permissionsBeyond } from '../policy/permission-changes.ts';
+import { decideRequest, resolveOrThrow } from '../policy/resolve.ts';
+import type { Policy } from '../policy/schema.ts';
+import { showPath } from '../printable.ts';
+import type { InstalledVersion, PluginRecord } from '../registry/record.ts';
+import type { PluginRegistry } from '../registry/registry.ts';
+import type { Journal } from './journal.ts';
+import type { PluginFiles } from './plugin-files.ts';
+import { dependentsOf, orderByRequirements, type Requirable } from './requirements.ts';
+
+/** Reason of a version whose folder was taken away from under a watcher, or from `plugins/`. */
+export const FOLDER_GONE = 'its folder is gone';
+
+export interface PluginLoaderOptions {
+  readonly registry: PluginRegistry;
+  readonly files: PluginFiles;
+  readonly policy: Policy;
+  readonly journal: Journal;
+  /** Takes containers, files and images of what was forgotten; resolves when nothing of it is left. */
+  readonly release: (versions: readonly InstalledVersion[]) => Promise<void>;
+}
+
+/** Brings versions into the registry and out of it, and moves them from state to state. Nothing of a plugin runs here. */
+export class PluginLoader {
+  readonly #options: PluginLoaderOptions;
+
+  constructor(options: PluginLoaderOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Reads, checks and installs what is in a folder, beside the versions that are installed. The first version of a plugin
+   * brings the consent to what it asks for; none becomes active by this.
+   * @throws LurkboxError `PLUGIN_NOT_FOUND`, `MANIFEST_INVALID`, `POLICY_DENIED` or `REQUIREMENT_UNMET`, with every problem
+   */
+  async load(folder: string): Promise<InstalledVersion> {
+    return this.install(await loadPlugin(folder));
+  }
+
+  /** The same for a folder that was read already; `again`: a version in state `ERROR` gets another chance. */
+  async install(plugin: LoadedPlugin, { again = true }: { again?: boolean } = {}): Promise<InstalledVersion> {
+    const { registry } = this.#options;
+    const known = this.#find(plugin);
+    this.#assertUsable(plugin, known === null);
+    const isBack = known?.reason === FOLDER_GONE;
+    if (known !== null && !isBack && !(again && (known.state === 'ERROR' || !(await this.#isWhole(known)))))
+      return known;
+    await using staged = await this.#options.files.stage(plugin);
+    const version = registry.transaction(() => {
+      // Another process may have been faster.
+      const present = this.#find(plugin);
+      if (present === null || again) staged.place();
+      const { manifest, digest, folder: source } = plugin;
+      const { name, version } = manifest;
+      const isFirst = registry.get(name) === null;
+      const record = registry.register(
+        { name, version, digest, manifest, source, folder: staged.folder },
+        isFirst ? manifest.permissions : undefined,
+      );
+      return record.state === 'ERROR' ? registry.setState(record.id, 'load') : record;
+    });
+    if (known === null) this.#tell('INSTALL', version, `from ${showPath(plugin.folder)}`);
+    this.#tell('LOAD', version);
+    return version;
+  }
+
+  /**
+   * Forgets one version, or the whole plugin where it is `null`, and what requires it too where `cascade` says so. Resolves
+   * with what was forgotten when nothing of that is left: what executes goes on to its end.
+   * @throws LurkboxError `REQUIREMENT_UNMET` when another plugin requires it
+   */
+  async unload(
+    name: string,
+    version: InstalledVersion | null,
+    { cascade = false }: { cascade?: boolean } = {},
+  ): Promise<readonly InstalledVersion[]> {
+    const number = version?.version ?? null;
+    const dependents = this.dependentsOf(name, number);
+    if (dependents.length > 0 && !cascade) {
+      const who = dependents.map((other) => `\`${other}\``).join(', ');
+      throw new LurkboxError(
+        'REQUIREMENT_UNMET',
+        `\`${number === null ? name : `${name}@${number}`}\` is required by ${who}; unload those first, or cascade.`,
+      );
+    }
+    const all = this.#withTheirDependents(name, dependents);
+    const gone = [...all.flatMap((dependent) => this.forget(dependent, null)), ...this.forget(name, version)];
+    await this.#options.release(gone);
+    return gone;
+  }
+
+  /** Only what is known: its files and containers are still there, and nobody is asked who requires it. */
+  forget(name: string, version: InstalledVersion | null): readonly InstalledVersion[] {
+    const { registry, journal } = this.#options;
+    const gone = version === null ? (registry.get(name)?.versions ?? []) : [version];
+    if (gone.length === 0) return [];
+    registry.unregister(name, version?.id);
+    for (const one of gone) journal.tell('UNLOAD', one, { metadata: { source: one.source } });
+    return gone;
+  }
+
+  /** Of what was forgotten and does not execute any more. Another process may have installed the same again. */
+  removeFiles(versions: readonly InstalledVersion[]): void {
+    const { registry, files } = this.#options;
+    if (versions.length === 0) return;
+    registry.transaction(() => {
+      const known = new Set(registry.list().flatMap((record) => record.versions.map(({ folder }) => folder)));
+      for (const version of versions) if (!known.has(version.folder)) files.remove(version);
+    });
+  }
+
+  /** @throws LurkboxError `STATE_INVALID` */
+  enable(name: string): InstalledVersion {
+    return this.#set(name, 'enable', 'ENABLE');
+  }
+
+  /** @throws LurkboxError `STATE_INVALID` */
+  disable(name: string): InstalledVersion {
+    return this.#set(name, 'disable', 'DISABLE');
+  }
+
+  /** The active version. */
+  get(name: string): InstalledVersion | null {
+    return this.#options.registry.get(name)?.active ?? null;
+  }
+
+  /** What a version asks for that nobody has agreed to; it takes no calls until somebody does. */
+  missingConsent(version: InstalledVersion): readonly PermissionChange[] {
+    const record = this.#options.registry.get(version.name);
+    return record === null ? [] : permissionsBeyond(record.consented, version.manifest.permissions);
+  }
+
+  /** Who would miss something without this version, or without the plugin where it is `null`. */
+  dependentsOf(name: string, version: string | null): readonly string[] {
+    return dependentsOf(name, version, this.#options.registry.list().map(toRequirable));
+  }
+
+  #set(name: string, transition: 'enable' | 'disable', event: 'ENABLE' | 'DISABLE'): InstalledVersion {
+    const active = this.get(name);
+    if (active === null)
+      throw new LurkboxError('STATE_INVALID', `No version of \`${name}\` is active; \`use\` one first.`);
+    const changed = this.#options.registry.setState(active.id, transition);
+    if (changed.state !== active.state) this.#tell(event, changed);
+    return changed;
+  }
+
+  async #isWhole(version: InstalledVersion): Promise<boolean> {
+    return this.#options.files.read(version).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  #find({ manifest, digest }: LoadedPlugin): InstalledVersion | null {
+    const { name, version } = manifest;
+    const versions = this.#options.registry.get(name)?.versions ?? [];
+    return versions.find((one) => one.version === version && one.digest === digest) ?? null;
+  }
+
+  #assertUsable(plugin: LoadedPlugin, isNew: boolean): void {
+    const { policy, journal } = this.#options;
+    const { manifest, digest } = plugin;
+    const { name, version } = manifest;
+    // What is installed already was written down then.
+    if (isNew) journal.decided({ name, version, digest }, decideRequest(manifest, policy, digest));
+    resolveOrThrow(manifest, policy, digest);
+    compileSchemas(plugin);
+    this.#assertSameSource(plugin);
+    this.#assertRequirements(plugin);
+  }
+
+  /** One name and version with two contents are two folders that claim to be the same plugin. */
+  #assertSameSource({ manifest, digest, folder }: LoadedPlugin): void {
+    const { name, version } = manifest;
+    const other = this.#options.registry
+      .get(name)
+      ?.versions.find((one) => one.version === version && one.digest !== digest && one.source !== folder);
+    if (other === undefined) return;
+    const message = `\`${name}@${version}\` is installed from ${showPath(other.source)} with other content; give this one another version, or unload that one`;
+    throw new LurkboxError(
+      'MANIFEST_INVALID',
+      `The plugin in ${showPath(folder)} has the name of another one.`,
+      {
+        problems: [{ path: 'version', message }],
+      },
+    );
+  }
+
+  #assertRequirements({ manifest }: LoadedPlugin): void {
+    const { name, version, requires } = manifest;
+    if (requires.length === 0) return;
+    const others = this.#options.registry.list().map(toRequirable);
+    const self = { name, versions: [version], requires };
+    const plugins = [self, ...others.filter((other) => other.name !== name)];
+    const problem = orderByRequirements(plugins).problems.get(name);
+    if (problem !== undefined) throw requirementUnmet({ manifest }, problem);
+  }
+
+  /** The farthest first; `name` itself, to which a circle may lead, is left out. */
+  #withTheirDependents(name: string, dependents: readonly string[]): string[] {
+    const all = new Set(dependents);
+    for (const dependent of all) {
+      for (const farther of this.dependentsOf(dependent, null)) if (farther !== name) all.add(farther);
+    }
+    return [...all].reverse();
+  }
+
+  #tell(type: 'INSTALL' | 'LOAD' | 'ENABLE' | 'DISABLE', version: InstalledVersion, message?: string) {
+    this.#options.journal.tell(type, version, message === undefined ? {} : { message });
+  }
+}
+
+/** As others can require it: by what is active of it, or else by what is newest. */
+export function toRequirable({ name, versions, active }: PluginRecord): Requirable {
+  const speaking = active ?? versions[0];
+  return {
+    name,
+    versions: versions.map(({ version }) => version),
+    requires: speaking?.manifest.requires ?? [],
+  };
+}
+
+export function requirementUnmet(
+  { manifest: { name, version } }: Pick<LoadedPlugin, 'manifest'>,
+  problem: Problem,
+): LurkboxError {
+  return new LurkboxError('REQUIREMENT_UNMET', `\`${name}@${version}\` cannot be loaded.`, {
+    problems: [problem],
+  });
+}
+
+export function nameIsTaken(folder: string, name: string, other: string): LurkboxError {
+  return new LurkboxError('MANIFEST_INVALID', `The plugin in ${folder} has the name of another one.`, {
+    problems: [{ path: 'name', message: `\`${name}\` is the plugin in ${other} already` }],
+  });
+}

@@ -1,0 +1,84 @@
+import type { Outcome } from '../execution/outcome.ts';
+import { toPluginPolicy } from '../policy/plugin-policy.ts';
+import type { Policy } from '../policy/schema.ts';
+import type { InstalledVersion } from '../registry/record.ts';
+import type { PluginRegistry } from '../registry/registry.ts';
+import type { Activation } from './activation.ts';
+import type { Journal } from './journal.ts';
+import { countTrialCall, describe, Health, judgeTrial, shareOf } from './trial.ts';
+
+export interface VersionWatchOptions {
+  readonly registry: PluginRegistry;
+  readonly activation: Activation;
+  readonly policy: Policy;
+  readonly journal: Journal;
+}
+
+/** Looks at what the outcomes of calls say about versions: ends trials, and goes back from a version that fails too often. */
+export class VersionWatch {
+  readonly #options: VersionWatchOptions;
+  /** Of active versions, by the name of their plugin; of this process. */
+  readonly #health = new Map<string, { readonly id: number; readonly health: Health }>();
+
+  constructor(options: VersionWatchOptions) {
+    this.#options = options;
+  }
+
+  note(version: InstalledVersion, outcome: Outcome): void {
+    const record = this.#options.registry.get(version.name);
+    if (record === null) return;
+    if (record.canary !== null) this.#noteTrial(version, outcome);
+    if (record.active?.id === version.id) this.#noteHealth(version, outcome);
+  }
+
+  /** The tallies are in the registry: other processes execute the plugin as well. */
+  #noteTrial({ id, name }: InstalledVersion, outcome: Outcome): void {
+    const { registry, activation, journal } = this.#options;
+    const ended = registry.transaction(() => {
+      const { canary = null, active = null, versions = [] } = registry.get(name) ?? {};
+      // What was called by its number and is neither tells nothing.
+      if (canary === null || (id !== canary.versionId && id !== active?.id)) return null;
+      // What is active by now is not on trial any more.
+      if (canary.versionId === active?.id) {
+        registry.setCanary(name, null);
+        return null;
+      }
+      const trial = countTrialCall(canary, id, outcome);
+      const verdict = judgeTrial(trial);
+      const isOver = verdict.kind !== 'undecided';
+      registry.setCanary(name, isOver ? null : trial);
+      const tried = versions.find((version) => version.id === canary.versionId);
+      return isOver && tried !== undefined ? { verdict, tried } : null;
+    });
+    if (ended === null) return;
+    const { verdict, tried } = ended;
+    if (verdict.kind === 'better') {
+      activation.activate(tried, 'ACTIVATE', `its trial went well: ${verdict.message}`);
+      return;
+    }
+    const reason = `its trial did not go well: ${verdict.message}`;
+    registry.setState(tried.id, 'fail', reason);
+    journal.tell('ERROR', tried, { error: reason });
+  }
+
+  #noteHealth(version: InstalledVersion, outcome: Outcome): void {
+    const { registry, activation, policy, journal } = this.#options;
+    const { rollback } = toPluginPolicy(policy, version.name);
+    if (rollback === null) return;
+    const known = this.#health.get(version.name);
+    const health = known?.id === version.id ? known.health : new Health(rollback.calls);
+    this.#health.set(version.name, { id: version.id, health });
+    const tally = health.note(outcome);
+    if (tally === null || shareOf(tally) < rollback.failureShare) return;
+    this.#health.delete(version.name);
+    const reason = `${describe(tally)} failed`;
+    try {
+      activation.rollback(version.name, reason);
+      registry.setState(version.id, 'fail', reason);
+      journal.tell('ERROR', version, { error: reason });
+    } catch (error) {
+      const { message } = error as Error;
+      journal.tell('ERROR', version, { error: `${reason}, and there is nothing to go back to: ${message}` });
+    }
+  }
+}
