@@ -68,6 +68,11 @@ bench: $(DIST) engine ## Measure lurkbox beside what else runs containers, into 
 bench-quick: $(DIST) engine ## Measure the same in little, into bench/results/quick/ (about 2 min)
 	@node bench/main.ts --quick
 
+.PHONY: bench-lifecycle
+bench-lifecycle: $(DIST) engine ## Measure the registry, start-up with a thousand plugins, and hot reload (about 2 min)
+	@node bench/registry.ts
+	@node bench/lifecycle.ts
+
 .PHONY: engine
 engine: $(PACKAGES) ## Find a container engine; as root on Debian, install and start one if there is none
 	@node scripts/ensure-engine.ts
@@ -86,6 +91,7 @@ clean: ## Remove what was built
 	@echo 'Removed dist/ and .lurkbox/. Left: node_modules/, images in the engine, the engine (make engine-stop).'
 
 $(PACKAGES): package.json package-lock.json tools/node/package.json .npmrc
+	@[[ ! -L node_modules ]] || { echo 'node_modules is a link, and installing would empty what it leads to; remove the link first.' >&2; exit 3; }
 	@command -v npm >/dev/null || { echo 'npm is missing. Install Node 20 or later with npm, then run make again.' >&2; exit 3; }
 	@PATH='$(SYSTEM_PATH)' $(STEP) 'Installing npm packages and Node 24 (about 30 s)' npm ci
 	@[[ $$(node --version) =~ ^v(24\.(1[5-9]|[2-9][0-9])|2[6-9]|[3-9][0-9])\. ]] || { \
