@@ -8,7 +8,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/container/**', 'test/long/**'],
-          // Some start a process; on a busy machine that takes its time.
+          // Some start a process; on a busy machine that takes its time. Many wait, so two cores have work for more than one.
+          maxWorkers: 2,
           testTimeout: 30_000,
           sequence: { groupOrder: 0 },
         },

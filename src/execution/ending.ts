@@ -105,7 +105,7 @@ export function endingOfExit(
     return failed(
       'ENGINE_LOST',
       `The connection to the container was closed, or the plugin itself ended with exit code ${HUNG_UP_EXIT_CODE}, by which ` +
-        'the runner tells that; look for such an exit in the plugin, at the log of the engine, and at what stands before it',
+        'the runner tells that; look for such an exit in the plugin, or else look at the log of the engine and at what stands before it',
     );
   }
   if (exit.exitCode === 0) return failed('NO_RESULT', 'The process ended with exit code 0');

@@ -150,7 +150,9 @@ export async function stage(
   // None but those that are asked for.
   const policy = { ...(prepared.policy ?? expectation.policy), warm: 0 };
   const maxWarm = warm ? 1 : 0;
-  const lurkbox = owned.use(await createLurkbox({ maxWarm, workspaceRoot: workspace.root, policy, env }));
+  const lurkbox = owned.use(
+    await createLurkbox({ maxWarm, persist: false, workspaceRoot: workspace.root, policy, env }),
+  );
   // What a test got is its own to release.
   const kept = owned.move();
   let name: string | undefined;

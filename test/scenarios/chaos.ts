@@ -66,8 +66,9 @@ export async function createChaosStage(): Promise<ChaosStage> {
       };
     },
     [Symbol.asyncDispose]: async () => {
+      const names = plain.plugins.list().map(({ name }) => name);
       await plain.close();
-      for (const { name } of plain.plugins.list()) await removeImagesOf(plain, name);
+      for (const name of names) await removeImagesOf(plain, name);
       await workspace[Symbol.asyncDispose]();
     },
   };
