@@ -4,7 +4,7 @@ import { harmless, showPath } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { interruption } from './interruption.ts';
 import { formatMs, formatTable, paint, print, printJson, tell } from './output.ts';
-import { type CommonOptions, unknownPlugin, withLurkbox } from './workspace.ts';
+import { type CommonOptions, nameOf, unknownPlugin, withLurkbox } from './workspace.ts';
 
 const SHOWN_DIGEST_CHARACTERS = 12;
 
@@ -43,7 +43,7 @@ export interface UnloadCliOptions extends CommonOptions {
 
 export async function unload(reference: string, options: UnloadCliOptions): Promise<number> {
   return withPlugin(options, reference, async (lurkbox, { versions }) => {
-    const { name } = split(reference);
+    const name = nameOf(reference);
     await lurkbox.plugins.unloadPlugin(reference, { cascade: options.cascade === true });
     const left = lurkbox.registry.get(name)?.versions.map(({ version }) => version) ?? [];
     if (options.json) printJson({ name, left });
@@ -90,7 +90,7 @@ export async function use(reference: string, options: UseCliOptions): Promise<nu
       signal: interruption(),
       ...(trial !== undefined && { trial }),
     });
-    const record = requireRecord(lurkbox, split(reference).name);
+    const record = requireRecord(lurkbox, nameOf(reference));
     if (json)
       printJson({
         name: record.name,
@@ -235,7 +235,7 @@ async function withPlugin(
 ): Promise<number> {
   return withLurkbox(options, async (lurkbox) => {
     await lurkbox.plugins.discoverAndLoadAll(lurkbox.workspaceRoot);
-    return work(lurkbox, requireRecord(lurkbox, split(reference).name));
+    return work(lurkbox, requireRecord(lurkbox, nameOf(reference)));
   });
 }
 
@@ -243,8 +243,4 @@ function requireRecord(lurkbox: Lurkbox, name: string): PluginRecord {
   const record = lurkbox.registry.get(name);
   if (record === null) throw unknownPlugin(lurkbox, name);
   return record;
-}
-
-function split(reference: string): { name: string } {
-  return { name: reference.split('@')[0] ?? reference };
 }

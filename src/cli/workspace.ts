@@ -115,13 +115,18 @@ export function isFolder(argument: string): boolean {
 }
 
 function requireNamed(lurkbox: Lurkbox, { failed }: Discovery, reference: string): NamedPlugin {
-  const [name = ''] = reference.split('@');
+  const name = nameOf(reference);
   const broken = failed.find(({ folder }) => basename(folder) === name);
   // Who names a version means that one; who does not means what is in the folder, and that cannot be had.
   if (broken !== undefined && !reference.includes('@')) throw broken.error;
   if (lurkbox.registry.get(name) !== null) return { reference, instance: lurkbox.plugins.require(reference) };
   if (broken !== undefined) throw broken.error;
   throw unknownPlugin(lurkbox, name);
+}
+
+/** Of `name`, `name@version` and `name@range`. */
+export function nameOf(reference: string): string {
+  return reference.split('@')[0] ?? reference;
 }
 
 export function unknownPlugin(lurkbox: Lurkbox, name: string): LurkboxError {
