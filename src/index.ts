@@ -38,11 +38,10 @@ export type { PluginLoader } from './lifecycle/plugin-loader.ts';
 export {
   type LoadOptions,
   PluginManager,
-  ReplayError,
   type UseOptions,
 } from './lifecycle/plugin-manager.ts';
 export type { Reloaded, Reloader } from './lifecycle/reloader.ts';
-export type { Replay, ReplayedCall } from './lifecycle/replay.ts';
+export { type Replay, ReplayError, type ReplayedCall } from './lifecycle/replay.ts';
 export type { Logger } from './logger.ts';
 export { AUDIT_FOLDER, createLurkbox, type Lurkbox, STATE_FOLDER } from './lurkbox.ts';
 export type { LoadedPlugin } from './manifest/load.ts';

@@ -5,7 +5,7 @@ import { permissionsOfBoth } from '../policy/permission-changes.ts';
 import type { Policy } from '../policy/schema.ts';
 import type { InstalledVersion, PluginRecord } from '../registry/record.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
-import { describeVersions } from './choose-version.ts';
+import { describeVersions, isCallable } from './choose-version.ts';
 import type { Journal } from './journal.ts';
 import type { LiveVersions } from './live-versions.ts';
 import { FOLDER_GONE, type PluginLoader } from './plugin-loader.ts';
@@ -39,8 +39,12 @@ export class Activation {
   activate(version: InstalledVersion, reason: ActivationReason, message?: string): InstalledVersion {
     const { registry, live, journal } = this.#options;
     const { name, id } = version;
-    const { active: seen } = this.#require(name);
-    if (seen?.id === id && seen.state !== 'LOADED' && seen.state !== 'ERROR') return seen;
+    const { active: seen, canary } = this.#require(name);
+    if (seen?.id === id && seen.state !== 'LOADED' && seen.state !== 'ERROR') {
+      // Who wants the active one wants no trial of another.
+      if (canary !== null) registry.setCanary(name, null);
+      return seen;
+    }
     this.assertReady(version);
     // What may throw comes before what is there goes.
     live.get({ ...version, state: stateAfter(version, seen) });
@@ -109,7 +113,9 @@ export class Activation {
     const record = this.#require(name);
     const before = record.activeBefore
       .map((id) => record.versions.find((version) => version.id === id))
-      .find((version) => version !== undefined && version.id !== record.active?.id && this.#isReady(version));
+      .find(
+        (version) => version !== undefined && version.id !== record.active?.id && isCallable(record, version),
+      );
     if (before === undefined)
       throw new LurkboxError(
         'STATE_INVALID',
@@ -124,9 +130,10 @@ export class Activation {
    */
   async takeOut(folder: string): Promise<void> {
     const { registry, live, journal } = this.#options;
-    for (const { versions, active } of registry.list()) {
+    for (const record of registry.list()) {
+      const { versions, active } = record;
       if (active?.source !== folder || active.state === 'DISABLED' || active.state === 'ERROR') continue;
-      const other = versions.find((one) => one.source !== folder && this.#isReady(one));
+      const other = versions.find((one) => one.source !== folder && isCallable(record, one));
       if (other !== undefined) {
         this.activate(other, 'ACTIVATE', `${folder} is gone`);
         continue;
@@ -135,10 +142,6 @@ export class Activation {
       journal.tell('ERROR', active, { error: FOLDER_GONE });
       await live.retire(active.id);
     }
-  }
-
-  #isReady(version: InstalledVersion): boolean {
-    return version.state !== 'ERROR' && this.#options.loader.missingConsent(version).length === 0;
   }
 
   /** Somebody agrees to all that a version asks for, beside what was agreed to before. */

@@ -65,7 +65,8 @@ function chooseInRange(record: PluginRecord, range: string, isUnproven: (id: num
   );
 }
 
-function isCallable(record: PluginRecord, version: InstalledVersion): boolean {
+/** Whether it may serve: it is in order, and somebody agreed to what it asks for. */
+export function isCallable(record: PluginRecord, version: InstalledVersion): boolean {
   return version.state !== 'ERROR' && isAgreed(record, version);
 }
 

@@ -16,7 +16,7 @@ import type { Journal } from './journal.ts';
 import type { LiveVersions, PluginInstance } from './live-versions.ts';
 import type { PluginLoader } from './plugin-loader.ts';
 import { parseReference, pickVersion } from './reference.ts';
-import { type Replay, replayCalls } from './replay.ts';
+import { type Replay, ReplayError, replayCalls } from './replay.ts';
 
 export interface LoadOptions {
   /**
@@ -133,7 +133,6 @@ export class PluginManager {
     const replayed = replay === true ? await this.#replay(version, signal) : null;
     if (trial === undefined) {
       activation.activate(version, 'ACTIVATE');
-      registry.setCanary(version.name, null);
       return replayed;
     }
     const { share, calls = DEFAULT_TRIAL_CALLS } = trial;
@@ -356,38 +355,14 @@ export class PluginManager {
   }
 
   #instanceOrNull(version: InstalledVersion): PluginInstance | null {
-    try {
-      return this.#options.live.instanceOf(version);
-    } catch (error) {
-      if (error instanceof LurkboxError) return null;
-      throw error;
-    }
+    const { live } = this.#options;
+    return live.grantOrNull(version) === null ? null : live.instanceOf(version);
   }
 
   #enabled(): readonly string[] {
     return this.#options.registry
       .list()
       .flatMap(({ name, active }) => (active?.state === 'ENABLED' ? [name] : []));
-  }
-}
-
-/** Calls that were answered before are not any more. */
-export class ReplayError extends LurkboxError {
-  readonly replay: Replay;
-
-  constructor(name: string, replay: Replay) {
-    const worse = replay.calls.filter(({ isWorse }) => isWorse);
-    super(
-      'STATE_INVALID',
-      `\`${name}@${replay.version}\` does not become active: it fails in ${worse.length} of ${replay.calls.length} recorded calls.`,
-      {
-        problems: worse.slice(0, 10).map(({ executionId, before, after }) => ({
-          path: executionId,
-          message: `was ${before.outcome}, is ${after.outcome}${after.error === null ? '' : `: ${after.error}`}`,
-        })),
-      },
-    );
-    this.replay = replay;
   }
 }
 

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { LurkboxError } from '../errors.ts';
 import type { Outcome } from '../execution/outcome.ts';
 import type { PluginExecutionResult } from '../execution/result.ts';
 import type { InstalledVersion, RecordedCall } from '../registry/record.ts';
@@ -47,4 +48,24 @@ function compare({ executionId, ...before }: RecordedCall, after: PluginExecutio
     isSame: before.outcome === after.outcome && isDeepStrictEqual(before.result, after.result),
     isWorse: before.outcome === 'OK' && failedThroughPlugin(after.outcome) !== false,
   };
+}
+
+/** Calls that were answered before are not any more. */
+export class ReplayError extends LurkboxError {
+  readonly replay: Replay;
+
+  constructor(name: string, replay: Replay) {
+    const worse = replay.calls.filter(({ isWorse }) => isWorse);
+    super(
+      'STATE_INVALID',
+      `\`${name}@${replay.version}\` does not become active: it fails in ${worse.length} of ${replay.calls.length} recorded calls.`,
+      {
+        problems: worse.slice(0, 10).map(({ executionId, before, after }) => ({
+          path: executionId,
+          message: `was ${before.outcome}, is ${after.outcome}${after.error === null ? '' : `: ${after.error}`}`,
+        })),
+      },
+    );
+    this.replay = replay;
+  }
 }

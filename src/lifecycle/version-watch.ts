@@ -44,6 +44,8 @@ export class VersionWatch {
         return null;
       }
       const trial = countTrialCall(canary, id, outcome);
+      // It says nothing about the version, and nothing has to be written down.
+      if (trial === canary) return null;
       const verdict = judgeTrial(trial);
       const isOver = verdict.kind !== 'undecided';
       registry.setCanary(name, isOver ? null : trial);
