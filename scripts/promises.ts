@@ -26,7 +26,7 @@ export function findCitations(root: string = ROOT): Citation[] {
 }
 
 /** A title is a string that ends with ids in parentheses, as in `nothing is left (P2, P7)`. */
-const TITLE = /(['"`])((?:\\.|(?!\1)[^\\\n])*?)\s*\((P\d(?:, P\d)*)\)\1/g;
+const TITLE = /(['"`])((?:\\.|(?!\1)[^\\\n])*?)\s*\((P\d+(?:, P\d+)*)\)\1/g;
 
 function citationsInTest(file: string, code: string): Citation[] {
   return [...code.matchAll(TITLE)].flatMap(([, , title = '', ids = '']) =>

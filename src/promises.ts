@@ -9,6 +9,7 @@ export const PROMISES = {
   P7: 'Nothing of one execution is visible to the next, or to another plugin.',
   P8: 'Cleaning never touches a container that is not of lurkbox.',
   P9: 'At most one start per execution; no hidden retry after the start was sent.',
+  P10: 'Nothing that a plugin, a package, a folder, a peer or an engine sends costs the orchestrator more than a stated bound of memory, time and disk, or makes it touch a file outside of its own.',
 } as const;
 
 export type PromiseId = keyof typeof PROMISES;
