@@ -17,6 +17,8 @@ const LEAVES = [
   'promises.ts',
   'version.ts',
   'events',
+  // Opens files and folders, and knows nothing of what is in them.
+  'storage',
 ];
 
 /**
