@@ -12,6 +12,7 @@ const LEAVES = [
   'json.ts',
   'labels.ts',
   'logger.ts',
+  'path-steps.ts',
   'printable.ts',
   'process.ts',
   'promises.ts',

@@ -13,6 +13,7 @@ import { createIdentity, type Identity, toLabels } from './execution/identity.ts
 import { type Pruned, prune } from './execution/prune.ts';
 import { Reaper } from './execution/reaper.ts';
 import { type Guard, startGuard } from './guard/guard.ts';
+import { HostPrograms } from './image/host-programs.ts';
 import { createImageStore, type ImageStore } from './image/image-store.ts';
 import { LABELS } from './labels.ts';
 import { Activation } from './lifecycle/activation.ts';
@@ -113,6 +114,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     reaper.begin(engine);
     return engine;
   });
+  const programs = new HostPrograms(config.env);
   let guard: Guard | undefined;
   /** For whoever makes something: what it makes is guarded from before it exists. */
   const connectGuarded = async (): Promise<ContainerEngine> => {
@@ -124,6 +126,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     createImageStore({
       engine: await connectGuarded(),
       cacheDir,
+      programs,
       logger: config.logger,
       onProgress: config.onImageProgress,
     }),

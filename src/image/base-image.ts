@@ -7,6 +7,7 @@ import { BASELINE } from '../policy/baseline.ts';
 import { IMAGE_PATHS } from '../spec/build.ts';
 import { toArchive } from './archive.ts';
 import { type BuildContext, type ImageName, imageLabels, LAYERS_LABEL } from './build-context.ts';
+import type { HostPrograms } from './host-programs.ts';
 import { baseImageKey, dockerfileKey, imageTag } from './keys.ts';
 import { type LayerEntry, writeLayer } from './layer.ts';
 import { findLibraries, type Library, verifyLibraries } from './libraries.ts';
@@ -40,12 +41,13 @@ const DOCKERFILE = new URL('../../images/Dockerfile', import.meta.url);
  */
 export async function planBase(
   { platform }: EngineFacts,
+  programs: HostPrograms,
   method: BasePlan['method'] | undefined,
 ): Promise<BasePlan> {
   const architecture = toArchitecture(platform);
   const runner = await readRunner();
   const libraries = method === 'dockerfile' ? null : await hostLibraries(architecture);
-  if (libraries !== null) return planAssembly({ architecture, libraries, runner });
+  if (libraries !== null) return planAssembly({ architecture, libraries, runner }, programs);
   if (method === 'assemble') {
     throw new LurkboxError(
       'IMAGE_BUILD_FAILED',
@@ -81,8 +83,9 @@ async function hostLibraries(architecture: Architecture): Promise<Library[] | nu
 
 async function planAssembly(
   parts: Pick<AssemblyPlan, 'architecture' | 'libraries' | 'runner'>,
+  programs: HostPrograms,
 ): Promise<AssemblyPlan> {
-  const strip = await canStrip();
+  const strip = await canStrip(programs);
   const key = baseImageKey({
     architecture: parts.architecture,
     nodeIntegrity: NODE_BINARIES[parts.architecture].integrity,
@@ -106,7 +109,7 @@ export async function assembleBase(plan: AssemblyPlan, context: BuildContext): P
   const { engine, cacheDir, report, signal } = context;
   await using folder = await createTempFolder(cacheDir);
   report('fetchNode', NODE_VERSION);
-  const node = await fetchNodeBinary(plan, folder.path, signal);
+  const node = await fetchNodeBinary(plan, folder.path, context);
   report('assembleBase');
   await verifyRoot(join(folder.path, 'root'), node, plan);
   const layers = [

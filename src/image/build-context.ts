@@ -1,6 +1,7 @@
 import type { ContainerEngine } from '../engine/engine.ts';
 import { LABELS } from '../labels.ts';
 import type { Logger } from '../logger.ts';
+import type { HostPrograms } from './host-programs.ts';
 
 export const IMAGE_STEPS = {
   fetchNode: 'Fetching Node',
@@ -24,6 +25,7 @@ export interface BuildContext {
   readonly engine: ContainerEngine;
   /** Temporary folders are made below it. */
   readonly cacheDir: string;
+  readonly programs: HostPrograms;
   readonly logger: Logger;
   readonly report: (step: ImageProgress['step'], detail?: string) => void;
   readonly signal: AbortSignal;

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LurkboxError } from '../errors.ts';
-import { lastLines, runCommand } from './command.ts';
+import { lastLines } from './command.ts';
 import { readElf } from './elf.ts';
+import type { HostPrograms } from './host-programs.ts';
 import type { LayerEntry } from './layer.ts';
 import type { Architecture } from './node-binary.ts';
 
@@ -29,20 +30,20 @@ export async function findBusybox(architecture: Architecture): Promise<Busybox |
 export async function fetchBusybox(
   architecture: Architecture,
   folder: string,
-  signal?: AbortSignal,
+  { programs, signal }: { programs: HostPrograms; signal?: AbortSignal },
 ): Promise<Busybox> {
   const options = { cwd: folder, timeoutMs: APT_TIMEOUT_MS, signal };
-  const download = () => runCommand('apt-get', ['download', `busybox-static:${architecture}`], options);
+  const download = () => programs.run('apt-get', ['download', `busybox-static:${architecture}`], options);
   let apt = await download();
   if (apt !== null && apt.exitCode !== 0) {
     // A fresh machine has no package lists yet.
-    await runCommand('apt-get', ['update'], options);
+    await programs.run('apt-get', ['update'], options);
     apt = await download();
   }
   if (apt?.exitCode !== 0) throw missing(apt === null ? 'this host has no apt' : lastLines(apt.stderr));
 
   const archive = (await readdir(folder)).find((name) => name.endsWith('.deb'));
-  const unpack = await runCommand('dpkg-deb', ['--extract', archive ?? '', 'busybox'], options);
+  const unpack = await programs.run('dpkg-deb', ['--extract', archive ?? '', 'busybox'], options);
   if (unpack?.exitCode !== 0) throw missing(lastLines(unpack?.stderr ?? 'this host has no dpkg-deb'));
   for (const path of HOST_PATHS) {
     const busybox = await readBusybox(join(folder, 'busybox', path), architecture);

@@ -2,6 +2,7 @@ import { lstat, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LurkboxError } from '../errors.ts';
 import { splitDependency } from '../manifest/fields.ts';
+import type { HostPrograms } from './host-programs.ts';
 import type { LayerEntry } from './layer.ts';
 import { checkLockFile } from './lock-file.ts';
 import { type Architecture, NODE_BINARIES } from './node-binary.ts';
@@ -11,18 +12,11 @@ import { npmFailure, runNpm } from './npm.ts';
 export const DEPENDENCY_LIMITS = {
   files: 20_000,
   bytes: 256 * 1024 * 1024,
-  installMs: 5 * 60_000,
 } as const;
 
 /** Why npm is called this way. Options that an older npm does not know cost nothing there; the lock file is checked after. */
 const NPM_ARGUMENTS: readonly string[] = [
   'install',
-  // Only the registry: a git address runs git, the others reach into this host's files and network.
-  '--allow-git=none',
-  '--allow-remote=none',
-  '--allow-file=none',
-  '--allow-directory=none',
-  '--git=/nonexistent/git',
   '--install-links=false',
   '--omit-lockfile-registry-resolved=true',
   // Nothing that the user's own npm settings may say otherwise.
@@ -42,15 +36,20 @@ const NPM_ARGUMENTS: readonly string[] = [
  */
 export async function installDependencies(
   dependencies: readonly string[],
-  { folder, architecture, signal }: { folder: string; architecture: Architecture; signal?: AbortSignal },
+  {
+    folder,
+    architecture,
+    programs,
+    signal,
+  }: { folder: string; architecture: Architecture; programs: HostPrograms; signal?: AbortSignal },
 ): Promise<LayerEntry[]> {
   await writePackageFile(folder, dependencies);
   const { cpu } = NODE_BINARIES[architecture];
-  const npm = await runNpm(
-    [...NPM_ARGUMENTS, `--prefix=${folder}`, '--os=linux', `--cpu=${cpu}`, '--libc=glibc'],
-    { cwd: folder, timeoutMs: DEPENDENCY_LIMITS.installMs, signal },
-  );
-  const fault = npmFailure(npm, DEPENDENCY_LIMITS.installMs);
+  const npm = await runNpm(programs, [...NPM_ARGUMENTS, '--os=linux', `--cpu=${cpu}`, '--libc=glibc'], {
+    folder,
+    signal,
+  });
+  const fault = npmFailure(npm);
   if (fault !== null) throw failure(dependencies, fault);
   await assertFromRegistry(folder, dependencies);
   return collectFiles(folder, dependencies);

@@ -38,16 +38,16 @@ export async function buildExecImage(base: BasePlan, context: BuildContext): Pro
     await buildExec(plan, base, context);
     return plan;
   }
-  const { cacheDir, report, signal } = context;
+  const { cacheDir, report } = context;
   const { architecture } = base;
   await using folder = await createTempFolder(cacheDir);
   let busybox = await findBusybox(architecture);
   if (busybox === null) {
     report('fetchBusybox');
-    busybox = await fetchBusybox(architecture, folder.path, signal);
+    busybox = await fetchBusybox(architecture, folder.path, context);
   }
   const image = nameWith(busybox, base);
-  const layer = await writeLayer(join(folder.path, 'busybox.tar'), busyboxEntries(busybox), signal);
+  const layer = await writeLayer(join(folder.path, 'busybox.tar'), busyboxEntries(busybox), context.signal);
   const labels = imageLabels('base-exec', image, base);
   await loadDerivedImage({ ...image, base, layer, labels, architecture }, folder.path, context);
   return image;

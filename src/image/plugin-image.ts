@@ -57,13 +57,13 @@ async function install(
   { manifest }: LoadedPlugin,
   architecture: Architecture,
   folder: string,
-  { report, signal }: BuildContext,
+  { programs, report, signal }: BuildContext,
 ): Promise<LayerEntry[]> {
   if (manifest.dependencies.length === 0) return [];
   report('installDependencies', `of ${manifest.name}`);
   const target = join(folder, 'dependencies');
   await mkdir(target);
-  return installDependencies(manifest.dependencies, { folder: target, architecture, signal });
+  return installDependencies(manifest.dependencies, { folder: target, architecture, programs, signal });
 }
 
 async function* pluginEntries(

@@ -1,6 +1,5 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import type { BuildContext } from './build-context.ts';
+import { lastLines, runCommand } from './command.ts';
 
 /** What the TypeScript of one plugin may take to be stripped; beyond it, Node does that at each start. */
 export const STRIP_LIMITS = {
@@ -52,7 +51,7 @@ export async function stripTypes(
     return new Map([...sources.keys()].map((path, index) => [path, stripped[index] as string]));
   } catch (error) {
     signal.throwIfAborted();
-    const reason = String((error as Partial<{ stderr: string }>).stderr || error).slice(-1_000);
+    const reason = String(error).slice(-1_000);
     logger.debug({ reason }, 'the types of a plugin are left to be stripped at each start');
     return null;
   }
@@ -62,16 +61,15 @@ async function runStripper(sources: readonly string[], signal: AbortSignal): Pro
   const sizeBytes = sources.reduce((sum, source) => sum + Buffer.byteLength(source), 0);
   if (sizeBytes > STRIP_LIMITS.sourceBytes)
     throw new Error(`expected at most ${STRIP_LIMITS.sourceBytes} bytes of TypeScript, got ${sizeBytes}`);
-  const running = promisify(execFile)(process.execPath, ARGUMENTS, {
-    env: {},
-    timeout: STRIP_LIMITS.timeoutMs,
-    killSignal: 'SIGKILL',
-    maxBuffer: STRIP_LIMITS.outputBytes,
+  const stripper = await runCommand(process.execPath, ARGUMENTS, {
+    timeoutMs: STRIP_LIMITS.timeoutMs,
+    input: JSON.stringify(sources),
+    maxStdoutBytes: STRIP_LIMITS.outputBytes,
     signal,
   });
-  // One that leaves early is told by its exit.
-  running.child.stdin?.on('error', () => {}).end(JSON.stringify(sources));
-  const stripped: unknown = JSON.parse((await running).stdout);
+  if (stripper?.exitCode !== 0) throw new Error(`the stripper failed: ${lastLines(stripper?.stderr ?? '')}`);
+  // What is longer than it may be has lost its beginning, and is no JSON.
+  const stripped: unknown = JSON.parse(stripper.stdout);
   if (Array.isArray(stripped) && stripped.length === sources.length && stripped.every(isText))
     return stripped;
   throw new Error('the stripper did not answer with a text for each file');

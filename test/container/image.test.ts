@@ -10,6 +10,7 @@ import { connectEngine } from '../../src/engine/connect.ts';
 import type { ContainerEngine } from '../../src/engine/engine.ts';
 import { LurkboxError } from '../../src/errors.ts';
 import { readArchive } from '../../src/image/archive.ts';
+import { HostPrograms } from '../../src/image/host-programs.ts';
 import { createImageStore, type ImageStoreOptions } from '../../src/image/image-store.ts';
 import { loadPlugin } from '../../src/manifest/load.ts';
 import { runInImage } from '../image/run-in-image.ts';
@@ -40,7 +41,12 @@ function ownTags(images: readonly { tags: readonly string[] }[]): { tag: string 
 }
 
 function createStore(options: Partial<ImageStoreOptions> = {}) {
-  return createImageStore({ engine, cacheDir: cacheDir(), ...options });
+  return createImageStore({
+    engine,
+    cacheDir: cacheDir(),
+    programs: new HostPrograms(process.env),
+    ...options,
+  });
 }
 
 /** The engine with some calls replaced. */

@@ -1,5 +1,6 @@
 import { connectEngine } from '../../src/engine/connect.ts';
 import { createIdentity, isOwnerDead } from '../../src/execution/identity.ts';
+import { HostPrograms } from '../../src/image/host-programs.ts';
 import { createImageStore } from '../../src/image/image-store.ts';
 import { LABELS } from '../../src/labels.ts';
 import { createWorkspace } from './workspace.ts';
@@ -13,7 +14,8 @@ import { createWorkspace } from './workspace.ts';
 export default async function setUp(): Promise<() => Promise<void>> {
   const engine = await connectEngine();
   await using workspace = await createWorkspace();
-  await createImageStore({ engine, cacheDir: workspace.root }).prepareBase({ exec: false });
+  const programs = new HostPrograms(process.env);
+  await createImageStore({ engine, cacheDir: workspace.root, programs }).prepareBase({ exec: false });
   return async () => {
     const self = createIdentity();
     const containers = await engine.listContainers(`${LABELS.kind}=container`);

@@ -7,11 +7,17 @@ const node = (code: string, options: { timeoutMs?: number; signal?: AbortSignal 
 describe('runCommand', () => {
   test('tells how the program ended and what it wrote', async () => {
     const result = await node('console.log("out"); console.error("err"); process.exitCode = 3');
-    expect(result).toEqual({ exitCode: 3, timedOut: false, stdout: 'out\n', stderr: 'err\n' });
+    expect(result).toEqual({
+      exitCode: 3,
+      timedOut: false,
+      overBudget: null,
+      stdout: 'out\n',
+      stderr: 'err\n',
+    });
   });
 
   test('answers null when there is no such program', async () => {
-    expect(await runCommand('lurkbox-no-such-program', [], { timeoutMs: 1000 })).toBeNull();
+    expect(await runCommand('/usr/bin/lurkbox-no-such-program', [], { timeoutMs: 1000 })).toBeNull();
   });
 
   test('keeps only the end of a flood', async () => {

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { installDependencies } from '../../src/image/dependencies.ts';
+import { HostPrograms } from '../../src/image/host-programs.ts';
 
+const programs = new HostPrograms(process.env);
 let parent: string;
 let folder: string;
 beforeEach(async () => {
@@ -28,7 +30,7 @@ describe('a dependency that is not from the registry is refused', () => {
     await mkdir(join(parent, 'evil'));
     const manifest = { name: 'evil', version: '1.0.0', scripts: { preinstall: 'touch ../pwned' } };
     await writeFile(join(parent, 'evil/package.json'), JSON.stringify(manifest));
-    const installing = installDependencies([dependency], { folder, architecture: 'amd64' });
+    const installing = installDependencies([dependency], { folder, architecture: 'amd64', programs });
     await expect(installing).rejects.toMatchObject({
       name: 'LurkboxError',
       code: 'DEPENDENCY_FAILED',
@@ -43,6 +45,7 @@ test('an installation ends when its signal aborts', async () => {
   const installing = installDependencies(['zod@4'], {
     folder,
     architecture: 'amd64',
+    programs,
     signal: AbortSignal.abort(reason),
   });
   await expect(installing).rejects.toBe(reason);
