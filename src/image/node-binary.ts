@@ -69,8 +69,8 @@ async function packNode(
 ): Promise<string> {
   const { package: name } = NODE_BINARIES[architecture];
   const wanted = `${name}@${NODE_VERSION}`;
-  // What is pinned may be taken from the user's own cache, and stay there for other workspaces.
-  const npm = await runNpm(programs, ['pack', wanted], {
+  // To `npm pack` the address that the registry names for a package is a remote one. What is pinned may be taken from the user's own cache, and stay there for other workspaces.
+  const npm = await runNpm(programs, ['pack', '--allow-remote=all', wanted], {
     folder,
     timeoutMs: FETCH_TIMEOUT_MS,
     signal,

@@ -46,18 +46,24 @@ export interface NpmOptions {
 }
 
 /**
- * Runs the user's npm, with the registry, the proxies and the tokens that it is set up for, within `NPM_LIMITS`; `null` when
+ * Runs a command of the user's npm, with the registry, the proxies and the tokens that it is set up for, within `NPM_LIMITS`; `null` when
  * there is no npm.
  */
 export function runNpm(
   programs: HostPrograms,
-  args: readonly string[],
+  [command = '', ...args]: readonly string[],
   { folder, signal, timeoutMs = NPM_LIMITS.timeoutMs, cache = npmCacheOf(folder) }: NpmOptions,
 ): Promise<CommandResult | null> {
   const { bytes, entries } = NPM_LIMITS;
   return programs.run(
     'npm',
-    [...args, ...COMMON_ARGUMENTS, `--prefix=${folder}`, ...(cache === null ? [] : [`--cache=${cache}`])],
+    [
+      command,
+      ...COMMON_ARGUMENTS,
+      ...args,
+      `--prefix=${folder}`,
+      ...(cache === null ? [] : [`--cache=${cache}`]),
+    ],
     {
       cwd: folder,
       timeoutMs,
