@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Admission } from './admission/admission.ts';
@@ -248,9 +248,13 @@ async function openWorkspace({ persist, workspaceRoot, logger }: LurkboxConfig, 
 async function readPolicy({ policy, workspaceRoot }: LurkboxConfig): Promise<Policy> {
   const workspace = { what: 'the workspace', path: workspaceRoot };
   if (typeof policy === 'object') return spare(await parsePolicy(policy), [workspace]);
-  const file = policy ?? (await findPolicyFile(workspaceRoot));
+  if (policy !== undefined)
+    return spare(await loadPolicy(policy), [workspace, { what: 'the policy file', path: policy }]);
+  const file = await findPolicyFile(workspaceRoot);
   if (file === null) return loadPolicy(null);
-  return spare(await loadPolicy(file), [workspace, { what: 'the policy file', path: file }]);
+  // Whoever fills a workspace has no file outside of it read in this way.
+  const found = await loadPolicy(file, { path: 'resolved' });
+  return spare(found, [workspace, { what: 'the policy file', path: file }]);
 }
 
 async function spare(policy: Policy, places: readonly GuardedPlace[]): Promise<Policy> {
@@ -261,7 +265,7 @@ async function spare(policy: Policy, places: readonly GuardedPlace[]): Promise<P
 /** Only a file that is not there is no policy; one that cannot be read is an error. */
 async function findPolicyFile(workspaceRoot: string): Promise<string | null> {
   const file = join(workspaceRoot, POLICY_FILE);
-  return access(file).then(
+  return lstat(file).then(
     () => file,
     (error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? null : file),
   );

@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { LurkboxError, type Problem } from './errors.ts';
 import type { ImageProgress } from './image/image-store.ts';
@@ -5,7 +6,10 @@ import { type Logger, SILENT_LOGGER, toHarmless } from './logger.ts';
 
 /** What a caller of `createLurkbox` writes; everything may be left out. */
 export interface LurkboxOptions {
-  /** Plugins are found in its `plugins/`; what lurkbox keeps goes to its `.lurkbox/`. @default the current folder */
+  /**
+   * Plugins are found in its `plugins/`; what lurkbox keeps goes to its `.lurkbox/`. Links on the way to it are followed once,
+   * here, and none below it. @default the current folder
+   */
   readonly workspaceRoot?: string;
   /**
    * Whether what is known of plugins (versions, states, consent, statistics, events, audit log) is kept in `.lurkbox/`, with a
@@ -50,6 +54,7 @@ export interface LurkboxOptions {
 
 /** The options, complete. */
 export interface LurkboxConfig {
+  /** Absolute, and without links where it is there. */
   readonly workspaceRoot: string;
   readonly persist: boolean;
   readonly policy: string | object | undefined;
@@ -71,7 +76,7 @@ export interface LurkboxConfig {
 /** @throws LurkboxError `OPTIONS_INVALID` with every problem */
 export function normalizeOptions(options: LurkboxOptions = {}): LurkboxConfig {
   const config: LurkboxConfig = {
-    workspaceRoot: resolve(options.workspaceRoot ?? '.'),
+    workspaceRoot: withoutLinks(resolve(options.workspaceRoot ?? '.')),
     persist: options.persist ?? true,
     policy: options.policy,
     logger: options.logger === undefined ? SILENT_LOGGER : toHarmless(options.logger),
@@ -121,6 +126,15 @@ export function normalizeOptions(options: LurkboxOptions = {}): LurkboxConfig {
 }
 
 // A typo would otherwise silently be a default.
+/** One that is not there yet is made as it is written. */
+function withoutLinks(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+
 function unknownOptions(options: object, config: LurkboxConfig): Problem[] {
   return Object.keys(options)
     .filter((key) => !Object.hasOwn(config, key))

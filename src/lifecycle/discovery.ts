@@ -66,7 +66,9 @@ async function readAll(
   folders: readonly string[],
 ): Promise<{ found: Map<string, Found>; failures: Map<string, LurkboxError> }> {
   const limit = pLimit(LOADS_AT_ONCE);
-  const read = await Promise.all(folders.map((folder) => limit(() => settle(() => loadPlugin(folder)))));
+  const read = await Promise.all(
+    folders.map((folder) => limit(() => settle(() => loadPlugin(folder, { path: 'resolved' })))),
+  );
   const found = new Map<string, Found>();
   const failures = new Map<string, LurkboxError>();
   for (const [index, outcome] of read.entries()) {

@@ -48,7 +48,7 @@ export class FolderReloader implements Reloader {
     const { registry, loader, live, activation, journal } = this.#options;
     let version: InstalledVersion | undefined;
     try {
-      const plugin = await loadPlugin(folder);
+      const plugin = await loadPlugin(folder, { path: 'resolved' });
       if (this.#isKnown(plugin, isFirst)) return null;
       version = await loader.install(plugin);
       using _unproven = live.prove(version);

@@ -134,7 +134,7 @@ async function readUnchanged(
   { name, version, digest }: Pick<InstalledVersion, 'name' | 'version' | 'digest'>,
   folder: string,
 ): Promise<LoadedPlugin> {
-  const plugin = await loadPlugin(folder);
+  const plugin = await loadPlugin(folder, { path: 'resolved' });
   if (plugin.digest === digest) return plugin;
   throw new LurkboxError(
     'MANIFEST_INVALID',

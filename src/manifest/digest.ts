@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
-import pLimit from 'p-limit';
+import { fstatSync } from 'node:fs';
+import { readChunks } from '../storage/read-file.ts';
 import { FileChangedError } from './changed.ts';
-import { openRegularFile, readChunks } from './read-file.ts';
-import type { FoundFile } from './walk.ts';
 
 /** One file of a plugin as it was when the plugin was loaded. */
 export interface PluginFile {
@@ -14,28 +12,20 @@ export interface PluginFile {
   readonly sha256: string;
 }
 
-const FILES_AT_ONCE = 8;
-
-/** Hashes every file, a few at a time and in chunks. Throws when one is no longer what the walk saw. */
-export async function hashFiles(folder: string, files: readonly FoundFile[]): Promise<PluginFile[]> {
-  const limit = pLimit(FILES_AT_ONCE);
-  return await Promise.all(files.map((file) => limit(() => hashFile(folder, file))));
-}
-
-async function hashFile(folder: string, { path, sizeBytes }: FoundFile): Promise<PluginFile> {
-  const handle = await openRegularFile(join(folder, path));
-  try {
-    const hash = createHash('sha256');
-    let read = 0;
-    for await (const chunk of readChunks(handle, sizeBytes)) {
-      hash.update(chunk);
-      read += chunk.length;
-    }
-    if (read !== sizeBytes) throw new FileChangedError(path);
-    return { path, sizeBytes, sha256: hash.digest('hex') };
-  } finally {
-    await handle.close();
+/** In chunks. Throws `FileChangedError` when somebody writes to it, or gives it a second name, meanwhile. */
+export async function hashFile(descriptor: number, path: string): Promise<PluginFile> {
+  const before = fstatSync(descriptor, { bigint: true });
+  const sizeBytes = Number(before.size);
+  const hash = createHash('sha256');
+  let read = 0;
+  for await (const chunk of readChunks(descriptor, sizeBytes)) {
+    hash.update(chunk);
+    read += chunk.length;
   }
+  // The kernel notes every change of a file and of its names.
+  if (read !== sizeBytes || fstatSync(descriptor, { bigint: true }).ctimeNs !== before.ctimeNs)
+    throw new FileChangedError(path);
+  return { path, sizeBytes, sha256: hash.digest('hex') };
 }
 
 /** The identity of a plugin's content. The listing is unambiguous: no path holds a control character. */

@@ -1,14 +1,15 @@
-import { realpath, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import semver from 'semver';
 import { LurkboxError, type Problem } from '../errors.ts';
 import { show, showPath } from '../printable.ts';
+import { Descent } from '../storage/descent.ts';
+import { Folder } from '../storage/folder.ts';
+import type { PathError } from '../storage/path-error.ts';
+import { readFileIn } from '../storage/read-file.ts';
 import { VERSION } from '../version.ts';
 import { changedSinceLoaded, changedWhileRead, FileChangedError } from './changed.ts';
-import { digestOf, hashFiles, type PluginFile, sha256Of } from './digest.ts';
+import { digestOf, type PluginFile, sha256Of } from './digest.ts';
 import { MAX_DOCUMENT_BYTES, parseDocument } from './parse-document.ts';
 import { type Checked, check, limitProblems } from './problems.ts';
-import { readRegularFile } from './read-file.ts';
 import { type PluginManifest, PluginManifestSchema } from './schema.ts';
 import { walkFolder } from './walk.ts';
 
@@ -27,14 +28,22 @@ export interface LoadedPlugin {
   readonly files: readonly PluginFile[];
 }
 
+export interface LoadPluginOptions {
+  /** `resolved`: the path has none, so that one on the way to the folder is refused too. @default written by a person */
+  readonly path?: 'written' | 'resolved';
+}
+
 /**
- * Reads and checks a plugin folder; nothing of it is run.
+ * Reads and checks a plugin folder; nothing of it is run. Links on the way to it are followed once, and none in it.
  *
  * Throws `PLUGIN_NOT_FOUND` when there is no such folder, and `MANIFEST_INVALID` with every problem of the manifest and
  * of the folder.
  */
-export async function loadPlugin(folder: string): Promise<LoadedPlugin> {
-  const root = await resolveFolder(folder);
+export async function loadPlugin(
+  folder: string,
+  { path = 'written' }: LoadPluginOptions = {},
+): Promise<LoadedPlugin> {
+  using root = openFolder(folder, path);
   const document = await readManifest(root);
   const content = await readContent(root);
   const problems = [
@@ -45,7 +54,7 @@ export async function loadPlugin(folder: string): Promise<LoadedPlugin> {
   ];
   if (!document.ok || !content.ok || problems.length > 0) throw invalid(folder, problems);
   return {
-    folder: root,
+    folder: root.path,
     manifest: document.value.manifest,
     digest: digestOf(content.value),
     files: content.value,
@@ -54,28 +63,53 @@ export async function loadPlugin(folder: string): Promise<LoadedPlugin> {
 
 /**
  * The content of each file, read again, one at a time. Throws `MANIFEST_INVALID` when a file is no longer the one that
- * was hashed: what is packed is what was judged.
+ * was hashed, or the folder is one that a link leads to: what is packed is what was judged.
  */
 export async function* readPluginFiles(
   plugin: LoadedPlugin,
 ): AsyncGenerator<{ path: string; content: Buffer }> {
-  for (const { path, sizeBytes, sha256 } of plugin.files) {
-    const content = await readRegularFile(join(plugin.folder, path), sizeBytes).catch(() => null);
+  const { folder, files } = plugin;
+  using root = openAgain(folder);
+  // Where the folder itself is another one, none of its files is what it was.
+  if (root === null) throw invalid(folder, [changedSinceLoaded(files[0]?.path ?? '')]);
+  using descent = new Descent(root);
+  for (const { path, sizeBytes, sha256 } of files) {
+    const content = await readFileOf(descent, path, sizeBytes).catch(() => null);
     if (content === null || sha256Of(content) !== sha256) {
-      throw invalid(plugin.folder, [changedSinceLoaded(path)]);
+      throw invalid(folder, [changedSinceLoaded(path)]);
     }
     yield { path, content };
   }
 }
 
-async function resolveFolder(folder: string): Promise<string> {
+function openFolder(path: string, kind: 'written' | 'resolved'): Folder {
   try {
-    const root = await realpath(folder);
-    if ((await stat(root)).isDirectory()) return root;
+    return kind === 'resolved' ? Folder.openResolved(path) : Folder.open(path);
   } catch (cause) {
-    throw new LurkboxError('PLUGIN_NOT_FOUND', `There is no plugin folder ${showPath(folder)}.`, { cause });
+    const { code } = cause as PathError;
+    if (code === 'LINK') throw invalid(path, [{ path: '', message: IS_A_LINK }]);
+    const what =
+      code === 'NOT_A_FOLDER'
+        ? `${showPath(path)} is not a folder.`
+        : `There is no plugin folder ${showPath(path)}.`;
+    throw new LurkboxError('PLUGIN_NOT_FOUND', what, { cause });
   }
-  throw new LurkboxError('PLUGIN_NOT_FOUND', `${showPath(folder)} is not a folder.`);
+}
+
+const IS_A_LINK =
+  'it is a symbolic link, or reached through one, and none is followed there; copy the plugin, or load it by its own path';
+
+function openAgain(folder: string): Folder | null {
+  try {
+    return Folder.openResolved(folder);
+  } catch {
+    return null;
+  }
+}
+
+async function readFileOf(descent: Descent, path: string, maxBytes: number): Promise<Buffer | null> {
+  const { folder, name } = await descent.to(path);
+  return await readFileIn(folder, name, maxBytes);
 }
 
 interface ManifestDocument {
@@ -83,10 +117,10 @@ interface ManifestDocument {
   readonly sha256: string;
 }
 
-async function readManifest(root: string): Promise<Checked<ManifestDocument>> {
+async function readManifest(root: Folder): Promise<Checked<ManifestDocument>> {
   let bytes: Buffer | null;
   try {
-    bytes = await readRegularFile(join(root, MANIFEST_FILE), MAX_DOCUMENT_BYTES);
+    bytes = await readFileIn(root, MANIFEST_FILE, MAX_DOCUMENT_BYTES);
   } catch (error) {
     return failed(MANIFEST_FILE, `expected a regular file that can be read: ${reasonOf(error)}`);
   }
@@ -97,14 +131,12 @@ async function readManifest(root: string): Promise<Checked<ManifestDocument>> {
   return checked.ok ? { ok: true, value: { manifest: checked.value, sha256: sha256Of(bytes) } } : checked;
 }
 
-async function readContent(root: string): Promise<Checked<readonly PluginFile[]>> {
+async function readContent(root: Folder): Promise<Checked<readonly PluginFile[]>> {
   try {
     const { files, problems } = await walkFolder(root);
-    return problems.length > 0 ? { ok: false, problems } : { ok: true, value: await hashFiles(root, files) };
+    return problems.length > 0 ? { ok: false, problems } : { ok: true, value: files };
   } catch (error) {
     if (error instanceof FileChangedError) return { ok: false, problems: [changedWhileRead(error.path)] };
-    // The folder itself was there a moment ago.
-    if (reasonOf(error) === 'ENOENT') return { ok: false, problems: [changedWhileRead('')] };
     return failed('', `cannot be read: ${reasonOf(error)}`);
   }
 }
@@ -138,8 +170,11 @@ function failed(path: string, message: string): Checked<never> {
 }
 
 function reasonOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String((error as Error).message);
+  const { code, message } = error as NodeJS.ErrnoException;
+  return (code === undefined ? undefined : (REASONS[code] ?? code)) ?? message;
 }
+
+const REASONS: Readonly<Record<string, string>> = { LINK: 'ELOOP', NOT_A_FILE: 'not a regular file' };
 
 function invalid(folder: string, problems: readonly Problem[]): LurkboxError {
   const message = `The plugin in ${showPath(folder)} breaks the rules of the manifest.`;

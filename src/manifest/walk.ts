@@ -1,8 +1,12 @@
-import type { Stats } from 'node:fs';
-import { lstat, opendir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { closeSync, fstatSync } from 'node:fs';
+import pLimit from 'p-limit';
 import type { Problem } from '../errors.ts';
 import { harmless, isPlainText } from '../printable.ts';
+import { type Entry, readEntries } from '../storage/entries.ts';
+import type { Folder } from '../storage/folder.ts';
+import { PathError } from '../storage/path-error.ts';
+import { FileChangedError } from './changed.ts';
+import { hashFile, type PluginFile } from './digest.ts';
 
 export const MAX_ENTRIES = 2000;
 export const MAX_DEPTH = 32;
@@ -11,62 +15,114 @@ export const MAX_TOTAL_BYTES = 32 * 1024 * 1024;
 /** Not part of a plugin: dependencies are installed from the manifest, and history is nobody's business. */
 export const SKIPPED_AT_TOP: readonly string[] = ['.git', 'node_modules'];
 
-export interface FoundFile {
-  /** Relative to the plugin folder, with `/`. */
-  readonly path: string;
-  readonly sizeBytes: number;
-}
+const FILES_AT_ONCE = 8;
 
 export interface Walk {
-  readonly files: readonly FoundFile[];
+  /** Sorted by path. */
+  readonly files: readonly PluginFile[];
   readonly problems: readonly Problem[];
 }
 
-interface Totals {
-  entries: number;
-  bytes: number;
+/**
+ * Every file of a plugin folder with its hash. A folder is listed, and its files are opened, while it is held open: what
+ * is put in its place meanwhile is not seen, and no link is followed. Stops at the first bound that is broken, because a
+ * folder can be made without an end. At most one folder of each level and eight files are open.
+ * @throws FileChangedError when something is no longer what it was when its folder was listed
+ */
+export async function walkFolder(root: Folder): Promise<Walk> {
+  const walker = new Walker();
+  try {
+    await walker.visit(root, '');
+  } catch (error) {
+    if (!(error instanceof BrokenBoundError)) throw error;
+    return { files: [], problems: [...walker.problems, { path: '', message: error.message }] };
+  }
+  return { files: walker.files.sort(byPathBytes), problems: walker.problems.sort(byPathBytes) };
 }
 
-/**
- * Every file of a plugin folder, told from the names and sizes alone: nothing is opened, no link is followed.
- * Stops at the first bound that is broken, because a folder can be made without an end.
- */
-export async function walkFolder(folder: string): Promise<Walk> {
-  const files: FoundFile[] = [];
-  const problems: Problem[] = [];
-  const totals: Totals = { entries: 0, bytes: 0 };
-  const folders = [''];
-  for (let parent = folders.pop(); parent !== undefined; parent = folders.pop()) {
-    for await (const entry of entriesOf(folder, parent)) {
-      if (parent === '' && SKIPPED_AT_TOP.includes(entry.path)) continue;
-      const fault = nameFault(entry) ?? kindFault(entry.stats);
-      if (fault !== null) problems.push({ path: harmless(entry.path), message: fault });
-      else if (entry.stats.isDirectory()) folders.push(entry.path);
-      else files.push({ path: entry.path, sizeBytes: entry.stats.size });
-      const broken = brokenBound(entry, totals);
-      if (broken !== null) return { files: [], problems: [...problems, { path: '', message: broken }] };
+/** Ends the walk at once; its message is the problem. */
+class BrokenBoundError extends Error {}
+
+class Walker {
+  readonly files: PluginFile[] = [];
+  readonly problems: Problem[] = [];
+  readonly #limit = pLimit(FILES_AT_ONCE);
+  #entries = 0;
+  #bytes = 0;
+
+  async visit(folder: Folder, parent: string): Promise<void> {
+    const { files, folders } = await this.#list(folder, parent);
+    await allDone(files.map((name) => this.#limit(() => this.#read(folder, name, parent + name))));
+    for (const name of folders) {
+      const path = parent + name;
+      using inner = await folder.openFolder(name).catch((error: unknown) => throwChanged(path, error));
+      await this.visit(inner, `${path}/`);
     }
   }
-  return { files: files.sort(byPathBytes), problems: problems.sort(byPathBytes) };
-}
 
-interface Entry {
-  readonly path: string;
-  readonly name: Buffer;
-  readonly stats: Stats;
-}
+  /** Names of the files and folders in it that may be part of a plugin. */
+  async #list(folder: Folder, parent: string): Promise<{ files: string[]; folders: string[] }> {
+    const files: string[] = [];
+    const folders: string[] = [];
+    for await (const { name: bytes, kind } of readEntries(folder)) {
+      const name = bytes.toString();
+      if (parent === '' && SKIPPED_AT_TOP.includes(name)) continue;
+      const fault = nameFault(bytes) ?? kindFault(kind);
+      if (fault !== null) this.problems.push({ path: harmless(parent + name), message: fault });
+      else (kind === 'folder' ? folders : files).push(name);
+      this.#entries++;
+      if (this.#entries > MAX_ENTRIES)
+        throw new BrokenBoundError(`holds more than ${MAX_ENTRIES} files and folders`);
+      if ((parent + name).split('/').length > MAX_DEPTH)
+        throw new BrokenBoundError(`is nested deeper than ${MAX_DEPTH} levels`);
+    }
+    return { files, folders };
+  }
 
-// Names are read as bytes: a name that is not UTF-8 would silently become another one.
-async function* entriesOf(folder: string, parent: string): AsyncGenerator<Entry> {
-  const absolute = join(folder, parent);
-  for await (const { name } of await opendir(absolute, { encoding: 'buffer' as BufferEncoding })) {
-    const bytes = Buffer.from(name);
-    const path = parent === '' ? bytes.toString() : `${parent}/${bytes.toString()}`;
-    yield { path, name: bytes, stats: await lstat(Buffer.concat([Buffer.from(`${absolute}/`), bytes])) };
+  async #read(folder: Folder, name: string, path: string): Promise<void> {
+    const descriptor = await folder.openFile(name).catch((error: unknown) => throwChanged(path, error));
+    try {
+      const { size, nlink } = fstatSync(descriptor);
+      // Its content may have been written for somebody else, and whoever has the other name can change it.
+      if (nlink > 1) this.problems.push({ path, message: HARD_LINK });
+      this.#bytes += size;
+      if (this.#bytes > MAX_TOTAL_BYTES)
+        throw new BrokenBoundError(`holds more than ${MAX_TOTAL_BYTES / 1024 / 1024} MiB of files`);
+      // What is refused need not be read.
+      if (this.problems.length === 0) this.files.push(await hashFile(descriptor, path));
+    } finally {
+      closeSync(descriptor);
+    }
   }
 }
 
-function nameFault({ name }: Entry): string | null {
+/** Like `Promise.all`, and nothing of it goes on when it throws. */
+async function allDone(works: readonly Promise<void>[]): Promise<void> {
+  for (const outcome of await Promise.allSettled(works)) {
+    if (outcome.status === 'rejected') throw outcome.reason;
+  }
+}
+
+/** When a folder is listed, what is in it is told. Whatever else is met then was put there since. */
+function throwChanged(path: string, error: unknown): never {
+  const isOther = error instanceof PathError && OTHER_THAN_LISTED.has(error.code);
+  throw isOther ? new FileChangedError(path) : error;
+}
+
+const OTHER_THAN_LISTED: ReadonlySet<string> = new Set([
+  'LINK',
+  'NOT_A_FILE',
+  'NOT_A_FOLDER',
+  'CHANGED',
+  'ENOENT',
+  // A socket or device cannot be opened so.
+  'ENXIO',
+  'ENODEV',
+]);
+
+const HARD_LINK = 'has another name elsewhere (a hard link); copy the file';
+
+function nameFault(name: Buffer): string | null {
   const text = name.toString();
   if (!Buffer.from(text).equals(name)) return 'the name is not valid UTF-8; rename it';
   if (!isPlainText(text)) return 'the name has a control or invisible character; rename it';
@@ -75,23 +131,11 @@ function nameFault({ name }: Entry): string | null {
   return null;
 }
 
-function kindFault(stats: Stats): string | null {
-  if (stats.isDirectory()) return null;
-  // Its content may have been written for somebody else, and whoever has the other name can change it.
-  if (stats.isFile())
-    return stats.nlink > 1 ? 'has another name elsewhere (a hard link); copy the file' : null;
-  return stats.isSymbolicLink()
+function kindFault(kind: Entry['kind']): string | null {
+  if (kind === 'folder' || kind === 'file') return null;
+  return kind === 'link'
     ? 'is a symbolic link; a plugin folder may hold files and folders only'
     : 'is a pipe, socket or device; a plugin folder may hold files and folders only';
-}
-
-function brokenBound({ path, stats }: Entry, totals: Totals): string | null {
-  totals.entries++;
-  if (stats.isFile()) totals.bytes += stats.size;
-  if (totals.entries > MAX_ENTRIES) return `holds more than ${MAX_ENTRIES} files and folders`;
-  if (totals.bytes > MAX_TOTAL_BYTES) return `holds more than ${MAX_TOTAL_BYTES / 1024 / 1024} MiB of files`;
-  if (path.split('/').length > MAX_DEPTH) return `is nested deeper than ${MAX_DEPTH} levels`;
-  return null;
 }
 
 function byPathBytes(a: { path: string }, b: { path: string }): number {

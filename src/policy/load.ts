@@ -1,10 +1,10 @@
-import { realpath } from 'node:fs/promises';
 import { deepFreeze } from '../deep-freeze.ts';
 import { LurkboxError, type Problem } from '../errors.ts';
 import { MAX_DOCUMENT_BYTES, parseDocument } from '../manifest/parse-document.ts';
 import { type Checked, check, limitProblems } from '../manifest/problems.ts';
-import { readRegularFile } from '../manifest/read-file.ts';
 import { show, showPath } from '../printable.ts';
+import type { PathError } from '../storage/path-error.ts';
+import { readResolvedFile, readWrittenFile } from '../storage/read-file.ts';
 import { findContradictions } from './contradictions.ts';
 import { folderFault } from './mount-folder.ts';
 import { DEFAULT_POLICY, type Policy, PolicySchema } from './schema.ts';
@@ -12,14 +12,22 @@ import { DEFAULT_POLICY, type Policy, PolicySchema } from './schema.ts';
 /** Name of the policy file in the root of a workspace. */
 export const POLICY_FILE = 'lurkbox.policy.json';
 
+export interface LoadPolicyOptions {
+  /** `resolved`: a link at any level is refused. @default written by a person: links are followed, this once */
+  readonly path?: 'written' | 'resolved';
+}
+
 /**
  * Reads a policy file; `null` is the default policy. Throws `POLICY_INVALID` with every problem of the file, of the
  * rules against each other, and of the host folders that it binds.
  */
-export async function loadPolicy(file: string | null): Promise<Policy> {
+export async function loadPolicy(
+  file: string | null,
+  { path = 'written' }: LoadPolicyOptions = {},
+): Promise<Policy> {
   if (file === null) return DEFAULT_POLICY;
   const source = `The policy file ${showPath(file)}`;
-  const bytes = await readPolicyFile(file, source);
+  const bytes = await readPolicyFile(file, path, source);
   const document = parseDocument(bytes);
   if (!document.ok) throw invalid(source, document.problems);
   return await admit(document.value, source);
@@ -46,13 +54,14 @@ async function admit(value: unknown, source: string): Promise<Policy> {
   return deepFreeze(parsed.value);
 }
 
-async function readPolicyFile(file: string, source: string): Promise<Buffer> {
+async function readPolicyFile(file: string, path: 'written' | 'resolved', source: string): Promise<Buffer> {
+  const read = path === 'written' ? readWrittenFile : readResolvedFile;
   let bytes: Buffer | null;
   try {
-    bytes = await readRegularFile(await realpath(file), MAX_DOCUMENT_BYTES);
+    bytes = await read(file, MAX_DOCUMENT_BYTES);
   } catch (cause) {
-    const { code = 'no reason given' } = cause as NodeJS.ErrnoException;
-    throw new LurkboxError('POLICY_INVALID', `${source} cannot be read (${code}).`, { cause });
+    const { reason } = cause as PathError;
+    throw new LurkboxError('POLICY_INVALID', `${source} cannot be read (${reason}).`, { cause });
   }
   if (bytes !== null) return bytes;
   throw new LurkboxError('POLICY_INVALID', `${source} is larger than ${MAX_DOCUMENT_BYTES / 1024} KiB.`);

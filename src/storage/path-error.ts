@@ -20,14 +20,19 @@ export class PathError extends Error {
   override readonly name = 'PathError';
   /** A key of the table above, or the code of the system. */
   readonly code: string;
-  /** As it is shown to a person. */
   readonly path: string;
+  /** For a message that names the path itself: words, or the code of the system. */
+  readonly reason: string;
 
   constructor(code: string, path: string, cause?: unknown) {
-    const reason = code in REASONS ? REASONS[code as keyof typeof REASONS] : `cannot be used (${code})`;
-    super(`${showPath(path)} ${reason}`, cause === undefined ? undefined : { cause });
+    const reason = REASONS[code as keyof typeof REASONS];
+    super(
+      `${showPath(path)} ${reason ?? `cannot be used (${code})`}`,
+      cause === undefined ? undefined : { cause },
+    );
     this.code = code;
     this.path = path;
+    this.reason = reason ?? code;
   }
 }
 

@@ -1,9 +1,9 @@
-import { realpath } from 'node:fs/promises';
 import { LurkboxError, type Problem } from '../errors.ts';
 import { MAX_DOCUMENT_BYTES, parseDocument } from '../manifest/parse-document.ts';
 import { check, limitProblems } from '../manifest/problems.ts';
-import { readRegularFile } from '../manifest/read-file.ts';
 import { showPath } from '../printable.ts';
+import type { PathError } from '../storage/path-error.ts';
+import { readWrittenFile } from '../storage/read-file.ts';
 import { findFaults } from './rules.ts';
 import { type Workflow, type WorkflowDocument, WorkflowSchema } from './schema.ts';
 
@@ -33,10 +33,10 @@ export function parseWorkflow(document: WorkflowDocument): Workflow {
 
 async function readWorkflowFile(file: string, source: string): Promise<Buffer | null> {
   try {
-    return await readRegularFile(await realpath(file), MAX_DOCUMENT_BYTES);
+    return await readWrittenFile(file, MAX_DOCUMENT_BYTES);
   } catch (cause) {
-    const { code = 'no regular file' } = cause as NodeJS.ErrnoException;
-    throw new LurkboxError('WORKFLOW_INVALID', `${source} cannot be read (${code}).`, { cause });
+    const { reason } = cause as PathError;
+    throw new LurkboxError('WORKFLOW_INVALID', `${source} cannot be read (${reason}).`, { cause });
   }
 }
 
