@@ -90,6 +90,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     maxQueue: config.maxQueue,
     memoryBytes: (config.maxMemoryMb ?? Number.POSITIVE_INFINITY) * 1024 * 1024,
     cpuCores: config.maxCpuCores,
+    isShared: () => registry.list().length > 1,
   });
   const pool = new Pool({
     admission,

@@ -1,65 +1,20 @@
+import type { AdmissionRequest, Hold, Place } from './place.ts';
+import { type FullLine, type Refusal, RefusedError } from './refusal.ts';
 import { SessionTurns } from './session-turns.ts';
+import { Tallies } from './tallies.ts';
+import { type Ceilings, type Needs, Usage } from './usage.ts';
+import { WaitingLine } from './waiting-line.ts';
 
-/** What one container may use at most. */
-export interface Needs {
-  readonly memoryBytes: number;
-  readonly cpuCores: number;
-}
+export type { AdmissionRequest, Hold, Place } from './place.ts';
+export { type Refusal, RefusedError } from './refusal.ts';
+export type { Needs } from './usage.ts';
 
-/** The ceilings of memory and CPU are over the needs of all that runs; `Infinity` is none. */
-export interface AdmissionOptions extends Needs {
-  /** How many run at once. */
-  readonly concurrency: number;
+export interface AdmissionOptions extends Ceilings {
   /** How many may wait for a place, or for the turn of their session. */
   readonly maxQueue: number;
+  /** Whether there are plugins to keep a reserve for. @default there are none */
+  readonly isShared?: () => boolean;
 }
-
-export interface AdmissionRequest extends Needs {
-  /** Whose turn it is. */
-  readonly plugin: string;
-  /** The calls of one plugin and one session come in one after the other. @default none */
-  readonly session?: string | null;
-  readonly signal?: AbortSignal | undefined;
-  /** Asked when it is this call's turn: memory of an idle container that the call then needs no more of. */
-  readonly claim?: () => Hold | null;
-}
-
-/** Memory of a container that is there and does nothing. */
-export interface Hold {
-  readonly memoryBytes: number;
-  /** Fine to call twice. */
-  release(): void;
-}
-
-export interface Place extends Disposable {
-  /** Fine to call twice. */
-  release(): void;
-  /** Gives up the place and keeps its memory, in one step: whoever waits is let in after `use`, and may claim it. */
-  keepMemory(use: (hold: Hold) => void): void;
-}
-
-export type Refusal =
-  | { readonly kind: 'full'; readonly waiting: number }
-  | {
-      readonly kind: 'too large';
-      readonly what: 'memory' | 'cpu';
-      readonly asked: number;
-      readonly ceiling: number;
-    };
-
-/** Why a call may not even wait. */
-export class RefusedError extends Error {
-  override readonly name = 'RefusedError';
-  readonly refusal: Refusal;
-
-  constructor(refusal: Refusal) {
-    super(`No place for this call: ${refusal.kind}`);
-    this.refusal = refusal;
-  }
-}
-
-/** CPU is added up in whole numbers: 0.1 + 0.2 is more than 0.3, and what was taken could not be given back. */
-const NANO = 1e9;
 
 /**
  * Lets executions in, as many as fit under the ceilings of number, memory and CPU.
@@ -67,55 +22,56 @@ const NANO = 1e9;
  * Containers that are idle hold memory and nothing else. They give way: when memory is all that a call lacks, `onShortage`
  * is told how much, and what is released goes to that call.
  *
- * Who does not fit waits in line: first come, first served among the calls of one plugin, and the plugins take turns. When
- * the call whose turn it is does not fit, those behind it wait too, so that small ones cannot keep a large one out for ever;
+ * Who does not fit waits in line: first come, first served among the calls of one plugin, and the plugins take turns, those
+ * of which nothing runs before the others. When the call whose turn it is does not fit, those behind it wait too, so that small ones cannot keep a large one out for ever;
  * it gets what is freed next, and waits no longer than what runs. Of each session one call is in line at most: the others wait
  * for that one to be done, and are in nobody's way.
+ *
+ * No plugin crowds out another. One of which something runs leaves a reserve (see `sharedCeiling`) to those of which nothing
+ * does, where there are any. When the line is full, a call gets room in it by taking that of
+ * the newest waiting call of the plugin that has most, where that one has at least two more: the other way round, with room
+ * kept free, a few plugins could fill that room as well. The line of a plugin that is alone is as long as there is room.
  */
 export class Admission {
-  readonly #concurrency: number;
   readonly #maxQueue: number;
-  #ceilings: Needs;
-  #running = 0;
-  #memoryBytes = 0;
-  #nanoCpus = 0;
-  /** In the order of their turns. A plugin of which nobody waits is not among them. */
-  readonly #queues = new Map<string, Set<WaitingCall>>();
+  readonly #usage: Usage;
+  readonly #line = new WaitingLine<WaitingCall>();
   readonly #turns = new SessionTurns<WaitingCall>();
-  /** In line, and for a turn. */
-  #waiting = 0;
+  /** Of each plugin the calls that wait, and one more while something of it runs. */
+  readonly #wanted = new Tallies();
+  /** The plugin that was let in last. */
+  #lastIn: string | null = null;
   #heldBytes = 0;
   /** While set, what is released lets nobody in. */
   #isQuiet = false;
   /** Told how many bytes of idle containers the call whose turn it is needs. */
   onShortage: (bytes: number) => void = () => {};
 
-  constructor({ concurrency, maxQueue, memoryBytes, cpuCores }: AdmissionOptions) {
-    this.#concurrency = concurrency;
+  constructor({ maxQueue, isShared = () => false, ...ceilings }: AdmissionOptions) {
     this.#maxQueue = maxQueue;
-    this.#ceilings = { memoryBytes, cpuCores };
+    this.#usage = new Usage(ceilings, isShared);
   }
 
   /** What runs, what all containers may use together, how much of it is of idle ones, and how many calls wait. */
   get held(): Needs & { readonly running: number; readonly waiting: number; readonly idleBytes: number } {
+    const { running, memoryBytes, cpuCores } = this.#usage;
     return {
-      running: this.#running,
-      waiting: this.#waiting,
+      running,
+      waiting: this.#line.size,
       idleBytes: this.#heldBytes,
-      memoryBytes: this.#memoryBytes + this.#heldBytes,
-      cpuCores: this.#nanoCpus / NANO,
+      memoryBytes: memoryBytes + this.#heldBytes,
+      cpuCores,
     };
   }
 
   get memoryCeilingBytes(): number {
-    return this.#ceilings.memoryBytes;
+    return this.#usage.ceilings.memoryBytes;
   }
 
   /** Waiting calls that are larger than the new ceilings are refused; what runs stays. */
-  setCeilings({ memoryBytes, cpuCores }: Needs): void {
-    this.#ceilings = { memoryBytes, cpuCores };
-    const inLine = [...this.#queues.values()].flatMap((queue) => [...queue]);
-    for (const call of [...inLine, ...this.#turns]) {
+  setCeilings(ceilings: Needs): void {
+    this.#usage.setCeilings(ceilings);
+    for (const call of [...this.#line]) {
       const refusal = this.#tooLarge(call.request);
       if (refusal !== null) this.#dismiss(call, new RefusedError(refusal));
     }
@@ -123,32 +79,59 @@ export class Admission {
   }
 
   /**
-   * A place, as soon as there is one; whoever gets it releases it on every path. Rejects with a `RefusedError` when the
-   * queue is full or the call alone is above a ceiling, and with the signal's reason when that is aborted before.
+   * A place, as soon as there is one; whoever gets it releases it on every path. Rejects with a `RefusedError` when the call
+   * alone is above a ceiling, when the line is full or its room in it is another plugin's by right, and with the signal's
+   * reason when that is aborted before.
    */
   enter(request: AdmissionRequest): Promise<Place> {
     if (request.signal?.aborted) return Promise.reject(request.signal.reason);
     const tooLarge = this.#tooLarge(request);
     if (tooLarge !== null) return Promise.reject(new RefusedError(tooLarge));
     const hasTurn = this.#turns.take(turnOf(request));
-    const isNext = hasTurn && this.#queues.size === 0;
+    const isNext = hasTurn && this.#wouldBeNext(request);
     const place = isNext ? this.#tryTake(request) : null;
     if (place !== null) return Promise.resolve(place);
     // Idle containers give way at once, so they do not make anybody busy.
     const hasRoom = isNext && this.#lacks(request, 0) === null;
-    if (this.#waiting >= this.#maxQueue && !hasRoom) {
+    if (!hasRoom && this.#line.size >= this.#maxQueue && !this.#makeRoom(request)) {
       if (hasTurn) this.#passTurn(request);
-      return Promise.reject(new RefusedError({ kind: 'full', waiting: this.#waiting }));
+      return Promise.reject(new RefusedError({ kind: 'full', ...this.#describeLine(request) }));
     }
     return this.#wait(request, hasTurn);
   }
 
   #tooLarge({ memoryBytes, cpuCores }: Needs): Refusal | null {
-    const { memoryBytes: memory, cpuCores: cores } = this.#ceilings;
+    const { memoryBytes: memory, cpuCores: cores } = this.#usage.ceilings;
     if (memoryBytes > memory)
       return { kind: 'too large', what: 'memory', asked: memoryBytes, ceiling: memory };
     if (cpuCores > cores) return { kind: 'too large', what: 'cpu', asked: cpuCores, ceiling: cores };
     return null;
+  }
+
+  /** Whether a call that comes now is in front of all that wait. */
+  #wouldBeNext({ plugin }: AdmissionRequest): boolean {
+    return this.#line.isEmpty || (this.#hasNone(plugin) && this.#firstWithNone() === null);
+  }
+
+  /** Whoever has most gives up its newest waiting call; answers whether that leaves it no less than this plugin has then. */
+  #makeRoom({ plugin }: AdmissionRequest): boolean {
+    const most = this.#wanted.most;
+    if (most === null || most.count < this.#wanted.of(plugin) + 2) return false;
+    const call = this.#line.newestOf(most.key);
+    if (call === null) return false;
+    const line = this.#describeLine(call.request, plugin);
+    this.#dismiss(call, new RefusedError({ kind: 'gave way', ...line }));
+    return true;
+  }
+
+  #describeLine({ plugin }: AdmissionRequest, other = plugin): FullLine {
+    const plugins = this.#wanted.size + (this.#wanted.of(other) === 0 ? 1 : 0);
+    return {
+      waiting: this.#line.size,
+      ofPlugin: this.#line.sizeOf(plugin),
+      plugins,
+      share: Math.floor(this.#maxQueue / plugins),
+    };
   }
 
   /** Memory for a container that nobody has called for; `null` where `mayHold` denies it. */
@@ -158,8 +141,8 @@ export class Admission {
 
   /** Whether so much memory is free, and nobody in line for it. */
   mayHold(memoryBytes: number): boolean {
-    const all = this.#memoryBytes + this.#heldBytes + memoryBytes;
-    return this.#queues.size === 0 && all <= this.#ceilings.memoryBytes;
+    const all = this.#usage.memoryBytes + this.#heldBytes + memoryBytes;
+    return this.#line.isEmpty && all <= this.memoryCeilingBytes;
   }
 
   #hold(memoryBytes: number): Hold {
@@ -171,14 +154,12 @@ export class Admission {
     return { memoryBytes, release };
   }
 
-  #lacks({ memoryBytes, cpuCores }: Needs, heldBytes: number): 'memory' | 'place' | null {
-    if (this.#running >= this.#concurrency) return 'place';
-    if (this.#nanoCpus + toNano(cpuCores) > toNano(this.#ceilings.cpuCores)) return 'place';
-    return this.#memoryBytes + heldBytes + memoryBytes > this.#ceilings.memoryBytes ? 'memory' : null;
+  #lacks(request: AdmissionRequest, idleBytes: number): 'memory' | 'place' | null {
+    return this.#usage.lacks(request.plugin, request, idleBytes);
   }
 
   #tryTake(request: AdmissionRequest): Place | null {
-    if (this.#lacks({ ...request, memoryBytes: 0 }, 0) === 'place') return null;
+    if (this.#lacks(request, 0) !== null) return null;
     const claimed = request.claim?.() ?? null;
     if (claimed !== null) {
       // From one account to the other, and nobody is let in between.
@@ -191,9 +172,11 @@ export class Admission {
   }
 
   #take(request: AdmissionRequest): Place {
-    this.#count(request, 1);
+    const { plugin } = request;
+    this.#lastIn = plugin;
+    if (this.#usage.take(plugin, request)) this.#wanted.change(plugin, 1);
     const release = once(() => {
-      this.#count(request, -1);
+      if (this.#usage.release(plugin, request)) this.#wanted.change(plugin, -1);
       this.#passTurn(request);
       this.#admit();
     });
@@ -204,12 +187,6 @@ export class Admission {
     return { release, keepMemory, [Symbol.dispose]: release };
   }
 
-  #count({ memoryBytes, cpuCores }: Needs, sign: 1 | -1): void {
-    this.#running += sign;
-    this.#memoryBytes += sign * memoryBytes;
-    this.#nanoCpus += sign * toNano(cpuCores);
-  }
-
   #wait(request: AdmissionRequest, hasTurn: boolean): Promise<Place> {
     const { promise, resolve, reject } = Promise.withResolvers<Place>();
     const onAbort = (): void => {
@@ -218,42 +195,51 @@ export class Admission {
       this.#admit();
     };
     const call: WaitingCall = { request, resolve, reject, onAbort };
-    this.#waiting++;
+    this.#line.add(request.plugin, call);
+    this.#wanted.change(request.plugin, 1);
     request.signal?.addEventListener('abort', onAbort, { once: true });
-    if (hasTurn) this.#join(call);
+    if (hasTurn) this.#line.join(request.plugin, call);
     else this.#turns.wait(turnOf(request), call);
     this.#tellShortage();
     return promise;
   }
 
-  /** At the end of the line of its plugin. */
-  #join(call: WaitingCall): void {
-    const { plugin } = call.request;
-    const queue = this.#queues.get(plugin) ?? new Set();
-    this.#queues.set(plugin, queue.add(call));
-  }
-
   #passTurn(request: AdmissionRequest): void {
     const next = this.#turns.pass(turnOf(request));
-    if (next !== null) this.#join(next);
+    if (next !== null) this.#line.join(next.request.plugin, next);
   }
 
   #admit(): void {
     if (this.#isQuiet) return;
-    for (;;) {
-      const [next] = this.#queues;
-      if (next === undefined) return;
-      const [plugin, queue] = next;
-      const [call] = queue;
-      if (call === undefined) return;
+    for (let call = this.#next(); call !== null; call = this.#next()) {
       const place = this.#tryTake(call.request);
       if (place === null) break;
       this.#leave(call);
-      // To the end of the line.
-      if (this.#queues.delete(plugin)) this.#queues.set(plugin, queue);
+      this.#line.passTurn(call.request.plugin);
       call.resolve(place);
     }
     this.#tellShortage();
+  }
+
+  /**
+   * The call whose turn it is: of the plugins that have no place, and of these not the one that had the last turn, where there
+   * is another. Looks at as many plugins as have places, and two more.
+   */
+  #next(): WaitingCall | null {
+    const line = this.#line;
+    return (
+      line.firstOf((plugin) => this.#hasNone(plugin) && plugin !== this.#lastIn) ??
+      this.#firstWithNone() ??
+      line.first
+    );
+  }
+
+  #firstWithNone(): WaitingCall | null {
+    return this.#line.firstOf((plugin) => this.#hasNone(plugin));
+  }
+
+  #hasNone(plugin: string): boolean {
+    return !this.#usage.runs(plugin);
   }
 
   /** Asks the call whose turn it is again: a container that it may claim, or that gives way, may have come meanwhile. */
@@ -262,10 +248,9 @@ export class Admission {
   }
 
   #tellShortage(): void {
-    const [[, queue] = []] = this.#queues;
-    const [call] = queue ?? [];
-    if (call === undefined || this.#heldBytes === 0 || this.#lacks(call.request, 0) !== null) return;
-    const free = this.#ceilings.memoryBytes - this.#memoryBytes - this.#heldBytes;
+    const call = this.#next();
+    if (call === null || this.#heldBytes === 0 || this.#lacks(call.request, 0) !== null) return;
+    const free = this.memoryCeilingBytes - this.#usage.memoryBytes - this.#heldBytes;
     const missing = call.request.memoryBytes - free;
     if (missing > 0) this.onShortage(missing);
   }
@@ -273,10 +258,8 @@ export class Admission {
   /** It comes in, or gives up. */
   #leave(call: WaitingCall): void {
     const { plugin, signal } = call.request;
-    const queue = this.#queues.get(plugin);
-    queue?.delete(call);
-    if (queue?.size === 0) this.#queues.delete(plugin);
-    this.#waiting--;
+    this.#line.remove(plugin, call);
+    this.#wanted.change(plugin, -1);
     signal?.removeEventListener('abort', call.onAbort);
   }
 
@@ -305,8 +288,4 @@ function once(work: () => void): () => void {
 
 function turnOf({ plugin, session = null }: AdmissionRequest): string | null {
   return session === null ? null : JSON.stringify([plugin, session]);
-}
-
-function toNano(cores: number): number {
-  return Math.round(cores * NANO);
 }

@@ -29,9 +29,4 @@ export class SessionTurns<Call> {
     else this.leave(session, next);
     return next ?? null;
   }
-
-  /** All who wait here. */
-  *[Symbol.iterator](): Generator<Call> {
-    for (const calls of this.#waiting.values()) yield* calls;
-  }
 }

@@ -309,7 +309,7 @@ function withoutContainer(ending: Ending): Settled {
 }
 
 function toBusy(refusal: Refusal): Ending {
-  if (refusal.kind === 'full') return failed('BUSY', `${refusal.waiting} executions are waiting`);
+  if (refusal.kind !== 'too large') return failed('BUSY', describeLine(refusal));
   const { what, asked, ceiling } = refusal;
   const show = (value: number): string =>
     what === 'memory' ? `${Math.floor(value / (1024 * 1024))} MB of memory` : `${value} cores`;
@@ -317,6 +317,19 @@ function toBusy(refusal: Refusal): Ending {
     'HOST_RESOURCES',
     `The plugin is granted ${show(asked)}, and all sandboxes together may have ${show(ceiling)}`,
   );
+}
+
+function describeLine({
+  kind,
+  waiting,
+  ofPlugin,
+  plugins,
+  share,
+}: Exclude<Refusal, { kind: 'too large' }>): string {
+  const line = `${waiting} executions are waiting`;
+  if (plugins === 1) return line;
+  const shares = `${line}, ${ofPlugin} of this plugin, and the share of each of ${plugins} plugins is ${share}`;
+  return kind === 'full' ? shares : `It waited, and gave its room to a call of another plugin: ${shares}`;
 }
 
 function below(field: string, problems: readonly Problem[]): Problem[] {

@@ -1,0 +1,25 @@
+import type { Needs } from './usage.ts';
+
+export interface AdmissionRequest extends Needs {
+  /** Whose turn it is, and whose share counts. */
+  readonly plugin: string;
+  /** The calls of one plugin and one session come in one after the other. @default none */
+  readonly session?: string | null;
+  readonly signal?: AbortSignal | undefined;
+  /** Asked when it is this call's turn: memory of an idle container that the call then needs no more of. */
+  readonly claim?: () => Hold | null;
+}
+
+/** Memory of a container that is there and does nothing. */
+export interface Hold {
+  readonly memoryBytes: number;
+  /** Fine to call twice. */
+  release(): void;
+}
+
+export interface Place extends Disposable {
+  /** Fine to call twice. */
+  release(): void;
+  /** Gives up the place and keeps its memory, in one step: whoever waits is let in after `use`, and may claim it. */
+  keepMemory(use: (hold: Hold) => void): void;
+}
