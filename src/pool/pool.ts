@@ -1,4 +1,5 @@
 import type { Admission } from '../admission/admission.ts';
+import { sharedCeiling } from '../admission/reserve.ts';
 import { LurkboxError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { shareOut } from './share-out.ts';
@@ -49,8 +50,10 @@ export class Pool {
   #balancedAt = Number.NEGATIVE_INFINITY;
   #ticking: NodeJS.Timeout | undefined;
   #ticks = 0;
-  /** Of containers in which Node is not up yet, those of calls that found none waiting included. */
-  #starts = 0;
+  /** Of containers in which Node is not up yet: those that are started ahead, and those of calls that found none waiting. */
+  readonly #starts = { ahead: 0, own: 0 };
+  /** Of which one was started ahead last. */
+  #startedLast: Shelf | undefined;
   #isClosed = false;
 
   constructor(options: PoolOptions) {
@@ -66,8 +69,8 @@ export class Pool {
     const shelf: Shelf = new Shelf(options, {
       hold: (bytes) => this.#options.admission.hold(bytes),
       onChange: (changed) => this.#changed(changed),
-      onOwnStart: () => this.#countStart(),
-      mayPark: () => sum([...this.#shelves], ({ finished }) => finished?.size ?? 0) < this.#options.maxParked,
+      onOwnStart: () => this.#countStart('own'),
+      mayPark: () => this.#mayPark(shelf.plugin),
       maxAgeMs: this.#options.maxAgeMs,
       onClosed: (closed) => this.#forget(closed),
     });
@@ -173,15 +176,21 @@ export class Pool {
   #limitKept(shelf: Shelf): void {
     const { maxKept, maxKeptPerPlugin } = this.#options;
     if (shelf.keptCount > maxKeptPerPlugin) void shelf.dropKept();
-    if (sum([...this.#active], ({ keptCount }) => keptCount) > maxKept) void this.#leastUsed()?.dropKept();
+    const keeping = [...this.#active];
+    if (sum(keeping, ({ keptCount }) => keptCount) <= maxKept) return;
+    const least = leastUsed(keeping);
+    // A plugin that is called often would otherwise push out the few of all others.
+    const most = keeping.filter(({ keptCount }) => keptCount >= (least?.keptCount ?? 0) + 2);
+    void (leastUsed(most) ?? least)?.dropKept();
   }
 
-  /** Whose kept container was not used for longest. */
-  #leastUsed(): Shelf | undefined {
-    const [least] = [...this.#active]
-      .filter(({ keptCount }) => keptCount > 0)
-      .sort((a, b) => a.oldestUse - b.oldestUse);
-    return least;
+  /** One that has some finished containers already leaves room to those that have none. */
+  #mayPark(plugin: string): boolean {
+    const { maxParked } = this.#options;
+    const parked = (shelf: Shelf): number => shelf.finished?.size ?? 0;
+    const isFirst = ![...this.#shelves].some((shelf) => shelf.plugin === plugin && parked(shelf) > 0);
+    const most = isFirst ? maxParked : sharedCeiling(maxParked, 1);
+    return sum([...this.#shelves], parked) < most;
   }
 
   #schedule(ms: number): void {
@@ -220,7 +229,8 @@ export class Pool {
       while (shelf.size < (shares.get(shelf) ?? 0) && shelf.mayStart(now) && this.#mayStart()) {
         if (!this.#hasRoom(shelf) && !this.#dropSome(shares)) break;
         if (!this.#options.admission.mayHold(shelf.memoryBytes)) break;
-        void shelf.start(this.#countStart());
+        this.#startedLast = shelf;
+        void shelf.start(this.#countStart('ahead'));
       }
     }
     this.#answerHints(shares, now);
@@ -234,19 +244,26 @@ export class Pool {
   /** How many each shelf gets of what there is to have. */
   #shareOut(now: number): Map<Shelf, number> {
     const wishes = [...this.#active].map((shelf) => {
-      const [firm, target] = [shelf.firmSize(now), shelf.targetSize(now)];
+      const firm = shelf.firmSize(now);
+      const target = Math.max(firm, Math.min(shelf.targetSize(now), this.#mostOf(shelf)));
       const gain = (size: number): number => shelf.gain(size, now);
       return [shelf, { memoryBytes: shelf.memoryBytes, firm, target, gain }] as const;
     });
     return shareOut(new Map(wishes), { count: this.#options.maxWarm, bytes: this.#maxWarmBytes });
   }
 
-  /** Those that have less than their share, where one more gains most first. */
+  /** How many of one plugin may wait that nobody has asked for; the rest is for others. */
+  #mostOf({ memoryBytes }: Shelf): number {
+    const byMemory = sharedCeiling(this.#maxWarmBytes, memoryBytes) / memoryBytes;
+    return Math.max(1, Math.floor(Math.min(byMemory, sharedCeiling(this.#options.maxWarm, 1))));
+  }
+
+  /** Those that have less than their share, where one more gains most first; but nobody twice while another one waits. */
   #wanting(shares: ReadonlyMap<Shelf, number>, now: number): Shelf[] {
     return [...shares]
       .filter(([shelf, share]) => shelf.size < share && shelf.mayStart(now))
       .map(([shelf]) => ({ shelf, gain: shelf.gain(shelf.size + 1, now) }))
-      .sort((a, b) => b.gain - a.gain)
+      .sort((a, b) => this.#hadTurn(a.shelf) - this.#hadTurn(b.shelf) || b.gain - a.gain)
       .map(({ shelf }) => shelf);
   }
 
@@ -276,15 +293,21 @@ export class Pool {
     );
   }
 
-  #mayStart(): boolean {
-    return this.#starts < this.#options.startsAtOnce;
+  #hadTurn(shelf: Shelf): number {
+    return shelf === this.#startedLast ? 1 : 0;
   }
 
-  #countStart(): Disposable {
-    this.#starts++;
+  /** However many calls of one plugin start containers of their own, one can be started ahead beside them. */
+  #mayStart(): boolean {
+    const { startsAtOnce } = this.#options;
+    return this.#starts.ahead + Math.min(this.#starts.own, startsAtOnce - 1) < startsAtOnce;
+  }
+
+  #countStart(kind: 'ahead' | 'own'): Disposable {
+    this.#starts[kind]++;
     return {
       [Symbol.dispose]: () => {
-        this.#starts--;
+        this.#starts[kind]--;
         if (this.#active.size > 0) this.#schedule(SETTLE_MS);
       },
     };
@@ -316,7 +339,7 @@ export class Pool {
       const [waiting] = [...this.#active]
         .filter(({ waitingCount }) => waitingCount > 0)
         .sort((a, b) => a.gain(a.size, now) - b.gain(b.size, now));
-      if (!(waiting?.dropWaiting() ?? this.#leastUsed()?.dropKept() ?? this.#dropTrial())) return;
+      if (!(waiting?.dropWaiting() ?? leastUsed([...this.#active])?.dropKept() ?? this.#dropTrial())) return;
     }
   }
 
@@ -327,6 +350,12 @@ export class Pool {
     }
     return null;
   }
+}
+
+/** Whose kept container was not used for longest. */
+function leastUsed(shelves: readonly Shelf[]): Shelf | undefined {
+  const [least] = shelves.filter(({ keptCount }) => keptCount > 0).sort((a, b) => a.oldestUse - b.oldestUse);
+  return least;
 }
 
 function sum<Item>(items: readonly Item[], value: (item: Item) => number): number {

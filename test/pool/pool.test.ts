@@ -357,6 +357,17 @@ describe('of too many kept containers the one that was not used for longest is e
     await until('one is gone', () => stage.engine.alive.length === 2);
     expect([one.shelf.keptCount, other.shelf.keptCount]).toEqual([0, 2]);
   });
+
+  test('but not one of a plugin that has few, where another one has many', async () => {
+    await using stage = stageOf({ maxKept: 3 });
+    const [one, other] = [stage.plugin('one', { grant }), stage.plugin('other', { grant })];
+    await one.call({ sessionId: 'a' }, { waitForRemoval: true });
+    for (const sessionId of ['a', 'b', 'c', 'd', 'e'])
+      await other.call({ sessionId }, { waitForRemoval: true });
+    await until('the others are gone', () => stage.engine.alive.length === 3);
+    expect([one.shelf.keptCount, other.shelf.keptCount]).toEqual([1, 2]);
+    expect(await one.call({ sessionId: 'a' })).toMatchObject({ result: 2, metadata: { sandbox: 'kept' } });
+  });
 });
 
 test.each(['waits', 'is kept'])(
