@@ -1,10 +1,14 @@
-import { mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { join } from 'node:path';
 import { LurkboxError } from '../errors.ts';
 import { createTempFolder } from '../image/temp-folder.ts';
 import { type LoadedPlugin, loadPlugin, readPluginFiles } from '../manifest/load.ts';
 import type { InstalledVersion } from '../registry/record.ts';
+import { makeBelow, openBelow } from '../storage/descent.ts';
+import { entriesIn } from '../storage/entries.ts';
+import { Folder } from '../storage/folder.ts';
+import { isMissing, PathError } from '../storage/path-error.ts';
+import { removeTree } from '../storage/remove-tree.ts';
+import { writeNewFile } from '../storage/write-file.ts';
 
 /** Below the state folder: `plugins/<name>/<version>/<beginning of the digest>/`. */
 const FILES_FOLDER = 'plugins';
@@ -36,22 +40,23 @@ export interface PluginFiles {
   sweep(known: ReadonlySet<string>, options: { keep: boolean }): readonly string[];
 }
 
-/** Copies, so that what was installed stays what it is whatever happens to the folder that it came from. */
+/**
+ * Copies, so that what was installed stays what it is whatever happens to the folder that it came from. Below the state folder
+ * no link is followed: one that is met there ends what goes on, and nothing of what it leads to is touched.
+ */
 export class CopiedFiles implements PluginFiles {
   readonly #stateFolder: string;
 
+  /** An absolute path without links. */
   constructor(stateFolder: string) {
     this.#stateFolder = stateFolder;
   }
 
   async stage(plugin: LoadedPlugin): Promise<StagedFiles> {
     const temp = await createTempFolder(this.#stateFolder);
-    const from = join(temp.path, 'files');
     try {
-      for await (const { path, content } of readPluginFiles(plugin)) {
-        await mkdir(dirname(join(from, path)), { recursive: true });
-        await writeFile(join(from, path), content);
-      }
+      using files = temp.folder.newFolder(STAGED);
+      for await (const { path, content } of readPluginFiles(plugin)) writeBelow(files, path, content);
     } catch (error) {
       await temp[Symbol.asyncDispose]();
       throw error;
@@ -59,52 +64,40 @@ export class CopiedFiles implements PluginFiles {
     const folder = folderOf(plugin);
     return {
       folder,
-      place: () => {
-        const to = this.#pathOf(folder);
-        // What is there without a record was left by somebody who was killed.
-        rmSync(to, { recursive: true, force: true });
-        mkdirSync(dirname(to), { recursive: true });
-        renameSync(from, to);
-      },
+      place: () => this.#inState((state) => moveTo(temp.folder, STAGED, state, folder.split('/'))),
       [Symbol.asyncDispose]: () => temp[Symbol.asyncDispose](),
     };
   }
 
   async read(version: InstalledVersion): Promise<LoadedPlugin> {
-    return readUnchanged(version, this.#pathOf(version.folder));
+    return readUnchanged(version, join(this.#stateFolder, version.folder));
   }
 
   remove({ folder }: Pick<InstalledVersion, 'folder'>): void {
-    this.#remove(folder);
-  }
-
-  #remove(folder: string): void {
-    const path = this.#pathOf(folder);
-    rmSync(path, { recursive: true, force: true });
-    removeIfEmpty(dirname(path));
-    removeIfEmpty(dirname(dirname(path)));
+    this.#inState((state) => removeBelow(state, folder.split('/')));
   }
 
   sweep(known: ReadonlySet<string>, { keep }: { keep: boolean }): readonly string[] {
-    const orphans = foldersBelow(join(this.#stateFolder, FILES_FOLDER), 3)
-      .map((path) => join(FILES_FOLDER, path))
-      .filter((folder) => !known.has(folder));
-    for (const folder of orphans) {
-      if (keep) this.#putAside(folder);
-      else this.#remove(folder);
+    return this.#inState((state) => {
+      const orphans = copiesIn(state).filter((names) => !known.has(names.join('/')));
+      for (const names of orphans) {
+        if (keep) putAside(state, names);
+        else removeBelow(state, names);
+      }
+      return orphans.map((names) => names.join('/'));
+    });
+  }
+
+  /** @throws LurkboxError `REGISTRY_INVALID` where something in it is not what lurkbox makes there */
+  #inState<T>(work: (state: Folder) => T): T {
+    try {
+      using state = Folder.openResolved(this.#stateFolder);
+      return work(state);
+    } catch (cause) {
+      if (!(cause instanceof PathError)) throw cause;
+      const message = `Files of plugins cannot be kept: ${cause.message}. Find out who put it there, and remove it.`;
+      throw new LurkboxError('REGISTRY_INVALID', message, { cause });
     }
-    return orphans;
-  }
-
-  #putAside(folder: string): void {
-    const to = join(this.#stateFolder, ORPHANS_FOLDER, relative(FILES_FOLDER, folder));
-    rmSync(to, { recursive: true, force: true });
-    mkdirSync(dirname(to), { recursive: true });
-    renameSync(this.#pathOf(folder), to);
-  }
-
-  #pathOf(folder: string): string {
-    return join(this.#stateFolder, folder);
   }
 }
 
@@ -148,28 +141,59 @@ function folderOf({ manifest, digest }: LoadedPlugin): string {
   return join(FILES_FOLDER, manifest.name, manifest.version, beginning);
 }
 
-/** Paths of the folders so many levels below, relative to it; what is no folder is nothing of ours. */
-function foldersBelow(parent: string, levels: number): string[] {
-  if (levels === 0) return [''];
-  return namesOfFolders(parent).flatMap((name) =>
-    foldersBelow(join(parent, name), levels - 1).map((path) => join(name, path)),
-  );
+/** Below the folder of all copies: name, version, content. */
+const LEVELS = 3;
+/** In the temporary folder. */
+const STAGED = 'files';
+
+function writeBelow(folder: Folder, path: string, content: Buffer): void {
+  const names = path.split('/');
+  const name = names.pop() ?? '';
+  using parent = names.length === 0 ? null : makeBelow(folder, names);
+  writeNewFile(parent ?? folder, name, content);
 }
 
-function namesOfFolders(parent: string): string[] {
+function moveTo(from: Folder, name: string, to: Folder, names: readonly string[]): void {
+  using parent = makeBelow(to, names.slice(0, -1));
+  const last = names.at(-1) as string;
+  // What is there without a record was left by somebody who was killed.
+  removeTree(parent, last);
+  from.rename(name, parent, last);
+}
+
+function putAside(state: Folder, names: readonly string[]): void {
+  using parent = openBelow(state, names.slice(0, -1));
+  moveTo(parent, names.at(-1) as string, state, [ORPHANS_FOLDER, ...names.slice(1)]);
+}
+
+/** And the folders above it, as far as they are empty then. */
+function removeBelow(state: Folder, names: readonly string[]): void {
   try {
-    return readdirSync(parent, { withFileTypes: true }).flatMap((entry) =>
-      entry.isDirectory() ? [entry.name] : [],
-    );
-  } catch {
-    return [];
+    using parent = openBelow(state, names.slice(0, -1));
+    removeTree(parent, names.at(-1) as string);
+  } catch (error) {
+    if (isMissing(error)) return;
+    throw error;
+  }
+  for (let above = names.slice(0, -1); above.length > 1; above = above.slice(0, -1)) {
+    using parent = openBelow(state, above.slice(0, -1));
+    if (!parent.removeIfEmpty(above.at(-1) as string)) return;
   }
 }
 
-function removeIfEmpty(folder: string): void {
-  try {
-    rmdirSync(folder);
-  } catch {
-    // Others of that plugin are in it.
-  }
+/** The names on the way to each folder so many levels below; what is no folder is nothing of ours. */
+function foldersBelow(folder: Folder, levels: number): string[][] {
+  if (levels === 0) return [[]];
+  return entriesIn(folder).flatMap(({ name: bytes, kind }) => {
+    const name = bytes.toString();
+    if (kind !== 'folder' || !Buffer.from(name).equals(bytes)) return [];
+    using inner = folder.folder(name);
+    return foldersBelow(inner, levels - 1).map((way) => [name, ...way]);
+  });
+}
+
+function copiesIn(state: Folder): string[][] {
+  if (state.statsOf(FILES_FOLDER) === null) return [];
+  using files = state.folder(FILES_FOLDER);
+  return foldersBelow(files, LEVELS).map((way) => [FILES_FOLDER, ...way]);
 }

@@ -37,3 +37,26 @@ export class Descent implements Disposable {
     for (const { folder } of this.#way.splice(level)) folder[Symbol.dispose]();
   }
 }
+
+/** The folder so many levels below, which the caller closes. @throws PathError */
+export function openBelow(root: Folder, names: readonly string[]): Folder {
+  return goDown(root, names, (folder, name) => folder.folder(name));
+}
+
+/** The same, with every level made that is not there. */
+export function makeBelow(root: Folder, names: readonly string[]): Folder {
+  return goDown(root, names, (folder, name) => folder.makeFolder(name));
+}
+
+function goDown(
+  root: Folder,
+  names: readonly string[],
+  step: (folder: Folder, name: string) => Folder,
+): Folder {
+  const [first, ...rest] = names;
+  if (first === undefined) throw new Error('expected at least one level');
+  const folder = step(root, first);
+  if (rest.length === 0) return folder;
+  using above = folder;
+  return goDown(above, rest, step);
+}

@@ -11,6 +11,7 @@ import {
   openSync,
   realpathSync,
   renameSync,
+  rmdirSync,
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -142,12 +143,22 @@ export class Folder implements Disposable {
     return await this.use(name, async (path) => this.#toFolder(await openLater(path, FOLDER_FLAGS), name));
   }
 
-  /** The folder of that name, made first where there is none: with this mode, whatever the umask is. */
+  /** The folder of that name, made first where there is none. */
   makeFolder(name: Name, mode = 0o700): Folder {
-    const isNew = this.#use(name, (path) => makeUnlessThere(path, mode));
+    try {
+      return this.newFolder(name, mode);
+    } catch (error) {
+      if (!(error instanceof PathError) || error.code !== 'EEXIST') throw error;
+      return this.folder(name);
+    }
+  }
+
+  /** One that was not there before, with this mode whatever the umask is. @throws PathError `EEXIST` */
+  newFolder(name: Name, mode = 0o700): Folder {
+    this.#use(name, (path) => mkdirSync(path, mode));
     const folder = this.folder(name);
     try {
-      if (isNew) folder.#assertMade(mode);
+      folder.#assertMade(mode);
       return folder;
     } catch (error) {
       folder[Symbol.dispose]();
@@ -169,6 +180,17 @@ export class Folder implements Disposable {
   /** In one step. A link that has the new name is replaced and not followed. */
   rename(name: Name, to: Folder, newName: Name): void {
     this.#use(name, (path) => renameSync(path, to.at(newName)));
+  }
+
+  /** Answers false where it is not empty, or not there. A link is no folder. */
+  removeIfEmpty(name: Name): boolean {
+    try {
+      this.#use(name, (path) => rmdirSync(path));
+      return true;
+    } catch (error) {
+      if (error instanceof PathError && ['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(error.code)) return false;
+      throw error;
+    }
   }
 
   /** Has what was made, renamed or removed in it survive a crash of the host. */
@@ -271,14 +293,4 @@ function isName(name: Name): boolean {
 
 function toArguments({ flags = O_RDONLY, mode = 0o600 }: FileOptions): [number, number] {
   return [flags | O_NOFOLLOW | O_NONBLOCK, mode];
-}
-
-function makeUnlessThere(path: Name, mode: number): boolean {
-  try {
-    mkdirSync(path, mode);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    return false;
-  }
 }
