@@ -87,7 +87,16 @@ function createVersion(index: number): NewVersion {
     input_schema: { type: 'object', properties: { text: { type: 'string' } }, required: ['text'] },
   });
   const digest = `sha256:${String(index).padStart(64, '0')}` as const;
-  return { name, version, digest, folder: `plugins/${name}`, source: `/plugins/${name}`, manifest };
+  return {
+    name,
+    version,
+    digest,
+    folder: `plugins/${name}`,
+    origin: { kind: 'folder', path: `/plugins/${name}` },
+    content: digest,
+    lock: null,
+    manifest,
+  };
 }
 
 function measureCalls(registry: PluginRegistry, plugins: number): Record<string, Spread> {

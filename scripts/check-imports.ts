@@ -46,7 +46,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // A program of its own, beside the one that it guards.
   guard: ['engine', 'image/temp-folder.ts', 'execution'],
   // What is known of plugins, across restarts; decides nothing.
-  registry: ['manifest'],
+  registry: ['manifest', 'policy/permission-changes.ts'],
   lifecycle: ['manifest', 'policy', 'registry', 'engine', 'image', 'admission', 'execution', 'pool'],
   // Executes plugins in an order, through whatever executes one.
   workflow: ['manifest', 'execution'],

@@ -64,7 +64,15 @@ export {
 } from './process-wide.ts';
 export type { LogLevel, PluginExecutionContext } from './protocol/messages.ts';
 export type { RegistryExport } from './registry/export.ts';
-export type { Canary, InstalledVersion, PluginRecord, RecordedCall, Statistics } from './registry/record.ts';
+export type {
+  Canary,
+  Consent,
+  InstalledVersion,
+  PluginOrigin,
+  PluginRecord,
+  RecordedCall,
+  Statistics,
+} from './registry/record.ts';
 export type { PluginRegistry } from './registry/registry.ts';
 export { PLUGIN_STATES, type PluginState, TRANSITIONS } from './registry/state.ts';
 export { VERSION } from './version.ts';

@@ -198,8 +198,9 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
       watching.add(manager);
       // Who unloads a plugin does not want it back at the next save; one whose folder is gone may come back with it.
       events.addEventHandler(
-        async ({ metadata: { source } }) => {
-          if (typeof source === 'string' && existsSync(source)) await manager.removePath(source);
+        async ({ metadata: { origin } }) => {
+          const folder = folderOf(origin);
+          if (folder !== null && existsSync(folder)) await manager.removePath(folder);
         },
         { types: ['UNLOAD'] },
       );
@@ -221,7 +222,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
 /** What is kept in the workspace, or in memory where nothing is to be kept. */
 async function openWorkspace({ persist, workspaceRoot, logger }: LurkboxConfig, policy: Policy) {
   const stateFolder = persist ? join(workspaceRoot, STATE_FOLDER) : null;
-  const registry = await PluginRegistry.open({ stateFolder, logger });
+  const registry = await PluginRegistry.open({ stateFolder, workspaceRoot, logger });
   const files: PluginFiles = stateFolder === null ? new FilesInPlace() : new CopiedFiles(stateFolder);
   // Where nothing is known, files tell of records that somebody took away.
   const wasMended = registry.repairs.length > 0 || registry.list().length === 0;
@@ -244,6 +245,12 @@ async function openWorkspace({ persist, workspaceRoot, logger }: LurkboxConfig, 
     onAudit: (entry) => audit?.append(entry),
   });
   return { registry, files, events, audit, journal };
+}
+
+/** Of the origin that an event names. */
+function folderOf(origin: unknown): string | null {
+  const { kind, path } = (origin ?? {}) as { kind?: unknown; path?: unknown };
+  return kind === 'folder' && typeof path === 'string' ? path : null;
 }
 
 async function readPolicy({ policy, workspaceRoot }: LurkboxConfig): Promise<Policy> {

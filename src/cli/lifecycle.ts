@@ -51,12 +51,12 @@ export async function unload(reference: string, options: UnloadCliOptions): Prom
       print(
         `${paint('green', '✔')} ${reference} is unloaded${left.length > 0 ? `; left: ${left.join(', ')}` : ''}`,
       );
-    const folder = versions.find(({ source }) =>
-      source.startsWith(`${resolve(lurkbox.workspaceRoot, 'plugins')}/`),
+    const folder = versions.find(({ origin }) =>
+      origin.path.startsWith(`${resolve(lurkbox.workspaceRoot, 'plugins')}/`),
     );
     if (folder !== undefined)
       tell(
-        `lurkbox: ${showPath(folder.source)} is still there and is loaded again by the next command; remove it too, or \`lurkbox disable ${name}\``,
+        `lurkbox: ${showPath(folder.origin.path)} is still there and is loaded again by the next command; remove it too, or \`lurkbox disable ${name}\``,
       );
     return EXIT.ok;
   });
@@ -203,7 +203,7 @@ function showInfo({ name, versions, active, canary, activeBefore }: PluginRecord
       `\nOn trial: ${canary.tried.calls} of ${canary.calls} calls; failed ${canary.tried.failures}, and ${canary.active.failures} of ${canary.active.calls} of the active one`,
     );
   if (requires.length > 0) print(`Requires: ${requires.join(', ')}`);
-  if (shown !== undefined) print(`From: ${showPath(shown.source)}`);
+  if (shown !== undefined) print(`From: ${showPath(shown.origin.path)}`);
 }
 
 function roleOf(

@@ -26,7 +26,7 @@ function summarise(lurkbox: Lurkbox, { name, active, versions, canary }: PluginR
   const shown = active ?? versions[0];
   if (shown === undefined) throw new Error(`\`${name}\` has no version.`);
   const instance = lurkbox.plugins.get(name);
-  const { manifest, digest, source } = shown;
+  const { manifest, digest, origin } = shown;
   return {
     name,
     version: shown.version,
@@ -39,7 +39,7 @@ function summarise(lurkbox: Lurkbox, { name, active, versions, canary }: PluginR
     /** `null` where the policy denies it by now. */
     rating: instance?.rating.score ?? null,
     digest,
-    folder: source,
+    folder: origin.path,
     grant: instance?.grant ?? null,
     versions: versions.map(({ version, state }) => ({ version, state })),
     trial: versions.find(({ id }) => id === canary?.versionId)?.version ?? null,

@@ -45,7 +45,8 @@ export async function withLurkbox<T>(
     onImageProgress: ({ message }) => progress.begin(message),
     ...(options.policy === undefined ? {} : { policy: options.policy }),
   });
-  for (const repair of lurkbox.registry.repairs) tell(`lurkbox: ${harmless(repair)}`);
+  for (const line of [...lurkbox.registry.repairs, ...lurkbox.registry.notices])
+    tell(`lurkbox: ${harmless(line)}`);
   try {
     return await work(lurkbox, progress);
   } finally {

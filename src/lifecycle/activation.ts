@@ -1,7 +1,6 @@
 import { LurkboxError } from '../errors.ts';
 import type { ImageStore } from '../image/image-store.ts';
 import type { Logger } from '../logger.ts';
-import { permissionsOfBoth } from '../policy/permission-changes.ts';
 import type { Policy } from '../policy/schema.ts';
 import type { InstalledVersion, PluginRecord } from '../registry/record.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
@@ -132,8 +131,8 @@ export class Activation {
     const { registry, live, journal } = this.#options;
     for (const record of registry.list()) {
       const { versions, active } = record;
-      if (active?.source !== folder || active.state === 'DISABLED' || active.state === 'ERROR') continue;
-      const other = versions.find((one) => one.source !== folder && isCallable(record, one));
+      if (active?.origin.path !== folder || active.state === 'DISABLED' || active.state === 'ERROR') continue;
+      const other = versions.find((one) => one.origin.path !== folder && isCallable(record, one));
       if (other !== undefined) {
         this.activate(other, 'ACTIVATE', `${folder} is gone`);
         continue;
@@ -149,10 +148,10 @@ export class Activation {
     const { registry, journal, loader } = this.#options;
     const changes = loader.missingConsent(version);
     if (changes.length === 0) return;
-    const { name, manifest } = version;
+    const { name, digest, manifest } = version;
     registry.transaction(() => {
-      const { consented } = this.#require(name);
-      registry.setConsent(name, permissionsOfBoth(consented, manifest.permissions));
+      const { consents } = this.#require(name);
+      registry.setConsents(name, [...consents, { digest, permissions: manifest.permissions }]);
     });
     journal.tell('CONSENT', version, { metadata: { changes } });
   }

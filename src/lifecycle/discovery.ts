@@ -55,7 +55,7 @@ export async function discoverAndLoad(
 /** Folders of `plugins/` that active versions were installed from and that are no plugins any more. */
 export function foldersGone(workspaceRoot: string, registry: PluginRegistry): string[] {
   const parent = resolve(workspaceRoot, PLUGINS_FOLDER);
-  const sources = registry.list().flatMap(({ active }) => active?.source ?? []);
+  const sources = registry.list().flatMap(({ active }) => active?.origin.path ?? []);
   return [...new Set(sources)].filter(
     (source) => dirname(source) === parent && !existsSync(join(source, MANIFEST_FILE)),
   );

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { LurkboxError, type LurkboxErrorCode } from '../errors.ts';
 import { type LoadedPlugin, loadPlugin, MANIFEST_FILE } from '../manifest/load.ts';
-import type { InstalledVersion } from '../registry/record.ts';
+import { type InstalledVersion, toNewVersion } from '../registry/record.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
 import type { Activation } from './activation.ts';
 
@@ -80,12 +80,11 @@ export class FolderReloader implements Reloader {
     const record = registry.get(manifest.name);
     const known = record?.versions.find((one) => one.digest === digest);
     if (record === null || known === undefined) return false;
-    if (known.source !== folder) {
+    if (known.origin.path !== folder) {
       // Where both are there, neither can say that it is the plugin.
-      if (existsSync(join(known.source, MANIFEST_FILE)))
-        throw nameIsTaken(folder, manifest.name, known.source);
-      const { name, version, folder: kept } = known;
-      registry.register({ name, version, digest, manifest, source: folder, folder: kept });
+      if (existsSync(join(known.origin.path, MANIFEST_FILE)))
+        throw nameIsTaken(folder, manifest.name, known.origin.path);
+      registry.register({ ...toNewVersion(known), manifest, origin: { kind: 'folder', path: folder } });
     }
     if (known.state === 'ERROR' && known.reason === FOLDER_GONE) return false;
     if (known.id === record.active?.id) return known.state !== 'ERROR' || isFirst;
@@ -100,7 +99,7 @@ export class FolderReloader implements Reloader {
   #nameOf(folder: string): string {
     const known = this.#options.registry
       .list()
-      .find(({ versions }) => versions.some(({ source }) => source === folder));
+      .find(({ versions }) => versions.some(({ origin }) => origin.path === folder));
     return known?.name ?? basename(folder);
   }
 }

@@ -68,9 +68,9 @@ export class LiveVersions {
 
   /** @throws LurkboxError `POLICY_DENIED` with every denial */
   instanceOf(version: InstalledVersion): PluginInstance {
-    const { id, name, manifest, digest, source } = version;
+    const { id, name, manifest, digest, origin } = version;
     const { grant, restrictions, rating, warm } = this.#grantOf(version);
-    const plugin = { folder: source, manifest, digest };
+    const plugin = { folder: origin.path, manifest, digest };
     const enabled = version.state === 'ENABLED';
     return { id, name, version: version.version, plugin, enabled, grant, restrictions, rating, warm };
   }

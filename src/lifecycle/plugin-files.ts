@@ -111,7 +111,7 @@ export class FilesInPlace implements PluginFiles {
   }
 
   async read(version: InstalledVersion): Promise<LoadedPlugin> {
-    return this.#loaded.get(version.digest) ?? readUnchanged(version, version.source);
+    return this.#loaded.get(version.digest) ?? readUnchanged(version, version.origin.path);
   }
 
   remove({ digest }: Pick<InstalledVersion, 'digest'>): void {

@@ -53,11 +53,12 @@ export class PluginLoader {
       // Another process may have been faster.
       const present = this.#find(plugin);
       if (present === null || again) staged.place();
-      const { manifest, digest, folder: source } = plugin;
+      const { manifest, digest } = plugin;
+      const origin = { kind: 'folder', path: plugin.folder } as const;
       const { name, version } = manifest;
       const isFirst = registry.get(name) === null;
       const record = registry.register(
-        { name, version, digest, manifest, source, folder: staged.folder },
+        { name, version, digest, content: digest, lock: null, manifest, origin, folder: staged.folder },
         isFirst ? manifest.permissions : undefined,
       );
       return record.state === 'ERROR' ? registry.setState(record.id, 'load') : record;
@@ -98,7 +99,7 @@ export class PluginLoader {
     const gone = version === null ? (registry.get(name)?.versions ?? []) : [version];
     if (gone.length === 0) return [];
     registry.unregister(name, version?.id);
-    for (const one of gone) journal.tell('UNLOAD', one, { metadata: { source: one.source } });
+    for (const one of gone) journal.tell('UNLOAD', one, { metadata: { origin: one.origin } });
     return gone;
   }
 
@@ -177,9 +178,11 @@ export class PluginLoader {
     const { name, version } = manifest;
     const other = this.#options.registry
       .get(name)
-      ?.versions.find((one) => one.version === version && one.digest !== digest && one.source !== folder);
+      ?.versions.find(
+        (one) => one.version === version && one.digest !== digest && one.origin.path !== folder,
+      );
     if (other === undefined) return;
-    const message = `\`${name}@${version}\` is installed from ${showPath(other.source)} with other content; give this one another version, or unload that one`;
+    const message = `\`${name}@${version}\` is installed from ${showPath(other.origin.path)} with other content; give this one another version, or unload that one`;
     throw new LurkboxError(
       'MANIFEST_INVALID',
       `The plugin in ${showPath(folder)} has the name of another one.`,

@@ -4,6 +4,7 @@ import { LurkboxError } from '../errors.ts';
 import { PLUGIN_EVENT_TYPES, type PluginEvent, type PluginEventType } from '../events/event.ts';
 import type { Logger } from '../logger.ts';
 import { show } from '../printable.ts';
+import { ACTIVITY_FROM_1 } from './activity-from-1.ts';
 import { STORE_TABLE, type StoreFormat } from './examine.ts';
 import type { RecordedCall } from './record.ts';
 import type { Database } from './sqlite.ts';
@@ -29,7 +30,7 @@ const DEFAULT_EVENTS = 1000;
 export const ACTIVITY_FORMAT: StoreFormat = {
   name: 'activity',
   applicationId: 0x6c726b32,
-  version: 1,
+  version: 2,
   isDurable: false,
   tables: [
     STORE_TABLE,
@@ -47,6 +48,7 @@ export const ACTIVITY_FORMAT: StoreFormat = {
 ) STRICT`,
     'CREATE INDEX calls_by_plugin ON calls (plugin_id, id)',
   ],
+  migrations: [ACTIVITY_FROM_1],
   counted: ['events', 'calls'],
 };
 

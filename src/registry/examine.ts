@@ -1,6 +1,9 @@
 import { accessSync, constants } from 'node:fs';
+import { dirname } from 'node:path';
 import { LurkboxError } from '../errors.ts';
-import { showPath } from '../printable.ts';
+import { show, showPath } from '../printable.ts';
+import { VERSION } from '../version.ts';
+import type { Migration } from './migration.ts';
 import { Database, isOfContent } from './sqlite.ts';
 import { statRegularFile } from './store-files.ts';
 
@@ -16,20 +19,32 @@ export interface StoreFormat {
   readonly isDurable: boolean;
   /** Statements that make it; `STORE_TABLE` first. */
   readonly tables: readonly string[];
+  /** From each earlier version to the next; the first is from version 1. */
+  readonly migrations: readonly Migration[];
   /** Tables whose ids are never given twice. */
   readonly counted: readonly string[];
 }
 
-/** One row, in every store of every version. `id` tells two stores of one format apart. */
+/**
+ * One row, in every store of every version. `id` tells two stores of one format apart, `lurkbox` is the version that
+ * made this one or brought it to its format: what an older one says when it must refuse it.
+ */
 export const STORE_TABLE = `CREATE TABLE store (
   id TEXT NOT NULL,
   format INTEGER NOT NULL,
   revision INTEGER NOT NULL,
-  removed_at INTEGER NOT NULL
+  removed_at INTEGER NOT NULL,
+  lurkbox TEXT NOT NULL
 ) STRICT`;
+
+/** The statements that make a store of that version; `null` for one that is not known. */
+export function tablesOf(format: StoreFormat, version: number): readonly string[] | null {
+  return version === format.version ? format.tables : (format.migrations[version - 1]?.tables ?? null);
+}
 
 export interface Identity {
   readonly id: string;
+  /** That of the program, or an earlier one. */
   readonly format: number;
   /** Grows with each change. */
   readonly revision: number;
@@ -72,7 +87,9 @@ function using<T>(database: Database, work: (database: Database) => T): T {
 
 function examineContent(database: Database, path: string, format: StoreFormat): Examination {
   const why =
-    findForeign(database, path, format) ?? findDamage(database) ?? findOtherTables(database, format);
+    findForeign(database, path, format) ??
+    findDamage(database) ??
+    findOtherTables(database, tablesOf(format, readVersion(database)) ?? []);
   if (why !== null) return { is: 'broken', why };
   const identities = database.all<Identity>('SELECT id, format, revision FROM store');
   const [identity] = identities;
@@ -84,22 +101,37 @@ function examineContent(database: Database, path: string, format: StoreFormat): 
 function findForeign(database: Database, path: string, format: StoreFormat): string | null {
   const application = database.get<{ application_id: number }>('PRAGMA application_id')?.application_id;
   if (application !== format.applicationId) return 'it is a database of something else';
-  const version = database.get<{ user_version: number }>('PRAGMA user_version')?.user_version ?? 0;
-  if (version === format.version) return null;
-  // It stands in two places, so that a damaged number is not taken for a newer version.
-  if (version > format.version && readFormat(database) === version)
-    throw new LurkboxError(
-      'REGISTRY_INVALID',
-      `${showPath(path)} has format ${version} of a newer lurkbox, this one knows ${format.version}; nothing was changed. Use the newer version.`,
-    );
-  return `its format is ${version}, expected ${format.version}`;
+  const version = readVersion(database);
+  // It stands in two places, so that a damaged number is not taken for another version.
+  const isTwice = readOwn<number>(database, 'SELECT format AS value FROM store') === version;
+  if (isTwice && version > format.version) throw newerStore(database, path, version, format.version);
+  if (isTwice && tablesOf(format, version) !== null) return null;
+  return isTwice
+    ? `its format is ${version}, expected ${format.version}`
+    : `its format is ${version} in one place and not in another`;
 }
 
-function readFormat(database: Database): number | null {
+function newerStore(database: Database, path: string, version: number, known: number): LurkboxError {
+  const by = readOwn<string>(database, 'SELECT lurkbox AS value FROM store');
+  const writer = by === null ? 'A newer lurkbox' : `lurkbox ${show(by)}`;
+  return new LurkboxError(
+    'REGISTRY_INVALID',
+    `${showPath(path)} has format ${version}, this lurkbox (${VERSION}) knows up to ${known}; nothing was changed. ${writer} wrote it: use that version or a later one, or move the folder ${showPath(dirname(path))} away to begin anew.`,
+  );
+}
+
+function readVersion(database: Database): number {
+  return database.get<{ user_version: number }>('PRAGMA user_version')?.user_version ?? 0;
+}
+
+/** Of its own row; `null` where it does not have that. */
+function readOwn<Value>(database: Database, sql: string): Value | null {
   try {
-    return database.get<{ format: number }>('SELECT format FROM store')?.format ?? null;
-  } catch {
-    return null;
+    return database.get<{ value: Value }>(sql)?.value ?? null;
+  } catch (error) {
+    // A disk that cannot be read says nothing of what is on it.
+    if (isOfContent(error)) return null;
+    throw error;
   }
 }
 
@@ -110,7 +142,7 @@ function findDamage(database: Database): string | null {
   return orphans.length === 0 ? null : 'rows of it belong to others that are missing';
 }
 
-function findOtherTables(database: Database, { tables }: StoreFormat): string | null {
+export function findOtherTables(database: Database, tables: readonly string[]): string | null {
   const found = database.all<{ sql: string }>(
     "SELECT sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
   );

@@ -2,7 +2,17 @@ import { z } from 'zod';
 import { LurkboxError } from '../errors.ts';
 import { check } from '../manifest/problems.ts';
 import { PluginManifestSchema, PluginNameSchema } from '../manifest/schema.ts';
-import { CanarySchema, IdSchema, PermissionsSchema, StatisticsSchema, VERSION_FIELDS } from './fields.ts';
+import { isOfVersion1, upgradeExport } from './export-1.ts';
+import {
+  CanarySchema,
+  ConsentSchema,
+  IdSchema,
+  MAX_CONSENTS,
+  OriginSchema,
+  StatisticsSchema,
+  VERSION_FIELDS,
+} from './fields.ts';
+import { toStoredOrigin } from './origin.ts';
 import type { PluginRecord } from './record.ts';
 
 const MAX_PLUGINS = 100_000;
@@ -20,7 +30,8 @@ const VersionSchema = z
 const PluginSchema = z
   .strictObject({
     name: PluginNameSchema,
-    consented: PermissionsSchema,
+    origin: OriginSchema,
+    consents: z.array(ConsentSchema).max(MAX_CONSENTS),
     active: IdSchema.nullable(),
     activeBefore: z.array(IdSchema),
     canary: CanarySchema.nullable(),
@@ -48,7 +59,7 @@ const PluginSchema = z
 
 const ExportSchema = z.strictObject({
   format: z.literal('lurkbox-registry', 'expected "lurkbox-registry"'),
-  version: z.literal(1, 'expected 1, the only version that this lurkbox knows'),
+  version: z.literal(2, 'expected 1 or 2, which are the versions that this lurkbox knows'),
   plugins: z
     .array(PluginSchema, 'expected a list of plugins')
     .max(MAX_PLUGINS)
@@ -57,14 +68,15 @@ const ExportSchema = z.strictObject({
       'expected no plugin twice',
     ),
 });
-/** All plugins, without events and recorded calls, as plain JSON. */
+/** All plugins, without events, recorded calls and user ids, as plain JSON. */
 export type RegistryExport = z.infer<typeof ExportSchema>;
 export type ExportedPlugin = RegistryExport['plugins'][number];
 export type ExportedVersion = ExportedPlugin['versions'][number];
 
 /** @throws LurkboxError `REGISTRY_INVALID` with every problem */
 export function parseExport(value: unknown): RegistryExport {
-  const checked = check(ExportSchema, value);
+  const upgraded = isOfVersion1(value) ? upgradeExport(value) : { ok: true as const, value };
+  const checked = upgraded.ok ? check(ExportSchema, upgraded.value) : upgraded;
   if (checked.ok) return checked.value;
   const message = 'This is no export of a registry that can be imported; nothing was.';
   throw new LurkboxError('REGISTRY_INVALID', message, { problems: checked.problems });
@@ -73,16 +85,19 @@ export function parseExport(value: unknown): RegistryExport {
 /** `isDamaged`: those versions are left out, because what they are is not known. */
 export function toExport(
   records: readonly PluginRecord[],
+  root: string,
   isDamaged: (version: PluginRecord['versions'][number]) => boolean,
 ): RegistryExport {
   const plugins = records
-    .map(({ active, versions, ...record }) => {
+    .map(({ active, versions, consented: _consented, uid: _uid, ...record }) => {
       const sound = versions
         .filter((version) => !isDamaged(version))
-        .map(({ name: _, ...version }) => version);
+        .map(({ name: _, ...version }) => ({ ...version, origin: toStoredOrigin(version.origin, root) }));
       const ids = new Set(sound.map(({ id }) => id));
       return {
         ...record,
+        origin: toStoredOrigin(record.origin, root),
+        consents: [...record.consents],
         active: active !== null && ids.has(active.id) ? active.id : null,
         activeBefore: record.activeBefore.filter((id) => ids.has(id)),
         canary: record.canary !== null && ids.has(record.canary.versionId) ? record.canary : null,
@@ -90,5 +105,5 @@ export function toExport(
       };
     })
     .filter(({ versions }) => versions.length > 0);
-  return structuredClone({ format: 'lurkbox-registry', version: 1, plugins });
+  return structuredClone({ format: 'lurkbox-registry', version: 2, plugins });
 }

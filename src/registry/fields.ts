@@ -38,16 +38,46 @@ export const MAX_REASON_CHARS = 2000;
 const isBelow = (value: string) =>
   !isAbsolute(value) && value.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
 
+const digest = () =>
+  z.templateLiteral(
+    ['sha256:', z.string().regex(/^[0-9a-f]{64}$/)],
+    'expected "sha256:" and 64 hexadecimal digits',
+  );
+
+/** A path as it is stored: below the workspace, or absolute. */
+export const OriginSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('folder'),
+    path: path('expected an absolute path, or one below the workspace', (value) =>
+      isAbsolute(value) ? true : value === '.' || isBelow(value),
+    ),
+  }),
+]);
+
+export const ConsentSchema = z.strictObject({
+  digest: digest(),
+  permissions: PermissionsSchema,
+  at: instant(),
+});
+
+/** Contents of one plugin that somebody agreed to; the oldest give way. */
+export const MAX_CONSENTS = 1000;
+
+/** Below those that a user namespace maps, and never root. */
+export const UidSchema = z.int('expected a user id from 1 to 65535').min(1).max(65_535).nullable();
+
+/** Longest lock of npm packages, in characters. */
+const MAX_LOCK_CHARS = 4 * 1024 * 1024;
+
 /** Of a version, all but its manifest. */
 export const VERSION_FIELDS = {
   id: IdSchema,
   version: exactVersion(),
-  digest: z.templateLiteral(
-    ['sha256:', z.string().regex(/^[0-9a-f]{64}$/)],
-    'expected "sha256:" and 64 hexadecimal digits',
-  ),
+  digest: digest(),
+  content: digest(),
+  lock: z.string('expected the lock of npm packages as text, or null').max(MAX_LOCK_CHARS).nullable(),
   folder: path('expected a path below the folder of lurkbox, without . or .. in it', isBelow),
-  source: path('expected an absolute path', isAbsolute),
+  origin: OriginSchema,
   state: z.enum(PLUGIN_STATES).exclude(['UNLOADED']),
   reason: z.string('expected a text or null').max(MAX_REASON_CHARS).nullable(),
   installedAt: instant(),

@@ -29,13 +29,16 @@ export class Mirror {
   readonly #entries = new Map<string, Entry>();
   readonly #nameOfVersion = new Map<number, string>();
   readonly #manifests: Manifests = new Map();
+  readonly #root: string;
   readonly #report: (fault: string) => void;
   #revision = -1;
   #opened = 0;
   #sorted: readonly Entry[] | null = null;
   #list: readonly PluginRecord[] | null = null;
 
-  constructor(report: (fault: string) => void) {
+  /** `root`: of the workspace, that stored paths are relative to. */
+  constructor(root: string, report: (fault: string) => void) {
+    this.#root = root;
     this.#report = report;
   }
 
@@ -127,7 +130,7 @@ export class Mirror {
 
   #read(entry: Entry): ReadPlugin {
     if (entry.read !== null) return entry.read;
-    const read = readPlugin(entry.stored, this.#manifests);
+    const read = readPlugin(entry.stored, this.#manifests, this.#root);
     entry.read = read;
     const { record } = read;
     if (read.fault !== null)

@@ -3,8 +3,10 @@ import { mkdirSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { showPath } from '../printable.ts';
 import { isProcessGone, ownProcess } from '../process.ts';
+import { VERSION } from '../version.ts';
 import { type Examination, examine, type Identity, type StoreFormat } from './examine.ts';
 import { StoreLock } from './lock.ts';
+import { describeMigration, migrateStore } from './migrate.ts';
 import { BrokenError, Database } from './sqlite.ts';
 import {
   copyPrivately,
@@ -23,25 +25,35 @@ export interface Fault {
   readonly inode: number;
 }
 
+export interface PlaceOptions {
+  /** Of the workspace, absolute, with its links resolved. */
+  readonly root: string;
+  readonly now: () => number;
+  /** Told what was wrong and what was done about it. */
+  readonly report: (repair: string) => void;
+  /** Told what somebody should know, though nothing was wrong. */
+  readonly notify: (notice: string) => void;
+}
+
 /** Where a store is kept: its file, its backup, and the lock of those who replace them. */
 export class StorePlace {
   readonly path: string;
   readonly #format: StoreFormat;
   readonly #backupPath: string;
   readonly #lock: StoreLock;
+  readonly #root: string;
   readonly #now: () => number;
   readonly #report: (repair: string) => void;
+  readonly #notify: (notice: string) => void;
 
-  constructor(
-    folder: string,
-    format: StoreFormat,
-    { now, report }: { now: () => number; report: (repair: string) => void },
-  ) {
+  constructor(folder: string, format: StoreFormat, { root, now, report, notify }: PlaceOptions) {
     this.path = join(folder, `${format.name}.db`);
     this.#backupPath = join(folder, `${format.name}.backup.db`);
     this.#format = format;
+    this.#root = root;
     this.#now = now;
     this.#report = report;
+    this.#notify = notify;
     mkdirSync(folder, { recursive: true });
     this.#lock = new StoreLock(join(folder, `${format.name}.lock`));
   }
@@ -57,7 +69,8 @@ export class StorePlace {
       for (const file of [...filesOf(this.path), this.#backupPath]) makePrivate(file);
       for (const path of [this.path, this.#backupPath]) this.#putJournalAside(path);
       const found = this.#examine(fault);
-      if (found.is !== 'good') this.#replace(found);
+      if (found.is === 'good') this.#migrate(this.path, found.identity.format);
+      else this.#replace(found);
       return { database: connect(this.path, this.#format), inode: this.inode };
     });
   }
@@ -79,6 +92,13 @@ export class StorePlace {
       : found;
   }
 
+  #migrate(path: string, from: number): void {
+    const { version } = this.#format;
+    if (from === version) return;
+    const copy = migrateStore(path, this.#format, from, this.#root);
+    this.#notify(describeMigration(this.path, from, version, copy));
+  }
+
   // SQLite would write into the store what stands there; a store of ours is never without its own log.
   #putJournalAside(path: string): void {
     const moved = moveAside(`${path}-journal`, new Date(this.#now()));
@@ -95,8 +115,10 @@ export class StorePlace {
     const isFirst = found.is === 'missing' && backup.is === 'missing' && !this.#hasRemains();
     const finished = `${this.path}.new`;
     removeDatabase(finished);
-    if (backup.is === 'good') copyPrivately(this.#backupPath, finished);
-    else createPrivateFile(finished);
+    if (backup.is === 'good') {
+      copyPrivately(this.#backupPath, finished);
+      this.#migrate(finished, backup.identity.format);
+    } else createPrivateFile(finished);
     this.#finish(finished, { isNew: backup.is !== 'good', isFirst });
     const moved = [this.path, ...(backup.is === 'broken' ? [this.#backupPath] : [])]
       .map((path) => moveAside(path, new Date(this.#now())))
@@ -232,6 +254,6 @@ export function createTables(database: Database, { applicationId, version, table
   database.write(() => {
     database.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${version}`);
     for (const table of tables) database.exec(table);
-    database.run('INSERT INTO store VALUES (?, ?, 0, 0)', randomUUID(), version);
+    database.run('INSERT INTO store VALUES (?, ?, 0, 0, ?)', randomUUID(), version, VERSION);
   });
 }

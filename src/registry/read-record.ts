@@ -4,15 +4,20 @@ import { describeError, LurkboxError } from '../errors.ts';
 import { check } from '../manifest/problems.ts';
 import { type PluginManifest, PluginManifestSchema } from '../manifest/schema.ts';
 import { show } from '../printable.ts';
+import { unionOf } from './consents.ts';
 import {
   CanarySchema,
+  ConsentSchema,
   IdSchema,
+  MAX_CONSENTS,
   MAX_REASON_CHARS,
-  PermissionsSchema,
+  OriginSchema,
   StatisticsSchema,
+  UidSchema,
   VERSION_FIELDS,
 } from './fields.ts';
-import type { InstalledVersion, PluginRecord } from './record.ts';
+import { fromStoredOrigin } from './origin.ts';
+import type { InstalledVersion, PluginOrigin, PluginRecord } from './record.ts';
 import { sealOfPlugin, sealOfVersion } from './seal.ts';
 import type { PluginRow, VersionRow } from './tables.ts';
 
@@ -37,35 +42,43 @@ export interface ReadPlugin {
  * Rows → a record. What is damaged grants nothing: a version of which something cannot be read is in `ERROR`, and a
  * plugin whose own row cannot be read has no active version and nobody's consent.
  */
-export function readPlugin({ plugin, versions }: StoredPlugin, manifests: Manifests): ReadPlugin {
+export function readPlugin(
+  { plugin, versions }: StoredPlugin,
+  manifests: Manifests,
+  root: string,
+): ReadPlugin {
   const versionFaults = new Map<number, string>();
   const read = versions.map((row) => {
     try {
-      return readVersion(plugin.name, row, manifests);
+      return readVersion(plugin.name, row, manifests, root);
     } catch (error) {
       const reason = `It cannot be read from the registry: ${reasonOf(error)}`.slice(0, MAX_REASON_CHARS);
       versionFaults.set(row.id, reason);
-      return toDamagedVersion(plugin.name, row, reason);
+      return toDamagedVersion(plugin.name, row, reason, root);
     }
   });
-  const own = readOwn(plugin);
+  const own = readOwn(plugin, root);
   const find = (id: number | null) => read.find((version) => version.id === id) ?? null;
   const record = deepFreeze<PluginRecord>({
     name: plugin.name,
+    origin: own.origin,
     active: find(own.active),
     versions: read,
-    consented: own.consented,
+    consents: own.consents,
+    consented: unionOf(own.consents),
+    uid: own.uid,
     canary: own.canary !== null && find(own.canary.versionId) !== null ? own.canary : null,
     activeBefore: own.activeBefore.filter((id) => find(id) !== null),
   });
   return { record, fault: own.fault, versionFaults };
 }
 
-function readVersion(name: string, row: VersionRow, manifests: Manifests): InstalledVersion {
+function readVersion(name: string, row: VersionRow, manifests: Manifests, root: string): InstalledVersion {
   if (row.seal !== sealOfVersion(row)) throw new Error('its row is damaged');
-  const { manifest: _, ...fields } = toFields(row);
+  const fields = parse(VersionFieldsSchema, { ...toFields(row), origin: JSON.parse(row.origin) });
   return {
-    ...parse(VersionFieldsSchema, fields),
+    ...fields,
+    origin: fromStoredOrigin(fields.origin, root),
     name,
     manifest: readManifest(name, row, manifests),
     statistics: readStatistics(row),
@@ -75,8 +88,8 @@ function readVersion(name: string, row: VersionRow, manifests: Manifests): Insta
 const VersionFieldsSchema = z.strictObject(VERSION_FIELDS);
 
 function toFields(row: VersionRow) {
-  const { id, version, digest, folder, source, manifest, state, reason, installed_at: installedAt } = row;
-  return { id, version, digest, folder, source, manifest, state, reason, installedAt };
+  const { id, version, digest, content, lock, folder, state, reason, installed_at: installedAt } = row;
+  return { id, version, digest, content, lock, folder, state, reason, installedAt };
 }
 
 function readManifest(name: string, row: VersionRow, manifests: Manifests): PluginManifest {
@@ -99,31 +112,37 @@ function readStatistics(row: VersionRow): InstalledVersion['statistics'] {
   return read.data ?? { calls: 0, failures: 0, totalMs: 0, lastCallAt: null };
 }
 
-function readOwn(row: PluginRow) {
+function readOwn(row: PluginRow, root: string) {
   try {
     if (row.seal !== sealOfPlugin(row)) throw new Error('its row is damaged');
     return {
+      origin: fromStoredOrigin(parse(OriginSchema, JSON.parse(row.origin)), root),
       active: row.active,
       activeBefore: parse(z.array(IdSchema), JSON.parse(row.active_before)),
-      consented: parse(PermissionsSchema, JSON.parse(row.consented)),
+      consents: parse(z.array(ConsentSchema).max(MAX_CONSENTS), JSON.parse(row.consents)),
+      uid: parse(UidSchema, row.uid),
       canary: row.canary === null ? null : parse(CanarySchema, JSON.parse(row.canary)),
       fault: null,
     };
   } catch (error) {
-    const nothing = PermissionsSchema.parse({});
-    return { active: null, activeBefore: [], consented: nothing, canary: null, fault: reasonOf(error) };
+    const nothing = { origin: UNKNOWN_ORIGIN, active: null, activeBefore: [], consents: [], uid: null };
+    return { ...nothing, canary: null, fault: reasonOf(error) };
   }
 }
+
+/** A place that no plugin comes from. */
+const UNKNOWN_ORIGIN: PluginOrigin = { kind: 'folder', path: '/unknown' };
 
 const UNKNOWN = {
   version: '0.0.0',
   digest: `sha256:${'0'.repeat(64)}`,
+  content: `sha256:${'0'.repeat(64)}`,
+  lock: null,
   folder: 'unknown',
-  source: '/unknown',
   installedAt: '1970-01-01T00:00:00.000Z',
 } as const;
 
-function toDamagedVersion(name: string, row: VersionRow, reason: string): InstalledVersion {
+function toDamagedVersion(name: string, row: VersionRow, reason: string, root: string): InstalledVersion {
   const fields = toFields(row);
   const keep = <Key extends keyof typeof UNKNOWN>(key: Key) =>
     (VERSION_FIELDS[key].safeParse(fields[key]).data ?? UNKNOWN[key]) as InstalledVersion[Key];
@@ -133,14 +152,24 @@ function toDamagedVersion(name: string, row: VersionRow, reason: string): Instal
     name,
     version,
     digest: keep('digest'),
+    content: keep('content'),
+    lock: keep('lock'),
     folder: keep('folder'),
-    source: keep('source'),
+    origin: readOriginOrNone(row, root),
     manifest: toHarmlessManifest(name, version),
     state: 'ERROR',
     reason,
     installedAt: keep('installedAt'),
     statistics: readStatistics(row),
   };
+}
+
+function readOriginOrNone({ origin }: VersionRow, root: string): PluginOrigin {
+  try {
+    return fromStoredOrigin(OriginSchema.parse(JSON.parse(origin)), root);
+  } catch {
+    return UNKNOWN_ORIGIN;
+  }
 }
 
 /** In place of one that cannot be read: it asks for nothing, and is not enabled. */

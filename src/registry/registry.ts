@@ -1,3 +1,5 @@
+import { realpathSync } from 'node:fs';
+import { dirname, isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
 import { LurkboxError } from '../errors.ts';
 import type { PluginEvent } from '../events/event.ts';
@@ -9,13 +11,25 @@ import { Activity, type EventQuery, MAX_CALLS_PER_PLUGIN, type StoredEvent } fro
 import { Backups } from './backups.ts';
 import { CallCounter } from './call-counter.ts';
 import { type ExportedPlugin, parseExport, type RegistryExport, toExport } from './export.ts';
-import { CanarySchema, MAX_REASON_CHARS, PermissionsSchema, VERSION_FIELDS } from './fields.ts';
+import {
+  CanarySchema,
+  ConsentSchema,
+  MAX_CONSENTS,
+  MAX_REASON_CHARS,
+  OriginSchema,
+  UidSchema,
+  VERSION_FIELDS,
+} from './fields.ts';
 import { Mirror } from './mirror.ts';
+import { fromStoredOrigin } from './origin.ts';
 import type {
+  Consent,
   InstalledVersion,
   NewCanary,
+  NewConsent,
   NewVersion,
   Permissions,
+  PluginOrigin,
   PluginRecord,
   RecordedCall,
 } from './record.ts';
@@ -36,6 +50,8 @@ import {
 export interface RegistryOptions {
   /** Holds `registry.db` and `activity.db`; made if it is not there. `null`: everything is in memory. */
   readonly stateFolder: string | null;
+  /** Origins are stored relative to it. @default the folder that holds `stateFolder`, or the current one */
+  readonly workspaceRoot?: string;
   readonly logger: Logger;
   /** Milliseconds since 1970. @default Date.now */
   readonly now?: () => number;
@@ -59,6 +75,8 @@ export class PluginRegistry {
   readonly #counter = new CallCounter();
   readonly #counting: WriteBehind;
   readonly #repairs: string[] = [];
+  readonly #notices: string[] = [];
+  readonly #root: string;
   readonly #logger: Logger;
   readonly #now: () => number;
   /** By the transaction that is under way; `null` while none is. */
@@ -70,13 +88,15 @@ export class PluginRegistry {
     return new PluginRegistry(options);
   }
 
-  private constructor({ stateFolder, logger, now = Date.now }: RegistryOptions) {
+  private constructor({ stateFolder, workspaceRoot, logger, now = Date.now }: RegistryOptions) {
     this.#logger = logger;
     this.#now = now;
+    this.#root = withoutLinks(workspaceRoot ?? (stateFolder === null ? '.' : dirname(stateFolder)));
     const report = (repair: string) => this.#report(repair);
-    const place = { folder: stateFolder, now, report };
+    const notify = (notice: string) => this.#notify(notice);
+    const place = { folder: stateFolder, root: this.#root, now, report, notify };
     this.#store = new Store(REGISTRY_FORMAT, place);
-    this.#mirror = new Mirror(report);
+    this.#mirror = new Mirror(this.#root, report);
     this.#backups = new Backups(this.#store, logger);
     this.#counting = new WriteBehind({ periodMs: COUNT_PERIOD_MS, write: () => this.#writeCounts(), logger });
     try {
@@ -102,30 +122,49 @@ export class PluginRegistry {
     this.#logger.warn({ repair }, 'The registry of plugins was mended.');
   }
 
+  /** What somebody should know though nothing was wrong: that a store was brought to a newer format, for instance. */
+  get notices(): readonly string[] {
+    return Object.freeze([...this.#notices]);
+  }
+
+  #notify(notice: string): void {
+    if (this.#notices.includes(notice)) return;
+    this.#notices.push(notice);
+    this.#logger.info({ notice }, 'The registry of plugins has something to say.');
+  }
+
   /**
    * Makes a version known, in the state `LOADED`. One with the same name, version and digest is known already: it stays
-   * what it is, with its folder, source and manifest as told now. `consented` replaces what was agreed to before.
+   * what it is, with its folder, origin, lock and manifest as told now. The name belongs to the origin of its first
+   * version. `consented`: what was agreed to for this content, in place of all that was agreed to before.
    */
   register(version: NewVersion, consented?: Permissions): InstalledVersion {
     const { name, ...content } = parseArgument(NewVersionSchema, version, 'version');
-    const agreed = consented === undefined ? {} : { consented: parseConsent(consented) };
+    const { digest } = content;
+    const agreed =
+      consented === undefined ? {} : { consents: this.#parseConsents([{ digest, permissions: consented }]) };
     const id = this.#change(name, (database) => {
       const pluginId = this.#mirror.idOf(name);
       const record = this.#mirror.get(name);
       if (pluginId === null || record === null) {
-        const newId = insertPlugin(database, { ...toNewPlugin(name), ...agreed });
-        return insertVersion(database, newId, { ...content, ...NEW_VERSION, installedAt: this.#time() });
+        const own = { ...toNewPlugin(name, content.origin), ...agreed };
+        const newId = insertPlugin(database, own, this.#root);
+        return this.#insertNew(database, newId, content);
       }
-      updatePlugin(database, pluginId, { ...toOwnRecord(record), ...agreed });
+      updatePlugin(database, pluginId, { ...toOwnRecord(record), ...agreed }, this.#root);
       const known = record.versions.find(
         ({ version, digest }) => version === content.version && digest === content.digest,
       );
-      if (known === undefined)
-        return insertVersion(database, pluginId, { ...content, ...NEW_VERSION, installedAt: this.#time() });
-      updateVersion(database, pluginId, { ...known, ...content });
+      if (known === undefined) return this.#insertNew(database, pluginId, content);
+      updateVersion(database, pluginId, { ...known, ...content }, this.#root);
       return known.id;
     });
     return this.#requireVersion(id);
+  }
+
+  #insertNew(database: Database, pluginId: number, content: Omit<NewVersion, 'name'>): number {
+    const version = { ...content, ...NEW_VERSION, installedAt: this.#time() };
+    return insertVersion(database, pluginId, version, this.#root);
   }
 
   /**
@@ -145,7 +184,7 @@ export class PluginRegistry {
       } else {
         database.run('DELETE FROM versions WHERE id = ?', versionId!);
         this.#mirror.reload(database, name);
-        updatePlugin(database, pluginId, toOwnRecord(this.#mirror.get(name)!));
+        updatePlugin(database, pluginId, toOwnRecord(this.#mirror.get(name)!), this.#root);
       }
       return true;
     });
@@ -181,16 +220,39 @@ export class PluginRegistry {
       const { to: state } = TRANSITIONS[step];
       const why = state === 'ERROR' ? (reason ?? 'No reason was given.').slice(0, MAX_REASON_CHARS) : null;
       this.#change(version.name, (database) => {
-        updateVersion(database, this.#mirror.idOf(version.name)!, { ...version, state, reason: why });
+        const changed = { ...version, state, reason: why };
+        updateVersion(database, this.#mirror.idOf(version.name)!, changed, this.#root);
       });
       return this.#requireVersion(versionId);
     });
   }
 
-  /** Replaces what was agreed to. */
-  setConsent(name: string, permissions: Permissions): void {
-    const consented = parseConsent(permissions);
-    this.#updateOwn(name, () => ({ consented }));
+  /** Replaces what was agreed to: of each content the last one that is told, and of all the newest 1,000. */
+  setConsents(name: string, consents: readonly NewConsent[]): void {
+    const parsed = this.#parseConsents(consents);
+    this.#updateOwn(name, () => ({ consents: parsed }));
+  }
+
+  #parseConsents(consents: readonly NewConsent[]): readonly Consent[] {
+    const dated = consents.map((consent) => ({ at: this.#time(), ...consent }));
+    const byDigest = new Map<string, Consent>();
+    for (const consent of parseArgument(z.array(ConsentSchema), dated, 'consent')) {
+      byDigest.delete(consent.digest);
+      byDigest.set(consent.digest, consent);
+    }
+    return [...byDigest.values()].slice(-MAX_CONSENTS);
+  }
+
+  /** To whom the name belongs from now on. */
+  setOrigin(name: string, origin: PluginOrigin): void {
+    const parsed = parseArgument(AbsoluteOriginSchema, origin, 'origin');
+    this.#updateOwn(name, () => ({ origin: parsed }));
+  }
+
+  /** User id of its containers; `null`: none is given. */
+  setUid(name: string, uid: number | null): void {
+    const parsed = parseArgument(UidSchema, uid, 'user id');
+    this.#updateOwn(name, () => ({ uid: parsed }));
   }
 
   setCanary(name: string, canary: NewCanary | null): void {
@@ -281,7 +343,7 @@ export class PluginRegistry {
 
   /** Without events and recorded calls. A version that cannot be read is left out. */
   toJSON(): RegistryExport {
-    return toExport(this.#current().list(), (version) => this.#mirror.isDamaged(version));
+    return toExport(this.#current().list(), this.#root, (version) => this.#mirror.isDamaged(version));
   }
 
   /**
@@ -294,7 +356,8 @@ export class PluginRegistry {
       const { known: skipped = [], unknown: added = [] } = Object.groupBy(plugins, ({ name }) =>
         this.#mirror.idOf(name) === null ? 'unknown' : 'known',
       );
-      for (const plugin of added) this.#change(plugin.name, (database) => importPlugin(database, plugin));
+      for (const plugin of added)
+        this.#change(plugin.name, (database) => importPlugin(database, plugin, this.#root));
       return { added: added.map(({ name }) => name), skipped: skipped.map(({ name }) => name) };
     });
   }
@@ -341,7 +404,8 @@ export class PluginRegistry {
       const record = this.#mirror.get(name);
       if (record === null)
         throw new LurkboxError('PLUGIN_NOT_FOUND', `No plugin ${show(name)} is registered.`);
-      updatePlugin(database, this.#mirror.idOf(name)!, { ...toOwnRecord(record), ...update(record) });
+      const own = { ...toOwnRecord(record), ...update(record) };
+      updatePlugin(database, this.#mirror.idOf(name)!, own, this.#root);
     });
   }
 
@@ -443,13 +507,18 @@ function writeRevision(database: Database, { names, removed }: Changes): number 
   return revision;
 }
 
+/** In memory a path is absolute. */
+const AbsoluteOriginSchema = OriginSchema.refine(({ path }) => isAbsolute(path), 'expected an absolute path');
+
 const NewVersionSchema = z
   .strictObject({
     name: PluginNameSchema,
     version: VERSION_FIELDS.version,
     digest: VERSION_FIELDS.digest,
+    content: VERSION_FIELDS.content,
+    lock: VERSION_FIELDS.lock,
     folder: VERSION_FIELDS.folder,
-    source: VERSION_FIELDS.source,
+    origin: AbsoluteOriginSchema,
     manifest: PluginManifestSchema,
   })
   .refine(
@@ -463,12 +532,17 @@ const NEW_VERSION = {
   statistics: { calls: 0, failures: 0, totalMs: 0, lastCallAt: null },
 } as const;
 
-function toNewPlugin(name: string): OwnRecord {
-  return { name, active: null, consented: PermissionsSchema.parse({}), canary: null, activeBefore: [] };
+function toNewPlugin(name: string, origin: PluginOrigin): OwnRecord {
+  return { name, origin, active: null, consents: [], uid: null, canary: null, activeBefore: [] };
 }
 
-function parseConsent(permissions: Permissions): Permissions {
-  return parseArgument(PermissionsSchema, permissions, 'consent');
+/** The folder may not be there yet. */
+function withoutLinks(folder: string): string {
+  try {
+    return realpathSync(folder);
+  } catch {
+    return resolve(folder);
+  }
 }
 
 function parseArgument<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
@@ -478,20 +552,25 @@ function parseArgument<T>(schema: z.ZodType<T>, value: unknown, what: string): T
   throw new LurkboxError('REGISTRY_INVALID', message, { problems: checked.problems });
 }
 
-function importPlugin(database: Database, { versions, ...plugin }: ExportedPlugin): void {
-  const own: OwnRecord = { ...plugin, active: null, activeBefore: [], canary: null };
-  const pluginId = insertPlugin(database, own);
+/** A user id is of the host that it was given on. */
+function importPlugin(database: Database, { versions, ...plugin }: ExportedPlugin, root: string): void {
+  const origin = fromStoredOrigin(plugin.origin, root);
+  const own: OwnRecord = { ...plugin, origin, uid: null, active: null, activeBefore: [], canary: null };
+  const pluginId = insertPlugin(database, own, root);
   // Oldest first: an id grows with each installation.
   const newIds = new Map(
-    versions.toReversed().map((version) => [version.id, insertVersion(database, pluginId, version)]),
+    versions.toReversed().map((version) => {
+      const origin = fromStoredOrigin(version.origin, root);
+      return [version.id, insertVersion(database, pluginId, { ...version, origin }, root)];
+    }),
   );
   const { active, activeBefore, canary } = plugin;
-  updatePlugin(database, pluginId, {
-    ...own,
+  const roles = {
     active: active === null ? null : newIds.get(active)!,
     activeBefore: activeBefore.map((id) => newIds.get(id)!),
     canary: canary === null ? null : { ...canary, versionId: newIds.get(canary.versionId)! },
-  });
+  };
+  updatePlugin(database, pluginId, { ...own, ...roles }, root);
 }
 
 function assertHas(name: string, versions: readonly InstalledVersion[], id: number): void {

@@ -5,12 +5,21 @@ import type { PluginRow, VersionRow } from './tables.ts';
  * SQLite does not see when a disk changes a letter inside of a text, and a letter can be another permission. Each row
  * carries a checksum of what it must not lose; it shows accidents, and is no signature.
  */
-function seal(values: readonly (string | number | null)[]): number {
+export function seal(values: readonly (string | number | null)[]): number {
   return crc32(JSON.stringify(values));
 }
 
 export function sealOfPlugin(row: Omit<PluginRow, 'seal'>): number {
-  return seal([row.id, row.name, row.active, row.active_before, row.consented, row.canary]);
+  return seal([
+    row.id,
+    row.name,
+    row.origin,
+    row.active,
+    row.active_before,
+    row.consents,
+    row.canary,
+    row.uid,
+  ]);
 }
 
 export type VersionContent = Omit<VersionRow, 'seal' | 'calls' | 'failures' | 'total_ms' | 'last_call_at'>;
@@ -21,8 +30,10 @@ export function sealOfVersion(row: VersionContent): number {
     row.plugin_id,
     row.version,
     row.digest,
+    row.content,
+    row.lock,
     row.folder,
-    row.source,
+    row.origin,
     row.manifest,
     row.state,
     row.reason,

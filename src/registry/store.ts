@@ -1,15 +1,12 @@
 import { LurkboxError } from '../errors.ts';
 import { showPath } from '../printable.ts';
 import type { StoreFormat } from './examine.ts';
-import { createTables, type Fault, StorePlace } from './place.ts';
+import { createTables, type Fault, type PlaceOptions, StorePlace } from './place.ts';
 import { Database, isBroken, toStoreError } from './sqlite.ts';
 
-export interface StoreOptions {
+export interface StoreOptions extends PlaceOptions {
   /** `null`: in memory. */
   readonly folder: string | null;
-  readonly now: () => number;
-  /** Told what was wrong and what was done about it. */
-  readonly report: (repair: string) => void;
 }
 
 /** A database that mends itself: when it is found broken, at any time, its backup or an empty one takes its place. */
@@ -22,12 +19,12 @@ export class Store {
   #isClosed = false;
 
   /** @throws LurkboxError `REGISTRY_INVALID`, `HOST_RESOURCES` */
-  constructor(format: StoreFormat, { folder, now, report }: StoreOptions) {
+  constructor(format: StoreFormat, { folder, ...options }: StoreOptions) {
     this.#name = folder === null ? `${format.name} in memory` : `${folder}/${format.name}.db`;
     const { place, database, inode } = this.#translate(() => {
       if (folder === null) return { place: null, database: createInMemory(format), inode: 0 };
-      const place = new StorePlace(folder, format, { now, report });
-      return { place, ...place.open() };
+      const place = new StorePlace(folder, format, options);
+      return { place, ...openOrClose(place) };
     });
     this.#place = place;
     this.#database = database;
@@ -131,6 +128,16 @@ export class Store {
     } catch (error) {
       throw toStoreError(error, this.#name);
     }
+  }
+}
+
+/** What cannot be opened must not go on holding its lock. */
+function openOrClose(place: StorePlace): { database: Database; inode: number } {
+  try {
+    return place.open();
+  } catch (error) {
+    place.close();
+    throw error;
   }
 }
 

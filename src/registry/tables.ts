@@ -1,20 +1,23 @@
 import { STORE_TABLE, type StoreFormat } from './examine.ts';
+import { REGISTRY_FROM_1 } from './registry-from-1.ts';
 
 /** `seal`: see `seal.ts`. `revision`: that of the store with which something of the plugin changed last. */
 export const REGISTRY_FORMAT: StoreFormat = {
   name: 'registry',
   applicationId: 0x6c726b31,
-  version: 1,
+  version: 2,
   isDurable: true,
   tables: [
     STORE_TABLE,
     `CREATE TABLE plugins (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   name TEXT NOT NULL UNIQUE,
+  origin TEXT NOT NULL,
   active INTEGER,
   active_before TEXT NOT NULL,
-  consented TEXT NOT NULL,
+  consents TEXT NOT NULL,
   canary TEXT,
+  uid INTEGER,
   seal INTEGER NOT NULL,
   revision INTEGER NOT NULL
 ) STRICT`,
@@ -23,8 +26,10 @@ export const REGISTRY_FORMAT: StoreFormat = {
   plugin_id INTEGER NOT NULL REFERENCES plugins (id) ON DELETE CASCADE,
   version TEXT NOT NULL,
   digest TEXT NOT NULL,
+  content TEXT NOT NULL,
+  lock TEXT,
   folder TEXT NOT NULL,
-  source TEXT NOT NULL,
+  origin TEXT NOT NULL,
   manifest TEXT NOT NULL,
   state TEXT NOT NULL,
   reason TEXT,
@@ -41,16 +46,19 @@ export const REGISTRY_FORMAT: StoreFormat = {
 ) STRICT`,
     'CREATE INDEX plugins_by_revision ON plugins (revision)',
   ],
+  migrations: [REGISTRY_FROM_1],
   counted: ['plugins', 'versions'],
 };
 
 export interface PluginRow {
   readonly id: number;
   readonly name: string;
+  readonly origin: string;
   readonly active: number | null;
   readonly active_before: string;
-  readonly consented: string;
+  readonly consents: string;
   readonly canary: string | null;
+  readonly uid: number | null;
   readonly seal: number;
 }
 
@@ -60,8 +68,10 @@ export interface VersionRow {
   readonly plugin_id: number;
   readonly version: string;
   readonly digest: string;
+  readonly content: string;
+  readonly lock: string | null;
   readonly folder: string;
-  readonly source: string;
+  readonly origin: string;
   readonly manifest: string;
   readonly state: string;
   readonly reason: string | null;
@@ -73,7 +83,8 @@ export interface VersionRow {
   readonly last_call_at: string | null;
 }
 
-const PLUGIN_COLUMNS = 'SELECT id, name, active, active_before, consented, canary, seal FROM plugins';
+const PLUGIN_COLUMNS =
+  'SELECT id, name, origin, active, active_before, consents, canary, uid, seal FROM plugins';
 const VERSION_COLUMNS = 'SELECT * FROM versions LEFT JOIN statistics ON version_id = id';
 
 export const SELECT = {

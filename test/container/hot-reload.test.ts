@@ -113,7 +113,7 @@ test('a folder that is gone for a while brings back neither consent nor service 
 test('a plugin whose folder is moved goes on under its new path', async () => {
   const moved = `${folder}-moved`;
   await rename(folder, moved);
-  await expect.poll(() => lurkbox.registry.get(NAME)?.active?.source, DEADLINE).toBe(moved);
+  await expect.poll(() => lurkbox.registry.get(NAME)?.active?.origin.path, DEADLINE).toBe(moved);
   await expect.poll(ask, DEADLINE).toBe('first');
 });
 

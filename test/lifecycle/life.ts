@@ -40,7 +40,7 @@ watch(PluginRegistry.prototype, [
   'unregister',
   'activate',
   'setState',
-  'setConsent',
+  'setConsents',
 ]);
 watch(CopiedFiles.prototype, ['stage', 'remove', 'sweep']);
 

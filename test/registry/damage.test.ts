@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { PluginRecord } from '../../src/registry/record.ts';
-import { createFolder, type Folder, newVersion, openRegistry } from './sample.ts';
+import { createFolder, digestOf, type Folder, newVersion, openRegistry } from './sample.ts';
 
 let folder: Folder;
 
@@ -36,7 +36,8 @@ async function createStore(): Promise<readonly PluginRecord[]> {
   for (let index = 0; index < PLUGINS; index++) {
     const name = `plugin-${index}`;
     const { id } = registry.register(newVersion(name, '1.0.0', { tags: [`tag-${index}`] }));
-    registry.setConsent(name, { ...registry.get(name)!.consented, exec: index % 2 === 0 });
+    const permissions = { ...registry.get(name)!.consented, exec: index % 2 === 0 };
+    registry.setConsents(name, [{ digest: digestOf(name), permissions }]);
     registry.activate(name, id);
     registry.setState(id, index % 3 === 0 ? 'disable' : 'enable');
     registry.register(newVersion(name, '2.0.0'));
@@ -399,7 +400,7 @@ describe('a damaged row', () => {
 
   test('of a plugin takes from it what was agreed to, and that it is active', async () => {
     await createStore();
-    await edit("UPDATE plugins SET consented = replace(consented, 'false', 'true') WHERE id = 1");
+    await edit("UPDATE plugins SET consents = replace(consents, 'false', 'true') WHERE id = 1");
     await using registry = await openRegistry(folder.path);
     expect(registry.get('plugin-0')).toMatchObject({
       active: null,
@@ -443,13 +444,13 @@ describe('a store is refused, and stays as it is,', () => {
   test('when a newer lurkbox wrote it', async () => {
     await createStore();
     const store = new DatabaseSync(at(STORE));
-    store.exec('PRAGMA user_version = 2; UPDATE store SET format = 2');
+    store.exec("PRAGMA user_version = 99; UPDATE store SET format = 99, lurkbox = '7.1.0'");
     store.close();
     const before = await readFile(at(STORE));
     await expect(openRegistry(folder.path)).rejects.toMatchObject({
       code: 'REGISTRY_INVALID',
       message: expect.stringContaining(
-        'has format 2 of a newer lurkbox, this one knows 1; nothing was changed',
+        'knows up to 2; nothing was changed. lurkbox "7.1.0" wrote it: use that version or a later one, or move the folder',
       ),
     });
     expect(await readFile(at(STORE))).toEqual(before);

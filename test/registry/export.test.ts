@@ -40,7 +40,10 @@ function play(registry: PluginRegistry, script: Script): void {
     else if ((step === 'enable' || step === 'disable') && state !== 'ERROR') registry.setState(id, step);
     else if (step === 'fail') registry.setState(id, 'fail', text);
     else if (step === 'canary') registry.setCanary(name, { versionId: id, share: 0.25, calls: 7 });
-    else if (step === 'consent') registry.setConsent(name, { ...PERMISSIONS, exec: true, channels: [] });
+    else if (step === 'consent')
+      registry.setConsents(name, [
+        { digest: digestOf(version + content), permissions: { ...PERMISSIONS, exec: true, channels: [] } },
+      ]);
     else if (step === 'count') registry.countCall(id, { success: text === '', ms: text.length });
     else if (step === 'unregister') registry.unregister(name, id);
   }
@@ -94,14 +97,14 @@ async function sample(): Promise<Loose> {
 
 test('an import leaves alone what is known, and takes the rest', async () => {
   await using registry = await openRegistry(null);
-  registry.register({ ...newVersion('ant'), source: '/mine' });
+  registry.register({ ...newVersion('ant'), origin: { kind: 'folder', path: '/mine' } });
   expect(registry.importJSON(await sample())).toEqual({ added: ['bee'], skipped: ['ant'] });
-  expect(registry.get('ant')?.versions[0]?.source).toBe('/mine');
+  expect(registry.get('ant')?.versions[0]?.origin.path).toBe('/mine');
 });
 
 test.each<[string, (value: Loose) => unknown, string]>([
   ['another format', (value) => ({ ...value, format: 'x' }), 'format'],
-  ['a newer version', (value) => ({ ...value, version: 2 }), 'version'],
+  ['a newer version', (value) => ({ ...value, version: 3 }), 'version'],
   ['an unknown key', (value) => ({ ...value, more: 1 }), 'more'],
   ['no list', (value) => ({ ...value, plugins: 1 }), 'plugins'],
   ['a plugin twice', (value) => ({ ...value, plugins: [value.plugins[0], value.plugins[0]] }), 'plugins'],
@@ -143,12 +146,14 @@ test('an import tells every problem at once', async () => {
   await using registry = await openRegistry(null);
   const value = await sample();
   value.plugins[0].versions[0].digest = 'x';
-  value.plugins[1].consented.exec = 'yes';
+  value.plugins[1].consents = [
+    { digest: digestOf('b'), permissions: { exec: 'yes' }, at: '2026-01-02T03:04:05Z' },
+  ];
   expect(() => registry.importJSON(value)).toThrow(
     expect.objectContaining({
       problems: [
         expect.objectContaining({ path: 'plugins[0].versions[0].digest' }),
-        expect.objectContaining({ path: 'plugins[1].consented.exec' }),
+        expect.objectContaining({ path: 'plugins[1].consents[0].permissions.exec' }),
       ],
     }),
   );
@@ -161,3 +166,30 @@ function edit(value: Loose, change: (plugin: Loose) => unknown): unknown {
 function editVersion(value: Loose, part: object): unknown {
   return edit(value, (plugin) => ({ ...plugin, versions: [{ ...plugin.versions[0], ...part }] }));
 }
+
+test('an export of version 1 is imported: its folders are origins, its consent one to each content that it covers', async () => {
+  await using registry = await openRegistry(null);
+  const { plugins } = await sample();
+  const [ant, bee] = plugins.map(({ origin, consents: _, versions, ...plugin }: Loose) => ({
+    ...plugin,
+    consented: { ...PERMISSIONS, exec: true },
+    versions: versions.map(({ content: _content, lock: _lock, origin: _origin, ...version }: Loose) => ({
+      ...version,
+      source: origin.path,
+    })),
+  }));
+  const value = { format: 'lurkbox-registry', version: 1, plugins: [ant, bee] };
+  expect(registry.importJSON(value)).toEqual({ added: ['ant', 'bee'], skipped: [] });
+  const { digest, installedAt } = registry.get('ant')!.active!;
+  expect(registry.get('ant')).toMatchObject({
+    origin: { kind: 'folder', path: '/somewhere/ant' },
+    consents: [{ digest, permissions: PERMISSIONS, at: installedAt }],
+    active: { content: digest, lock: null, origin: { kind: 'folder', path: '/somewhere/ant' } },
+  });
+  value.plugins[0].versions[0].source = 'here';
+  expect(() => registry.importJSON(value)).toThrow(
+    expect.objectContaining({
+      problems: [expect.objectContaining({ path: 'plugins[0].versions[0].source' })],
+    }),
+  );
+});

@@ -12,23 +12,24 @@ const hashOf = (value: unknown) =>
 
 /** A red pin asks: does an older store still open? A change of tables needs a new version of the format. */
 test('the formats of the stores are pinned', () => {
-  const pin = ({ name, applicationId, version, tables }: typeof REGISTRY_FORMAT) => ({
+  const pin = ({ name, applicationId, version, tables, migrations }: typeof REGISTRY_FORMAT) => ({
     name,
     applicationId,
     version,
-    tables: hashOf(tables),
+    // Of every version, from the first.
+    tables: [...migrations.map((migration) => migration.tables), tables].map(hashOf),
   });
   expect(pin(REGISTRY_FORMAT)).toEqual({
     name: 'registry',
     applicationId: 0x6c726b31,
-    version: 1,
-    tables: '7056864f27ba3a88',
+    version: 2,
+    tables: ['7056864f27ba3a88', '40f93c3228badbab'],
   });
   expect(pin(ACTIVITY_FORMAT)).toEqual({
     name: 'activity',
     applicationId: 0x6c726b32,
-    version: 1,
-    tables: '381ce78083b030b0',
+    version: 2,
+    tables: ['381ce78083b030b0', '2e973bca5e443074'],
   });
 });
 
@@ -49,11 +50,12 @@ test('the export is pinned', async () => {
   registry.register(newVersion('ant'));
   expect(registry.toJSON()).toEqual({
     format: 'lurkbox-registry',
-    version: 1,
+    version: 2,
     plugins: [
       {
         name: 'ant',
-        consented: { filesystem: false, network: false, exec: false, secrets: [] },
+        origin: { kind: 'folder', path: '/somewhere/ant' },
+        consents: [],
         active: null,
         activeBefore: [],
         canary: null,
@@ -62,8 +64,10 @@ test('the export is pinned', async () => {
             id: 1,
             version: '1.0.0',
             digest: newVersion('ant').digest,
+            content: newVersion('ant').digest,
+            lock: null,
             folder: 'plugins/ant/1.0.0',
-            source: '/somewhere/ant',
+            origin: { kind: 'folder', path: '/somewhere/ant' },
             manifest: newVersion('ant').manifest,
             state: 'LOADED',
             reason: null,
@@ -88,6 +92,6 @@ test('a store and its backup are good ones at their next examination', async () 
   ] as const)
     expect([file, examine(join(folder.path, file), format)]).toMatchObject([
       file,
-      { is: 'good', identity: { format: 1 } },
+      { is: 'good', identity: { format: 2 } },
     ]);
 });

@@ -42,17 +42,21 @@ describe('register', () => {
       name: 'weather',
       active: null,
       versions: [registry.get('weather')?.versions[0]],
+      origin: told.origin,
+      consents: [],
       consented: NOTHING,
+      uid: null,
       canary: null,
       activeBefore: [],
     });
   });
 
-  test('answers the known version for the same content, with the folder and source told now', () => {
+  test('answers the known version for the same content, with the folder, lock and origin told now', () => {
     const { id } = registry.register(newVersion('weather'));
     registry.setState(id, 'enable');
-    const again = registry.register({ ...newVersion('weather'), folder: 'plugins/b', source: '/b' });
-    expect(again).toMatchObject({ id, state: 'ENABLED', folder: 'plugins/b', source: '/b' });
+    const now = { folder: 'plugins/b', lock: '{}', origin: { kind: 'folder', path: '/b' } } as const;
+    const again = registry.register({ ...newVersion('weather'), ...now });
+    expect(again).toMatchObject({ id, state: 'ENABLED', ...now });
     expect(registry.get('weather')?.versions).toEqual([again]);
   });
 
@@ -72,7 +76,9 @@ describe('register', () => {
   test.each([
     ['a folder that leads elsewhere', { folder: '../elsewhere' }, 'folder'],
     ['an absolute folder', { folder: '/etc' }, 'folder'],
-    ['a relative source', { source: 'here' }, 'source'],
+    ['a relative origin', { origin: { kind: 'folder', path: 'here' } }, 'origin'],
+    ['an origin of no known kind', { origin: { kind: 'moon', path: '/b' } }, 'origin.kind'],
+    ['a content without a digest', { content: 'sha256:0' }, 'content'],
     ['no digest', { digest: 'sha256:0' }, 'digest'],
     ['a name that is none', { name: '../x' }, 'name'],
     ['the manifest of another plugin', { name: 'other' }, ''],
@@ -153,7 +159,7 @@ describe('activate', () => {
     for (const work of [
       () => registry.activate('weather', other.id),
       () => registry.activate('unknown', null),
-      () => registry.setConsent('unknown', SOME),
+      () => registry.setConsents('unknown', []),
       () => registry.setCanary('weather', { versionId: other.id, share: 0.5, calls: 1 }),
       () => registry.setState(99, 'enable'),
     ])
@@ -197,13 +203,13 @@ describe('setState', () => {
 
 test('a consent and a canary are stored, replaced and taken back', () => {
   const { id } = registry.register(newVersion('weather'));
-  registry.setConsent('weather', SOME);
+  registry.setConsents('weather', [{ digest: digestOf('a'), permissions: SOME }]);
   registry.setCanary('weather', { versionId: id, share: 0.1, calls: 100 });
   expect(registry.get('weather')).toMatchObject({
     consented: SOME,
     canary: { versionId: id, share: 0.1, calls: 100 },
   });
-  registry.setConsent('weather', NOTHING);
+  registry.setConsents('weather', []);
   registry.setCanary('weather', null);
   expect(registry.get('weather')).toMatchObject({ consented: NOTHING, canary: null });
   for (const share of [0, 1, Number.NaN])

@@ -13,8 +13,10 @@ export function newVersion(name: string, version = '1.0.0', manifest: object = {
     name,
     version,
     digest: digestOf(`${name}@${version}`),
+    content: digestOf(`${name}@${version}`),
+    lock: null,
     folder: `plugins/${name}/${version}`,
-    source: `/somewhere/${name}`,
+    origin: { kind: 'folder', path: `/somewhere/${name}` },
     manifest: PluginManifestSchema.parse({ ...MINIMAL, name, version, ...manifest }),
   };
 }

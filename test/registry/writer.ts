@@ -1,7 +1,7 @@
 // node writer.ts <folder> <job> [argument…]
 // A process that writes to a registry; tests start several, and kill them. It says on stdout what it has done.
 
-import { newVersion, openRegistry } from './sample.ts';
+import { digestOf, newVersion, openRegistry } from './sample.ts';
 
 const [folder = '', job = '', ...rest] = process.argv.slice(2);
 // Whoever kills it begins to count here.
@@ -52,7 +52,8 @@ switch (job) {
       step(() => registry.register(newVersion('right', '2.0.0')));
       step(() => registry.setState(id, 'enable'));
       step(() => registry.activate('left', id));
-      step(() => registry.setConsent('left', { ...registry.get('left')!.consented, exec: true }));
+      const permissions = { ...registry.get('left')!.consented, exec: true };
+      step(() => registry.setConsents('left', [{ digest: digestOf('left'), permissions }]));
       step(() => registry.unregister('middle'));
       step(() => {});
     });
