@@ -96,8 +96,11 @@ interface ContainerState {
 
 /** What is left of a container that was killed, or that a restarted engine found dead; a plugin can end with both. */
 const ODD_EXIT_CODES = [137, 255];
-/** By so much the engine may write its event after the end. */
-const EVENT_LAG_MS = 250;
+/**
+ * By so much the engine may write its event after the end; it waits two seconds for output that nobody takes, which a
+ * plugin can leave behind.
+ */
+const EVENT_LAGS_MS = [250, 2_500];
 
 /**
  * Its events tell who ended a container: they begin with its own start, and name every kill that it was asked for, and
@@ -107,18 +110,22 @@ export async function readEnd(
   docker: Docker,
   id: string,
   { Running, ExitCode, OOMKilled, StartedAt, FinishedAt }: ContainerState,
-  abortSignal: AbortSignal,
+  { isInDoubt, abortSignal }: { isInDoubt: boolean; abortSignal: AbortSignal },
 ): Promise<{ outOfMemory: boolean; endedByEngine: boolean }> {
   if (Running) return { outOfMemory: false, endedByEngine: true }; // Somebody else started it again.
-  if (OOMKilled || !ODD_EXIT_CODES.includes(ExitCode))
+  if (OOMKilled || (!isInDoubt && !ODD_EXIT_CODES.includes(ExitCode)))
     return { outOfMemory: OOMKilled, endedByEngine: false };
-  const actions = await readActions(docker, {
-    since: toSeconds(Date.parse(StartedAt)),
-    until: toSeconds(Date.parse(FinishedAt) + EVENT_LAG_MS),
-    filters: { type: ['container'], container: [id] },
-    abortSignal,
-  });
-  if (actions === null) return { outOfMemory: false, endedByEngine: false };
+  let actions: string[] | null = [];
+  for (const lagMs of EVENT_LAGS_MS) {
+    actions = await readActions(docker, {
+      since: toSeconds(Date.parse(StartedAt)),
+      until: toSeconds(Date.parse(FinishedAt) + lagMs),
+      filters: { type: ['container'], container: [id] },
+      abortSignal,
+    });
+    if (actions === null) return { outOfMemory: false, endedByEngine: false };
+    if (actions.includes('kill') || actions.includes('die')) break;
+  }
   return {
     outOfMemory: actions.includes('oom'),
     endedByEngine: actions.includes('kill') || !actions.includes('die'),

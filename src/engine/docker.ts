@@ -170,7 +170,7 @@ export class DockerEngine implements ContainerEngine {
     return this.#call('wait for a container', wait, deadlineMs);
   }
 
-  containerExit(id: string): Promise<ContainerExit> {
+  containerExit(id: string, { isInDoubt = false } = {}): Promise<ContainerExit> {
     return this.#call('inspect a container', async ({ docker }, abortSignal) => {
       const { State } = await docker.getContainer(id).inspect({ abortSignal });
       // The exit code of a container that is being removed tells of the removal.
@@ -182,7 +182,7 @@ export class DockerEngine implements ContainerEngine {
       }
       return {
         exitCode: State.ExitCode,
-        ...(await readEnd(docker, id, State, abortSignal)),
+        ...(await readEnd(docker, id, State, { isInDoubt, abortSignal })),
         error: State.Error,
       };
     });

@@ -101,7 +101,8 @@ export interface ContainerEngine {
   startContainer(id: string): Promise<void>;
   /** Resolves when the container is no longer running. */
   waitContainer(id: string, options: { signal: AbortSignal; deadlineMs: number }): Promise<void>;
-  containerExit(id: string): Promise<ContainerExit>;
+  /** `isInDoubt`: its record is asked whatever the exit code says. */
+  containerExit(id: string, options?: { isInDoubt?: boolean }): Promise<ContainerExit>;
   /** What the kernel accounted to a running container; nulls where this host cannot see it. */
   containerUsage(id: string): Promise<ContainerUsage>;
   /** Kills and removes, and returns once the engine no longer knows the container. Fine to call twice. */

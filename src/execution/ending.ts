@@ -80,11 +80,27 @@ export function lost(): Ending {
   );
 }
 
-/** A container that ended without an answer. */
+/** What this side knows of an end, beside what the engine has recorded of it. */
+export interface EndEvidence {
+  /** As the plugin's stderr says; a hint between two outcomes that are both the plugin's fault. */
+  readonly heapWasFull: boolean;
+  /** The connection was cut, which no container can bring about: in the middle of a frame, or by a reset. */
+  readonly wasCut: boolean;
+  /** Code of the plugin may have run: from then on an exit code is the word of the plugin. */
+  readonly hasRun: boolean;
+}
+
+/** The end of a killed engine's container, of one whose input ended, and what an engine says that does not know. */
+const EXITS_OF_LOST_ONES = [0, 255, HUNG_UP_EXIT_CODE];
+
+/**
+ * A container that ended without an answer. An exit code alone never takes the blame from the plugin, which can end with
+ * any: the engine is at fault only where its own record or the connection says so, or where no code of the plugin has run.
+ */
 export function endingOfExit(
   exit: ContainerExit,
   memoryBytes: number,
-  { heapWasFull, streamBroke }: { readonly heapWasFull: boolean; readonly streamBroke: boolean },
+  { heapWasFull, wasCut, hasRun }: EndEvidence,
 ): Ending {
   const megabytes = Math.floor(memoryBytes / (1024 * 1024));
   if (exit.outOfMemory)
@@ -98,18 +114,12 @@ export function endingOfExit(
   if (exit.exitCode !== 0 && heapWasFull) {
     return failed('OUT_OF_MEMORY', `The heap of V8 was full; the container has ${megabytes} MB in all`);
   }
-  // A killed engine finds a container dead when it is back, and writes 255.
-  if (streamBroke && [0, 255, HUNG_UP_EXIT_CODE].includes(exit.exitCode)) return lost();
-  // A connection that somebody closes in order looks from here as if the container had closed it.
-  if (exit.exitCode === HUNG_UP_EXIT_CODE) {
-    return failed(
-      'ENGINE_LOST',
-      `The connection to the container was closed, or the plugin itself ended with exit code ${HUNG_UP_EXIT_CODE}, by which ` +
-        'the runner tells that; look for such an exit in the plugin, or else look at the log of the engine and at what stands before it',
-    );
-  }
+  if (wasCut && EXITS_OF_LOST_ONES.includes(exit.exitCode)) return lost();
+  // Only the runner itself can have ended it so: its input was closed, and not by this side.
+  if (!hasRun && exit.exitCode === HUNG_UP_EXIT_CODE) return lost();
   if (exit.exitCode === 0) return failed('NO_RESULT', 'The process ended with exit code 0');
   const signal = SIGNALS[exit.exitCode - 128];
-  const detail = `The process ended with exit code ${exit.exitCode}${signal === undefined ? '' : ` (${signal})`}`;
+  const known = exit.exitCode === HUNG_UP_EXIT_CODE ? 'as if its input had been closed' : signal;
+  const detail = `The process ended with exit code ${exit.exitCode}${known === undefined ? '' : ` (${known})`}`;
   return failed('PLUGIN_CRASHED', exit.error === '' ? detail : `${detail}: ${exit.error}`);
 }

@@ -18,6 +18,8 @@ const DRAIN_MS = 1_500;
 const DRAIN_SLICES = 15;
 /** How long a cancelled plugin may tidy up what it did outside of its container. */
 const CANCEL_GRACE_MS = 200;
+/** How long the engine may take to tell how a container has ended that waited for a call. */
+const TOLD_MS = 2_000;
 /** How long a plugin that has answered may take to leave. */
 const LEAVE_MS = 200;
 
@@ -135,9 +137,11 @@ export class Execution implements SandboxUser {
 
   #takeOver(sandbox: Sandbox): void {
     if (this.#isSettled()) return;
-    sandbox.handTo(this);
+    const ending = sandbox.handTo(this);
     if (sandbox.isAlive) this.#begin();
-    else this.#settle(failed('CONTAINER_VANISHED', 'The container that waited for this call has ended'));
+    // How it ended while it waited is how the call ends: a plugin may end its container at any time.
+    else if (ending !== null) this.#settle(ending);
+    else this.#limit(TOLD_MS, () => this.#settle(failed('PLUGIN_CRASHED', 'Its container ended before the call')));
   }
 
   // A listener that throws cannot change the execution.

@@ -29,6 +29,11 @@ export const BOOT_DEADLINE_MS = 30_000;
 const UNHEARD_MS = 5_000;
 /** How long the engine may take to tell that a container has ended whose streams have. */
 const EXIT_MS = 1_000;
+/**
+ * As much as this can be on its way to a container that does not read: a pipe of the kernel holds it. Beyond that the engine
+ * may close a connection in which something is unread, which looks from here like one that was reset.
+ */
+const UNREAD_BYTES = 64 * 1024;
 
 export interface SandboxPlan {
   readonly engine: ContainerEngine;
@@ -88,7 +93,9 @@ export class Sandbox {
   #created = false;
   #started = false;
   #ready = false;
-  #ended = false;
+  /** Whether code of the plugin may have run. */
+  #hasRun = false;
+  #ending: Ending | null = null;
   /** Whether nobody knows what became of something that the engine was asked for. */
   #isUncertain = false;
   #removing: Promise<void> | undefined;
@@ -134,13 +141,14 @@ export class Sandbox {
 
   /** Whether it is connected and nobody is done with it: what is told next may still be heard. */
   get isAlive(): boolean {
-    return !this.#ended && !this.#isClosing() && !this.#isSilent && !(this.#socket?.destroyed ?? false);
+    return this.#ending === null && !this.#isClosing() && !this.#isSilent && !(this.#socket?.destroyed ?? false);
   }
 
-  /** From now on this user is told. */
-  handTo(user: SandboxUser): void {
+  /** From now on this user is told; answers how it has ended, where that was told already. */
+  handTo(user: SandboxUser): Ending | null {
     this.#user = user;
     if (this.#socket instanceof Socket) this.#socket.ref();
+    return this.#ending;
   }
 
   /** Nobody waits for anything of it: it does not keep this process from ending, and ends with it. */
@@ -150,6 +158,7 @@ export class Sandbox {
   }
 
   load(): void {
+    this.#hasRun = true;
     this.#room.rest();
     this.#room.spare(LOADED_BYTES);
     this.#socket?.write(toLoadRecord({ entryPoint: this.#entryPoint }));
@@ -158,6 +167,7 @@ export class Sandbox {
   /** Hands over a context; answers the id of the request, which its response carries. */
   execute(context: PluginExecutionContext, signal: AbortSignal): number {
     const id = this.#nextId++;
+    this.#hasRun = true;
     // What comes now is of another execution, and has the room that each of them has.
     if (id > EXECUTE_ID) this.#room.empty();
     else this.#room.open();
@@ -353,10 +363,11 @@ export class Sandbox {
         signal: this.#closing.signal,
         deadlineMs: this.#endDeadlineMs(),
       });
-      const exit = await engine.containerExit(id);
+      const exit = await engine.containerExit(id, { isInDoubt: this.#streamBroke });
       return endingOfExit(exit, grant.memoryBytes, {
         heapWasFull: this.#heapWasFull,
-        streamBroke: this.#streamBroke,
+        wasCut: this.#wasCut(),
+        hasRun: this.#hasRun,
       });
     } catch (error) {
       return this.#toLost(endingOfError(error));
@@ -372,24 +383,31 @@ export class Sandbox {
     return this.#streamBroke ? UNHEARD_MS : BOOT_DEADLINE_MS + this.#plan.grant.timeoutMs;
   }
 
+  /** Whether the stream broke in a way that the plugin cannot bring about by leaving its input unread. */
+  #wasCut(): boolean {
+    if (!this.#streamBroke) return false;
+    const { bytesWritten = 0 } = this.#socket as Partial<Socket>;
+    return !this.#hasRun || bytesWritten <= UNREAD_BYTES;
+  }
+
   /** An engine that answered before and does not any more was lost, not unavailable. */
   #toLost(ending: Ending): Ending {
     if (ending.outcome === 'ENGINE_UNAVAILABLE')
       return failed('ENGINE_LOST', ending.error.message.replace(/\.$/, ''));
     if (ending.outcome !== 'ENGINE_TIMEOUT') return ending;
-    if (this.#streamBroke) return lost();
-    return this.#user.isIdle
-      ? failed(
-          'ENGINE_LOST',
-          'Its output is over and it runs on: somebody restarted it, or the plugin closed that',
-        )
-      : ending;
+    if (this.#wasCut()) return lost();
+    if (!this.#streamBroke && !this.#user.isIdle) return ending;
+    // Somebody may have restarted it; a plugin can close its output at any time.
+    return failed(
+      this.#hasRun ? 'PLUGIN_CRASHED' : 'ENGINE_LOST',
+      'The output of the container is over and it runs on: the plugin closed it, or somebody restarted the container',
+    );
   }
 
   #end(ending: Ending): void {
     this.#isUncertain ||= isWithoutAnswer(ending);
-    if (this.#ended) return;
-    this.#ended = true;
+    if (this.#ending !== null) return;
+    this.#ending = ending;
     this.#user.onEnd(ending);
   }
 
@@ -414,7 +432,7 @@ export class Sandbox {
       this.#hungUp &&
       this.#isSilent &&
       !this.#streamBroke &&
-      !this.#ended &&
+      this.#ending === null &&
       this.#removing === undefined
     );
   }

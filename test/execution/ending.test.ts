@@ -54,30 +54,41 @@ describe('an exit', () => {
     ['with code 255 of its own', { exitCode: 255 }, false, 'PLUGIN_CRASHED', /exit code 255/],
   ])('%s', (_title, exit, heapWasFull, outcome, message) => {
     const complete = { exitCode: 0, outOfMemory: false, endedByEngine: false, error: '', ...exit };
-    expect(endingOfExit(complete, 96 * MIB, { heapWasFull, streamBroke: false })).toMatchObject({
+    expect(endingOfExit(complete, 96 * MIB, { heapWasFull, wasCut: false, hasRun: true })).toMatchObject({
       outcome,
       error: { code: outcome, message: expect.stringMatching(message), stack: null },
     });
   });
 });
 
-test('a container that ends as if the host had hung up was lost, unless the plugin itself ended it so', () => {
-  const exit = { exitCode: 85, outOfMemory: false, endedByEngine: false, error: '' };
-  expect(endingOfExit(exit, 96 * MIB, { heapWasFull: false, streamBroke: false })).toMatchObject({
-    outcome: 'ENGINE_LOST',
-    error: {
-      message: expect.stringMatching(
-        /was closed, or the plugin itself ended with exit code 85.*log of the engine/,
-      ),
-    },
+const EXIT = { exitCode: 0, outOfMemory: false, endedByEngine: false, error: '' };
+const NOTHING = { heapWasFull: false, wasCut: false, hasRun: true };
+
+test.each(Array.from({ length: 256 }, (_, exitCode) => exitCode))(
+  'an exit of the plugin with code %i is never a fault of the engine',
+  (exitCode) => {
+    const { outcome } = endingOfExit({ ...EXIT, exitCode }, 96 * MIB, NOTHING);
+    expect(outcome).toBe(exitCode === 0 ? 'NO_RESULT' : 'PLUGIN_CRASHED');
+  },
+);
+
+test('a container that ends as if its input had been closed says so', () => {
+  expect(endingOfExit({ ...EXIT, exitCode: 85 }, 96 * MIB, NOTHING)).toMatchObject({
+    outcome: 'PLUGIN_CRASHED',
+    error: { message: expect.stringContaining('exit code 85 (as if its input had been closed)') },
   });
 });
 
+test('a runner that leaves before any code of the plugin ran was lost', () => {
+  const evidence = { ...NOTHING, hasRun: false };
+  expect(endingOfExit({ ...EXIT, exitCode: 85 }, 96 * MIB, evidence).outcome).toBe('ENGINE_LOST');
+  expect(endingOfExit({ ...EXIT, exitCode: 1 }, 96 * MIB, evidence).outcome).toBe('PLUGIN_CRASHED');
+});
+
 test.each([0, 85, 255])(
-  'a container that ends with code %i after its stream broke was lost with the engine',
+  'a container that ends with code %i after its connection was cut was lost with the engine',
   (exitCode) => {
-    const exit = { exitCode, outOfMemory: false, endedByEngine: false, error: '' };
-    expect(endingOfExit(exit, 96 * MIB, { heapWasFull: false, streamBroke: true })).toMatchObject({
+    expect(endingOfExit({ ...EXIT, exitCode }, 96 * MIB, { ...NOTHING, wasCut: true })).toMatchObject({
       outcome: 'ENGINE_LOST',
       error: { message: expect.stringContaining('The connection to the container broke') },
     });
