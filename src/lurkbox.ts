@@ -160,7 +160,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     journal,
     logger: config.logger,
   });
-  const watch = new VersionWatch({ registry, activation, policy, journal });
+  const watch = new VersionWatch({ registry, activation, policy, journal, probe: live });
   const executor = new Executor({ registry, live, watch, policy, journal, logger: config.logger });
   const reloader = new FolderReloader({ registry, loader, live, activation, journal });
   const plugins = new PluginManager({ registry, loader, live, activation, executor, pool, journal });

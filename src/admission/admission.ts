@@ -72,7 +72,7 @@ export class Admission {
   setCeilings(ceilings: Needs): void {
     this.#usage.setCeilings(ceilings);
     for (const call of [...this.#line]) {
-      const refusal = this.#tooLarge(call.request);
+      const refusal = this.tooLarge(call.request);
       if (refusal !== null) this.#dismiss(call, new RefusedError(refusal));
     }
     this.#admit();
@@ -85,7 +85,7 @@ export class Admission {
    */
   enter(request: AdmissionRequest): Promise<Place> {
     if (request.signal?.aborted) return Promise.reject(request.signal.reason);
-    const tooLarge = this.#tooLarge(request);
+    const tooLarge = this.tooLarge(request);
     if (tooLarge !== null) return Promise.reject(new RefusedError(tooLarge));
     const hasTurn = this.#turns.take(turnOf(request));
     const isNext = hasTurn && this.#wouldBeNext(request);
@@ -100,7 +100,8 @@ export class Admission {
     return this.#wait(request, hasTurn);
   }
 
-  #tooLarge({ memoryBytes, cpuCores }: Needs): Refusal | null {
+  /** Why a call with such needs can never be let in; `null`: it can. */
+  tooLarge({ memoryBytes, cpuCores }: Needs): Refusal | null {
     const { memoryBytes: memory, cpuCores: cores } = this.#usage.ceilings;
     if (memoryBytes > memory)
       return { kind: 'too large', what: 'memory', asked: memoryBytes, ceiling: memory };

@@ -37,6 +37,8 @@ export interface ExecuteOptions {
 export interface PluginSandbox {
   /** Always resolves, with exactly one outcome. */
   execute(context: ExecutionContextConfig, options?: ExecuteOptions): Promise<PluginExecutionResult>;
+  /** How every call with this context ends before anything is started, because of what the plugin asks for; `null`: not so. */
+  refusalOf(context: ExecutionContextConfig): Promise<Ending | null>;
   /** Resolves when nothing of this sandbox is left in the engine. */
   close(): Promise<void>;
 }
@@ -105,9 +107,14 @@ export class ContainerSandbox implements PluginSandbox {
       stopwatch: new Stopwatch(),
       waiting: new AbortController(),
     };
-    const refusal = await this.#refuse(call);
+    const refusal = options.signal?.aborted ? failed('CANCELLED', '') : await this.#refuse(context);
     if (refusal !== null) return this.#report(call, withoutContainer(refusal));
     return this.#report(call, await this.#settle(call));
+  }
+
+  async refusalOf(context: ExecutionContextConfig): Promise<Ending | null> {
+    const tooLarge = this.#options.admission.tooLarge(this.#options.grant);
+    return tooLarge === null ? this.#refuse(context) : toBusy(tooLarge);
   }
 
   async #settle(call: Call): Promise<Settled> {
@@ -130,9 +137,8 @@ export class ContainerSandbox implements PluginSandbox {
   }
 
   /** What is wrong before any container exists, if anything. */
-  async #refuse({ context, options }: Call): Promise<Ending | null> {
+  async #refuse(context: ExecutionContextConfig): Promise<Ending | null> {
     const { grant } = this.#options;
-    if (options.signal?.aborted) return failed('CANCELLED', '');
     if (grant.channels !== null && !grant.channels.includes(context.channelId ?? '')) {
       const allowed = grant.channels.join(', ') || '(none)';
       return failed(

@@ -141,7 +141,10 @@ export class Execution implements SandboxUser {
     if (sandbox.isAlive) this.#begin();
     // How it ended while it waited is how the call ends: a plugin may end its container at any time.
     else if (ending !== null) this.#settle(ending);
-    else this.#limit(TOLD_MS, () => this.#settle(failed('PLUGIN_CRASHED', 'Its container ended before the call')));
+    else
+      this.#limit(TOLD_MS, () =>
+        this.#settle(failed('PLUGIN_CRASHED', 'Its container ended before the call')),
+      );
   }
 
   // A listener that throws cannot change the execution.

@@ -141,7 +141,9 @@ export class Sandbox {
 
   /** Whether it is connected and nobody is done with it: what is told next may still be heard. */
   get isAlive(): boolean {
-    return this.#ending === null && !this.#isClosing() && !this.#isSilent && !(this.#socket?.destroyed ?? false);
+    return (
+      this.#ending === null && !this.#isClosing() && !this.#isSilent && !(this.#socket?.destroyed ?? false)
+    );
   }
 
   /** From now on this user is told; answers how it has ended, where that was told already. */

@@ -79,6 +79,14 @@ export class Activation {
     return { before, activated: registry.setState(id, isEnabled ? 'enable' : 'disable') };
   }
 
+  /** Another chance for a version that did not do well; one whose folder is gone has to come back with it. */
+  revive(version: InstalledVersion): InstalledVersion {
+    if (version.state !== 'ERROR' || version.reason === FOLDER_GONE) return version;
+    const revived = this.#options.registry.setState(version.id, 'load');
+    this.#options.journal.tell('LOAD', revived, { message: 'for another trial' });
+    return revived;
+  }
+
   /**
    * Whether a version may become active.
    * @throws LurkboxError `CONSENT_NEEDED` with what nobody agreed to, `STATE_INVALID` for a version in state `ERROR`
@@ -110,17 +118,23 @@ export class Activation {
    */
   rollback(name: string, message?: string): InstalledVersion {
     const record = this.#require(name);
-    const before = record.activeBefore
-      .map((id) => record.versions.find((version) => version.id === id))
-      .find(
-        (version) => version !== undefined && version.id !== record.active?.id && isCallable(record, version),
-      );
-    if (before === undefined)
+    const before = this.beforeOf(record);
+    if (before === null)
       throw new LurkboxError(
         'STATE_INVALID',
         `No other version of \`${name}\` that may serve was active before; installed are: ${describeVersions(record)}.`,
       );
     return this.activate(before, 'ROLLBACK', message);
+  }
+
+  /** The version that a rollback goes to. */
+  beforeOf(record: PluginRecord): InstalledVersion | null {
+    const before = record.activeBefore
+      .map((id) => record.versions.find((version) => version.id === id))
+      .find(
+        (version) => version !== undefined && version.id !== record.active?.id && isCallable(record, version),
+      );
+    return before ?? null;
   }
 
   /**

@@ -52,7 +52,7 @@ export class Executor {
     const { version, isTrial } = choice;
     const result = await this.executeVersion(version, context, options);
     try {
-      this.#note(version, context, result);
+      await this.#note(version, context, options, result);
     } catch (error) {
       // The call has its result, whatever becomes of what is written down of it.
       this.#options.logger.error(
@@ -146,8 +146,13 @@ export class Executor {
     return result;
   }
 
-  #note(version: InstalledVersion, context: ExecutionContextConfig, result: PluginExecutionResult): void {
-    const { registry, policy, watch } = this.#options;
+  async #note(
+    version: InstalledVersion,
+    context: ExecutionContextConfig,
+    { timeoutMs }: ExecuteOptions,
+    result: PluginExecutionResult,
+  ): Promise<void> {
+    const { registry, policy, watch, live } = this.#options;
     const { executionId, outcome, success, executionTimeMs: ms } = result;
     registry.countCall(version.id, { success, ms });
     if (toPluginPolicy(policy, version.name).record) {
@@ -161,7 +166,9 @@ export class Executor {
         result: result.result,
       });
     }
-    watch.note(version, outcome);
+    const granted = live.grantOrNull(version);
+    const isShort = timeoutMs !== undefined && granted !== null && timeoutMs < granted.timeoutMs;
+    await watch.note(version, { context, result, isShort });
   }
 
   #describeUnknown({ name, range }: PluginReference, record: PluginRecord | null): string {

@@ -56,7 +56,7 @@ export class FolderReloader implements Reloader {
       const startedAt = performance.now();
       const { built } = await live.prepare(version, signal);
       const buildMs = performance.now() - startedAt;
-      await live.tryLoading(version);
+      await live.tryLoading(version, signal);
       signal?.throwIfAborted();
       activation.activate(version, 'RELOAD');
       const { name, version: number, digest } = version;

@@ -1,7 +1,10 @@
 import type { Admission } from '../admission/admission.ts';
 import type { ContainerEngine } from '../engine/engine.ts';
-import { LurkboxError } from '../errors.ts';
+import { LurkboxError, type LurkboxErrorCode, SYSTEM_ERROR_CODES } from '../errors.ts';
 import { ContainerSandbox, type PluginSandbox } from '../execution/container-sandbox.ts';
+import type { ExecutionContextConfig } from '../execution/context.ts';
+import type { Ending } from '../execution/ending.ts';
+import { FAULT_OF } from '../execution/outcome.ts';
 import type { Reaper } from '../execution/reaper.ts';
 import type { ImageStore, PreparedImage } from '../image/image-store.ts';
 import type { Logger } from '../logger.ts';
@@ -15,9 +18,10 @@ import type { Shelf } from '../pool/shelf.ts';
 import { harmless } from '../printable.ts';
 import type { InstalledVersion, PluginRecord } from '../registry/record.ts';
 import type { PluginFiles } from './plugin-files.ts';
-import { failedThroughPlugin } from './trial.ts';
 
 const SHOWN_STACK_LINES = 3;
+/** A container that only tries to load a plugin gives way to calls; so often another one is started. */
+const LOADING_TRIES = 3;
 
 /** A plugin that is loaded: what it is, and what it gets. */
 export interface PluginInstance extends Omit<Granted, 'ok'> {
@@ -173,18 +177,53 @@ export class LiveVersions {
     return store.prepare(await files.read(version), { exec, ...(signal === undefined ? {} : { signal }) });
   }
 
+  /** Whether every call with this context would be refused by what the version asks for, or by what the policy denies it. */
+  async refuses(version: InstalledVersion, context: ExecutionContextConfig): Promise<boolean> {
+    try {
+      return (await this.get(version).sandbox.refusalOf(context)) !== null;
+    } catch (error) {
+      if (error instanceof LurkboxError) return true;
+      throw error;
+    }
+  }
+
+  /** Whether its image is there, so that a call of it waits for no build. `false` also where nobody can tell. */
+  async hasImage(version: InstalledVersion): Promise<boolean> {
+    const { images } = this.#options;
+    try {
+      const { exec } = this.#grantOf(version).grant;
+      return (await (await images()).find(version, { exec })) !== null;
+    } catch {
+      return false;
+    }
+  }
+
   /**
-   * Whether its code can be loaded, in a container that serves no call.
-   * @throws LurkboxError `PLUGIN_BROKEN` with what it threw
+   * Returns when its code was loaded in a container that serves no call: whatever else came of that, nobody knows that it can be.
+   * @throws LurkboxError `PLUGIN_BROKEN` with what it threw, `HOST_RESOURCES` where there is no memory to try it, or a code of
+   * the engine
    */
-  async tryLoading(version: InstalledVersion): Promise<void> {
-    const ending = await this.get(version).shelf.tryLoading();
-    if (ending === null || ending.outcome === 'OK' || failedThroughPlugin(ending.outcome) !== true) return;
-    const { message, stack } = ending.error;
+  async tryLoading(version: InstalledVersion, signal?: AbortSignal): Promise<void> {
+    const full = `${version.name}@${version.version}`;
+    let ending: Ending | null = null;
+    for (let tries = 0; tries < LOADING_TRIES && ending === null && !signal?.aborted; tries++)
+      ending = await this.get(version).shelf.tryLoading(signal);
+    signal?.throwIfAborted();
+    if (ending === null)
+      throw new LurkboxError(
+        'HOST_RESOURCES',
+        `There is no memory to try whether \`${full}\` can be loaded; free some or raise \`maxMemoryMb\`, and load it again.`,
+      );
+    if (ending.outcome === 'OK') return;
+    const { code, message, stack } = ending.error;
+    if (FAULT_OF[ending.outcome] !== 'plugin') {
+      const known = Object.hasOwn(SYSTEM_ERROR_CODES, code) ? (code as LurkboxErrorCode) : 'ENGINE_LOST';
+      throw new LurkboxError(known, `Nobody knows whether \`${full}\` can be loaded. ${harmless(message)}`);
+    }
     const where = stack?.split('\n').slice(1, 1 + SHOWN_STACK_LINES) ?? [];
     throw new LurkboxError(
       'PLUGIN_BROKEN',
-      `The code of \`${version.name}@${version.version}\` cannot be loaded. ${[message, ...where].map(harmless).join('\n')}`,
+      `The code of \`${full}\` cannot be loaded. ${[message, ...where].map(harmless).join('\n')}`,
     );
   }
 

@@ -123,24 +123,22 @@ export class PluginManager {
   }
 
   /**
-   * Has a version serve the calls that name none, at once or when a trial or a replay went well; answers the replay.
+   * Has a version serve the calls that name none, at once or when a trial or a replay went well; answers the replay. A version
+   * in state `ERROR` gets another chance by a trial.
    * @throws LurkboxError `PLUGIN_NOT_FOUND`, `CONSENT_NEEDED`, `STATE_INVALID` when the replay did not go well or nothing
    * is recorded, or `OPTIONS_INVALID`
    */
   async usePlugin(written: string, { trial, replay, signal }: UseOptions = {}): Promise<Replay | null> {
     const { activation, registry } = this.#options;
-    const version = this.#find(written);
+    if (trial !== undefined) assertTrial(trial);
+    // A trial is the other chance of one that did not do well.
+    const version = trial === undefined ? this.#find(written) : activation.revive(this.#find(written));
     const replayed = replay === true ? await this.#replay(version, signal) : null;
     if (trial === undefined) {
       activation.activate(version, 'ACTIVATE');
       return replayed;
     }
     const { share, calls = DEFAULT_TRIAL_CALLS } = trial;
-    if (!(share > 0 && share < 1) || !Number.isInteger(calls) || calls < 1)
-      throw new LurkboxError(
-        'OPTIONS_INVALID',
-        `Expected a share above 0 and below 1 and a whole number of calls, got ${share} and ${calls}.`,
-      );
     activation.assertReady(version);
     const { active = null } = registry.get(version.name) ?? {};
     if (active === null || active.id === version.id)
@@ -364,6 +362,14 @@ export class PluginManager {
       .list()
       .flatMap(({ name, active }) => (active?.state === 'ENABLED' ? [name] : []));
   }
+}
+
+function assertTrial({ share, calls = DEFAULT_TRIAL_CALLS }: NonNullable<UseOptions['trial']>): void {
+  if (share > 0 && share < 1 && Number.isInteger(calls) && calls >= 1) return;
+  throw new LurkboxError(
+    'OPTIONS_INVALID',
+    `Expected a share above 0 and below 1 and a whole number of calls, got ${share} and ${calls}.`,
+  );
 }
 
 const MIN_DIGEST_CHARACTERS = 8;

@@ -3,7 +3,7 @@ import { LurkboxError } from '../errors.ts';
 import type { Outcome } from '../execution/outcome.ts';
 import type { PluginExecutionResult } from '../execution/result.ts';
 import type { InstalledVersion, RecordedCall } from '../registry/record.ts';
-import { failedThroughPlugin } from './trial.ts';
+import { failedThroughPlugin } from './evidence.ts';
 
 /** A recorded call beside the same call on another version. */
 export interface ReplayedCall {

@@ -1,29 +1,33 @@
-import { FAULT_OF, type Outcome } from '../execution/outcome.ts';
 import type { Canary, Tally } from '../registry/record.ts';
+import type { Evidence } from './evidence.ts';
 
-/** Whether the plugin failed; `null` where the outcome says nothing about it. */
-export function failedThroughPlugin(outcome: Outcome): boolean | null {
-  if (outcome === 'OK') return false;
-  return FAULT_OF[outcome] === 'plugin' ? true : null;
-}
+/** A trial ends without a verdict when so many times its calls, and so many at least, say nothing about the version. */
+const SILENT_CALLS_FACTOR = 3;
+const MIN_SILENT_CALLS = 8;
 
 export interface Verdict {
-  readonly kind: 'undecided' | 'better' | 'worse';
+  /** `unknown`: too many of its calls said nothing. */
+  readonly kind: 'undecided' | 'better' | 'worse' | 'unknown';
   readonly message: string;
 }
 
 /** The trial with one more call in it. */
-export function countTrialCall(trial: Canary, versionId: number, outcome: Outcome): Canary {
-  const failed = failedThroughPlugin(outcome);
-  if (failed === null) return trial;
+export function countTrialCall(trial: Canary, versionId: number, failed: Evidence): Canary {
+  if (failed === null)
+    return versionId === trial.versionId ? { ...trial, silent: (trial.silent ?? 0) + 1 } : trial;
   return versionId === trial.versionId
     ? { ...trial, tried: counted(trial.tried, failed) }
     : { ...trial, active: counted(trial.active, failed) };
 }
 
 /** It has to be as good: a larger share of failures than the active one has at the same time is too many. */
-export function judgeTrial({ calls, tried, active }: Canary): Verdict {
+export function judgeTrial({ calls, tried, active, silent = 0 }: Canary): Verdict {
   const message = `${describe(tried)} of the new version failed, ${describe(active)} of the active one`;
+  if (tried.calls < calls && silent >= Math.max(MIN_SILENT_CALLS, calls * SILENT_CALLS_FACTOR))
+    return {
+      kind: 'unknown',
+      message: `${silent} calls of the new version said nothing about it; ${message}`,
+    };
   if (tried.calls < calls) return { kind: 'undecided', message };
   return { kind: shareOf(tried) <= shareOf(active) ? 'better' : 'worse', message };
 }
@@ -38,8 +42,7 @@ export class Health {
   }
 
   /** The tally when there are as many calls as are looked at, else `null`. */
-  note(outcome: Outcome): Tally | null {
-    const failed = failedThroughPlugin(outcome);
+  note(failed: Evidence): Tally | null {
     if (failed === null) return null;
     this.#last.push(failed);
     if (this.#last.length > this.#size) this.#last.shift();

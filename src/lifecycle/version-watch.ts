@@ -1,9 +1,9 @@
-import type { Outcome } from '../execution/outcome.ts';
 import { toPluginPolicy } from '../policy/plugin-policy.ts';
 import type { Policy } from '../policy/schema.ts';
 import type { InstalledVersion } from '../registry/record.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
 import type { Activation } from './activation.ts';
+import { type CallOutcome, type Evidence, judgeCall, type Probe } from './evidence.ts';
 import type { Journal } from './journal.ts';
 import { countTrialCall, describe, Health, judgeTrial, shareOf } from './trial.ts';
 
@@ -12,6 +12,7 @@ export interface VersionWatchOptions {
   readonly activation: Activation;
   readonly policy: Policy;
   readonly journal: Journal;
+  readonly probe: Probe;
 }
 
 /** Looks at what the outcomes of calls say about versions: ends trials, and goes back from a version that fails too often. */
@@ -24,15 +25,23 @@ export class VersionWatch {
     this.#options = options;
   }
 
-  note(version: InstalledVersion, outcome: Outcome): void {
-    const record = this.#options.registry.get(version.name);
+  async note(version: InstalledVersion, call: CallOutcome): Promise<void> {
+    const { registry, activation, policy, probe } = this.#options;
+    const record = registry.get(version.name);
     if (record === null) return;
-    if (record.canary !== null) this.#noteTrial(version, outcome);
-    if (record.active?.id === version.id) this.#noteHealth(version, outcome);
+    const isTried = record.canary?.versionId === version.id;
+    const isActive = record.active?.id === version.id;
+    const isWatched = toPluginPolicy(policy, version.name).rollback !== null;
+    if (!(isTried || (isActive && (isWatched || record.canary !== null)))) return;
+    const before = isTried ? record.active : activation.beforeOf(record);
+    const failed = await judgeCall(version, call, before, probe);
+    if (record.canary !== null) this.#noteTrial(version, failed);
+    if (isActive && isWatched && registry.get(version.name)?.active?.id === version.id)
+      this.#noteHealth(version, failed);
   }
 
   /** The tallies are in the registry: other processes execute the plugin as well. */
-  #noteTrial({ id, name }: InstalledVersion, outcome: Outcome): void {
+  #noteTrial({ id, name }: InstalledVersion, failed: Evidence): void {
     const { registry, activation, journal } = this.#options;
     const ended = registry.transaction(() => {
       const { canary = null, active = null, versions = [] } = registry.get(name) ?? {};
@@ -43,7 +52,7 @@ export class VersionWatch {
         registry.setCanary(name, null);
         return null;
       }
-      const trial = countTrialCall(canary, id, outcome);
+      const trial = countTrialCall(canary, id, failed);
       // It says nothing about the version, and nothing has to be written down.
       if (trial === canary) return null;
       const verdict = judgeTrial(trial);
@@ -58,19 +67,23 @@ export class VersionWatch {
       activation.activate(tried, 'ACTIVATE', `its trial went well: ${verdict.message}`);
       return;
     }
+    if (verdict.kind === 'unknown') {
+      journal.tell('ERROR', tried, { error: `its trial ended without a verdict: ${verdict.message}` });
+      return;
+    }
     const reason = `its trial did not go well: ${verdict.message}`;
     registry.setState(tried.id, 'fail', reason);
     journal.tell('ERROR', tried, { error: reason });
   }
 
-  #noteHealth(version: InstalledVersion, outcome: Outcome): void {
+  #noteHealth(version: InstalledVersion, failed: Evidence): void {
     const { registry, activation, policy, journal } = this.#options;
     const { rollback } = toPluginPolicy(policy, version.name);
     if (rollback === null) return;
     const known = this.#health.get(version.name);
     const health = known?.id === version.id ? known.health : new Health(rollback.calls);
     this.#health.set(version.name, { id: version.id, health });
-    const tally = health.note(outcome);
+    const tally = health.note(failed);
     if (tally === null || shareOf(tally) < rollback.failureShare) return;
     this.#health.delete(version.name);
     const reason = `${describe(tally)} failed`;

@@ -68,6 +68,7 @@ export class Pool {
   shelf(options: ShelfOptions, replaced?: Shelf): Shelf {
     const shelf: Shelf = new Shelf(options, {
       hold: (bytes) => this.#options.admission.hold(bytes),
+      makeRoom: (bytes) => this.#dropWaiting(bytes),
       onChange: (changed) => this.#changed(changed),
       onOwnStart: () => this.#countStart('own'),
       mayPark: () => this.#mayPark(shelf.plugin),
@@ -334,12 +335,18 @@ export class Pool {
 
   /** A call lacks so many bytes: what waits goes first, the least useful before, then what is kept, then what is tried. */
   #free(bytes: number): void {
+    this.#dropWaiting(bytes);
+    while (this.#leavingBytes < bytes)
+      if (!(leastUsed([...this.#active])?.dropKept() ?? this.#dropTrial())) return;
+  }
+
+  #dropWaiting(bytes: number): void {
     const now = performance.now();
     while (this.#leavingBytes < bytes) {
       const [waiting] = [...this.#active]
         .filter(({ waitingCount }) => waitingCount > 0)
         .sort((a, b) => a.gain(a.size, now) - b.gain(b.size, now));
-      if (!(waiting?.dropWaiting() ?? leastUsed([...this.#active])?.dropKept() ?? this.#dropTrial())) return;
+      if (!waiting?.dropWaiting()) return;
     }
   }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Hold, Place } from '../admission/admission.ts';
 import type { ContainerEngine } from '../engine/engine.ts';
 import type { Ending } from '../execution/ending.ts';
@@ -33,6 +34,8 @@ export interface ShelfOptions {
 export interface ShelfKeeper {
   /** `null` where no memory is to be had now. */
   hold(bytes: number): Hold | null;
+  /** Has as many containers that wait end as hold so much. */
+  makeRoom(bytes: number): void;
   /** Something changed that sizes depend on. */
   onChange(shelf: Shelf): void;
   /** A call starts a container of its own. */
@@ -44,6 +47,10 @@ export interface ShelfKeeper {
   /** It wants to be forgotten. */
   onClosed(shelf: Shelf): void;
 }
+
+/** How long a container that only tries to load a plugin waits for its memory, and after what time it is looked for again. */
+const ROOM_MS = 3_000;
+const ROOM_PAUSE_MS = 100;
 
 /** One that waits, and what it was made from. */
 interface Waiting {
@@ -183,21 +190,36 @@ export class Shelf implements Standby {
   }
 
   /**
-   * Loads the plugin in a container that serves no call; answers how that ended where it failed. `null`: it is loaded, or
-   * nobody can tell, because there is no memory to try it, or its manifest wants it loaded by a call only.
+   * Loads the plugin in a container that serves no call, and answers how that ended; what its manifest wants loaded by a call
+   * only is `OK` when Node is up. `null`: nobody can tell, because there was no memory to try it, or a call needed that.
    */
-  async tryLoading(): Promise<Ending | null> {
+  async tryLoading(signal?: AbortSignal): Promise<Ending | null> {
     const plan = await this.#plan();
-    let lost: Ending | null = null;
-    const onLost = (_idle: IdleSandbox, ending: Ending): void => {
-      lost = ending;
+    let ending: Ending | null = null;
+    const onLost = (_idle: IdleSandbox, lost: Ending): void => {
+      ending = lost;
     };
-    const idle = plan === null ? null : this.#startIdle(plan, onLost);
+    const idle = plan === null ? null : await this.#startWithRoom(plan, onLost, signal);
     if (idle === null) return null;
     this.#trials.add(idle);
     await idle.settled;
+    if (idle.isReady) ending = { outcome: 'OK', result: null };
     if (this.#trials.delete(idle)) void this.#end(idle);
-    return lost;
+    return ending;
+  }
+
+  async #startWithRoom(
+    plan: SandboxPlan,
+    onLost: (idle: IdleSandbox, ending: Ending) => void,
+    signal: AbortSignal | undefined,
+  ): Promise<IdleSandbox | null> {
+    const until = performance.now() + ROOM_MS;
+    for (;;) {
+      const idle = this.#isClosed() || signal?.aborted ? null : this.#startIdle(plan, onLost);
+      if (idle !== null || this.#isClosed() || signal?.aborted || performance.now() >= until) return idle;
+      this.#keeper.makeRoom(this.memoryBytes);
+      await delay(ROOM_PAUSE_MS);
+    }
   }
 
   async #tryToBegin(): Promise<Waiting | null> {

@@ -30,6 +30,7 @@ export const CanarySchema = z.strictObject({
   calls: z.int('expected a whole number above 0').min(1),
   tried: TallySchema.default(NO_CALLS),
   active: TallySchema.default(NO_CALLS),
+  silent: z.int().min(0).exactOptional(),
 });
 
 /** Longest reason of an `ERROR`, in characters; the rest of a longer one is cut off. */

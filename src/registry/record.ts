@@ -61,6 +61,8 @@ export interface Canary {
   readonly tried: Tally;
   /** Of the active version, since then. */
   readonly active: Tally;
+  /** Calls of the new version since then that said nothing about it: the caller, the engine or the host failed them. @default 0 */
+  readonly silent?: number;
 }
 
 /** One that begins, when it has no tallies. */

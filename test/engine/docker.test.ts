@@ -188,7 +188,9 @@ describe('an exit', () => {
     );
     const engine = await connectEngine({ env: server.env });
     await expect(engine.containerExit('x')).resolves.toMatchObject({ endedByEngine: false });
-    await expect(engine.containerExit('x', { isInDoubt: true })).resolves.toMatchObject({ endedByEngine: true });
+    await expect(engine.containerExit('x', { isInDoubt: true })).resolves.toMatchObject({
+      endedByEngine: true,
+    });
   });
 
   test('of an engine that goes away is lost with it', async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Outcome } from '../../src/execution/outcome.ts';
-import { countTrialCall, failedThroughPlugin, Health, judgeTrial } from '../../src/lifecycle/trial.ts';
+import { failedThroughPlugin } from '../../src/lifecycle/evidence.ts';
+import { countTrialCall, Health, judgeTrial } from '../../src/lifecycle/trial.ts';
 import type { Canary } from '../../src/registry/record.ts';
 
 const ACTIVE = 1;
@@ -10,7 +11,7 @@ function verdictOf(calls: readonly (readonly [number, Outcome])[], needed: numbe
   const none = { calls: 0, failures: 0 };
   let trial: Canary = { versionId: NEW, share: 0.5, calls: needed, tried: none, active: none };
   return calls.map(([version, outcome]) => {
-    trial = countTrialCall(trial, version, outcome);
+    trial = countTrialCall(trial, version, failedThroughPlugin(outcome));
     return judgeTrial(trial).kind;
   });
 }
@@ -59,12 +60,24 @@ test('outcomes of the caller, the engine and the host say nothing about a versio
   expect(failedThroughPlugin('CANCELLED')).toBeNull();
 });
 
+test('a trial of which too many calls say nothing ends without a verdict', () => {
+  const calls = Array.from({ length: 9 }, (): [number, Outcome] => [NEW, 'ENGINE_LOST']);
+  expect(verdictOf(calls, 3).slice(-2)).toEqual(['undecided', 'unknown']);
+  expect(verdictOf([...calls.slice(1), [NEW, 'OK'], [NEW, 'OK'], [NEW, 'OK']], 3).at(-1)).toBe('better');
+  expect(
+    verdictOf(
+      Array.from({ length: 50 }, (): [number, Outcome] => [ACTIVE, 'BUSY']),
+      2,
+    ).at(-1),
+  ).toBe('undecided');
+});
+
 test('the health of a version is told once there are as many calls as are looked at, and is of the last ones', () => {
   const health = new Health(3);
-  expect(health.note('PLUGIN_ERROR')).toBeNull();
-  expect(health.note('BUSY')).toBeNull();
-  expect(health.note('OK')).toBeNull();
-  expect(health.note('OK')).toEqual({ calls: 3, failures: 1 });
-  expect(health.note('OK')).toEqual({ calls: 3, failures: 0 });
-  expect(health.note('OUT_OF_MEMORY')).toEqual({ calls: 3, failures: 1 });
+  expect(health.note(true)).toBeNull();
+  expect(health.note(null)).toBeNull();
+  expect(health.note(false)).toBeNull();
+  expect(health.note(false)).toEqual({ calls: 3, failures: 1 });
+  expect(health.note(false)).toEqual({ calls: 3, failures: 0 });
+  expect(health.note(true)).toEqual({ calls: 3, failures: 1 });
 });

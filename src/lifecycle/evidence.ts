@@ -1,0 +1,67 @@
+import type { ExecutionContextConfig } from '../execution/context.ts';
+import { FAULT_OF, type Outcome } from '../execution/outcome.ts';
+import type { PluginExecutionResult } from '../execution/result.ts';
+import type { InstalledVersion } from '../registry/record.ts';
+
+/** Whether a call counts as a failure of its version; `null`: it says nothing about it. */
+export type Evidence = boolean | null;
+
+/** A call as far as it tells of its version. */
+export interface CallOutcome {
+  readonly context: ExecutionContextConfig;
+  readonly result: Pick<PluginExecutionResult, 'outcome' | 'error' | 'phases'>;
+  /** Whether the caller gave it less time than the plugin is granted. */
+  readonly isShort: boolean;
+}
+
+/** What would have come of the call in another version. */
+export interface Probe {
+  /** Whether it refuses such a call before anything is started. */
+  refuses(version: InstalledVersion, context: ExecutionContextConfig): Promise<boolean>;
+  hasImage(version: InstalledVersion): Promise<boolean>;
+}
+
+/** A caller that leaves is impatient unless the call took so many times what the version before takes, and so long. */
+const PATIENCE_FACTOR = 4;
+const MIN_PATIENCE_MS = 1_000;
+
+/** What the files and packages of a version can bring about, as codes of `IMAGE_MISSING`. */
+const UNBUILDABLE: readonly string[] = ['DEPENDENCY_FAILED', 'IMAGE_BUILD_FAILED', 'MANIFEST_INVALID'];
+
+/** Whether the plugin failed, by the outcome alone; `null` where that may lie with others. */
+export function failedThroughPlugin(outcome: Outcome): Evidence {
+  if (outcome === 'OK') return false;
+  return FAULT_OF[outcome] === 'plugin' ? true : null;
+}
+
+/**
+ * Whether a call counts against its version. What a version can bring about by its manifest, its schemas or its packages
+ * counts where the version before, which is asked, would not have given it: else a version that refuses or cannot be built
+ * would be nobody's fault. What the engine or the host did never counts, nor what the caller did to either version.
+ */
+export async function judgeCall(
+  version: InstalledVersion,
+  { context, result: { outcome, error, phases }, isShort }: CallOutcome,
+  before: InstalledVersion | null,
+  probe: Probe,
+): Promise<Evidence> {
+  if (outcome === 'CANCELLED' || (outcome === 'TIMEOUT' && isShort)) {
+    const patienceMs = before === null ? Number.POSITIVE_INFINITY : patienceOf(before);
+    return (phases.runMs ?? 0) >= patienceMs ? true : null;
+  }
+  const byOutcome = failedThroughPlugin(outcome);
+  if (byOutcome !== null || before === null) return byOutcome;
+  if (outcome === 'INPUT_INVALID' || outcome === 'PERMISSION_DENIED' || outcome === 'HOST_RESOURCES') {
+    // A host without memory, or a mount that is not what it was, is not of the version.
+    const isOfVersion = await probe.refuses(version, context);
+    return isOfVersion && !(await probe.refuses(before, context)) ? true : null;
+  }
+  if (outcome === 'IMAGE_MISSING' && UNBUILDABLE.includes(error?.code ?? ''))
+    return (await probe.hasImage(before)) ? true : null;
+  return null;
+}
+
+function patienceOf({ statistics: { calls, totalMs } }: InstalledVersion): number {
+  if (calls === 0) return Number.POSITIVE_INFINITY;
+  return Math.max(MIN_PATIENCE_MS, (PATIENCE_FACTOR * totalMs) / calls);
+}
