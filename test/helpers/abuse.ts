@@ -28,7 +28,7 @@ const pattern = z.string().check((context) => {
 /** `expect.json`: what a hostile plugin does, and what must come of it. */
 const ExpectationSchema = z.strictObject({
   title: z.string().min(10).describe('A plain sentence: what the plugin tries and what it gets.'),
-  promises: z.array(z.string().regex(/^P[1-9]$/)).min(1),
+  promises: z.array(z.string().regex(/^P[1-9]\d*$/)).min(1),
   refused: z
     .strictObject({ code: z.string(), problems: z.array(pattern).min(1) })
     .optional()
