@@ -128,6 +128,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
       engine: await connectGuarded(),
       cacheDir,
       programs,
+      keepPackages: config.persist,
       logger: config.logger,
       onProgress: config.onImageProgress,
     }),

@@ -2,6 +2,7 @@ import type { ContainerEngine } from '../engine/engine.ts';
 import { LABELS } from '../labels.ts';
 import type { Logger } from '../logger.ts';
 import type { HostPrograms } from './host-programs.ts';
+import type { PackageStore } from './package-store.ts';
 
 export const IMAGE_STEPS = {
   fetchNode: 'Fetching Node',
@@ -26,6 +27,7 @@ export interface BuildContext {
   /** Temporary folders are made below it. */
   readonly cacheDir: string;
   readonly programs: HostPrograms;
+  readonly packages: PackageStore;
   readonly logger: Logger;
   readonly report: (step: ImageProgress['step'], detail?: string) => void;
   readonly signal: AbortSignal;

@@ -1,16 +1,25 @@
 import { lstat, opendir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** What a program and its children may leave below a folder while they run. */
-export interface DiskBudget {
+/** What programs that belong together may leave below a folder while they run. */
+export interface DiskLimits {
   readonly folder: string;
   readonly bytes: number;
   /** Files and folders. */
   readonly entries: number;
 }
 
+export interface DiskBudget extends DiskLimits {
+  /** By process: what it has written. */
+  readonly written: Map<number, number>;
+}
+
+export function createDiskBudget(limits: DiskLimits): DiskBudget {
+  return { ...limits, written: new Map() };
+}
+
 /** So often it is looked at; a program writes on for at most that time once its budget is used up. */
-const INTERVAL_MS = 100;
+const INTERVAL_MS = 50;
 /** To walk a folder costs more than to read one counter. */
 const WALK_EVERY = 10;
 
@@ -42,9 +51,11 @@ export function watchDisk(pid: number, budget: DiskBudget, onExceeded: () => voi
   }
 
   async function look(): Promise<void> {
-    const written = await writtenBytes(pid);
-    if (written !== null && written > budget.bytes) exceeded(bytesFault(budget));
-    else if (written === null || turn++ % WALK_EVERY === 0) await walk();
+    const own = await writtenBytes(pid);
+    budget.written.set(pid, own ?? budget.written.get(pid) ?? 0);
+    const written = [...budget.written.values()].reduce((sum, bytes) => sum + bytes, 0);
+    if (written > budget.bytes) exceeded(bytesFault(budget));
+    else if (own === null || turn++ % WALK_EVERY === 0) await walk();
   }
 
   async function walk(): Promise<void> {
@@ -67,7 +78,7 @@ export function watchDisk(pid: number, budget: DiskBudget, onExceeded: () => voi
   }
 }
 
-function bytesFault({ bytes }: DiskBudget): string {
+function bytesFault({ bytes }: DiskLimits): string {
   return `more than ${Math.floor(bytes / 1024 / 1024)} MB`;
 }
 
@@ -81,7 +92,7 @@ async function writtenBytes(pid: number): Promise<number | null> {
 /** What is below a folder; stops counting when that is more than it may be. No link is followed. */
 export async function measureFolder(
   folder: string,
-  most: Pick<DiskBudget, 'bytes' | 'entries'>,
+  most: Pick<DiskLimits, 'bytes' | 'entries'>,
 ): Promise<{ bytes: number; entries: number }> {
   const used = { bytes: 0, entries: 0 };
   const folders = [folder];

@@ -14,6 +14,7 @@ import { buildBase } from './dockerfile-image.ts';
 import { buildExecImage, nameExecImage } from './exec-image.ts';
 import type { HostPrograms } from './host-programs.ts';
 import { listStoredImages, type PruneResult, pruneStoredImages, type StoredImage } from './inventory.ts';
+import { PackageStore } from './package-store.ts';
 import { buildPluginImage, namePluginImage } from './plugin-image.ts';
 import { createSharedBuilds } from './shared-builds.ts';
 
@@ -25,6 +26,11 @@ export interface ImageStoreOptions {
   /** The workspace's `.lurkbox` folder; temporary files are made below it and removed again. */
   readonly cacheDir: string;
   readonly programs: HostPrograms;
+  /**
+   * Whether fetched npm packages are kept below `cacheDir`, within `STORE_LIMITS`.
+   * @default true
+   */
+  readonly keepPackages?: boolean;
   /** @default silent */
   readonly logger?: Logger;
   /** Called when something slow begins. */
@@ -78,7 +84,16 @@ export interface ImageStore {
 }
 
 export function createImageStore(options: ImageStoreOptions): ImageStore {
-  const { engine, cacheDir, programs, logger = SILENT_LOGGER, onProgress, baseFrom } = options;
+  const {
+    engine,
+    cacheDir,
+    programs,
+    keepPackages = true,
+    logger = SILENT_LOGGER,
+    onProgress,
+    baseFrom,
+  } = options;
+  const packages = new PackageStore(keepPackages ? cacheDir : null);
   const share = createSharedBuilds<PreparedImage>();
   let plan: Promise<BasePlan> | undefined;
 
@@ -185,9 +200,11 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
     signal: AbortSignal | undefined,
   ): Promise<PreparedImage> {
     const begin = (building: AbortSignal) =>
-      make({ engine, cacheDir, programs, logger, report, signal: building }).catch((error: unknown) => {
-        throw toImageError(error);
-      });
+      make({ engine, cacheDir, programs, packages, logger, report, signal: building }).catch(
+        (error: unknown) => {
+          throw toImageError(error);
+        },
+      );
     return share(key, begin, signal);
   }
 

@@ -8,10 +8,21 @@ import { pack as createPack, type Header, type Pack } from 'tar-stream';
 export type LayerEntry =
   | { readonly path: string; readonly type: 'folder'; readonly mode?: number }
   | { readonly path: string; readonly type: 'link'; readonly target: string }
-  | { readonly path: string; readonly type: 'file'; readonly mode?: number; readonly content: FileContent };
+  | {
+      readonly path: string;
+      readonly type: 'file';
+      readonly mode?: number;
+      readonly content: FileContent | StreamedContent;
+    };
 
 /** Bytes in memory, or a file on disk that is streamed. */
 export type FileContent = Buffer | { readonly file: string; readonly sizeBytes: number };
+
+/** Bytes that come once, when it is their turn, and are held nowhere. */
+export interface StreamedContent {
+  readonly stream: AsyncIterable<Buffer>;
+  readonly sizeBytes: number;
+}
 
 /** A layer as an uncompressed tar on disk. */
 export interface Layer {
@@ -111,14 +122,18 @@ type TarHeader = Partial<Header> & Pick<Header, 'name'>;
 export async function addToTar(
   pack: Pack,
   header: TarHeader,
-  content: FileContent = Buffer.alloc(0),
+  content: FileContent | StreamedContent = Buffer.alloc(0),
 ): Promise<void> {
   const size = Buffer.isBuffer(content) ? content.length : content.sizeBytes;
   const { promise: taken, resolve, reject } = Promise.withResolvers<void>();
   const sink = pack.entry({ ...header, size }, (error) => (error ? reject(error) : resolve()));
   sink.on('error', reject);
   taken.catch(() => {});
-  const chunks = Buffer.isBuffer(content) ? [content] : createReadStream(content.file);
+  const chunks = Buffer.isBuffer(content)
+    ? [content]
+    : 'stream' in content
+      ? content.stream
+      : createReadStream(content.file);
   for await (const chunk of chunks) {
     if (!sink.write(chunk)) await Promise.race([once(sink, 'drain'), taken]);
   }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -8,6 +7,7 @@ import { LurkboxError } from '../errors.ts';
 import { lastLines } from './command.ts';
 import type { HostPrograms } from './host-programs.ts';
 import { npmFailure, runNpm } from './npm.ts';
+import { integrityOf } from './package-store.ts';
 
 export const NODE_VERSION = '24.21.0';
 
@@ -85,9 +85,7 @@ async function packNode(
 
 /** Throws `IMAGE_BUILD_FAILED` when the file is not the one that was pinned. */
 export async function verifyIntegrity(file: string, integrity: string): Promise<void> {
-  const hash = createHash('sha512');
-  await pipeline(createReadStream(file), hash);
-  const actual = `sha512-${hash.digest('base64')}`;
+  const actual = await integrityOf(file);
   if (actual === integrity) return;
   throw new LurkboxError(
     'IMAGE_BUILD_FAILED',

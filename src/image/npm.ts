@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { type CommandResult, lastLines } from './command.ts';
+import { createDiskBudget, type DiskBudget } from './disk-watch.ts';
 import type { HostPrograms } from './host-programs.ts';
 
 /** What npm may take for one plugin, in one run. */
 export const NPM_LIMITS = {
   timeoutMs: 3 * 60_000,
-  /** All that it writes: what it downloads, and what it knows of packages. */
-  bytes: 128 * 1024 * 1024,
+  /** All that it writes: lists of versions, and each package twice, in its cache and as a file. */
+  bytes: 256 * 1024 * 1024,
   entries: 30_000,
 } as const;
 
@@ -38,11 +39,13 @@ export interface NpmOptions {
   /** @default `NPM_LIMITS.timeoutMs` */
   readonly timeoutMs?: number;
   /**
-   * What it downloads is kept here instead of in the user's own cache, and counts against `NPM_LIMITS`; it lies in `folder`.
-   * `null` for what lurkbox itself names and pins.
+   * What it downloads is kept here instead of in the user's own cache, and counts against the budget. `null` for what lurkbox
+   * itself names and pins.
    * @default `npm-cache` in `folder`
    */
   readonly cache?: string | null;
+  /** Shared by runs that belong together. @default one of `NPM_LIMITS` for this run */
+  readonly disk?: DiskBudget;
 }
 
 /**
@@ -52,25 +55,26 @@ export interface NpmOptions {
 export function runNpm(
   programs: HostPrograms,
   [command = '', ...args]: readonly string[],
-  { folder, signal, timeoutMs = NPM_LIMITS.timeoutMs, cache = npmCacheOf(folder) }: NpmOptions,
+  {
+    folder,
+    signal,
+    timeoutMs = NPM_LIMITS.timeoutMs,
+    cache = npmCacheOf(folder),
+    disk = npmDiskBudget(folder),
+  }: NpmOptions,
 ): Promise<CommandResult | null> {
-  const { bytes, entries } = NPM_LIMITS;
-  return programs.run(
-    'npm',
-    [
-      command,
-      ...COMMON_ARGUMENTS,
-      ...args,
-      `--prefix=${folder}`,
-      ...(cache === null ? [] : [`--cache=${cache}`]),
-    ],
-    {
-      cwd: folder,
-      timeoutMs,
-      signal,
-      ...(cache === null ? {} : { disk: { folder, bytes, entries } }),
-    },
-  );
+  const own = [`--prefix=${folder}`, ...(cache === null ? [] : [`--cache=${cache}`])];
+  return programs.run('npm', [command, ...COMMON_ARGUMENTS, ...own, ...args], {
+    cwd: folder,
+    timeoutMs,
+    signal,
+    ...(cache === null ? {} : { disk }),
+  });
+}
+
+/** For what runs in a folder, one after the other or side by side. */
+export function npmDiskBudget(folder: string): DiskBudget {
+  return createDiskBudget({ folder, bytes: NPM_LIMITS.bytes, entries: NPM_LIMITS.entries });
 }
 
 /** Where `runNpm` keeps what it downloads for a project in this folder. */

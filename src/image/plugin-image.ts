@@ -57,18 +57,24 @@ async function install(
   { manifest }: LoadedPlugin,
   architecture: Architecture,
   folder: string,
-  { programs, report, signal }: BuildContext,
-): Promise<LayerEntry[]> {
+  { programs, packages: store, report, signal }: BuildContext,
+): Promise<AsyncIterable<LayerEntry> | readonly LayerEntry[]> {
   if (manifest.dependencies.length === 0) return [];
   report('installDependencies', `of ${manifest.name}`);
   const target = join(folder, 'dependencies');
   await mkdir(target);
-  return installDependencies(manifest.dependencies, { folder: target, architecture, programs, signal });
+  return installDependencies(manifest.dependencies, {
+    folder: target,
+    architecture,
+    programs,
+    store,
+    signal,
+  });
 }
 
 async function* pluginEntries(
   plugin: LoadedPlugin,
-  dependencies: readonly LayerEntry[],
+  dependencies: AsyncIterable<LayerEntry> | readonly LayerEntry[],
   context: BuildContext,
 ): AsyncGenerator<LayerEntry> {
   const root = IMAGE_PATHS.plugin.slice(1);
@@ -77,7 +83,7 @@ async function* pluginEntries(
     if (isTypeScript(path)) sources.set(path, content.toString());
     yield { path: `${root}/${path}`, type: 'file', content };
   }
-  for (const entry of dependencies) yield { ...entry, path: `${root}/${entry.path}` };
+  for await (const entry of dependencies) yield { ...entry, path: `${root}/${entry.path}` };
   const stripped = await stripTypes(sources, context);
   if (stripped !== null) yield toStrippedFile(stripped);
 }

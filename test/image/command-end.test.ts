@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { COMMAND_LIMITS, runCommand } from '../../src/image/command.ts';
+import { createDiskBudget } from '../../src/image/disk-watch.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -87,7 +88,7 @@ describe('what a program takes is bounded while it runs', () => {
   });
 
   test('many files, by their bytes (P10)', async () => {
-    const disk = { folder, bytes: 20 * 1024 * 1024, entries: 1_000_000 };
+    const disk = createDiskBudget({ folder, bytes: 20 * 1024 * 1024, entries: 1_000_000 });
     const result = await node(
       `
       const fs = require('fs');
@@ -99,7 +100,7 @@ describe('what a program takes is bounded while it runs', () => {
   });
 
   test('many files, by their number (P10)', async () => {
-    const disk = { folder, bytes: 20 * 1024 * 1024, entries: 500 };
+    const disk = createDiskBudget({ folder, bytes: 20 * 1024 * 1024, entries: 500 });
     const result = await node(
       `
       const fs = require('fs');
@@ -111,7 +112,7 @@ describe('what a program takes is bounded while it runs', () => {
   });
 
   test('also when it is over before anybody looked', async () => {
-    const disk = { folder, bytes: 1024, entries: 10 };
+    const disk = createDiskBudget({ folder, bytes: 1024, entries: 10 });
     const result = await node('require("fs").writeFileSync("large", Buffer.alloc(4096))', { disk });
     expect(result).toMatchObject({ exitCode: 0, overBudget: 'more than 0 MB' });
   });

@@ -5,8 +5,13 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { installDependencies } from '../../src/image/dependencies.ts';
 import { HostPrograms } from '../../src/image/host-programs.ts';
+import { PackageStore } from '../../src/image/package-store.ts';
 
-const programs = new HostPrograms(process.env);
+const options = {
+  architecture: 'amd64' as const,
+  programs: new HostPrograms(process.env),
+  store: new PackageStore(null),
+};
 let parent: string;
 let folder: string;
 beforeEach(async () => {
@@ -30,7 +35,7 @@ describe('a dependency that is not from the registry is refused', () => {
     await mkdir(join(parent, 'evil'));
     const manifest = { name: 'evil', version: '1.0.0', scripts: { preinstall: 'touch ../pwned' } };
     await writeFile(join(parent, 'evil/package.json'), JSON.stringify(manifest));
-    const installing = installDependencies([dependency], { folder, architecture: 'amd64', programs });
+    const installing = installDependencies([dependency], { folder, ...options });
     await expect(installing).rejects.toMatchObject({
       name: 'LurkboxError',
       code: 'DEPENDENCY_FAILED',
@@ -44,8 +49,7 @@ test('an installation ends when its signal aborts', async () => {
   const reason = new Error('no longer wanted');
   const installing = installDependencies(['zod@4'], {
     folder,
-    architecture: 'amd64',
-    programs,
+    ...options,
     signal: AbortSignal.abort(reason),
   });
   await expect(installing).rejects.toBe(reason);
