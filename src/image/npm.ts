@@ -91,6 +91,7 @@ export function npmFailure(
   if (npm.overBudget !== null) return `npm was ended because it wrote ${npm.overBudget}`;
   if (npm.timedOut) return `npm did not finish within ${timeoutMs / 1000} s`;
   if (npm.exitCode === 0) return null;
+  if (/heap out of memory|OOMErrorHandler/.test(npm.stderr)) return 'npm needs more memory than it may have';
   const said = npm.stderr
     .split('\n')
     .map((line) => line.replace(/^npm (?:error|ERR!) ?/, ''))
