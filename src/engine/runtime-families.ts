@@ -15,6 +15,8 @@ export interface RuntimeFamily {
   readonly networks: Readonly<Record<Allowance['network'], readonly string[]>> | null;
   /** Controls that it may not enforce, whatever its arguments. */
   readonly leavesOut: readonly LeftOut[];
+  /** Whether a file has the same device and inode in its containers as on the host. */
+  readonly keepsInodes: boolean;
 }
 
 export interface LeftOut {
@@ -46,6 +48,7 @@ export const RUNTIME_FAMILIES: readonly RuntimeFamily[] = [
     required: [],
     networks: null,
     leavesOut: [],
+    keepsInodes: true,
   },
   {
     name: 'crun',
@@ -60,6 +63,7 @@ export const RUNTIME_FAMILIES: readonly RuntimeFamily[] = [
     required: [],
     networks: null,
     leavesOut: [],
+    keepsInodes: true,
   },
   {
     name: 'gVisor',
@@ -113,6 +117,8 @@ export const RUNTIME_FAMILIES: readonly RuntimeFamily[] = [
       { control: 'tmp_noexec', why: 'versions of gVisor map code from a tmpfs in spite of `noexec`.' },
       { control: 'cpu_seconds', why: 'versions of gVisor do not start the clock of `RLIMIT_CPU`.' },
     ],
+    // It numbers files itself.
+    keepsInodes: false,
   },
   refusedFamily(
     'Kata',
@@ -142,5 +148,5 @@ export function familyOf(program: string): RuntimeFamily {
 }
 
 function refusedFamily(name: string, program: RegExp, refused: string): RuntimeFamily {
-  return { name, program, refused, args: {}, required: [], networks: null, leavesOut: [] };
+  return { name, program, refused, args: {}, required: [], networks: null, leavesOut: [], keepsInodes: true };
 }

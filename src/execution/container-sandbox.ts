@@ -6,7 +6,6 @@ import type { Problem } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { LoadedPlugin } from '../manifest/load.ts';
 import type { Grant } from '../policy/grant.ts';
-import { assertMountFolders } from '../policy/mount-folder.ts';
 import { type ExecutionContextConfig, MAX_CONTEXT_BYTES } from './context.ts';
 import { type Ending, endingOfError, failed } from './ending.ts';
 import { Execution, type ExecutionPlan } from './execution.ts';
@@ -229,12 +228,11 @@ export class ContainerSandbox implements PluginSandbox {
 
   /** `null` when the caller left before anything was made. */
   async #startCold(call: Call, place: Place): Promise<Execution | null> {
-    const { connect, prepareImage, grant, reaper, standby } = this.#options;
+    const { connect, prepareImage, reaper, standby } = this.#options;
     const { signal } = call.options;
     if (signal?.aborted) return null;
     const engine = await connect();
     const image = await prepareImage(signal);
-    await assertMountFolders(grant.mounts);
     if (signal?.aborted) return null;
     // What may throw comes before what has to be taken back.
     const plan = { ...this.#toPlan(call, place), engine, image };

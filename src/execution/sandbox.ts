@@ -2,10 +2,12 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ContainerEngine } from '../engine/engine.ts';
+import { keepsInodes } from '../engine/shared-files.ts';
 import { LurkboxError } from '../errors.ts';
 import { LABELS } from '../labels.ts';
 import type { Logger } from '../logger.ts';
 import type { Grant } from '../policy/grant.ts';
+import { MountFolders } from '../policy/mount-folder.ts';
 import {
   EXECUTE_ID,
   HUNG_UP_EXIT_CODE,
@@ -86,6 +88,8 @@ export class Sandbox {
   readonly #closed = Promise.withResolvers<void>();
   #user: SandboxUser;
   #container: FinishedContainer | undefined;
+  /** From before the engine is asked for anything until what is bound was compared with them, where that can be done. */
+  #folders: MountFolders | undefined;
   /** Whether its user lets the container be left to another sandbox. */
   #mayLeave = false;
   #socket: Duplex | undefined;
@@ -230,6 +234,8 @@ export class Sandbox {
   async #live(): Promise<void> {
     try {
       if (this.#isClosing()) return;
+      await this.#checkMounts();
+      if (this.#isClosing()) return;
       const id = await this.#create();
       if (this.#isClosing()) return;
       const socket = await this.#attach(id);
@@ -241,10 +247,19 @@ export class Sandbox {
     } catch (error) {
       this.#end(endingOfError(error));
     } finally {
+      this.#folders?.[Symbol.dispose]();
       await this.#closed.promise;
       if (!(await this.#leave())) await this.#remove();
       this.#socket?.destroy();
     }
+  }
+
+  async #checkMounts(): Promise<void> {
+    const { engine, grant } = this.#plan;
+    if (grant.mounts.length === 0) return;
+    const folders = await MountFolders.open(grant.mounts);
+    if (await keepsInodes(engine, grant.runtime).catch(() => true)) this.#folders = folders;
+    else folders[Symbol.dispose]();
   }
 
   async #create(): Promise<string> {
@@ -338,7 +353,7 @@ export class Sandbox {
   }
 
   #hearMessage(message: RunnerMessage): void {
-    if (message.kind === 'ready') this.#begin(message.protocol);
+    if (message.kind === 'ready') this.#begin(message.protocol, message.mounts ?? {});
     else if (!this.#ready) this.#end(failed('PROTOCOL_ERROR', `\`${message.kind}\` came before \`ready\``));
     else {
       // Also what comes between an answer and the end, or the next call.
@@ -347,12 +362,20 @@ export class Sandbox {
     }
   }
 
-  #begin(protocol: number): void {
+  #begin(protocol: number, bound: Readonly<Record<string, string>>): void {
     if (this.#ready || protocol !== PROTOCOL_VERSION) {
       const detail = this.#ready ? '`ready` came twice' : `the runner speaks version ${protocol}`;
       this.#end(failed('PROTOCOL_ERROR', detail));
       return;
     }
+    try {
+      // No code of the plugin has run yet: it is the runner that says so.
+      this.#folders?.assertBound(bound);
+    } catch (error) {
+      this.#end(endingOfError(error));
+      return;
+    }
+    this.#folders?.[Symbol.dispose]();
     this.#ready = true;
     this.#user.onPhase('bootMs');
   }

@@ -10,7 +10,8 @@ const MAX_PAUSE_MS = { engine: 5_000, plugin: 300_000 } as const;
 export type Blame = keyof typeof MAX_PAUSE_MS;
 
 export function blameOf({ outcome }: Ending): Blame {
-  return FAULT_OF[outcome] === 'engine' ? 'engine' : 'plugin';
+  // Nobody calls: what would lie with a caller is a mount that is not what it was.
+  return ['engine', 'caller'].includes(FAULT_OF[outcome]) ? 'engine' : 'plugin';
 }
 
 /** After so many in a row that the engine had brought up in order, its fault is not believed any more. */

@@ -9,7 +9,6 @@ import type { Sandbox, SandboxPlan } from '../execution/sandbox.ts';
 import type { Claimed, Standby } from '../execution/standby.ts';
 import type { Logger } from '../logger.ts';
 import type { Grant } from '../policy/grant.ts';
-import { assertMountFolders } from '../policy/mount-folder.ts';
 import { BackOff, type Blame, blameOf } from './back-off.ts';
 import { Demand } from './demand.ts';
 import { IdleSandbox } from './idle-sandbox.ts';
@@ -306,7 +305,6 @@ export class Shelf implements Standby {
     const engine = await connect();
     if (this.#isClosed()) return null;
     const image = await prepareImage(this.#closing.signal);
-    await assertMountFolders(grant.mounts);
     if (this.#isClosed()) return null;
     const id = randomUUID();
     return {

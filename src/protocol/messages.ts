@@ -25,6 +25,9 @@ export const HUNG_UP_EXIT_CODE = 85;
  */
 export const STRIPPED_FILE = '/lurkbox/stripped.json';
 
+/** Where folders of the host are bound, each under its name in the policy. */
+export const MOUNTS_FOLDER = '/mnt';
+
 /** What a plugin is given, complete. Field names are those of the plugin system that this one rebuilds. */
 export interface PluginExecutionContext {
   readonly executionId: string;

@@ -9,7 +9,12 @@ const RequestId = z.number().int().min(0);
 export const ReadySchema = z.object({
   jsonrpc: Version,
   method: z.literal('ready'),
-  params: z.object({ protocol: z.number().int(), node: text }),
+  params: z.object({
+    protocol: z.number().int(),
+    node: text,
+    /** By name, what is bound there: `<device>:<inode>`. */
+    mounts: z.record(text, text).optional(),
+  }),
 });
 
 export const LogSchema = z.object({

@@ -3,6 +3,7 @@ import {
   type ExecuteParams,
   type LoadParams,
   type LogLevel,
+  MOUNTS_FOLDER,
   PROTOCOL_VERSION,
   type RUNNER_ERRORS,
   STRIPPED_FILE,
@@ -10,6 +11,7 @@ import {
 import { listen, quote, send, sendNotification } from './channel.ts';
 import { captureConsole, sendLog } from './console.ts';
 import { describeFailure } from './failure.ts';
+import { tellMounts } from './mounts.ts';
 import { type Execute, loadExecute } from './plugin.ts';
 import { abortOf, freeze, isFiniteNumber, stringify, toStringOf } from './primordials.ts';
 import { loadStripped } from './stripped.ts';
@@ -44,7 +46,11 @@ process.on('beforeExit', () => {
   if (pending !== null)
     fail(pending, 'noResult', new Error('nothing is left to wait for, and no result came'));
 });
-sendNotification('ready', `{"protocol":${PROTOCOL_VERSION},"node":${quote(process.version)}}`);
+const mounts = tellMounts(MOUNTS_FOLDER);
+sendNotification(
+  'ready',
+  `{"protocol":${PROTOCOL_VERSION},"node":${quote(process.version)}${mounts === null ? '' : `,"mounts":${mounts}`}}`,
+);
 
 async function serve(id: number, answer: () => Promise<unknown>): Promise<void> {
   pending = id;

@@ -1,8 +1,8 @@
 import {
   type BigIntStats,
+  chmodSync,
   closeSync,
   constants,
-  fchmodSync,
   fstatSync,
   fsyncSync,
   lstatSync,
@@ -19,7 +19,9 @@ import { closedOnError, nameOf } from './descriptor.ts';
 import { isMissing, PathError, toPathError } from './path-error.ts';
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
-const FOLDER_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+/** Opens a folder for what is in it alone, also one that may be passed through and not listed (open(2)). */
+const O_PATH = process.platform === 'linux' ? 0o10000000 : O_RDONLY;
+const FOLDER_FLAGS = O_PATH | O_DIRECTORY | O_NOFOLLOW;
 
 const openLater = promisify(openCallback);
 
@@ -68,7 +70,7 @@ export class Folder implements Disposable {
     const written = resolve(path);
     try {
       return byDescriptor
-        ? Folder.#hold(openSync(written, O_RDONLY | O_DIRECTORY), null)
+        ? Folder.#hold(openSync(written, O_PATH | O_DIRECTORY), null)
         : Folder.#holdByPath(realpathSync(written));
     } catch (error) {
       throw toPathError(error, written);
@@ -80,6 +82,20 @@ export class Folder implements Disposable {
     const real = resolve(path);
     try {
       return byDescriptor ? Folder.#hold(openSync(real, FOLDER_FLAGS), real) : Folder.#holdByPath(real);
+    } catch (error) {
+      throw toPathError(error, real);
+    }
+  }
+
+  /** The same, for a path that may be slow to open, such as one of a network. */
+  static async openResolvedLater(
+    path: string,
+    { byDescriptor = isLinux() }: FolderOptions = {},
+  ): Promise<Folder> {
+    const real = resolve(path);
+    if (!byDescriptor) return Folder.openResolved(path, { byDescriptor });
+    try {
+      return Folder.#hold(await openLater(real, FOLDER_FLAGS), real);
     } catch (error) {
       throw toPathError(error, real);
     }
@@ -126,6 +142,7 @@ export class Folder implements Disposable {
 
   /** Its own facts, such as its owner and mode. */
   get stats(): BigIntStats {
+    if (this.#isReleased) throw new PathError('CLOSED', this.path);
     return fstatSync(this.#descriptor, { bigint: true });
   }
 
@@ -195,7 +212,12 @@ export class Folder implements Disposable {
 
   /** Has what was made, renamed or removed in it survive a crash of the host. */
   sync(): void {
-    fsyncSync(this.#descriptor);
+    const descriptor = openSync(this.here, O_RDONLY | O_DIRECTORY);
+    try {
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
   }
 
   /** Until this is disposed of, `at` and `here` stay this folder's, also when it is closed meanwhile. */
@@ -258,7 +280,7 @@ export class Folder implements Disposable {
 
   #assertMade(mode: number): void {
     if (this.stats.uid !== BigInt(process.geteuid?.() ?? 0)) throw new PathError('NOT_OURS', this.path);
-    fchmodSync(this.#descriptor, mode);
+    chmodSync(this.here, mode);
   }
 
   /** Where entries are reached by its path: whether that leads to it. */

@@ -134,7 +134,12 @@ describe('pinned', () => {
   });
 
   test.each([
-    ['ready', ReadySchema, ['jsonrpc', 'method', 'params'], { protocol: 'integer', node: 'string' }],
+    [
+      'ready',
+      ReadySchema,
+      ['jsonrpc', 'method', 'params'],
+      { protocol: 'integer', node: 'string', mounts: 'object' },
+    ],
     ['log', LogSchema, ['jsonrpc', 'method', 'params'], { level: 'string', message: 'string' }],
     ['progress', ProgressSchema, ['jsonrpc', 'method', 'params'], { fraction: 'number', message: 'string' }],
     [

@@ -1,0 +1,24 @@
+import { release } from 'node:os';
+import { expect, test } from 'vitest';
+import { keepsInodes } from '../../src/engine/shared-files.ts';
+import { FACTS } from './sample.ts';
+
+const runtimes = {
+  runc: { program: 'runc', args: [] },
+  crun: { program: 'crun', args: [] },
+  gvisor: { program: 'runsc', args: [] },
+};
+const HERE = { address: 'unix:///var/run/docker.sock', kernelVersion: release(), runtime: null };
+
+test.each<[string, Partial<{ address: string; kernelVersion: string; runtime: string | null }>, boolean]>([
+  ['on this kernel', {}, true],
+  ['on this kernel, by crun', { runtime: 'crun' }, true],
+  ['by a runtime that nobody knows', { runtime: 'other' }, true],
+  ['in gVisor, which has a kernel of its own', { runtime: 'gvisor' }, false],
+  ['in a virtual machine', { kernelVersion: '6.1.0-linuxkit' }, false],
+  ['behind a network', { address: 'tcp://127.0.0.1:2375' }, false],
+])('whether inodes of a container can be compared: %s', async (_where, change, expected) => {
+  const { address, kernelVersion, runtime } = { ...HERE, ...change };
+  const facts = async () => ({ ...FACTS, runtimes, defaultRuntime: 'runc', kernelVersion });
+  expect(await keepsInodes({ address, facts }, runtime)).toBe(expected);
+});
