@@ -48,6 +48,7 @@ const HOST: Dictionary<HostOptions> = {
   CapDrop: (capabilities) => ['cap_drop', capabilities, BASELINE.capDrop.reason],
   SecurityOpt: (options) => ['security_opt', options.map(toSecurityOption), BASELINE.seccomp.reason],
   NetworkMode: (mode) => ['network_mode', mode, BASELINE.network.reason],
+  Sysctls: (values) => ['sysctls', values, BASELINE.socketBuffers.reason],
   IpcMode: (mode) => ['ipc', mode, BASELINE.ipc.reason],
   Tmpfs: (mounts) => [
     'tmpfs',
@@ -80,7 +81,6 @@ const HOST: Dictionary<HostOptions> = {
   Devices: emptyOnly,
   DeviceRequests: emptyOnly,
   GroupAdd: emptyOnly,
-  Sysctls: emptyOnly,
   Runtime: emptyOnly,
 };
 

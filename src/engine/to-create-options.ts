@@ -123,7 +123,7 @@ function toHostOptions(spec: ContainerSpec, facts: EngineFacts): HostOptions {
     Devices: [],
     DeviceRequests: [],
     GroupAdd: [],
-    Sysctls: {},
+    Sysctls: { ...spec.sysctls },
     Memory: spec.memoryBytes,
     MemorySwap: spec.memoryBytes,
     NanoCpus: Math.round(spec.cpuCores * 1e9),

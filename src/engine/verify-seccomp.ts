@@ -85,7 +85,7 @@ const ALLOWED = `
   recvfrom recvmmsg recvmsg rename renameat renameat2 restart_syscall rmdir rseq rt_sigaction rt_sigpending
   rt_sigprocmask rt_sigreturn rt_sigsuspend rt_sigtimedwait sched_get_priority_max sched_get_priority_min
   sched_getaffinity sched_getparam sched_getscheduler sched_yield select sendfile sendmmsg sendmsg sendto
-  set_robust_list set_tid_address setitimer setsockopt shutdown sigaltstack signalfd4 stat stat64
+  set_robust_list set_tid_address setitimer shutdown sigaltstack signalfd4 stat stat64
   statfs statfs64 statx symlink symlinkat sysinfo tgkill time timer_create timer_delete timer_getoverrun
   timer_gettime timer_settime timerfd_create timerfd_gettime timerfd_settime times truncate ugetrlimit umask
   uname unlink unlinkat utime utimensat utimes wait4 waitid write writev`
@@ -105,6 +105,11 @@ const SOCKETS = [
   [16, 0],
 ];
 
+/** Levels of which every option may be set: IP, TCP, UDP and IPv6. */
+const FREE_LEVELS = [0, 6, 17, 41];
+/** Of SOL_SOCKET: nothing that sizes a buffer in the kernel (7, 8, 32, 33). */
+const SOCKET_LEVEL_OPTIONS = [1, 2, 6, 9, 13, 15, 16, 20, 21];
+
 const CONDITIONAL = [
   'arch_prctl {"action":"SCMP_ACT_ALLOW","includes":{"arches":["amd64"]}}',
   // ENOSYS, for want of a tracer: its flags are behind a pointer, where no filter can look.
@@ -113,6 +118,14 @@ const CONDITIONAL = [
   ...SOCKETS.map(
     ([family, protocol]) =>
       `socket {"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":${family},"op":"SCMP_CMP_EQ"},{"index":2,"value":${protocol},"op":"SCMP_CMP_EQ"}]}`,
+  ),
+  ...FREE_LEVELS.map(
+    (level) =>
+      `setsockopt {"action":"SCMP_ACT_ALLOW","args":[{"index":1,"value":${level},"op":"SCMP_CMP_EQ"}]}`,
+  ),
+  ...SOCKET_LEVEL_OPTIONS.map(
+    (option) =>
+      `setsockopt {"action":"SCMP_ACT_ALLOW","args":[{"index":1,"value":1,"op":"SCMP_CMP_EQ"},{"index":2,"value":${option},"op":"SCMP_CMP_EQ"}]}`,
   ),
   // Without MAP_HUGETLB.
   'mmap {"action":"SCMP_ACT_ALLOW","args":[{"index":3,"value":262144,"valueTwo":0,"op":"SCMP_CMP_MASKED_EQ"}]}',

@@ -84,7 +84,7 @@ function toExpectedHostConfig(allowance: ContainerAllowance, engine: EngineTrait
     Devices: [],
     DeviceRequests: [],
     GroupAdd: [],
-    Sysctls: {},
+    Sysctls: SYSCTLS[network],
     Memory: memoryBytes,
     // More would be swap.
     MemorySwap: memoryBytes,
@@ -97,6 +97,23 @@ function toExpectedHostConfig(allowance: ContainerAllowance, engine: EngineTrait
     Runtime: runtime ?? engine.defaultRuntime,
   };
 }
+
+/** By network: what bounds the memory of the kernel that TCP takes; the host's own is nobody's to change. */
+const SYSCTLS: Readonly<Record<ContainerAllowance['network'], Readonly<Record<string, string>>>> = {
+  none: {
+    'net.core.somaxconn': '16',
+    'net.ipv4.tcp_orphan_retries': '1',
+    'net.ipv4.tcp_rmem': '4096 16384 16384',
+    'net.ipv4.tcp_wmem': '4096 16384 16384',
+  },
+  bridge: {
+    'net.core.somaxconn': '4',
+    'net.ipv4.tcp_orphan_retries': '1',
+    'net.ipv4.tcp_rmem': '4096 131072 131072',
+    'net.ipv4.tcp_wmem': '4096 16384 131072',
+  },
+  host: {},
+};
 
 const UID = 65_532;
 const GID = 65_532;

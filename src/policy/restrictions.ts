@@ -30,6 +30,7 @@ export function toRestrictions(grant: Grant, decided: DecidedResources): Restric
     baseline('seccomp', 'seccomp', BASELINE.seccomp.value),
     toExec(grant),
     toNetwork(grant),
+    toSocketBuffers(grant),
     baseline('ipc', 'ipc', BASELINE.ipc.value),
     baseline('cgroup namespace', 'cgroupns', BASELINE.cgroupns.value),
     baseline('environment', 'env', `nothing inherited; set: ${Object.keys(BASELINE.env.value).join(', ')}`),
@@ -83,6 +84,14 @@ function toExec({ exec }: Grant): Restriction {
 function toNetwork({ network }: Grant): Restriction {
   if (network === 'none') return baseline('network', 'network', network);
   return { control: 'network', value: network, reason: OPENED[network], origin: 'manifest' };
+}
+
+function toSocketBuffers({ network }: Grant): Restriction {
+  const values = Object.entries(BASELINE.socketBuffers.value[network]);
+  const value = values
+    .map(([name, number]) => `${name.slice(name.lastIndexOf('.') + 1)} ${number}`)
+    .join(', ');
+  return baseline('socket buffers', 'socketBuffers', value || 'those of the host');
 }
 
 function toMounts({ mounts }: Grant): Restriction {

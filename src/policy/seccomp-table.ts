@@ -78,10 +78,10 @@ export const SYSCALL_GROUPS: readonly SyscallGroup[] = [
     ],
   },
   {
-    reason: 'Sockets once they are made; which families can be made is a rule of its own.',
+    reason: 'Sockets once they are made; which families can be made, and which options set, are rules of their own.',
     names: [
       'accept', 'accept4', 'bind', 'connect', 'getpeername', 'getsockname', 'getsockopt', 'listen', 'recvfrom',
-      'recvmmsg', 'recvmsg', 'sendmmsg', 'sendmsg', 'sendto', 'setsockopt', 'shutdown',
+      'recvmmsg', 'recvmsg', 'sendmmsg', 'sendmsg', 'sendto', 'shutdown',
     ],
   },
   {
@@ -110,6 +110,24 @@ export const SOCKET_FAMILIES = [
   },
   { family: 10, protocols: [0, 6, 17], reason: 'AF_INET6; likewise.' },
   { family: 16, protocols: [0], reason: 'AF_NETLINK for routes only: getifaddrs and getaddrinfo.' },
+] as const;
+
+/**
+ * Options of sockets, by level; `null` is all of a level. Without SO_SNDBUF and SO_RCVBUF, which let one socket hold
+ * megabytes of kernel memory: on cgroup v1 no limit of the container counts those of TCP and UDP, and nowhere those of
+ * netlink.
+ */
+export const SOCKET_OPTIONS = [
+  {
+    level: 1,
+    // SO_DEBUG, REUSEADDR, BROADCAST, KEEPALIVE, LINGER, REUSEPORT, PASSCRED, RCVTIMEO and SNDTIMEO.
+    options: [1, 2, 6, 9, 13, 15, 16, 20, 21],
+    reason: 'SOL_SOCKET: what Node sets, without the sizes of the buffers.',
+  },
+  { level: 0, options: null, reason: 'IPPROTO_IP.' },
+  { level: 6, options: null, reason: 'IPPROTO_TCP: no delay, keep-alive.' },
+  { level: 17, options: null, reason: 'IPPROTO_UDP.' },
+  { level: 41, options: null, reason: 'IPPROTO_IPV6.' },
 ] as const;
 
 /** `mmap` flag: pages that are set aside for the host, and count as memory of nobody. */

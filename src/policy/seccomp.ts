@@ -4,6 +4,7 @@ import {
   EXEC_GROUP,
   MAP_HUGETLB,
   SOCKET_FAMILIES,
+  SOCKET_OPTIONS,
   SYSCALL_GROUPS,
 } from './seccomp-table.ts';
 
@@ -56,6 +57,7 @@ export function buildSeccompProfile({ exec }: { exec: boolean }): SeccompProfile
       clone3Rule(),
       mapRule(),
       ...socketRules(),
+      ...socketOptionRules(),
       ...(exec
         ? [namespacelessCloneRule(), allow(EXEC_GROUP.names, EXEC_GROUP.reason)]
         : [threadCloneRule()]),
@@ -95,6 +97,15 @@ function socketRules(): SeccompRule[] {
     // The kernel makes sockets of a family before it finds that they cannot be paired, and those of TIPC can.
     allow(['socketpair'], 'AF_UNIX: pipes of libuv', [equals(0, AF_UNIX)]),
   ];
+}
+
+// The kernel reads 32 bits of the level and of the option, the filter compares all 64: a high bit that is set is refused.
+function socketOptionRules(): SeccompRule[] {
+  return SOCKET_OPTIONS.flatMap(({ level, options, reason }) =>
+    options === null
+      ? [allow(['setsockopt'], reason, [equals(1, level)])]
+      : options.map((option) => allow(['setsockopt'], reason, [equals(1, level), equals(2, option)])),
+  );
 }
 
 function mapRule(): SeccompRule {

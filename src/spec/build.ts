@@ -30,6 +30,7 @@ export function buildContainerSpec({ grant, name, image, labels }: SpecInput): C
     workingDir: BASELINE.workingDir.value,
     labels,
     network: grant.network === 'bridge' ? { mode: 'bridge', name } : { mode: grant.network },
+    sysctls: BASELINE.socketBuffers.value[grant.network],
     exec: grant.exec,
     seccompProfile: buildSeccompProfile({ exec: grant.exec }),
     capDrop: BASELINE.capDrop.value,

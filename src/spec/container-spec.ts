@@ -26,6 +26,8 @@ export interface ContainerSpec {
   readonly workingDir: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly network: { readonly mode: 'none' | 'host' } | { readonly mode: 'bridge'; readonly name: string };
+  /** Values of the kernel in the network namespace of the container. */
+  readonly sysctls: Readonly<Record<string, string>>;
   /** `exec: false` is a property of the seccomp profile; kept here for the second look. */
   readonly exec: boolean;
   readonly seccompProfile: object;

@@ -67,10 +67,13 @@ describe('accepts', () => {
       CapAdd: null,
       Devices: null,
       Links: undefined,
-      Sysctls: null,
       PidMode: null,
     };
     expect(problemsOf(host(empty))).toEqual([]);
+    const onHost = optionsOf({ network: 'host' });
+    const inspection = inspectionOf(onHost);
+    const withoutSysctls = { ...inspection, HostConfig: { ...inspection.HostConfig, Sysctls: null } };
+    expect(problemsOf(withoutSysctls, onHost)).toEqual([]);
     expect(problemsOf(host({ Init: null, OomKillDisable: null, PortBindings: {} }))).toEqual([]);
     expect(problemsOf(config({ Cmd: null, Volumes: {} }))).toEqual([]);
   });
@@ -192,6 +195,7 @@ describe('refuses a container that is not the one it was asked for (P6)', () => 
     ['with a name server', host({ Dns: ['8.8.8.8'] }), 'HostConfig.Dns'],
     ['with another host in its hosts file', host({ ExtraHosts: ['a:1.2.3.4'] }), 'HostConfig.ExtraHosts'],
     ['with annotations for the runtime', host({ Annotations: { a: 'b' } }), 'HostConfig.Annotations'],
+    ['without what bounds the buffers of sockets', host({ Sysctls: null }), 'HostConfig.Sysctls'],
     ['with a value of the kernel', host({ Sysctls: { 'net.ipv4.ip_forward': '' } }), 'HostConfig.Sysctls'],
     ['with a log', host({ LogConfig: { Type: 'json-file', Config: {} } }), 'HostConfig.LogConfig'],
     ['under another runtime', host({ Runtime: 'crun' }), 'HostConfig.Runtime'],

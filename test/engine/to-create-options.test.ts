@@ -78,7 +78,12 @@ describe('pinned', () => {
       Devices: [],
       DeviceRequests: [],
       GroupAdd: [],
-      Sysctls: {},
+      Sysctls: {
+        'net.core.somaxconn': '16',
+        'net.ipv4.tcp_orphan_retries': '1',
+        'net.ipv4.tcp_rmem': '4096 16384 16384',
+        'net.ipv4.tcp_wmem': '4096 16384 16384',
+      },
       Memory: 536_870_912,
       MemorySwap: 536_870_912,
       NanoCpus: 800_000_000,
@@ -100,8 +105,8 @@ describe('pinned', () => {
   });
 
   test.each([
-    [false, 'c1926b4b2074b73de23953d4b92c46ff139f123e320bb717b3f8be488db6fee8'],
-    [true, '3badba1460c6fcab65234a60db3fdd0a9612ba430b33bb1db8ae4eae0183415f'],
+    [false, 'ed7a1e60e767cc7e7900fd219f2a2132a5b7c25ffe6c3ad02520b9def09fb4be'],
+    [true, 'b962493b532bc31924a4fac6f92edcf39518e184ea5ce819b6a2aa49628c648f'],
   ])('is the seccomp profile for exec %s, by its sha256', (exec, digest) => {
     const [, seccomp = ''] = optionsOf({ exec }).HostConfig.SecurityOpt;
     expect(createHash('sha256').update(seccomp).digest('hex')).toBe(digest);

@@ -16,6 +16,10 @@ test('there is one restriction for every control, each with a reason', () => {
     ['seccomp', 'deny by default'],
     ['processes', 'none but Node itself; threads only'],
     ['network', 'none'],
+    [
+      'socket buffers',
+      'somaxconn 16, tcp_orphan_retries 1, tcp_rmem 4096 16384 16384, tcp_wmem 4096 16384 16384',
+    ],
     ['ipc', 'none'],
     ['cgroup namespace', 'private'],
     [

@@ -6,6 +6,13 @@ import { heapMegabytes } from '../../src/spec/build.ts';
 import type { ContainerSpec } from '../../src/spec/container-spec.ts';
 import { CONTAINER_LABELS, GRANT, IMAGE, MIB, NAME, specOf } from './sample.ts';
 
+const SMALL_BUFFERS = {
+  'net.core.somaxconn': '16',
+  'net.ipv4.tcp_orphan_retries': '1',
+  'net.ipv4.tcp_rmem': '4096 16384 16384',
+  'net.ipv4.tcp_wmem': '4096 16384 16384',
+};
+
 test('the spec of the minimal grant is pinned', () => {
   const { seccompProfile, ...spec } = specOf();
   expect(spec).toStrictEqual({
@@ -31,6 +38,7 @@ test('the spec of the minimal grant is pinned', () => {
     workingDir: '/',
     labels: CONTAINER_LABELS,
     network: { mode: 'none' },
+    sysctls: SMALL_BUFFERS,
     exec: false,
     capDrop: ['ALL'],
     noNewPrivileges: true,
@@ -59,8 +67,20 @@ test('the spec of the minimal grant is pinned', () => {
 
 describe('a grant of', () => {
   test.each<[string, Partial<Grant>, Partial<ContainerSpec>]>([
-    ['the host network', { network: 'host' }, { network: { mode: 'host' } }],
-    ['a bridge', { network: 'bridge' }, { network: { mode: 'bridge', name: NAME } }],
+    ['the host network', { network: 'host' }, { network: { mode: 'host' }, sysctls: {} }],
+    [
+      'a bridge',
+      { network: 'bridge' },
+      {
+        network: { mode: 'bridge', name: NAME },
+        sysctls: {
+          'net.core.somaxconn': '4',
+          'net.ipv4.tcp_orphan_retries': '1',
+          'net.ipv4.tcp_rmem': '4096 131072 131072',
+          'net.ipv4.tcp_wmem': '4096 16384 131072',
+        },
+      },
+    ],
     [
       'processes',
       { exec: true },

@@ -227,7 +227,10 @@ function statements(
       'DeviceRequests',
       'GroupAdd',
     ].every((field) => isEmptyList(host[field])),
-    'sets no value of the kernel': same(host['Sysctls'], {}),
+    'sets no value of the kernel but what makes the queues of sockets small': isSmallQueues(
+      host['Sysctls'] as Readonly<Record<string, string>>,
+      network,
+    ),
     'publishes no port': host['PublishAllPorts'] === false,
     'runs without init, restart, log and self-removal':
       host['Init'] === false &&
@@ -282,6 +285,19 @@ function statements(
   };
 }
 
+/** What a queue of connections that nobody accepts can hold, for each descriptor that listens. */
+const LARGEST_QUEUE_BYTES = 2 * MIB;
+
+function isSmallQueues(sysctls: Readonly<Record<string, string>>, network: string): boolean {
+  if (network === 'host') return same(sysctls, {});
+  const largest = (name: string): number => Number(sysctls[name]?.split(' ').at(-1));
+  const both = largest('net.ipv4.tcp_rmem') + largest('net.ipv4.tcp_wmem');
+  return (
+    Object.keys(sysctls).every((name) => /^net\.(core\.somaxconn|ipv4\.tcp_[a-z_]+)$/.test(name)) &&
+    both * (largest('net.core.somaxconn') + 1) <= LARGEST_QUEUE_BYTES
+  );
+}
+
 const DANGEROUS =
   /^(ptrace|mount|umount2?|unshare|setns|bpf|keyctl|add_key|request_key|execveat|memfd_.*|io_uring_.*|perf_event_open|userfaultfd|process_vm_.*|pidfd_.*|open_by_handle_at|name_to_handle_at|personality|set(re|res|fs)?[ug]id|setgroups|capset|chroot|pivot_root|.*_module|kexec.*|splice|tee|vmsplice|shm.*|sem.*|msg.*|mq_.*|socketcall|reboot|swapo.*|syslog|iopl|ioperm|seccomp|fanotify.*|mknod(at)?|chown|[fl]chown(at)?|modify_ldt|clone3)$/;
 
@@ -303,6 +319,14 @@ interface Rule {
   readonly args?: readonly { index: number; value: number; valueTwo?: number; op: string }[];
 }
 
+/** Both arguments are told by equality, and of the level of all sockets none sizes a buffer. */
+function isHarmlessOption({ args: [level, option] = [] }: Rule): boolean {
+  if (level?.index !== 1 || level.op !== 'SCMP_CMP_EQ') return false;
+  if (level.value !== 1) return [0, 6, 17, 41].includes(level.value);
+  const sizesBuffer = [7, 8, 32, 33].includes(option?.value ?? 7);
+  return option?.index === 2 && option.op === 'SCMP_CMP_EQ' && !sizesBuffer;
+}
+
 function fits(profile: Record<string, unknown>, exec: boolean): boolean {
   const rules = (profile['syscalls'] ?? []) as Rule[];
   // Without a tracer, TRACE answers ENOSYS.
@@ -311,6 +335,7 @@ function fits(profile: Record<string, unknown>, exec: boolean): boolean {
   const families = allowed.filter((rule) =>
     rule.names.some((name) => name.startsWith('socketpair') || name === 'socket'),
   );
+  const options = allowed.filter((rule) => rule.names.includes('setsockopt'));
   const clones = allowed.filter((rule) => rule.names.includes('clone'));
   const [clone] = clones[0]?.args ?? [];
   return (
@@ -320,6 +345,7 @@ function fits(profile: Record<string, unknown>, exec: boolean): boolean {
       isEmptyList(subArchitectures),
     ) &&
     !names.some((name) => DANGEROUS.test(name)) &&
+    options.every(isHarmlessOption) &&
     names.includes('fork') === exec &&
     names.includes('vfork') === exec &&
     clones.length === 1 &&

@@ -227,7 +227,11 @@ export const HOST_CONFIG_MUTATIONS: Readonly<Record<string, readonly Curated[]>>
   ),
   DeviceRequests: of('HostConfig.DeviceRequests', to([{ Driver: 'nvidia', Count: -1 }])),
   GroupAdd: of('HostConfig.GroupAdd', to(['0'], ['docker'])),
-  Sysctls: at(['net.ipv4.ip_forward'], '1'),
+  Sysctls: [
+    ...at(['net.ipv4.ip_forward'], '1'),
+    ...at(['net.ipv4.tcp_rmem'], '4096 131072 33554432', '4096 16384 16385', '4096 4096 4096'),
+    ...at(['net.core.somaxconn'], '4096', '15', 16),
+  ],
   Memory: to(513 * MIB, 511 * MIB, 0, -1, '536870912', 536_870_912.5),
   MemorySwap: to(-1, 0, 1024 * MIB, 511 * MIB),
   NanoCpus: to(0, -1, 800_000_001, 799_999_999, 64_000_000_000),
