@@ -28,6 +28,7 @@ import { PluginManager } from './lifecycle/plugin-manager.ts';
 import type { Reloader } from './lifecycle/reloader.ts';
 import { VersionWatch } from './lifecycle/version-watch.ts';
 import { sha256Of } from './manifest/digest.ts';
+import { PLUGINS_FOLDER } from './manifest/discover.ts';
 import { type LurkboxConfig, type LurkboxOptions, normalizeOptions } from './options.ts';
 import { assertMountsSpare, type GuardedPlace } from './policy/guarded-places.ts';
 import { loadPolicy, POLICY_FILE, parsePolicy } from './policy/load.ts';
@@ -134,11 +135,13 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     }),
   );
   const { registry, files, events, audit, journal } = await openWorkspace(config, policy);
+  const pluginsFolder = join(config.workspaceRoot, PLUGINS_FOLDER);
   const loader = new PluginLoader({
     registry,
     files,
     policy,
     journal,
+    pluginsFolder,
     release: (versions) => activation.release(versions),
   });
   const live = new LiveVersions({
@@ -163,7 +166,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
   });
   const watch = new VersionWatch({ registry, activation, policy, journal, probe: live });
   const executor = new Executor({ registry, live, watch, policy, journal, logger: config.logger });
-  const reloader = new FolderReloader({ registry, loader, live, activation, journal });
+  const reloader = new FolderReloader({ registry, loader, live, activation, journal, pluginsFolder });
   const plugins = new PluginManager({ registry, loader, live, activation, executor, pool, journal });
 
   const watching = new Set<HotReloadManager>();

@@ -10,6 +10,7 @@ const SHOWN_DIGEST_CHARACTERS = 12;
 
 export interface LoadCliOptions extends CommonOptions {
   readonly use?: boolean;
+  readonly takeName?: boolean;
 }
 
 /** Installs a version beside the others; it becomes active where none is. */
@@ -18,7 +19,10 @@ export async function load(folder: string, options: LoadCliOptions): Promise<num
     options,
     async (lurkbox) => {
       const activate = options.use === true ? 'always' : 'ifNone';
-      const { name, version, plugin, id } = await lurkbox.plugins.loadPlugin(resolve(folder), { activate });
+      const { name, version, plugin, id } = await lurkbox.plugins.loadPlugin(resolve(folder), {
+        activate,
+        takeName: options.takeName === true,
+      });
       const { active } = requireRecord(lurkbox, name);
       const isActive = active?.id === id;
       if (options.json) printJson({ name, version, digest: plugin.digest, active: active?.version ?? null });
@@ -179,7 +183,7 @@ export async function info(name: string, options: CommonOptions): Promise<number
   });
 }
 
-function showInfo({ name, versions, active, canary, activeBefore }: PluginRecord): void {
+function showInfo({ name, origin, versions, active, canary, activeBefore }: PluginRecord): void {
   const shown = active ?? versions[0];
   print(`${paint('bold', name)}  ${harmless(shown?.manifest.description ?? '')}`);
   const before = activeBefore.map((id) => versions.find((version) => version.id === id)?.version);
@@ -203,7 +207,9 @@ function showInfo({ name, versions, active, canary, activeBefore }: PluginRecord
       `\nOn trial: ${canary.tried.calls} of ${canary.calls} calls; failed ${canary.tried.failures}, and ${canary.active.failures} of ${canary.active.calls} of the active one`,
     );
   if (requires.length > 0) print(`Requires: ${requires.join(', ')}`);
-  if (shown !== undefined) print(`From: ${showPath(shown.origin.path)}`);
+  print(`From: ${showPath(origin.path)}`);
+  if (shown !== undefined && shown.origin.path !== origin.path)
+    print(`This version: ${showPath(shown.origin.path)}`);
 }
 
 function roleOf(

@@ -101,6 +101,10 @@ function addLifecycleCommands(program: Command, exit: (code: number) => void): v
     .description('install a version of a plugin beside its others; the first one becomes active')
     .argument('<folder>')
     .option('--use', 'make it active')
+    .option(
+      '--take-name',
+      'also where its name belongs to another folder: what is known of that plugin is forgotten',
+    )
     .action(async (folder: string, options: LoadCliOptions) => exit(await load(folder, options)));
   common(program.command('unload'))
     .description('forget a plugin, or one version of it, and release all that it has')

@@ -7,7 +7,8 @@ import { discoverPlugins, PLUGINS_FOLDER } from '../manifest/discover.ts';
 import { type LoadedPlugin, loadPlugin, MANIFEST_FILE } from '../manifest/load.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
 import type { PluginInstance } from './live-versions.ts';
-import { nameIsTaken, requirementUnmet, toRequirable } from './plugin-loader.ts';
+import { nameIsTaken } from './ownership.ts';
+import { requirementUnmet, toRequirable } from './plugin-loader.ts';
 import { type LoadOrder, orderByRequirements } from './requirements.ts';
 
 /** What `discoverAndLoadAll` found. A plugin that cannot be loaded does not keep the others from it. */
@@ -31,7 +32,7 @@ export async function discoverAndLoad(
   load: (plugin: LoadedPlugin) => Promise<PluginInstance>,
 ): Promise<Discovery> {
   const folders = await discoverPlugins(workspaceRoot);
-  const { found, failures } = await readAll(folders);
+  const { found, failures } = await readAll(folders, registry);
   const { order, problems } = orderOf([...found.values()], registry);
   const loaded: PluginInstance[] = [];
   for (const [name, problem] of problems) {
@@ -61,26 +62,32 @@ export function foldersGone(workspaceRoot: string, registry: PluginRegistry): st
   );
 }
 
-/** By name, and what is wrong by folder. */
+/** By name, and what is wrong by folder. A name that two folders say is that of the one to which it belongs, or of neither. */
 async function readAll(
   folders: readonly string[],
+  registry: PluginRegistry,
 ): Promise<{ found: Map<string, Found>; failures: Map<string, LurkboxError> }> {
   const limit = pLimit(LOADS_AT_ONCE);
   const read = await Promise.all(
     folders.map((folder) => limit(() => settle(() => loadPlugin(folder, { path: 'resolved' })))),
   );
-  const found = new Map<string, Found>();
   const failures = new Map<string, LurkboxError>();
+  const sayings: Found[] = [];
   for (const [index, outcome] of read.entries()) {
     const folder = folders[index] as string;
-    if ('error' in outcome) {
-      failures.set(folder, outcome.error);
-      continue;
+    if ('error' in outcome) failures.set(folder, outcome.error);
+    else sayings.push({ plugin: outcome.value, folder });
+  }
+  const found = new Map<string, Found>();
+  for (const [name, all] of Map.groupBy(sayings, ({ plugin }) => plugin.manifest.name)) {
+    const owner = registry.get(name)?.origin.path;
+    const own = all.length === 1 ? all[0] : all.find(({ plugin }) => plugin.folder === owner);
+    if (own !== undefined) found.set(name, own);
+    for (const one of all) {
+      const other = own ?? all.find((another) => another !== one);
+      if (one !== own && other !== undefined)
+        failures.set(one.folder, nameIsTaken(one.folder, name, other.folder));
     }
-    const { name } = outcome.value.manifest;
-    const other = found.get(name);
-    if (other === undefined) found.set(name, { plugin: outcome.value, folder });
-    else failures.set(folder, nameIsTaken(folder, name, other.folder));
   }
   return { found, failures };
 }

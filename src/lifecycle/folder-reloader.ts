@@ -1,14 +1,14 @@
-import { existsSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { LurkboxError, type LurkboxErrorCode } from '../errors.ts';
-import { type LoadedPlugin, loadPlugin, MANIFEST_FILE } from '../manifest/load.ts';
-import { type InstalledVersion, toNewVersion } from '../registry/record.ts';
+import { type LoadedPlugin, loadPlugin } from '../manifest/load.ts';
+import type { InstalledVersion } from '../registry/record.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
 import type { Activation } from './activation.ts';
 
 import type { Journal } from './journal.ts';
 import type { LiveVersions } from './live-versions.ts';
-import { FOLDER_GONE, nameIsTaken, type PluginLoader } from './plugin-loader.ts';
+import { nameIsTaken, namesakeOf } from './ownership.ts';
+import { FOLDER_GONE, type PluginLoader } from './plugin-loader.ts';
 import type { Reloaded, Reloader } from './reloader.ts';
 
 export interface FolderReloaderOptions {
@@ -17,6 +17,8 @@ export interface FolderReloaderOptions {
   readonly live: LiveVersions;
   readonly activation: Activation;
   readonly journal: Journal;
+  /** `plugins/` of the workspace, absolute and without links. */
+  readonly pluginsFolder: string;
 }
 
 /** Faults of a version itself; an engine that does not answer is none. */
@@ -49,6 +51,7 @@ export class FolderReloader implements Reloader {
     let version: InstalledVersion | undefined;
     try {
       const plugin = await loadPlugin(folder, { path: 'resolved' });
+      await this.#assertOwnName(plugin);
       if (this.#isKnown(plugin, isFirst)) return null;
       version = await loader.install(plugin);
       using _unproven = live.prove(version);
@@ -75,20 +78,23 @@ export class FolderReloader implements Reloader {
   }
 
   /** Whether there is nothing to do for a folder: its content serves, or was taken out of service and has not changed since. */
-  #isKnown({ manifest, digest, folder }: LoadedPlugin, isFirst: boolean): boolean {
+  #isKnown({ manifest, digest }: LoadedPlugin, isFirst: boolean): boolean {
     const { registry } = this.#options;
     const record = registry.get(manifest.name);
     const known = record?.versions.find((one) => one.digest === digest);
     if (record === null || known === undefined) return false;
-    if (known.origin.path !== folder) {
-      // Where both are there, neither can say that it is the plugin.
-      if (existsSync(join(known.origin.path, MANIFEST_FILE)))
-        throw nameIsTaken(folder, manifest.name, known.origin.path);
-      registry.register({ ...toNewVersion(known), manifest, origin: { kind: 'folder', path: folder } });
-    }
     if (known.state === 'ERROR' && known.reason === FOLDER_GONE) return false;
     if (known.id === record.active?.id) return known.state !== 'ERROR' || isFirst;
     return isFirst && (known.state === 'ERROR' || record.activeBefore.includes(known.id));
+  }
+
+  /** Of two folders in `plugins/` that say a new name neither gets it, whichever is read first. */
+  async #assertOwnName(plugin: LoadedPlugin): Promise<void> {
+    const { registry, loader, pluginsFolder } = this.#options;
+    const { name } = plugin.manifest;
+    const namesake = registry.get(name) === null ? await namesakeOf(plugin, pluginsFolder) : null;
+    if (namesake !== null) throw nameIsTaken(plugin.folder, name, namesake);
+    loader.assertOwnName(plugin);
   }
 
   async removed(folder: string): Promise<void> {

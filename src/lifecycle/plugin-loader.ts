@@ -1,13 +1,22 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { LurkboxError, type Problem } from '../errors.ts';
 import { compileSchemas } from '../execution/container-sandbox.ts';
-import { type LoadedPlugin, loadPlugin } from '../manifest/load.ts';
+import { type LoadedPlugin, loadPlugin, MANIFEST_FILE } from '../manifest/load.ts';
 import { type PermissionChange, permissionsBeyond } from '../policy/permission-changes.ts';
 import { decideRequest, resolveOrThrow } from '../policy/resolve.ts';
 import type { Policy } from '../policy/schema.ts';
 import { showPath } from '../printable.ts';
-import type { InstalledVersion, PluginRecord } from '../registry/record.ts';
+import { PermissionsSchema } from '../registry/fields.ts';
+import {
+  type InstalledVersion,
+  type PluginOrigin,
+  type PluginRecord,
+  toNewVersion,
+} from '../registry/record.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
 import type { Journal } from './journal.ts';
+import { nameIsTaken, standingOf } from './ownership.ts';
 import type { PluginFiles } from './plugin-files.ts';
 import { dependentsOf, orderByRequirements, type Requirable } from './requirements.ts';
 
@@ -19,8 +28,19 @@ export interface PluginLoaderOptions {
   readonly files: PluginFiles;
   readonly policy: Policy;
   readonly journal: Journal;
+  /** `plugins/` of the workspace, absolute and without links. */
+  readonly pluginsFolder: string;
   /** Takes containers, files and images of what was forgotten; resolves when nothing of it is left. */
   readonly release: (versions: readonly InstalledVersion[]) => Promise<void>;
+}
+
+export interface InstallOptions {
+  /** A version in state `ERROR` gets another chance. @default true */
+  readonly again?: boolean;
+  /** Somebody named this folder. @default false: it was found where plugins are looked for */
+  readonly isNamed?: boolean;
+  /** A name that belongs to another origin goes to this one, without what is known of the plugin there. @default false */
+  readonly takeName?: boolean;
 }
 
 /** Brings versions into the registry and out of it, and moves them from state to state. Nothing of a plugin runs here. */
@@ -34,38 +54,99 @@ export class PluginLoader {
   /**
    * Reads, checks and installs what is in a folder, beside the versions that are installed. The first version of a plugin
    * brings the consent to what it asks for; none becomes active by this.
-   * @throws LurkboxError `PLUGIN_NOT_FOUND`, `MANIFEST_INVALID`, `POLICY_DENIED` or `REQUIREMENT_UNMET`, with every problem
+   * @throws LurkboxError `PLUGIN_NOT_FOUND`, `MANIFEST_INVALID`, also for a name that belongs to another origin,
+   * `POLICY_DENIED` or `REQUIREMENT_UNMET`, with every problem
    */
   async load(folder: string): Promise<InstalledVersion> {
-    return this.install(await loadPlugin(folder));
+    return this.install(await loadPlugin(folder), { isNamed: true });
   }
 
-  /** The same for a folder that was read already; `again`: a version in state `ERROR` gets another chance. */
-  async install(plugin: LoadedPlugin, { again = true }: { again?: boolean } = {}): Promise<InstalledVersion> {
+  /** The same for a folder that was read already. */
+  async install(plugin: LoadedPlugin, options: InstallOptions = {}): Promise<InstalledVersion> {
+    const { again = true } = options;
     const { registry } = this.#options;
-    const known = this.#find(plugin);
-    this.#assertUsable(plugin, known === null);
+    const isTaken = !this.#settleName(plugin, options);
+    const known = isTaken ? null : this.#find(plugin);
+    this.#assertUsable(plugin, known === null, isTaken);
     const isBack = known?.reason === FOLDER_GONE;
     if (known !== null && !isBack && !(again && (known.state === 'ERROR' || !(await this.#isWhole(known)))))
       return known;
     await using staged = await this.#options.files.stage(plugin);
-    const version = registry.transaction(() => {
+    const { version, former } = registry.transaction(() => {
       // Another process may have been faster.
+      const former = this.#settleName(plugin, options) ? null : this.#forgetAll(plugin.manifest.name);
       const present = this.#find(plugin);
       if (present === null || again) staged.place();
       const { manifest, digest } = plugin;
       const origin = { kind: 'folder', path: plugin.folder } as const;
       const { name, version } = manifest;
-      const isFirst = registry.get(name) === null;
+      // Who takes a name takes nothing of what was agreed to under it, and has to be looked at first.
+      const isFirst = registry.get(name) === null && former === null;
       const record = registry.register(
         { name, version, digest, content: digest, lock: null, manifest, origin, folder: staged.folder },
         isFirst ? manifest.permissions : undefined,
       );
-      return record.state === 'ERROR' ? registry.setState(record.id, 'load') : record;
+      this.#inheritConsent(record);
+      return { version: record.state === 'ERROR' ? registry.setState(record.id, 'load') : record, former };
     });
-    if (known === null) this.#tell('INSTALL', version, `from ${showPath(plugin.folder)}`);
+    if (former !== null) await this.#leave(former);
+    if (known === null) this.#tell('INSTALL', version, describeInstallation(plugin, former));
     this.#tell('LOAD', version);
     return version;
+  }
+
+  /**
+   * Whether the name of a plugin is free, or belongs to where it comes from; a folder that was renamed keeps it. False only with
+   * `takeName`, where it belongs to another.
+   * @throws LurkboxError `MANIFEST_INVALID`
+   */
+  #settleName(
+    { manifest: { name }, digest, folder }: LoadedPlugin,
+    { isNamed = false, takeName = false }: InstallOptions,
+  ): boolean {
+    const { registry, pluginsFolder } = this.#options;
+    const record = registry.get(name);
+    if (record === null) return true;
+    const origin: PluginOrigin = { kind: 'folder', path: folder };
+    const isGone = (path: string): boolean => !existsSync(join(path, MANIFEST_FILE));
+    const standing = standingOf(record, { origin, digest, isNamed }, { pluginsFolder, isGone });
+    if (standing === 'stranger' && !takeName) throw nameIsTaken(folder, name, record.origin.path);
+    if (standing === 'moved')
+      registry.transaction(() => {
+        registry.setOrigin(name, origin);
+        for (const version of record.versions)
+          if (version.digest === digest) registry.register({ ...toNewVersion(version), origin });
+      });
+    return standing !== 'stranger';
+  }
+
+  /** @throws LurkboxError `MANIFEST_INVALID` for a folder that says a name that belongs to another origin */
+  assertOwnName(plugin: LoadedPlugin): void {
+    this.#settleName(plugin, {});
+  }
+
+  #forgetAll(name: string): PluginRecord | null {
+    const { registry } = this.#options;
+    const record = registry.get(name);
+    registry.unregister(name);
+    return record;
+  }
+
+  async #leave({ versions }: PluginRecord): Promise<void> {
+    const { journal, release } = this.#options;
+    for (const one of versions) journal.tell('UNLOAD', one, { message: 'its name was taken' });
+    await release(versions);
+  }
+
+  /** What asks for no more than is agreed to is agreed to itself: so it stays when that is unloaded. */
+  #inheritConsent({ name, digest, manifest: { permissions } }: InstalledVersion): void {
+    const { registry } = this.#options;
+    const { consents, consented } = registry.get(name) as PluginRecord;
+    const isKnown = consents.some((consent) => consent.digest === digest);
+    const isCovered = permissionsBeyond(consented, permissions).length === 0;
+    const asksForSome = permissionsBeyond(NO_PERMISSIONS, permissions).length > 0;
+    if (!isKnown && isCovered && asksForSome)
+      registry.setConsents(name, [...consents, { digest, permissions }]);
   }
 
   /**
@@ -98,9 +179,22 @@ export class PluginLoader {
     const { registry, journal } = this.#options;
     const gone = version === null ? (registry.get(name)?.versions ?? []) : [version];
     if (gone.length === 0) return [];
-    registry.unregister(name, version?.id);
+    registry.transaction(() => {
+      registry.unregister(name, version?.id);
+      this.#endConsents(name);
+    });
     for (const one of gone) journal.tell('UNLOAD', one, { metadata: { origin: one.origin } });
     return gone;
+  }
+
+  /** A consent ends with the content that it was given for. */
+  #endConsents(name: string): void {
+    const { registry } = this.#options;
+    const record = registry.get(name);
+    if (record === null) return;
+    const installed = new Set(record.versions.map(({ digest }) => digest));
+    const left = record.consents.filter(({ digest }) => installed.has(digest));
+    if (left.length < record.consents.length) registry.setConsents(name, left);
   }
 
   /** Of what was forgotten and does not execute any more. Another process may have installed the same again. */
@@ -161,7 +255,7 @@ export class PluginLoader {
     return versions.find((one) => one.version === version && one.digest === digest) ?? null;
   }
 
-  #assertUsable(plugin: LoadedPlugin, isNew: boolean): void {
+  #assertUsable(plugin: LoadedPlugin, isNew: boolean, isTaken: boolean): void {
     const { policy, journal } = this.#options;
     const { manifest, digest } = plugin;
     const { name, version } = manifest;
@@ -169,7 +263,7 @@ export class PluginLoader {
     if (isNew) journal.decided({ name, version, digest }, decideRequest(manifest, policy, digest));
     resolveOrThrow(manifest, policy, digest);
     compileSchemas(plugin);
-    this.#assertSameSource(plugin);
+    if (!isTaken) this.#assertSameSource(plugin);
     this.#assertRequirements(plugin);
   }
 
@@ -235,8 +329,11 @@ export function requirementUnmet(
   });
 }
 
-export function nameIsTaken(folder: string, name: string, other: string): LurkboxError {
-  return new LurkboxError('MANIFEST_INVALID', `The plugin in ${folder} has the name of another one.`, {
-    problems: [{ path: 'name', message: `\`${name}\` is the plugin in ${other} already` }],
-  });
+const NO_PERMISSIONS = PermissionsSchema.parse({});
+
+function describeInstallation({ folder, manifest }: LoadedPlugin, former: PluginRecord | null): string {
+  const from = `from ${showPath(folder)}`;
+  return former === null
+    ? from
+    : `${from}; \`${manifest.name}\` was the plugin in ${showPath(former.origin.path)}`;
 }

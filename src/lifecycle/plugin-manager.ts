@@ -24,6 +24,11 @@ export interface LoadOptions {
    * @default "always"
    */
   readonly activate?: 'always' | 'ifNone';
+  /**
+   * A name that belongs to another origin goes to this folder: what was installed under it is forgotten, with what was agreed to.
+   * @default false: such a folder is refused
+   */
+  readonly takeName?: boolean;
 }
 
 export interface UseOptions {
@@ -61,8 +66,8 @@ export class PluginManager {
 
   /**
    * Loads every plugin in `plugins/` of a workspace, those that are required first. What is new there becomes active;
-   * what was loaded before stays as it is, and so do plugins that were installed from elsewhere. Where two folders hold a
-   * plugin of one name, the second fails. A plugin whose folder there is gone takes no calls any more.
+   * what was loaded before stays as it is, and so do plugins that were installed from elsewhere. A folder that says the name of
+   * a plugin from another origin fails, and so do two that say the same new name. A plugin whose folder there is gone takes no calls any more.
    */
   async discoverAndLoadAll(workspaceRoot: string): Promise<Discovery> {
     const { registry, activation } = this.#options;
@@ -296,11 +301,12 @@ export class PluginManager {
 
   async #load(
     plugin: LoadedPlugin,
-    { activate = 'always' }: LoadOptions,
+    { activate = 'always', takeName = false }: LoadOptions,
     when: 'always' | 'ifNotBefore',
   ): Promise<PluginInstance> {
     const { registry, loader, activation, live } = this.#options;
-    const version = await loader.install(plugin, { again: when === 'always' });
+    const isNamed = when === 'always';
+    const version = await loader.install(plugin, { again: isNamed, isNamed, takeName });
     const { active = null, activeBefore = [] } = registry.get(version.name) ?? {};
     if (active?.id === version.id && version.state !== 'LOADED') return live.instanceOf(active);
     // Also where it is not to be active yet: whoever loads it should hear what is in the way.

@@ -112,6 +112,19 @@ async function readFileOf(descent: Descent, path: string, maxBytes: number): Pro
   return await readFileIn(folder, name, maxBytes);
 }
 
+/** What the manifest in a folder says that it is called; `null` where nothing can be read. Nothing else of it is judged. */
+export async function readPluginName(folder: string): Promise<string | null> {
+  try {
+    using root = Folder.openResolved(folder);
+    const bytes = await readFileIn(root, MANIFEST_FILE, MAX_DOCUMENT_BYTES);
+    const document = bytes === null ? null : parseDocument(bytes);
+    const { name } = (document?.ok ? (document.value as { name?: unknown } | null) : null) ?? {};
+    return typeof name === 'string' ? name : null;
+  } catch {
+    return null;
+  }
+}
+
 interface ManifestDocument {
   readonly manifest: PluginManifest;
   readonly sha256: string;

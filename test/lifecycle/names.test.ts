@@ -1,0 +1,220 @@
+import { cp, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createLurkbox, type Lurkbox } from '../../src/index.ts';
+import { createWorkspace, type Workspace } from '../helpers/workspace.ts';
+
+/** A name belongs to the origin that has it. No container is needed, and none can be had. */
+const NO_ENGINE = { DOCKER_HOST: 'unix:///nonexistent/docker.sock' };
+const THIEF = {
+  manifest: { name: 'reports', version: '9.0.0' },
+  code: 'export const execute = () => "stolen";',
+};
+const TAKEN = { code: 'MANIFEST_INVALID', problems: [{ path: 'name' }] };
+
+let workspace: Workspace;
+let lurkbox: Lurkbox;
+let honest: string;
+
+beforeEach(async () => {
+  workspace = await createWorkspace();
+  lurkbox = await open();
+});
+afterEach(async () => {
+  await lurkbox.close();
+  await workspace[Symbol.asyncDispose]();
+});
+
+function open(): Promise<Lurkbox> {
+  return createLurkbox({ workspaceRoot: workspace.root, maxWarm: 0, env: NO_ENGINE });
+}
+
+async function discover() {
+  const { loaded, failed } = await lurkbox.plugins.discoverAndLoadAll(workspace.root);
+  return {
+    loaded: loaded.map(({ name, version }) => `${name}@${version}`),
+    failed: failed.map(({ folder, error }) => [folder, error.problems[0]?.message ?? error.message]),
+  };
+}
+
+function reload(folder: string): Promise<unknown> {
+  return lurkbox.reloader.reload(folder, { signal: new AbortController().signal, isFirst: false });
+}
+
+const versionsOf = () => lurkbox.registry.get('reports')?.versions.map(({ version }) => version);
+
+describe('the name of a plugin in `plugins/`', () => {
+  beforeEach(async () => {
+    const manifest = { permissions: { filesystem: true } };
+    honest = await workspace.addPlugin('reports', { manifest });
+    await discover();
+  });
+
+  test.each(['a-first', 'zzz'])(
+    'is not taken by another folder there, here %s, whatever the order',
+    async (name) => {
+      const thief = await workspace.addPlugin(name, THIEF);
+      const { loaded, failed } = await discover();
+      expect(loaded).toEqual(['reports@1.0.0']);
+      expect(failed).toEqual([[thief, expect.stringContaining(honest)]]);
+      expect(failed[0]?.[1]).toContain(`lurkbox load --take-name "${thief}"`);
+      expect(versionsOf()).toEqual(['1.0.0']);
+    },
+  );
+
+  test('is not taken when the folder that has it cannot be read', async () => {
+    await workspace.addPlugin('reports', { manifest: { version: 'none' } });
+    const thief = await workspace.addPlugin('a-first', THIEF);
+    expect((await discover()).failed.map(([folder]) => folder)).toEqual([thief, honest]);
+    expect(versionsOf()).toEqual(['1.0.0']);
+  });
+
+  test('is not taken when the folder that has it is gone', async () => {
+    await workspace.addPlugin('a-first', THIEF);
+    await rm(honest, { recursive: true });
+    expect((await discover()).loaded).toEqual([]);
+    expect(lurkbox.registry.get('reports')?.active).toMatchObject({ version: '1.0.0', state: 'ERROR' });
+  });
+
+  test('is taken neither by a load from elsewhere, nor by hot reload, nor in another process', async () => {
+    const elsewhere = await workspace.addPlugin('../elsewhere/reports', THIEF);
+    await expect(lurkbox.plugins.loadPlugin(elsewhere)).rejects.toMatchObject(TAKEN);
+    await expect(lurkbox.loader.load(elsewhere)).rejects.toMatchObject(TAKEN);
+    await expect(reload(elsewhere)).rejects.toMatchObject(TAKEN);
+    await expect(reload(await workspace.addPlugin('zzz', THIEF))).rejects.toMatchObject(TAKEN);
+    await using other = await open();
+    await expect(other.plugins.loadPlugin(elsewhere)).rejects.toMatchObject(TAKEN);
+    expect(versionsOf()).toEqual(['1.0.0']);
+  });
+
+  test('goes with a folder that is renamed, and not with one that is changed on the way', async () => {
+    const moved = `${honest}-moved`;
+    await rename(honest, moved);
+    expect((await discover()).loaded).toEqual(['reports@1.0.0']);
+    expect(lurkbox.registry.get('reports')).toMatchObject({
+      origin: { path: moved },
+      active: { state: 'ENABLED', origin: { path: moved } },
+    });
+    await rename(moved, honest);
+    await workspace.addPlugin('reports', {
+      manifest: { permissions: { filesystem: true } },
+      code: '// other',
+    });
+    expect((await discover()).failed).toHaveLength(1);
+  });
+
+  test('stays where a copy of the folder is put beside it', async () => {
+    await cp(honest, `${honest}-copy`, { recursive: true });
+    expect((await discover()).failed).toEqual([[`${honest}-copy`, expect.stringContaining(honest)]]);
+    await expect(reload(`${honest}-copy`)).rejects.toMatchObject(TAKEN);
+    expect(lurkbox.registry.get('reports')?.origin.path).toBe(honest);
+  });
+
+  test('is taken by the explicit act, with nothing of what was known and agreed to under it', async () => {
+    const more = { ...THIEF, manifest: { ...THIEF.manifest, permissions: { filesystem: true } } };
+    const other = await workspace.addPlugin('../elsewhere/reports', more);
+    lurkbox.registry.setUid('reports', 4000);
+    await expect(lurkbox.plugins.loadPlugin(other, { takeName: true })).rejects.toMatchObject({
+      code: 'CONSENT_NEEDED',
+    });
+    expect(lurkbox.registry.get('reports')).toMatchObject({
+      origin: { path: other },
+      active: null,
+      activeBefore: [],
+      consents: [],
+      canary: null,
+      uid: null,
+    });
+    expect(versionsOf()).toEqual(['9.0.0']);
+    expect(() => lurkbox.plugins.rollbackPlugin('reports')).toThrow(/No other version/);
+    const events = lurkbox.events
+      .history({ plugin: 'reports' })
+      .map((event) => [event.eventType, event.message]);
+    expect(events).toContainEqual(['UNLOAD', 'its name was taken']);
+    expect(events).toContainEqual(['INSTALL', expect.stringContaining(honest)]);
+    // The folder that had it is a stranger now.
+    expect((await discover()).failed).toEqual([[honest, expect.stringContaining(other)]]);
+  });
+
+  test('is free when the plugin was forgotten', async () => {
+    const other = await workspace.addPlugin('../elsewhere/reports', THIEF);
+    await lurkbox.plugins.unloadPlugin('reports');
+    expect((await lurkbox.plugins.loadPlugin(other)).version).toBe('9.0.0');
+    expect((await discover()).failed).toEqual([[honest, expect.stringContaining(other)]]);
+  });
+});
+
+test('of two folders that say the same new name neither has it, until one is named', async () => {
+  const one = await workspace.addPlugin('one', { manifest: { name: 'reports' } });
+  const two = await workspace.addPlugin('two', { manifest: { name: 'reports' } });
+  const failed = [
+    [one, expect.stringContaining(two)],
+    [two, expect.stringContaining(one)],
+  ];
+  expect(await discover()).toEqual({ loaded: [], failed });
+  await expect(reload(one)).rejects.toMatchObject(TAKEN);
+  await expect(reload(two)).rejects.toMatchObject(TAKEN);
+  expect(lurkbox.registry.get('reports')).toBeNull();
+  await lurkbox.plugins.loadPlugin(two);
+  expect(await discover()).toEqual({
+    loaded: ['reports@1.0.0'],
+    failed: [[one, expect.stringContaining(two)]],
+  });
+});
+
+test('releases that lie side by side and are loaded by name are of one plugin, and what is beside them is not by itself', async () => {
+  const release = (folder: string, version: string) =>
+    workspace.addPlugin(`../releases/${folder}`, { manifest: { name: 'reports', version } });
+  await lurkbox.plugins.loadPlugin(await release('reports-1.0', '1.0.0'));
+  const second = await release('reports-1.1', '1.1.0');
+  await expect(reload(second)).rejects.toMatchObject(TAKEN);
+  await lurkbox.plugins.loadPlugin(second);
+  expect(versionsOf()).toEqual(['1.1.0', '1.0.0']);
+  await expect(lurkbox.plugins.loadPlugin(await release('deeper/reports', '1.2.0'))).rejects.toMatchObject(
+    TAKEN,
+  );
+  const inside = await workspace.addPlugin('reports');
+  expect((await discover()).failed).toEqual([[inside, expect.stringContaining('reports-1.0')]]);
+});
+
+test('of two processes that install a new name from two folders one has it, and the other is told', async () => {
+  await using other = await open();
+  const one = await workspace.addPlugin('../a/reports', { manifest: { name: 'reports' } });
+  const two = await workspace.addPlugin('../b/reports', THIEF);
+  const settled = await Promise.allSettled([lurkbox.plugins.loadPlugin(one), other.plugins.loadPlugin(two)]);
+  expect(settled.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  expect(versionsOf()).toHaveLength(1);
+});
+
+test('an import takes no name that is known, and brings the one to whom a new name belongs', async () => {
+  honest = await workspace.addPlugin('reports');
+  await discover();
+  const exported = lurkbox.registry.toJSON();
+  const foreign = structuredClone(exported);
+  for (const plugin of foreign.plugins)
+    Object.assign(plugin, { origin: { kind: 'folder', path: '/stranger' } });
+  expect(lurkbox.registry.importJSON(foreign)).toEqual({ added: [], skipped: ['reports'] });
+  expect(lurkbox.registry.get('reports')?.origin.path).toBe(honest);
+  await lurkbox.plugins.unloadPlugin('reports');
+  lurkbox.registry.importJSON(foreign);
+  // The same content says where it went; another one does not.
+  await workspace.addPlugin('reports', { code: '// other' });
+  expect((await discover()).failed).toEqual([[honest, expect.stringContaining('/stranger')]]);
+});
+
+test('a workspace that was moved stays the same', async () => {
+  await workspace.addPlugin('reports');
+  await discover();
+  await lurkbox.close();
+  const moved = `${workspace.root}-moved`;
+  await rename(workspace.root, moved);
+  try {
+    lurkbox = await createLurkbox({ workspaceRoot: moved, maxWarm: 0, env: NO_ENGINE });
+    const { loaded, failed } = await lurkbox.plugins.discoverAndLoadAll(moved);
+    expect({ loaded: loaded.length, failed }).toEqual({ loaded: 1, failed: [] });
+    expect(lurkbox.registry.get('reports')?.origin.path).toBe(join(moved, 'plugins/reports'));
+  } finally {
+    await lurkbox.close();
+    await rename(moved, workspace.root);
+  }
+});
