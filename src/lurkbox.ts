@@ -20,6 +20,7 @@ import { Activation } from './lifecycle/activation.ts';
 import { Executor } from './lifecycle/executor.ts';
 import { FolderReloader } from './lifecycle/folder-reloader.ts';
 import { HotReloadManager, type HotReloadOptions } from './lifecycle/hot-reload.ts';
+import { ImageSupply } from './lifecycle/image-supply.ts';
 import { Journal } from './lifecycle/journal.ts';
 import { LiveVersions, type PluginInstance } from './lifecycle/live-versions.ts';
 import { CopiedFiles, FilesInPlace, type PluginFiles } from './lifecycle/plugin-files.ts';
@@ -149,6 +150,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     files,
     connect: connectGuarded,
     images,
+    supply: new ImageSupply(config),
     ownerLabels: toLabels(identity),
     admission,
     reaper,

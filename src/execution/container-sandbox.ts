@@ -46,7 +46,9 @@ export interface ContainerSandboxOptions {
   readonly plugin: Pick<LoadedPlugin, 'manifest' | 'digest'>;
   readonly grant: Grant;
   readonly connect: () => Promise<ContainerEngine>;
-  /** The image of the plugin, built if need be: its id. */
+  /** The id of the plugin's image if the engine has it. */
+  readonly findImage: () => Promise<string | null>;
+  /** The same, built if need be. That can take minutes, so nobody who has a place asks for it. */
   readonly prepareImage: (signal?: AbortSignal) => Promise<string>;
   readonly ownerLabels: Readonly<Record<string, string>>;
   /** Gives out the places that executions of all plugins share. */
@@ -83,6 +85,8 @@ export class ContainerSandbox implements PluginSandbox {
   readonly #options: ContainerSandboxOptions;
   readonly #checks: Readonly<Record<'input' | 'output' | 'config', CheckValue>>;
   readonly #alive = new Set<Promise<void>>();
+  /** The image was in the engine when somebody last looked. */
+  #hasImage = false;
 
   /** @throws LurkboxError `MANIFEST_INVALID` when a schema of the plugin cannot be used */
   constructor(options: ContainerSandboxOptions) {
@@ -182,9 +186,16 @@ export class ContainerSandbox implements PluginSandbox {
       return claimed?.hold ?? null;
     };
     try {
-      using place = await admission.enter({ plugin, session, memoryBytes, cpuCores, signal, claim });
-      if (kindOf(claimed) !== 'kept') standby.arrived();
-      await this.#live(call, settle, { place, claimed });
+      for (;;) {
+        const prepared = this.#hasImage ? null : await this.#prepareImage(signal);
+        using place = await admission.enter({ plugin, session, memoryBytes, cpuCores, signal, claim });
+        const image = kindOf(claimed) === 'cold' ? (prepared ?? (await this.#findImage())) : null;
+        // Somebody has removed it: it is built again, and not in this place.
+        if (kindOf(claimed) === 'cold' && image === null) continue;
+        if (kindOf(claimed) !== 'kept') standby.arrived();
+        await this.#live(call, settle, { place, claimed, image });
+        return;
+      }
     } catch (error) {
       // Who calls again until there is a place must let happen meanwhile what makes one.
       if (error instanceof RefusedError) await nextTurn();
@@ -194,14 +205,27 @@ export class ContainerSandbox implements PluginSandbox {
     }
   }
 
+  /** Before a call has a place, so that a build is in nobody's way. */
+  async #prepareImage(signal: AbortSignal | undefined): Promise<string> {
+    const { admission, grant, prepareImage } = this.#options;
+    const tooLarge = admission.tooLarge(grant);
+    if (tooLarge !== null) throw new RefusedError(tooLarge);
+    const image = await prepareImage(signal);
+    this.#hasImage = true;
+    return image;
+  }
+
   async #live(
     call: Call,
     settle: (settled: Settled) => void,
-    { place, claimed }: { place: Place; claimed: Claimed | null },
+    { place, claimed, image }: { place: Place; claimed: Claimed | null; image: string | null },
   ): Promise<void> {
     let execution: Execution | null = null;
     try {
-      execution = claimed === null ? await this.#startCold(call, place) : this.#startIn(claimed, call, place);
+      execution =
+        claimed === null
+          ? await this.#startCold(call, place, image as string)
+          : this.#startIn(claimed, call, place);
       if (execution === null) return;
       call.waiting.abort();
       const [ending, usage] = await Promise.all([execution.ending, execution.usage]);
@@ -227,12 +251,11 @@ export class ContainerSandbox implements PluginSandbox {
   }
 
   /** `null` when the caller left before anything was made. */
-  async #startCold(call: Call, place: Place): Promise<Execution | null> {
-    const { connect, prepareImage, reaper, standby } = this.#options;
+  async #startCold(call: Call, place: Place, image: string): Promise<Execution | null> {
+    const { connect, reaper, standby } = this.#options;
     const { signal } = call.options;
     if (signal?.aborted) return null;
     const engine = await connect();
-    const image = await prepareImage(signal);
     if (signal?.aborted) return null;
     // What may throw comes before what has to be taken back.
     const plan = { ...this.#toPlan(call, place), engine, image };
@@ -242,6 +265,12 @@ export class ContainerSandbox implements PluginSandbox {
     void execution.begun.then(() => start[Symbol.dispose]());
     void execution.gone.then(() => live[Symbol.dispose]());
     return execution;
+  }
+
+  async #findImage(): Promise<string | null> {
+    const image = await this.#options.findImage();
+    this.#hasImage = image !== null;
+    return image;
   }
 
   #toPlan(

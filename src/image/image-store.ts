@@ -10,6 +10,7 @@ import {
   type ImageName,
   type ImageProgress,
 } from './build-context.ts';
+import { BuildQueue } from './build-queue.ts';
 import { buildBase } from './dockerfile-image.ts';
 import { buildExecImage, nameExecImage } from './exec-image.ts';
 import type { HostPrograms } from './host-programs.ts';
@@ -95,6 +96,7 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
   } = options;
   const packages = new PackageStore(keepPackages ? cacheDir : null);
   const share = createSharedBuilds<PreparedImage>();
+  const queue = new BuildQueue();
   let plan: Promise<BasePlan> | undefined;
 
   return { prepare, find, remove, prepareBase, list: () => listStoredImages(engine), prune };
@@ -107,6 +109,7 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
     const { architecture } = await basePlan();
     return build(
       image.key,
+      plugin.manifest.name,
       async (context) => {
         await buildPluginImage(plugin, { ...base, architecture }, context);
         return requireBuilt(image);
@@ -136,9 +139,9 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
     const present = named && (await findPrepared(named));
     if (present) return present;
     const base = await basePlan();
-    if (!exec) return build(base.key, (context) => buildPlain(base, context), signal);
+    if (!exec) return build(base.key, null, (context) => buildPlain(base, context), signal);
     await prepareBase({ exec: false, ...(signal && { signal }) });
-    return build(`${base.key} exec`, (context) => buildWithExec(base, context), signal);
+    return build(`${base.key} exec`, null, (context) => buildWithExec(base, context), signal);
   }
 
   async function prune({
@@ -196,15 +199,19 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
 
   function build(
     key: string,
+    /** Whose turn it takes; a base takes none, so that no plugin keeps others from theirs. */
+    plugin: string | null,
     make: (context: BuildContext) => Promise<PreparedImage>,
     signal: AbortSignal | undefined,
   ): Promise<PreparedImage> {
-    const begin = (building: AbortSignal) =>
+    const makeNow = (building: AbortSignal) =>
       make({ engine, cacheDir, programs, packages, logger, report, signal: building }).catch(
         (error: unknown) => {
           throw toImageError(error);
         },
       );
+    const begin = (building: AbortSignal) =>
+      plugin === null ? makeNow(building) : queue.run(plugin, building, makeNow);
     return share(key, begin, signal);
   }
 

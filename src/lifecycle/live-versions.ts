@@ -17,6 +17,7 @@ import type { Pool } from '../pool/pool.ts';
 import type { Shelf } from '../pool/shelf.ts';
 import { harmless } from '../printable.ts';
 import type { InstalledVersion, PluginRecord } from '../registry/record.ts';
+import type { ImageSupply } from './image-supply.ts';
 import type { PluginFiles } from './plugin-files.ts';
 
 const SHOWN_STACK_LINES = 3;
@@ -39,6 +40,7 @@ export interface LiveVersionsOptions {
   readonly files: PluginFiles;
   readonly connect: () => Promise<ContainerEngine>;
   readonly images: () => Promise<ImageStore>;
+  readonly supply: ImageSupply;
   readonly ownerLabels: Readonly<Record<string, string>>;
   readonly admission: Admission;
   readonly reaper: Reaper;
@@ -168,12 +170,28 @@ export class LiveVersions {
     return retiring;
   }
 
+  /** Its image, built now if need be, whatever became of earlier tries. */
   async prepare(version: InstalledVersion, signal?: AbortSignal): Promise<PreparedImage> {
+    this.#options.supply.forget(version.id);
+    return (await this.#findImage(version)) ?? this.#build(version, signal);
+  }
+
+  /** The same for a call, which waits for a build together with others. */
+  async #prepareForCall(version: InstalledVersion, signal?: AbortSignal): Promise<PreparedImage> {
+    const present = await this.#findImage(version);
+    if (present !== null) return present;
+    return this.#options.supply.wait(version, (waiting) => this.#build(version, waiting), signal);
+  }
+
+  async #findImage(version: InstalledVersion): Promise<PreparedImage | null> {
+    const store = await this.#options.images();
+    return store.find(version, { exec: this.#grantOf(version).grant.exec });
+  }
+
+  async #build(version: InstalledVersion, signal: AbortSignal | undefined): Promise<PreparedImage> {
     const { files, images } = this.#options;
     const { exec } = this.#grantOf(version).grant;
     const store = await images();
-    const present = await store.find(version, { exec });
-    if (present !== null) return present;
     return store.prepare(await files.read(version), { exec, ...(signal === undefined ? {} : { signal }) });
   }
 
@@ -247,11 +265,18 @@ export class LiveVersions {
     const { connect, ownerLabels, admission, reaper, pool, logger } = this.#options;
     const { grant, warm } = this.#grantOf(version);
     const { entry_point: entryPoint, preload } = version.manifest;
-    const prepareImage = async (signal?: AbortSignal) => (await this.prepare(version, signal)).id;
+    const findImage = async () => (await this.#findImage(version))?.id ?? null;
+    const prepareImage = async (signal?: AbortSignal) => (await this.#prepareForCall(version, signal)).id;
     const common = { grant, connect, prepareImage, ownerLabels, reaper, logger };
     const own = { entryPoint, version: version.version, preload, warm: isWarm ? warm : 0 };
     const shelf = pool.shelf({ ...common, ...own }, replaced);
-    const sandbox = new ContainerSandbox({ ...common, plugin: version, admission, standby: shelf });
+    const sandbox = new ContainerSandbox({
+      ...common,
+      findImage,
+      plugin: version,
+      admission,
+      standby: shelf,
+    });
     this.#sandboxes.add(sandbox);
     return { version, sandbox, shelf, isWarm };
   }

@@ -75,6 +75,7 @@ export class Shelf implements Standby {
   /** Of what is started now; a container of anything else is not given out. */
   #key: string | undefined;
   #starting = 0;
+  #hadImage = false;
 
   constructor(options: ShelfOptions, keeper: ShelfKeeper) {
     const { warm, grant, reaper, logger } = options;
@@ -177,12 +178,15 @@ export class Shelf implements Standby {
 
   /**
    * Starts one more, if there is memory for it then; resolves when that is waiting or has failed. `slot` is given back when
-   * Node is up: the engine has done its part by then, and a plugin that never finishes loading is in nobody's way.
+   * Node is up: the engine has done its part by then, and a plugin that never finishes loading is in nobody's way. Where the
+   * image may have to be built first it is given back at once: a build takes as long as the plugin makes it take.
    */
   async start(slot: Disposable): Promise<void> {
+    const mayBuild = !this.#hadImage;
+    if (mayBuild) slot[Symbol.dispose]();
     const waiting = await this.#awaitAtClose(this.#tryToBegin());
     await waiting?.idle.booted;
-    slot[Symbol.dispose]();
+    if (!mayBuild) slot[Symbol.dispose]();
     await waiting?.idle.settled;
     if (waiting?.idle.isReady) this.#demand.refilled(performance.now() - waiting.startedAt);
     this.#keeper.onChange(this);
@@ -305,6 +309,7 @@ export class Shelf implements Standby {
     const engine = await connect();
     if (this.#isClosed()) return null;
     const image = await prepareImage(this.#closing.signal);
+    this.#hadImage = true;
     if (this.#isClosed()) return null;
     const id = randomUUID();
     return {

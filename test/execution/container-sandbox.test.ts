@@ -31,6 +31,7 @@ function createSandbox(engine: FakeEngine, { manifest, ...changes }: Changes = {
     plugin,
     grant: GRANT,
     connect: async () => engine,
+    findImage: async () => IMAGE,
     prepareImage: async () => IMAGE,
     ownerLabels: { 'lurkbox.instance': 'i-1' },
     admission: admissionOf(),
@@ -318,6 +319,55 @@ describe('a caller that aborts is told `CANCELLED` at once', () => {
     const sandbox = createSandbox(new FakeEngine(echo), changes);
     const result = await abortedAfter(20, (signal) => sandbox.execute(contextOf(), { signal }));
     expect(result).toMatchObject({ outcome: 'CANCELLED' });
+  });
+});
+
+describe('an image that has to be built', () => {
+  test('takes no place of calls that need none (P10)', async () => {
+    const admission = admissionOf({ concurrency: 1 });
+    const built = Promise.withResolvers<string>();
+    const slow = createSandbox(new FakeEngine(echo), { admission, prepareImage: () => built.promise });
+    const other = createSandbox(new FakeEngine(echo), { admission });
+    const waiting = slow.execute(contextOf());
+    await delay(20);
+    expect(admission.held).toMatchObject({ running: 0, waiting: 0 });
+    expect(await atOnce(other.execute(contextOf()))).toMatchObject({ outcome: 'OK' });
+    built.resolve(IMAGE);
+    expect(await waiting).toMatchObject({ outcome: 'OK' });
+  });
+
+  test('is built once: later calls only look for it', async () => {
+    let builds = 0;
+    const prepareImage = async () => {
+      builds++;
+      return IMAGE;
+    };
+    const sandbox = createSandbox(new FakeEngine(echo), { prepareImage });
+    for (let call = 0; call < 3; call++) await sandbox.execute(contextOf());
+    expect(builds).toBe(1);
+  });
+
+  test('because somebody removed it, is built again outside of the place of the call', async () => {
+    const admission = admissionOf({ concurrency: 1 });
+    const running: number[] = [];
+    let isThere = true;
+    const prepareImage = async () => {
+      running.push(admission.held.running);
+      isThere = true;
+      return IMAGE;
+    };
+    const findImage = async () => (isThere ? IMAGE : null);
+    const sandbox = createSandbox(new FakeEngine(echo), { admission, prepareImage, findImage });
+    await sandbox.execute(contextOf(), { waitForRemoval: true });
+    isThere = false;
+    expect(await sandbox.execute(contextOf(), { waitForRemoval: true })).toMatchObject({ outcome: 'OK' });
+    expect(running).toEqual([0, 0]);
+  });
+
+  test('is not built for a call that no host could hold', async () => {
+    const admission = admissionOf({ memoryBytes: GRANT.memoryBytes - 1 });
+    const sandbox = createSandbox(new FakeEngine(echo), { admission, prepareImage: never });
+    expect(await atOnce(sandbox.execute(contextOf()))).toMatchObject({ outcome: 'HOST_RESOURCES' });
   });
 });
 

@@ -569,6 +569,7 @@ function createSandbox(engine: FakeEngine, changes: Partial<ContainerSandboxOpti
     },
     grant: GRANT,
     connect: async () => engine,
+    findImage: async () => IMAGE,
     prepareImage: async () => IMAGE,
     ownerLabels: { 'lurkbox.instance': 'i-1' },
     admission: admissionOf(),

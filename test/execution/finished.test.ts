@@ -35,6 +35,7 @@ function createSandbox(engine: FakeEngine): ContainerSandbox {
     },
     grant: GRANT,
     connect: async () => engine,
+    findImage: async () => IMAGE,
     prepareImage: async () => IMAGE,
     ownerLabels: {},
     admission: admissionOf(),

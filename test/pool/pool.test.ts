@@ -142,6 +142,17 @@ test('a start ahead takes no memory from a call while its image is built', async
   expect(await hinted).toBe(1);
 });
 
+test('a start ahead whose image is built keeps no other one from being started (P10)', async () => {
+  const image = Promise.withResolvers<string>();
+  await using stage = stageOf();
+  const slow = ['slow', 'slower'].map((name) => stage.plugin(name, { prepareImage: () => image.promise }));
+  const hints = slow.map(({ shelf }) => stage.pool.hint(shelf, 1));
+  await until('they are being started', () => slow.every(({ shelf }) => shelf.isStarting));
+  expect(await soon(stage.pool.hint(stage.plugin('other').shelf, 2))).toBe(2);
+  image.resolve(IMAGE);
+  expect(await Promise.all(hints)).toEqual([1, 1]);
+});
+
 describe('a hint is answered at once', () => {
   test('where running calls hold the memory', async () => {
     const admission = admissionOf({ memoryBytes: 2 * GRANT.memoryBytes });

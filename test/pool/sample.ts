@@ -73,6 +73,7 @@ export function stageOf(changes: Partial<PoolOptions> & { engine?: FakeEngine } 
     const common = {
       grant: { ...GRANT, plugin: name, ...grant },
       connect: async () => engine,
+      findImage: async () => IMAGE,
       prepareImage: async () => IMAGE,
       ownerLabels: { 'lurkbox.instance': 'i-1' },
       reaper,
