@@ -52,13 +52,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   workflow: ['manifest', 'execution'],
   agent: ['execution'],
   // Executes a plugin of its own in the way of any other, and then asks everybody whether it held.
-  attack: ['lurkbox.ts', 'policy', 'spec', 'engine', 'image', 'execution', 'lifecycle'],
+  attack: ['lurkbox.ts', 'state-place.ts', 'policy', 'spec', 'engine', 'image', 'execution', 'lifecycle'],
   // A surface: it calls the public API and holds no logic.
   cli: ['index.ts'],
 };
 
 /** These wire the stages together and may look both ways. */
-const COMPOSITION = ['lurkbox.ts', 'index.ts', 'options.ts', 'process-wide.ts'];
+const COMPOSITION = ['lurkbox.ts', 'state-place.ts', 'index.ts', 'options.ts', 'process-wide.ts'];
 
 /** Packages that few folders know, so that they can be replaced. */
 const PACKAGE_OWNERS: Readonly<Record<string, readonly string[]>> = {

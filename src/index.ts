@@ -43,7 +43,7 @@ export {
 export type { Reloaded, Reloader } from './lifecycle/reloader.ts';
 export { type Replay, ReplayError, type ReplayedCall } from './lifecycle/replay.ts';
 export type { Logger } from './logger.ts';
-export { AUDIT_FOLDER, createLurkbox, type Lurkbox, STATE_FOLDER } from './lurkbox.ts';
+export { createLurkbox, type Lurkbox } from './lurkbox.ts';
 export type { LoadedPlugin } from './manifest/load.ts';
 export { type PluginManifest, PluginManifestSchema } from './manifest/schema.ts';
 export type { LurkboxOptions } from './options.ts';
@@ -75,6 +75,7 @@ export type {
 } from './registry/record.ts';
 export type { PluginRegistry } from './registry/registry.ts';
 export { PLUGIN_STATES, type PluginState, TRANSITIONS } from './registry/state.ts';
+export { AUDIT_FOLDER, STATE_FOLDER } from './state-place.ts';
 export { VERSION } from './version.ts';
 export { buildGraph as buildWorkflowGraph, type Graph as WorkflowGraph } from './workflow/graph.ts';
 export { loadWorkflow, parseWorkflow } from './workflow/load.ts';

@@ -23,7 +23,6 @@ import { HotReloadManager, type HotReloadOptions } from './lifecycle/hot-reload.
 import { ImageSupply } from './lifecycle/image-supply.ts';
 import { Journal } from './lifecycle/journal.ts';
 import { LiveVersions, type PluginInstance } from './lifecycle/live-versions.ts';
-import { CopiedFiles, FilesInPlace, type PluginFiles } from './lifecycle/plugin-files.ts';
 import { PluginLoader } from './lifecycle/plugin-loader.ts';
 import { PluginManager } from './lifecycle/plugin-manager.ts';
 import type { Reloader } from './lifecycle/reloader.ts';
@@ -38,13 +37,8 @@ import type { Policy } from './policy/schema.ts';
 import { Pool } from './pool/pool.ts';
 import { PluginRegistry } from './registry/registry.ts';
 import { buildContainerSpec } from './spec/build.ts';
+import { openStatePlace, type StatePlace } from './state-place.ts';
 import { VERSION } from './version.ts';
-
-/** Folder of a workspace that lurkbox keeps its own things in. */
-export const STATE_FOLDER = '.lurkbox';
-
-/** In the state folder. */
-export const AUDIT_FOLDER = 'audit';
 
 /** How often it is looked whether another process has switched, disabled or unloaded what nobody calls here. */
 const FOLLOW_MS = 2_000;
@@ -86,7 +80,8 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
   const policy = await readPolicy(config);
   const identity = createIdentity();
   const reaper = new Reaper(identity, config.logger);
-  const cacheDir = join(config.workspaceRoot, STATE_FOLDER);
+  const place = await openStatePlace(config);
+  const { cacheDir } = place;
   const admission = new Admission({
     concurrency: config.concurrency,
     maxQueue: config.maxQueue,
@@ -130,12 +125,17 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
       engine: await connectGuarded(),
       cacheDir,
       programs,
-      keepPackages: config.persist,
+      keepPackages: place.isKept,
       logger: config.logger,
       onProgress: config.onImageProgress,
     }),
   );
-  const { registry, files, events, audit, journal } = await openWorkspace(config, policy);
+  const { registry, files, events, audit, journal } = await openWorkspace(config, place, policy).catch(
+    async (error: unknown) => {
+      await place[Symbol.asyncDispose]();
+      throw error;
+    },
+  );
   const pluginsFolder = join(config.workspaceRoot, PLUGINS_FOLDER);
   const loader = new PluginLoader({
     registry,
@@ -181,6 +181,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     events.close();
     audit?.close();
     await registry.close();
+    await place[Symbol.asyncDispose]();
     const isSure = await reaper.close();
     // What may still come is for the guard to remove, when this process ends.
     if (isSure) await guard?.dismiss();
@@ -226,10 +227,18 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
 }
 
 /** What is kept in the workspace, or in memory where nothing is to be kept. */
-async function openWorkspace({ persist, workspaceRoot, logger }: LurkboxConfig, policy: Policy) {
-  const stateFolder = persist ? join(workspaceRoot, STATE_FOLDER) : null;
-  const registry = await PluginRegistry.open({ stateFolder, workspaceRoot, logger });
-  const files: PluginFiles = stateFolder === null ? new FilesInPlace() : new CopiedFiles(stateFolder);
+async function openWorkspace(
+  { workspaceRoot, logger }: LurkboxConfig,
+  { storeFolder, auditFolder, files, isKept, notice }: StatePlace,
+  policy: Policy,
+) {
+  const registry = await PluginRegistry.open({
+    stateFolder: storeFolder,
+    workspaceRoot,
+    isKept,
+    notice,
+    logger,
+  });
   // Where nothing is known, files tell of records that somebody took away.
   const wasMended = registry.repairs.length > 0 || registry.list().length === 0;
   const orphans = registry.transaction(() => {
@@ -239,8 +248,7 @@ async function openWorkspace({ persist, workspaceRoot, logger }: LurkboxConfig, 
   const what = wasMended ? 'put files aside whose records were lost' : 'removed what a killed process left';
   if (orphans.length > 0) logger.warn({ orphans }, what);
   const events = new PluginEvents({ logger });
-  const audit =
-    stateFolder === null ? null : await AuditLog.open({ folder: join(stateFolder, AUDIT_FOLDER), logger });
+  const audit = auditFolder === null ? null : await AuditLog.open({ folder: auditFolder, logger });
   const policyHash = sha256Of(Buffer.from(JSON.stringify(policy)));
   audit?.append({ kind: 'opened', lurkbox: VERSION, pid: process.pid, policyHash });
   const journal = new Journal({

@@ -6,8 +6,9 @@ import { LurkboxError } from '../errors.ts';
 import { createTempFolder } from '../image/temp-folder.ts';
 import { LABELS } from '../labels.ts';
 import type { PluginInstance } from '../lifecycle/live-versions.ts';
-import { type Lurkbox, STATE_FOLDER } from '../lurkbox.ts';
+import type { Lurkbox } from '../lurkbox.ts';
 import type { Policy } from '../policy/schema.ts';
+import { STATE_FOLDER } from '../state-place.ts';
 import { buildProbes } from './kernel.ts';
 
 /** The attacker: a plugin like any other, which does what it is told. */

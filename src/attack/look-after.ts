@@ -4,7 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ContainerEngine } from '../engine/engine.ts';
 import { type EngineWitness, witnessEngine } from '../engine/witness.ts';
 import { LABELS } from '../labels.ts';
-import { type Lurkbox, STATE_FOLDER } from '../lurkbox.ts';
+import type { Lurkbox } from '../lurkbox.ts';
+import { STATE_FOLDER } from '../state-place.ts';
 import type { Aftermath } from './attack.ts';
 
 export interface Onlooker extends AsyncDisposable {

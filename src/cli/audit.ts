@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { AUDIT_FOLDER, LurkboxError, STATE_FOLDER, verifyAuditLog } from '../index.ts';
 import { harmless, showPath } from '../printable.ts';
+import { findStateFolder } from '../storage/state-folder.ts';
 import { EXIT } from './exit.ts';
 import { paint, print, printJson } from './output.ts';
 import type { CommonOptions } from './workspace.ts';
@@ -12,17 +12,18 @@ export interface AuditOptions extends CommonOptions {
 
 /** Whether anything in the audit log was changed, taken out or put in. Needs no engine, and changes nothing. */
 export async function auditVerify(options: AuditOptions): Promise<number> {
-  const folder = join(resolve(options.workspace), STATE_FOLDER, AUDIT_FOLDER);
+  using state = findStateFolder(join(resolve(options.workspace), STATE_FOLDER));
   if (options.expect !== undefined && !/^[0-9a-f]{64}$/.test(options.expect))
     throw new LurkboxError(
       'OPTIONS_INVALID',
       'Expected 64 hexadecimal digits after --expect, as `audit verify` tells them.',
     );
-  if (!existsSync(folder)) {
+  if (state === null || state.statsOf(AUDIT_FOLDER) === null) {
     if (options.json) printJson({ ok: true, records: 0 });
     else print(`There is no audit log in ${showPath(resolve(options.workspace))} yet.`);
     return EXIT.ok;
   }
+  const folder = state.pathOf(AUDIT_FOLDER);
   const report = await verifyAuditLog(folder, options.expect === undefined ? {} : { expect: options.expect });
   if (options.json) printJson(report);
   else {

@@ -4,7 +4,7 @@ import { harmless, showPath } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { interruption } from './interruption.ts';
 import { formatMs, formatTable, paint, print, printJson, tell } from './output.ts';
-import { type CommonOptions, nameOf, unknownPlugin, withLurkbox } from './workspace.ts';
+import { assertKept, type CommonOptions, nameOf, unknownPlugin, withLurkbox } from './workspace.ts';
 
 const SHOWN_DIGEST_CHARACTERS = 12;
 
@@ -18,6 +18,7 @@ export async function load(folder: string, options: LoadCliOptions): Promise<num
   return withLurkbox(
     options,
     async (lurkbox) => {
+      assertKept(lurkbox);
       const activate = options.use === true ? 'always' : 'ifNone';
       const { name, version, plugin, id } = await lurkbox.plugins.loadPlugin(resolve(folder), {
         activate,
@@ -47,6 +48,7 @@ export interface UnloadCliOptions extends CommonOptions {
 
 export async function unload(reference: string, options: UnloadCliOptions): Promise<number> {
   return withPlugin(options, reference, async (lurkbox, { versions }) => {
+    assertKept(lurkbox);
     const name = nameOf(reference);
     await lurkbox.plugins.unloadPlugin(reference, { cascade: options.cascade === true });
     const left = lurkbox.registry.get(name)?.versions.map(({ version }) => version) ?? [];
@@ -68,6 +70,7 @@ export async function unload(reference: string, options: UnloadCliOptions): Prom
 
 export async function setEnabled(name: string, isEnabled: boolean, options: CommonOptions): Promise<number> {
   return withPlugin(options, name, async (lurkbox) => {
+    assertKept(lurkbox);
     const { version, enabled } = isEnabled
       ? lurkbox.plugins.enablePlugin(name)
       : lurkbox.plugins.disablePlugin(name);
@@ -86,6 +89,7 @@ export interface UseCliOptions extends CommonOptions {
 
 export async function use(reference: string, options: UseCliOptions): Promise<number> {
   return withPlugin(options, reference, async (lurkbox) => {
+    assertKept(lurkbox);
     const { trial: percent, trialCalls: calls, replay, json } = options;
     const trial =
       percent === undefined ? undefined : { share: percent / 100, ...(calls !== undefined && { calls }) };
@@ -116,6 +120,7 @@ export async function use(reference: string, options: UseCliOptions): Promise<nu
 
 export async function rollback(name: string, options: CommonOptions): Promise<number> {
   return withPlugin(options, name, async (lurkbox, { active }) => {
+    assertKept(lurkbox);
     const { version } = lurkbox.plugins.rollbackPlugin(name);
     if (options.json) printJson({ name, active: version, before: active?.version ?? null });
     else
@@ -137,6 +142,7 @@ export async function consent(reference: string, options: ConsentOptions): Promi
     const version = lurkbox.plugins.newest(reference);
     const changes = lurkbox.plugins.missingConsent(reference);
     const isAgreed = options.yes !== undefined && changes.length > 0;
+    if (options.yes !== undefined) assertKept(lurkbox);
     if (options.yes !== undefined) lurkbox.plugins.consent(reference, { digest: options.yes });
     if (options.json)
       printJson({

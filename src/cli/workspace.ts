@@ -54,6 +54,13 @@ export async function withLurkbox<T>(
   }
 }
 
+/** Before a command whose whole purpose is a change. @throws LurkboxError `REGISTRY_INVALID` where it would be lost */
+export function assertKept({ registry, workspaceRoot }: Lurkbox): void {
+  if (registry.isKept) return;
+  const message = `Nothing can be kept in ${showPath(workspaceRoot)}, so nothing was changed.`;
+  throw new LurkboxError('REGISTRY_INVALID', message);
+}
+
 function assertFolder(workspace: string): void {
   if (statSync(workspace, { throwIfNoEntry: false })?.isDirectory()) return;
   throw new LurkboxError('OPTIONS_INVALID', `There is no folder ${showPath(workspace)} for a workspace.`);

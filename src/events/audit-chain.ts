@@ -1,4 +1,7 @@
 import { constants, ftruncateSync, mkdirSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { Folder } from '../storage/folder.ts';
+import { PathError } from '../storage/path-error.ts';
 import { type AuditFile, fileName, listFiles, openFile, removeFilesBefore } from './audit-files.ts';
 import { type Head, HeadDatabase } from './audit-head.ts';
 import { toLine, type WrittenLine } from './audit-line.ts';
@@ -25,15 +28,16 @@ export interface Dated {
 /** The files of an audit log and their head: one chain, whoever else writes to it. */
 export class AuditChain {
   readonly #config: ChainConfig;
+  readonly #folder: Folder;
   readonly #heads: HeadDatabase;
 
-  /** @throws whatever keeps the folder from being written to */
+  /** @throws whatever keeps the folder from being written to; a link in its place is not followed */
   constructor(config: ChainConfig) {
-    const { folder } = config;
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    this.#config = config;
-    this.#heads = new HeadDatabase(folder);
+    this.#folder = makeFolder(config.folder);
     try {
+      // Through the folder that is held, whatever somebody puts in its place.
+      this.#config = { ...config, folder: this.#folder.here };
+      this.#heads = new HeadDatabase(this.#folder.here);
       this.#heads.transaction(() => this.#beginIfNew());
     } catch (error) {
       this.close();
@@ -54,6 +58,7 @@ export class AuditChain {
    */
   write(queue: Dated[]): void {
     const { folder, now } = this.#config;
+    if (!this.#folder.isInPlace) throw new PathError('CHANGED', this.#folder.path);
     const outcome = this.#heads.transaction(() => {
       const { head, notes } = recover(folder, this.#heads, now);
       using tail = new Tail(this.#config, this.#heads, head);
@@ -69,8 +74,15 @@ export class AuditChain {
   }
 
   close(): void {
-    this.#heads.close();
+    this.#heads?.close();
+    this.#folder[Symbol.dispose]();
   }
+}
+
+function makeFolder(path: string): Folder {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  using parent = Folder.open(dirname(path));
+  return parent.makeFolder(basename(path));
 }
 
 function attempt(work: () => void): { readonly error: unknown } | null {

@@ -1,4 +1,5 @@
-import { chmodSync, lstatSync } from 'node:fs';
+import { accessSync, chmodSync, constants, copyFileSync, lstatSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { z } from 'zod';
@@ -113,9 +114,12 @@ export interface HeadState {
 
 /** The head as it is now, for whoever only looks. @throws when there is none, or it cannot be read */
 export function readHead(folder: string): HeadState {
-  const path = join(folder, HEAD_NAME);
-  assertPlainFile(path);
-  const database = new DatabaseSync(path, { readOnly: true, timeout: LOCK_TIMEOUT_MS });
+  assertPlainFile(join(folder, HEAD_NAME));
+  return mayWrite(folder) ? readState(folder) : readCopy(folder);
+}
+
+function readState(folder: string): HeadState {
+  const database = new DatabaseSync(join(folder, HEAD_NAME), { readOnly: true, timeout: LOCK_TIMEOUT_MS });
   try {
     database.exec('BEGIN'); // Both reads see one state.
     const head = toHead(database.prepare(SELECT_HEAD).get());
@@ -124,6 +128,28 @@ export function readHead(folder: string): HeadState {
     return { head, files: z.array(FileStartSchema).parse(files.map((row) => ({ ...row }))) };
   } finally {
     database.close();
+  }
+}
+
+/** SQLite writes beside a database that it reads, and cannot do so on a read-only file system. */
+function readCopy(folder: string): HeadState {
+  const copy = mkdtempSync(join(tmpdir(), 'lurkbox-head-'));
+  try {
+    for (const name of [HEAD_NAME, `${HEAD_NAME}-wal`])
+      if (lstatSync(join(folder, name), { throwIfNoEntry: false })?.isFile())
+        copyFileSync(join(folder, name), join(copy, name));
+    return readState(copy);
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
+  }
+}
+
+function mayWrite(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -1,5 +1,7 @@
 import { constants } from 'node:fs';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import { Folder } from '../storage/folder.ts';
+import { namedAsWritten } from '../storage/names.ts';
 import { fileName, listFiles, openFile, readLines } from './audit-files.ts';
 import { type FileStart, type HeadState, readHead } from './audit-head.ts';
 import type { AuditReport } from './audit-report.ts';
@@ -34,7 +36,23 @@ interface Verification {
   readonly isOutdated: boolean;
 }
 
-async function verifyOnce(folder: string, { expect }: VerifyOptions): Promise<Verification> {
+async function verifyOnce(path: string, options: VerifyOptions): Promise<Verification> {
+  const { value: held, message } = tryTo(() => Folder.open(path));
+  if (held === null) {
+    const check = new ChainCheck(null, options.expect);
+    check.report(`cannot be read: ${message}`);
+    return { report: check.toReport(true), isOutdated: false };
+  }
+  using _ = held;
+  const { report, isOutdated } = await verifyIn(held.here, options);
+  const problems = report.problems.map((problem) => ({
+    ...problem,
+    message: namedAsWritten(problem.message, held),
+  }));
+  return { report: { ...report, problems }, isOutdated };
+}
+
+async function verifyIn(folder: string, { expect }: VerifyOptions): Promise<Verification> {
   const state = tryTo(() => readHead(folder));
   const check = new ChainCheck(state.value?.head ?? null, expect);
   if (state.value === null) check.report(`cannot be read: ${state.message}`);

@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { basename } from 'node:path';
+import { LurkboxError } from '../errors.ts';
 import { showPath } from '../printable.ts';
 import { isProcessGone, ownProcess } from '../process.ts';
+import type { Folder } from '../storage/folder.ts';
+import { namedAsWritten } from '../storage/names.ts';
 import { VERSION } from '../version.ts';
 import { type Examination, examine, type Identity, type StoreFormat } from './examine.ts';
 import { StoreLock } from './lock.ts';
@@ -37,7 +40,9 @@ export interface PlaceOptions {
 
 /** Where a store is kept: its file, its backup, and the lock of those who replace them. */
 export class StorePlace {
+  /** For calls: it goes through the folder that is held, whatever becomes of the way to that. */
   readonly path: string;
+  readonly #folder: Folder;
   readonly #format: StoreFormat;
   readonly #backupPath: string;
   readonly #lock: StoreLock;
@@ -46,16 +51,16 @@ export class StorePlace {
   readonly #report: (repair: string) => void;
   readonly #notify: (notice: string) => void;
 
-  constructor(folder: string, format: StoreFormat, { root, now, report, notify }: PlaceOptions) {
-    this.path = join(folder, `${format.name}.db`);
-    this.#backupPath = join(folder, `${format.name}.backup.db`);
+  constructor(folder: Folder, format: StoreFormat, { root, now, report, notify }: PlaceOptions) {
+    this.path = folder.at(`${format.name}.db`);
+    this.#backupPath = folder.at(`${format.name}.backup.db`);
+    this.#folder = folder;
     this.#format = format;
     this.#root = root;
     this.#now = now;
-    this.#report = report;
-    this.#notify = notify;
-    mkdirSync(folder, { recursive: true });
-    this.#lock = new StoreLock(join(folder, `${format.name}.lock`));
+    this.#report = (repair) => report(namedAsWritten(repair, folder));
+    this.#notify = (notice) => notify(namedAsWritten(notice, folder));
+    this.#lock = new StoreLock(folder.at(`${format.name}.lock`));
   }
 
   /** While this goes on nobody replaces the file. */
@@ -77,6 +82,11 @@ export class StorePlace {
 
   /** Number of the file that is there now; 0 when none is. */
   get inode(): number {
+    if (!this.#folder.isInPlace)
+      throw new LurkboxError(
+        'REGISTRY_INVALID',
+        `${showPath(this.#folder.path)} was moved, removed or replaced while it was in use; nothing is read from or written to it any more. Put it back, or start again.`,
+      );
     return statRegularFile(this.path)?.ino ?? 0;
   }
 
@@ -130,7 +140,7 @@ export class StorePlace {
   /** What is there of an earlier store; whoever moved it aside may have been killed before saying so. */
   #hasRemains(): boolean {
     const companions = filesOf(this.path).map((path) => basename(path));
-    return readdirSync(dirname(this.path)).some(
+    return readdirSync(this.#folder.here).some(
       (name) => companions.includes(name) || name.startsWith(`${companions[0]}.broken-`),
     );
   }
@@ -184,13 +194,12 @@ export class StorePlace {
 
   #removeStaleCopies(): void {
     const start = `${basename(this.#backupPath)}.`;
-    const folder = dirname(this.#backupPath);
-    for (const name of readdirSync(folder)) {
+    for (const name of readdirSync(this.#folder.here)) {
       const owner = name.startsWith(start)
         ? /^(\d+\.\d+\.\d+)\.[-\w]+$/.exec(name.slice(start.length))?.[1]
         : undefined;
       if (owner !== undefined && isProcessGone(owner.replaceAll('.', ':')))
-        removeDatabase(join(folder, name));
+        removeDatabase(this.#folder.at(name));
     }
   }
 

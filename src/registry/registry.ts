@@ -7,6 +7,8 @@ import type { Logger } from '../logger.ts';
 import { check } from '../manifest/problems.ts';
 import { type PluginManifest, PluginManifestSchema, PluginNameSchema } from '../manifest/schema.ts';
 import { show } from '../printable.ts';
+import type { Folder } from '../storage/folder.ts';
+import { openStateFolder } from '../storage/state-folder.ts';
 import { Activity, type EventQuery, MAX_CALLS_PER_PLUGIN, type StoredEvent } from './activity.ts';
 import { Backups } from './backups.ts';
 import { CallCounter } from './call-counter.ts';
@@ -52,6 +54,10 @@ export interface RegistryOptions {
   readonly stateFolder: string | null;
   /** Origins are stored relative to it. @default the folder that holds `stateFolder`, or the current one */
   readonly workspaceRoot?: string;
+  /** False: the stores are copies, and go when this is closed. @default where they are not in memory */
+  readonly isKept?: boolean;
+  /** Told to whoever uses it, among `notices`. */
+  readonly notice?: string | null;
   readonly logger: Logger;
   /** Milliseconds since 1970. @default Date.now */
   readonly now?: () => number;
@@ -68,6 +74,8 @@ const COUNT_PERIOD_MS = 1000;
  * `HOST_RESOURCES`; a name or an id that is not known, `PLUGIN_NOT_FOUND`.
  */
 export class PluginRegistry {
+  /** Whether what changes is there the next time. */
+  readonly isKept: boolean;
   readonly #store: Store;
   readonly #mirror: Mirror;
   readonly #activity: Activity;
@@ -77,6 +85,7 @@ export class PluginRegistry {
   readonly #repairs: string[] = [];
   readonly #notices: string[] = [];
   readonly #root: string;
+  readonly #folder: Folder | null;
   readonly #logger: Logger;
   readonly #now: () => number;
   /** By the transaction that is under way; `null` while none is. */
@@ -88,22 +97,38 @@ export class PluginRegistry {
     return new PluginRegistry(options);
   }
 
-  private constructor({ stateFolder, workspaceRoot, logger, now = Date.now }: RegistryOptions) {
+  private constructor({
+    stateFolder,
+    workspaceRoot,
+    isKept,
+    notice,
+    logger,
+    now = Date.now,
+  }: RegistryOptions) {
     this.#logger = logger;
     this.#now = now;
     this.#root = withoutLinks(workspaceRoot ?? (stateFolder === null ? '.' : dirname(stateFolder)));
+    this.isKept = isKept ?? stateFolder !== null;
+    if (notice) this.#notify(notice);
     const report = (repair: string) => this.#report(repair);
-    const notify = (notice: string) => this.#notify(notice);
-    const place = { folder: stateFolder, root: this.#root, now, report, notify };
-    this.#store = new Store(REGISTRY_FORMAT, place);
+    // What happens to a copy is nobody's business.
+    const notify = (notice: string) => (this.isKept ? this.#notify(notice) : undefined);
+    this.#folder = stateFolder === null ? null : openStateFolder(stateFolder);
+    const place = { folder: this.#folder, root: this.#root, now, report, notify };
+    this.#store = this.#openOrLetGo(() => new Store(REGISTRY_FORMAT, place));
     this.#mirror = new Mirror(this.#root, report);
     this.#backups = new Backups(this.#store, logger);
     this.#counting = new WriteBehind({ periodMs: COUNT_PERIOD_MS, write: () => this.#writeCounts(), logger });
+    this.#activity = this.#openOrLetGo(() => new Activity(place, logger));
+    this.#openOrLetGo(() => this.#activity.keepOnly(this.#current().ids()));
+  }
+
+  #openOrLetGo<T>(open: () => T): T {
     try {
-      this.#activity = new Activity(place, logger);
-      this.#activity.keepOnly(this.#current().ids());
+      return open();
     } catch (error) {
-      this.#store.close();
+      this.#store?.close();
+      this.#folder?.[Symbol.dispose]();
       throw error;
     }
   }
@@ -383,6 +408,7 @@ export class PluginRegistry {
     this.#activity.close();
     await this.#backups.flush();
     this.#store.close();
+    this.#folder?.[Symbol.dispose]();
   }
 
   /** As it is in the store now. */

@@ -1,18 +1,21 @@
 import { LurkboxError } from '../errors.ts';
 import { showPath } from '../printable.ts';
+import type { Folder } from '../storage/folder.ts';
+import { namedAsWritten } from '../storage/names.ts';
 import type { StoreFormat } from './examine.ts';
 import { createTables, type Fault, type PlaceOptions, StorePlace } from './place.ts';
 import { Database, isBroken, toStoreError } from './sqlite.ts';
 
 export interface StoreOptions extends PlaceOptions {
-  /** `null`: in memory. */
-  readonly folder: string | null;
+  /** Held open as long as the store is; `null`: in memory. */
+  readonly folder: Folder | null;
 }
 
 /** A database that mends itself: when it is found broken, at any time, its backup or an empty one takes its place. */
 export class Store {
   readonly #place: StorePlace | null;
   readonly #name: string;
+  readonly #folder: Folder | null;
   #database: Database;
   #inode = 0;
   #opened = 1;
@@ -20,7 +23,8 @@ export class Store {
 
   /** @throws LurkboxError `REGISTRY_INVALID`, `HOST_RESOURCES` */
   constructor(format: StoreFormat, { folder, ...options }: StoreOptions) {
-    this.#name = folder === null ? `${format.name} in memory` : `${folder}/${format.name}.db`;
+    this.#name = folder === null ? `${format.name} in memory` : folder.pathOf(`${format.name}.db`);
+    this.#folder = folder;
     const { place, database, inode } = this.#translate(() => {
       if (folder === null) return { place: null, database: createInMemory(format), inode: 0 };
       const place = new StorePlace(folder, format, options);
@@ -73,7 +77,7 @@ export class Store {
       await this.#place.saveBackup(this.#current());
     } catch (error) {
       if (isBroken(error)) this.#reopen(null);
-      throw toStoreError(error, this.#name);
+      throw this.#toError(error);
     }
   }
 
@@ -126,8 +130,16 @@ export class Store {
     try {
       return work();
     } catch (error) {
-      throw toStoreError(error, this.#name);
+      throw this.#toError(error);
     }
+  }
+
+  #toError(error: unknown): unknown {
+    const found = toStoreError(error, this.#name);
+    if (this.#folder === null || !(found instanceof LurkboxError)) return found;
+    const message = namedAsWritten(found.message, this.#folder);
+    if (message === found.message) return found;
+    return new LurkboxError(found.code, message, { problems: found.problems, cause: found.cause });
   }
 }
 

@@ -12,6 +12,7 @@ import {
   realpathSync,
   renameSync,
   rmdirSync,
+  unlinkSync,
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -199,6 +200,11 @@ export class Folder implements Disposable {
     this.#use(name, (path) => renameSync(path, to.at(newName)));
   }
 
+  /** A file, or a link itself; one that is not there is fine. */
+  remove(name: Name): void {
+    if (this.statsOf(name) !== null) this.#use(name, (path) => unlinkSync(path));
+  }
+
   /** Answers false where it is not empty, or not there. A link is no folder. */
   removeIfEmpty(name: Name): boolean {
     try {
@@ -208,6 +214,18 @@ export class Folder implements Disposable {
       if (error instanceof PathError && ['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(error.code)) return false;
       throw error;
     }
+  }
+
+  /** Whether its path still leads to it: nobody has moved it, or put something in its place. */
+  get isInPlace(): boolean {
+    const there = lstatSync(this.path, { bigint: true, throwIfNoEntry: false });
+    const { dev, ino } = this.stats;
+    return there?.dev === dev && there.ino === ino;
+  }
+
+  /** Of the folder itself. */
+  setMode(mode: number): void {
+    chmodSync(this.here, mode);
   }
 
   /** Has what was made, renamed or removed in it survive a crash of the host. */
@@ -285,10 +303,7 @@ export class Folder implements Disposable {
 
   /** Where entries are reached by its path: whether that leads to it. */
   #assertReached(): void {
-    if (this.#byDescriptor) return;
-    const there = lstatSync(this.path, { bigint: true, throwIfNoEntry: false });
-    const { dev, ino } = this.stats;
-    if (there?.dev !== dev || there.ino !== ino) throw new PathError('CHANGED', this.path);
+    if (!this.#byDescriptor && !this.isInPlace) throw new PathError('CHANGED', this.path);
   }
 
   #explain(error: unknown, name: Name): PathError {
