@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { LurkboxError } from '../errors.ts';
-import { notAnEngine, parseJson } from './answers.ts';
-import { tellsHostIsFull } from './errors.ts';
+import { notAnEngine, parseJson, readText } from './answers.ts';
+import { quote, tellsHostIsFull } from './errors.ts';
 
 interface Post {
   readonly path: string;
@@ -37,8 +37,10 @@ export async function exists(container: Docker.Container, abortSignal: AbortSign
 export function readCreated(reply: unknown): { id: string; warnings: readonly string[] } {
   const { Id: id, Warnings: warnings } = (reply ?? {}) as { Id?: unknown; Warnings?: unknown };
   if (typeof id !== 'string') throw notAnEngine('that it created something, and not what');
-  return { id, warnings: Array.isArray(warnings) ? warnings.map(String) : [] };
+  return { id, warnings: Array.isArray(warnings) ? warnings.map((warning) => quote(String(warning))) : [] };
 }
+
+const MAX_WARNINGS = 20;
 
 // A warning of the engine is how it says that a limit was thrown away.
 export function refuseWarnings(warnings: readonly string[]): void {
@@ -47,7 +49,7 @@ export function refuseWarnings(warnings: readonly string[]): void {
     'ENGINE_INSECURE',
     'The engine warned about a container it created; it was removed.',
     {
-      problems: warnings.map((message) => ({ path: '', message })),
+      problems: warnings.slice(0, MAX_WARNINGS).map((message) => ({ path: '', message })),
     },
   );
 }
@@ -66,6 +68,21 @@ export function getArchive(docker: Docker, reference: string, abortSignal: Abort
       (error: unknown, archive: unknown) => (error ? reject(error) : resolve(archive as Readable)),
     );
   });
+}
+
+/** The same stream, ended with an error when it goes on beyond so many bytes. */
+export function upTo(mostBytes: number, stream: Readable): Readable {
+  const bounded = Readable.from(takeUpTo(mostBytes, stream), { objectMode: false });
+  return bounded.on('close', () => stream.destroy());
+}
+
+async function* takeUpTo(mostBytes: number, stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let bytes = 0;
+  for await (const chunk of stream) {
+    bytes += chunk.length;
+    if (bytes > mostBytes) throw notAnEngine(`more than ${mostBytes} bytes`);
+    yield chunk;
+  }
 }
 
 /** dockerode takes the signal everywhere; its types know it only in places. */
@@ -132,11 +149,14 @@ export async function readEnd(
   };
 }
 
+/** Of one container between its start and its end there is a handful. */
+const MAX_EVENTS_BYTES = 1024 * 1024;
+
 /** `null` where nobody may ask for events. */
 async function readActions(docker: Docker, options: Docker.GetEventsOptions): Promise<string[] | null> {
   try {
     const stream = await docker.getEvents(options);
-    const text = Buffer.concat(await Readable.from(stream).toArray()).toString();
+    const text = await readText(stream as AsyncIterable<unknown>, MAX_EVENTS_BYTES);
     const lines = text.split('\n').filter((line) => line !== '');
     return lines.map((line) => (parseJson(line) as { Action: string }).Action);
   } catch (error) {
@@ -149,15 +169,26 @@ function toSeconds(ms: number): number {
   return Math.floor(ms) / 1000;
 }
 
+/** All that it may tell while it loads or builds, and how much of it is kept: an error comes last. */
+const MAX_PROGRESS_BYTES = 64 * 1024 * 1024;
+const KEPT_PROGRESS_CHARS = 64 * 1024;
+
 /** The replies to load and build are JSON objects, one a line; the last one may be an error under status 200. */
 export async function readProgress(reply: Readable): Promise<void> {
   let text = '';
-  for await (const chunk of reply) text = (text + String(chunk)).slice(-64 * 1024);
+  let bytes = 0;
+  for await (const chunk of reply as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MAX_PROGRESS_BYTES) throw notAnEngine(`more than ${MAX_PROGRESS_BYTES} bytes of progress`);
+    text += String(chunk);
+    // Cut now and then only: to cut after each byte that comes alone would copy all of it each time.
+    if (text.length > 2 * KEPT_PROGRESS_CHARS) text = text.slice(-KEPT_PROGRESS_CHARS);
+  }
   const failure = text
     .split('\n')
     .map((line) => /"error":"((?:[^"\\]|\\.)*)"/.exec(line)?.[1])
     .find((message) => message !== undefined);
   if (failure === undefined) return;
   const code = tellsHostIsFull(failure) ? 'HOST_RESOURCES' : 'IMAGE_BUILD_FAILED';
-  throw new LurkboxError(code, `The engine refused the image: ${failure}`);
+  throw new LurkboxError(code, `The engine refused the image: ${quote(failure)}`);
 }

@@ -16,6 +16,7 @@ import {
   readEnd,
   readProgress,
   refuseWarnings,
+  upTo,
   withSignal,
 } from './docker-calls.ts';
 import type {
@@ -27,7 +28,7 @@ import type {
   ImageSummary,
   NetworkSummary,
 } from './engine.ts';
-import { toEngineError } from './errors.ts';
+import { quote, toEngineError } from './errors.ts';
 import { assertEnforceable, type EngineInfo, toEngineFacts } from './facts.ts';
 import { comparePosture } from './posture.ts';
 import { type CreateOptions, toCreateOptions } from './to-create-options.ts';
@@ -37,6 +38,9 @@ import { verifyCreateBody } from './verify.ts';
 const STUCK_MS = 1_000;
 /** What an engine is can change when it is restarted, which not every restart lets us see. */
 const FACTS_AGE_MS = 10_000;
+
+/** The base image has some 130 MB. */
+const MAX_ARCHIVE_BYTES = 2 * 1024 ** 3;
 
 /** A client that speaks the version that both sides know. */
 export interface Link {
@@ -183,7 +187,7 @@ export class DockerEngine implements ContainerEngine {
       return {
         exitCode: State.ExitCode,
         ...(await readEnd(docker, id, State, { isInDoubt, abortSignal })),
-        error: State.Error,
+        error: quote(String(State.Error ?? '')),
       };
     });
   }
@@ -265,7 +269,10 @@ export class DockerEngine implements ContainerEngine {
       });
       const warning = (network as unknown as { Warning?: string }).Warning;
       if (warning)
-        throw new LurkboxError('ENGINE_INSECURE', `The engine warned about a network it created: ${warning}`);
+        throw new LurkboxError(
+          'ENGINE_INSECURE',
+          `The engine warned about a network it created: ${quote(String(warning))}`,
+        );
     });
   }
 
@@ -328,8 +335,9 @@ export class DockerEngine implements ContainerEngine {
   exportImage(reference: string): Promise<Readable> {
     return this.#call('export an image', async ({ docker }, abortSignal) => {
       const archive = await getArchive(docker, reference, abortSignal);
-      // Whoever reads it would wait for ever for an engine that hangs.
-      return addAbortSignal(AbortSignal.timeout(DEADLINES_MS['export an image']), archive);
+      // Whoever reads it would wait for ever for an engine that hangs, and fill the disk from one that goes on.
+      const deadline = AbortSignal.timeout(DEADLINES_MS['export an image']);
+      return upTo(MAX_ARCHIVE_BYTES, addAbortSignal(deadline, archive));
     });
   }
 

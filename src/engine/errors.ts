@@ -1,4 +1,5 @@
 import { LurkboxError, type LurkboxErrorCode } from '../errors.ts';
+import { harmless } from '../printable.ts';
 import { NOT_AN_ENGINE } from './answers.ts';
 
 interface EngineReply extends Error {
@@ -126,12 +127,19 @@ export function toEngineError(action: string, address: string, error: unknown): 
   if (error instanceof LurkboxError) return error;
   const reply = (error instanceof Error ? error : new Error(String(error))) as EngineReply;
   const { code, advice } = RULES.find(({ when }) => when(reply)) ?? OTHERWISE;
-  const said = messageOf(reply).trim().slice(0, 500);
+  const said = quote(messageOf(reply));
   return new LurkboxError(
     action === FIRST_ACTION && isVague(code) ? 'ENGINE_UNAVAILABLE' : code,
     `Could not ${action}: the engine at ${address} said: ${said}. ${advice}`,
     { cause: error },
   );
+}
+
+const MAX_SAID_CHARS = 500;
+
+/** Words of an engine as they stand in a message: cut, on one line and unable to steer a terminal. */
+export function quote(said: string): string {
+  return harmless(said.trim().slice(0, MAX_SAID_CHARS));
 }
 
 const OTHERWISE = { code: 'ENGINE_ERROR', advice: 'Its log may tell more.' } as const;

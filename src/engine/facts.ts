@@ -1,6 +1,7 @@
 import { LurkboxError } from '../errors.ts';
 import type { Allowance } from '../spec/allowance.ts';
 import type { EngineFacts } from './engine.ts';
+import { quote } from './errors.ts';
 import { assertRuntime, type RuntimeInfo, toRuntimeFacts } from './runtimes.ts';
 
 /** The parts of `GET /info` that lurkbox reads. */
@@ -30,20 +31,20 @@ const DOCKER_ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: 'amd64'
 
 export function toEngineFacts(info: EngineInfo, apiVersion: string): EngineFacts {
   const security = (info.SecurityOptions ?? []).map((option) => /name=([^,]+)/.exec(option)?.[1] ?? option);
-  const architecture = info.Architecture ?? '';
+  const architecture = toText(info.Architecture);
   return {
-    id: info.ID ?? '',
-    version: info.ServerVersion ?? '',
+    id: toText(info.ID),
+    version: toText(info.ServerVersion),
     apiVersion,
     platform: {
-      os: info.OSType ?? '',
+      os: toText(info.OSType),
       architecture: DOCKER_ARCHITECTURES[architecture] ?? architecture,
     },
-    kernelVersion: info.KernelVersion ?? '',
-    operatingSystem: info.OperatingSystem ?? '',
-    cgroupVersion: info.CgroupVersion ?? '1',
-    cgroupDriver: info.CgroupDriver ?? '',
-    storageDriver: info.Driver ?? '',
+    kernelVersion: toText(info.KernelVersion),
+    operatingSystem: toText(info.OperatingSystem),
+    cgroupVersion: toText(info.CgroupVersion ?? '1'),
+    cgroupDriver: toText(info.CgroupDriver),
+    storageDriver: toText(info.Driver),
     rootless: security.includes('rootless'),
     userns: security.includes('userns'),
     seccomp: security.includes('seccomp'),
@@ -54,14 +55,20 @@ export function toEngineFacts(info: EngineInfo, apiVersion: string): EngineFacts
       cpu: info.CpuCfsQuota ?? false,
       pids: info.PidsLimit ?? false,
     },
-    defaultRuntime: info.DefaultRuntime ?? '',
+    defaultRuntime: toText(info.DefaultRuntime),
     runtimes: Object.fromEntries(
-      Object.entries(info.Runtimes ?? {}).map(([name, runtime]) => [name, toRuntimeFacts(runtime)]),
+      Object.entries(info.Runtimes ?? {}).map(([name, runtime]) => [toText(name), toRuntimeFacts(runtime)]),
     ),
-    warnings: info.Warnings ?? [],
+    warnings: (info.Warnings ?? []).slice(0, MAX_WARNINGS).map(toText),
     cores: info.NCPU ?? 0,
     memoryBytes: info.MemTotal ?? 0,
   };
+}
+
+const MAX_WARNINGS = 20;
+
+function toText(said: string | undefined): string {
+  return quote(String(said ?? ''));
 }
 
 interface Requirement {

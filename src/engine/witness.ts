@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ClientRequest } from 'node:http';
-import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { notAnEngine } from './answers.ts';
 import { connectDocker } from './connect.ts';
 import type { ContainerSummary } from './engine.ts';
 
@@ -37,10 +38,12 @@ export async function witnessEngine({ env }: { env: NodeJS.ProcessEnv }): Promis
   const events: ContainerEvent[] = [];
   const calls: ContainerCall[] = [];
   const stream = await docker.getEvents({ filters: { type: ['container'] } });
-  const lines = createInterface({ input: stream });
-  lines.on('line', (line) => events.push(toEvent(line)));
   // The connection ends when the witness leaves.
-  for (const source of [stream, lines]) source.on('error', () => {});
+  stream.on('error', () => {});
+  const keepEvent = (line: string): void => {
+    if (events.length < MAX_EVENTS) events.push(toEvent(line));
+  };
+  forEachLine(stream as Readable, keepEvent).catch(() => {});
   const onRequest = (message: unknown): void => {
     const call = toCall((message as { request: ClientRequest }).request);
     if (call !== null) calls.push(call);
@@ -59,10 +62,27 @@ export async function witnessEngine({ env }: { env: NodeJS.ProcessEnv }): Promis
       })),
     [Symbol.asyncDispose]: async () => {
       unsubscribe(REQUESTS, onRequest);
-      lines.close();
       (stream as unknown as { destroy(): void }).destroy();
     },
   };
+}
+
+/** What happens on an engine while the attacks are made is a few thousand events; others have some of them. */
+const MAX_EVENTS = 100_000;
+/** The labels of a container are among its events. */
+const MAX_LINE_CHARS = 4 * 1024 * 1024;
+
+async function forEachLine(stream: Readable, onLine: (line: string) => void): Promise<void> {
+  let line = '';
+  for await (const chunk of stream.setEncoding('utf8') as AsyncIterable<string>) {
+    const [end = '', ...starts] = chunk.split('\n');
+    line += end;
+    for (const start of starts) {
+      if (line !== '') onLine(line);
+      line = start;
+    }
+    if (line.length > MAX_LINE_CHARS) throw notAnEngine(`a line of more than ${MAX_LINE_CHARS} characters`);
+  }
 }
 
 /** Every request that `node:http` sends; dockerode has no other way. */

@@ -1,9 +1,13 @@
+import pLimit from 'p-limit';
 import type { ContainerEngine } from '../engine/engine.ts';
 import { LABELS } from '../labels.ts';
 import { type Identity, isOwnerDead } from './identity.ts';
 
 /** Longer than anything of a living orchestrator waits to be started, or a network for its container. */
 const ANOTHER_BOOT_AGE_MS = 10 * 60_000;
+
+/** Anybody may make containers that look like these, by the thousand; each removal takes a connection. */
+const REMOVALS_AT_ONCE = 16;
 
 export interface PruneOptions {
   /** Only what this process made, as `ownProcess` writes it. @default what any process made */
@@ -33,11 +37,16 @@ export async function prune(
   const containers = (await engine.listContainers(`${LABELS.kind}=container`)).filter(
     (container) => isLeft(container.labels) && couldBeLeft(container, self),
   );
-  const removals = await Promise.allSettled(containers.map(({ id }) => engine.removeContainer(id)));
+  const limit = pLimit(REMOVALS_AT_ONCE);
+  const removals = await Promise.allSettled(
+    containers.map(({ id }) => limit(() => engine.removeContainer(id))),
+  );
   const networks = (await engine.listNetworks(`${LABELS.kind}=network`)).filter(
     (network) => isLeft(network.labels) && couldBeLeft(network, self),
   );
-  removals.push(...(await Promise.allSettled(networks.map(({ name }) => engine.removeNetwork(name)))));
+  removals.push(
+    ...(await Promise.allSettled(networks.map(({ name }) => limit(() => engine.removeNetwork(name))))),
+  );
   // Everything is tried before the first failure is told.
   for (const removal of removals) if (removal.status === 'rejected') throw removal.reason;
   return {

@@ -67,6 +67,8 @@ function toImageConfig({ architecture, labels, layers }: Omit<ImageParts, 'tag'>
 
 /** Everything in an archive that is not a layer is smaller, and all that is needed to name the layers. */
 const MAX_METADATA_BYTES = 1024 * 1024;
+/** An image has at most 127 layers, and three files for each of them. */
+const MAX_METADATA_FILES = 1_000;
 
 /**
  * Reads an archive that an engine exported, of the older layout or of the OCI one. With a folder, the layers are kept
@@ -82,6 +84,8 @@ export async function readArchive(archive: Readable, folder: string | null): Pro
     const { name, size, type } = entry.header;
     if (type !== 'file') {
       entry.resume();
+    } else if (metadata.size + files.size >= MAX_METADATA_FILES) {
+      throw new Error(`the archive holds more than ${MAX_METADATA_FILES} files`);
     } else if (size <= MAX_METADATA_BYTES) {
       metadata.set(name, await buffer(entry as AsyncIterable<Buffer>));
     } else if (folder !== null) {
