@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Admission } from './admission/admission.ts';
 import { connectEngine } from './engine/connect.ts';
 import type { ContainerEngine, EngineFacts } from './engine/engine.ts';
+import { engineCandidates } from './engine/find.ts';
 import { checkRuntimes, type RuntimeCheck } from './engine/runtimes.ts';
 import { type CreateOptions, toCreateOptions } from './engine/to-create-options.ts';
 import { AuditLog } from './events/audit-log.ts';
@@ -31,6 +32,7 @@ import { sha256Of } from './manifest/digest.ts';
 import { PLUGINS_FOLDER } from './manifest/discover.ts';
 import { type LurkboxConfig, type LurkboxOptions, normalizeOptions } from './options.ts';
 import { assertMountsSpare, type GuardedPlace } from './policy/guarded-places.ts';
+import { placesOfHost } from './policy/host-places.ts';
 import { loadPolicy, POLICY_FILE, parsePolicy } from './policy/load.ts';
 import { namedRuntimes } from './policy/runtimes.ts';
 import type { Policy } from './policy/schema.ts';
@@ -102,6 +104,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
   });
   const connect = once(async () => {
     const engine = await connectEngine({ env: config.env });
+    await assertSparesEngine(policy, engine);
     if (config.maxMemoryMb === undefined) {
       const { memoryBytes } = await engine.facts();
       // An engine that does not tell has 0.
@@ -267,21 +270,42 @@ function folderOf(origin: unknown): string | null {
   return kind === 'folder' && typeof path === 'string' ? path : null;
 }
 
-async function readPolicy({ policy, workspaceRoot }: LurkboxConfig): Promise<Policy> {
+async function readPolicy({ policy, workspaceRoot, env }: LurkboxConfig): Promise<Policy> {
   const workspace = { what: 'the workspace', path: workspaceRoot };
-  if (typeof policy === 'object') return spare(await parsePolicy(policy), [workspace]);
+  const spare = async (read: Policy, ...own: readonly GuardedPlace[]): Promise<Policy> => {
+    if (Object.keys(read.allow.mounts).length > 0)
+      await assertMountsSpare(read, [workspace, ...own, ...placesOfHost(env), ...enginePlaces(env)]);
+    return read;
+  };
+  if (typeof policy === 'object') return spare(await parsePolicy(policy));
   if (policy !== undefined)
-    return spare(await loadPolicy(policy), [workspace, { what: 'the policy file', path: policy }]);
+    return spare(await loadPolicy(policy), { what: 'the policy file', path: resolve(policy) });
   const file = await findPolicyFile(workspaceRoot);
   if (file === null) return loadPolicy(null);
   // Whoever fills a workspace has no file outside of it read in this way.
   const found = await loadPolicy(file, { path: 'resolved' });
-  return spare(found, [workspace, { what: 'the policy file', path: file }]);
+  return spare(found, { what: 'the policy file', path: file });
 }
 
-async function spare(policy: Policy, places: readonly GuardedPlace[]): Promise<Policy> {
-  await assertMountsSpare(policy, places);
-  return policy;
+/** What only the engine knows. Its files are those of other containers, which nobody may read either. */
+async function assertSparesEngine(policy: Policy, engine: ContainerEngine): Promise<void> {
+  if (Object.keys(policy.allow.mounts).length === 0) return;
+  const { dataRoot } = await engine.facts();
+  const what = 'the folder in which the engine keeps its containers and images';
+  if (dataRoot !== '') await assertMountsSpare(policy, [{ what, path: dataRoot, isSecret: true }]);
+}
+
+/** The sockets that the engine may be behind. What `DOCKER_HOST` says wrongly is told when the engine is looked for. */
+function enginePlaces(env: NodeJS.ProcessEnv): GuardedPlace[] {
+  try {
+    return engineCandidates(env).flatMap((address) =>
+      'socketPath' in address
+        ? [{ what: 'the socket of the engine', path: address.socketPath, reach: 'itself', isSecret: true }]
+        : [],
+    );
+  } catch {
+    return [];
+  }
 }
 
 /** Only a file that is not there is no policy; one that cannot be read is an error. */

@@ -25,6 +25,8 @@ export interface EngineFacts {
     readonly cpu: boolean;
     readonly pids: boolean;
   };
+  /** Where it keeps containers and images, on its host; empty when it does not tell. */
+  readonly dataRoot: string;
   readonly defaultRuntime: string;
   /** By the name that a policy calls them by. */
   readonly runtimes: Readonly<Record<string, RuntimeFacts>>;

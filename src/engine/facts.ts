@@ -20,12 +20,15 @@ export interface EngineInfo {
   SwapLimit?: boolean;
   CpuCfsQuota?: boolean;
   PidsLimit?: boolean;
+  DockerRootDir?: string;
   DefaultRuntime?: string;
   Runtimes?: Record<string, RuntimeInfo> | null;
   Warnings?: string[] | null;
   NCPU?: number;
   MemTotal?: number;
 }
+
+const MAX_PATH_CHARS = 4_096;
 
 const DOCKER_ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: 'amd64', aarch64: 'arm64' };
 
@@ -55,6 +58,8 @@ export function toEngineFacts(info: EngineInfo, apiVersion: string): EngineFacts
       cpu: info.CpuCfsQuota ?? false,
       pids: info.PidsLimit ?? false,
     },
+    // Compared with paths, so as it is.
+    dataRoot: typeof info.DockerRootDir === 'string' ? info.DockerRootDir.slice(0, MAX_PATH_CHARS) : '',
     defaultRuntime: toText(info.DefaultRuntime),
     runtimes: Object.fromEntries(
       Object.entries(info.Runtimes ?? {}).map(([name, runtime]) => [toText(name), toRuntimeFacts(runtime)]),

@@ -1,8 +1,8 @@
-import { realpath } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { LurkboxError, type Problem } from '../errors.ts';
+import { LurkboxError } from '../errors.ts';
+import { stepsTo } from '../path-steps.ts';
 import { showPath } from '../printable.ts';
 import { contains } from './mount-path.ts';
 import type { Policy } from './schema.ts';
@@ -12,6 +12,14 @@ export interface GuardedPlace {
   /** With its article, for a message. */
   readonly what: string;
   readonly path: string;
+  /**
+   * Which mounts touch it beside those that are or hold it: those anywhere below it, none, or those that lie in a hidden file
+   * or folder of it.
+   * @default 'below'
+   */
+  readonly reach?: 'below' | 'itself' | 'hidden';
+  /** Also "ro" mounts are refused: a socket takes orders from whoever may read its folder. @default false */
+  readonly isSecret?: boolean;
 }
 
 const ALWAYS_GUARDED: readonly GuardedPlace[] = [
@@ -30,24 +38,40 @@ function packagesFolder(path: string): string {
   return path.slice(0, path.lastIndexOf('/node_modules/') + '/node_modules'.length);
 }
 
-/** Throws `POLICY_INVALID` when a mount lets plugins write to such a place, to what it is in or to what is in it. */
+/**
+ * Throws `POLICY_INVALID` when a mount lets plugins write to such a place, to what it is in or to what is in it; or, for a
+ * place that must not even be read, when it holds that.
+ */
 export async function assertMountsSpare(policy: Policy, places: readonly GuardedPlace[]): Promise<void> {
-  const guarded = await Promise.all([...places, ...ALWAYS_GUARDED].map(resolvePlace));
-  const problems = Object.entries(policy.allow.mounts).flatMap(([name, { path, mode }]) =>
-    mode === 'rw' ? guarded.flatMap((place) => faultOf(name, path, place)) : [],
+  const mounts = Object.entries(policy.allow.mounts);
+  if (mounts.length === 0) return;
+  const guarded = [...places, ...ALWAYS_GUARDED].flatMap((place) =>
+    // Each link on the way there: who can change it leads elsewhere.
+    stepsTo(place.path).map((path) => ({ ...place, path })),
   );
+  const problems = mounts.flatMap(([name, { path, mode }]) => {
+    const faults = guarded
+      .filter((place) => isTouched(path, mode, place))
+      .map((place) => faultOf(path, mode, place));
+    return [...new Set(faults)].map((message) => ({ path: `allow.mounts.${name}.path`, message }));
+  });
   if (problems.length === 0) return;
-  throw new LurkboxError('POLICY_INVALID', 'The policy lets plugins write to what rules them.', { problems });
+  throw new LurkboxError('POLICY_INVALID', 'The policy lets plugins reach what rules them.', { problems });
 }
 
-// A mount is a path without links, so that only the place may have some; one that is not there yet has none.
-async function resolvePlace({ what, path }: GuardedPlace): Promise<GuardedPlace> {
-  return { what, path: await realpath(path).catch(() => path) };
+function isTouched(
+  mount: string,
+  mode: 'ro' | 'rw',
+  { path, reach = 'below', isSecret = false }: GuardedPlace,
+): boolean {
+  if (mode === 'ro' && !isSecret) return false;
+  if (contains(mount, path)) return reach !== 'hidden';
+  if (!contains(path, mount)) return false;
+  return reach === 'below' || (reach === 'hidden' && mount.startsWith(`${path}/.`));
 }
 
-function faultOf(name: string, mount: string, { what, path }: GuardedPlace): Problem[] {
-  if (!contains(mount, path) && !contains(path, mount)) return [];
+function faultOf(mount: string, mode: 'ro' | 'rw', { what, path, isSecret = false }: GuardedPlace): string {
   const relation = mount === path ? 'is' : contains(mount, path) ? 'holds' : 'lies in';
-  const message = `is "rw" and ${relation} ${what}, ${showPath(path)}; bind a folder apart from it, or make it "ro"`;
-  return [{ path: `allow.mounts.${name}.path`, message }];
+  const remedy = isSecret ? 'bind a folder apart from it' : 'bind a folder apart from it, or make it "ro"';
+  return `is "${mode}" and ${relation} ${what}, ${showPath(path)}; ${remedy}`;
 }

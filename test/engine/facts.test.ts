@@ -20,6 +20,7 @@ const INFO: EngineInfo = {
   SwapLimit: true,
   CpuCfsQuota: true,
   PidsLimit: true,
+  DockerRootDir: '/var/lib/docker',
   DefaultRuntime: 'runc',
   Runtimes: { runc: { path: 'runc' } },
   Warnings: null,

@@ -20,6 +20,7 @@ export const FACTS: EngineFacts = {
   seccomp: true,
   apparmor: false,
   limits: { memory: true, swap: true, cpu: true, pids: true },
+  dataRoot: '/var/lib/docker',
   defaultRuntime: 'runc',
   runtimes: { runc: { program: 'runc', args: [] } },
   warnings: [],
