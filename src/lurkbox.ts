@@ -20,12 +20,14 @@ import { LABELS } from './labels.ts';
 import { Activation } from './lifecycle/activation.ts';
 import { Executor } from './lifecycle/executor.ts';
 import { FolderReloader } from './lifecycle/folder-reloader.ts';
+import { readHostAccounts } from './lifecycle/host-accounts.ts';
 import { HotReloadManager, type HotReloadOptions } from './lifecycle/hot-reload.ts';
 import { ImageSupply } from './lifecycle/image-supply.ts';
 import { Journal } from './lifecycle/journal.ts';
 import { LiveVersions, type PluginInstance } from './lifecycle/live-versions.ts';
 import { PluginLoader } from './lifecycle/plugin-loader.ts';
 import { PluginManager } from './lifecycle/plugin-manager.ts';
+import { PluginUids } from './lifecycle/plugin-uids.ts';
 import type { Reloader } from './lifecycle/reloader.ts';
 import { VersionWatch } from './lifecycle/version-watch.ts';
 import { sha256Of } from './manifest/digest.ts';
@@ -148,8 +150,16 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     pluginsFolder,
     release: (versions) => activation.release(versions),
   });
+  const uids = new PluginUids({
+    registry,
+    policy,
+    workspaceRoot: config.workspaceRoot,
+    isHostAccount: readHostAccounts(),
+    logger: config.logger,
+  });
   const live = new LiveVersions({
     policy,
+    uidOf: (plugin) => uids.uidOf(plugin),
     files,
     connect: connectGuarded,
     images,

@@ -1,9 +1,10 @@
 import { BASELINE } from '../policy/baseline.ts';
+import { isInRange, PLUGIN_UIDS } from '../policy/uids.ts';
 import { type AttackGroup, all, heldIf, judgeAnswer, type PluginAttack, type Verdict } from './attack.ts';
 import { type Mount, SURVEY, type Survey } from './survey.ts';
 
 /** What the attacker sees of its container. Everything it can see is judged; what it cannot do is for the others. */
-const UID = Number(BASELINE.user.value.split(':')[0]);
+const OF_A_PLUGIN = /^([1-9]\d{3,4})(\s+\1){3}$/;
 
 export const POSTURE: AttackGroup = {
   area: 'What it sees of its container',
@@ -16,8 +17,10 @@ export const POSTURE: AttackGroup = {
     ),
     look('posture-user', 'it is a user that owns nothing, in every thread', ({ ids }) =>
       heldIf(
-        ids.uid === UID && ids.gid === UID && ids.groups.every((group) => group === UID),
-        `uid, gid and every group to be ${UID}`,
+        isInRange(ids.uid, PLUGIN_UIDS) &&
+          ids.gid === ids.uid &&
+          ids.groups.every((group) => group === ids.uid),
+        'uid, gid and every group to be one number of plugins',
         JSON.stringify(ids),
       ),
     ),
@@ -125,8 +128,8 @@ const THREAD_FIELDS: Readonly<Record<string, RegExp>> = {
   CapAmb: NO_RIGHTS,
   NoNewPrivs: /^1$/,
   Seccomp: /^2$/,
-  Uid: new RegExp(`^${UID}(\\s+${UID}){3}$`),
-  Gid: new RegExp(`^${UID}(\\s+${UID}){3}$`),
+  Uid: OF_A_PLUGIN,
+  Gid: OF_A_PLUGIN,
 };
 
 function judgeThread(status: Readonly<Record<string, string>>): Verdict {

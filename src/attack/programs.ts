@@ -184,7 +184,7 @@ export const PROGRAMS: AttackGroup = {
       attempt: { program: replaceByNode as Program },
       judge: judgeOutcome(['NO_RESULT'], (seen) =>
         heldIf(
-          textOf(seen).includes('second Node, uid 65532, spawn EPERM'),
+          /second Node, uid [1-9]\d{3,4}, spawn EPERM/.test(textOf(seen)),
           'a second Node as nobody, which can start nothing',
           textOf(seen),
         ),

@@ -1,3 +1,5 @@
+import { PLUGIN_UIDS } from '../policy/uids.ts';
+
 /**
  * Raw system calls of x86-64 that a plugin has no business with, each with arguments that are harmless where the kernel
  * takes them and that it refuses with anything but EPERM where it can: an EFAULT, EINVAL or EBADF says that the call got
@@ -257,15 +259,21 @@ export const IDENTITY_CALLS: readonly Syscall[] = [
   call('fchownat', 260, NO_FD, NULL, 0, 0, 0),
 ];
 
+/** Whatever range a policy names, it is within these. */
+const IDS_OF_PLUGINS = Array.from(
+  { length: PLUGIN_UIDS.last - PLUGIN_UIDS.first + 1 },
+  (_, index) => PLUGIN_UIDS.last - index,
+);
+
 /** Not refusals but facts: what the kernel itself says of the process, where `/proc` may leave it out. */
 export const STATE_CALLS: readonly Syscall[] = [
   call('prctl(is new privilege out of reach?)', 157, 39, 0, 0, 0, 0, [1]),
   call('prctl(give privilege back)', 157, 38, 0, 0, 0, 0, [-22]),
   call('prctl(is there a filter?)', 157, 21, 0, 0, 0, 0, [2]),
-  call('getuid', 102, [65532]),
-  call('geteuid', 107, [65532]),
-  call('getgid', 104, [65532]),
-  call('getegid', 108, [65532]),
+  call('getuid', 102, IDS_OF_PLUGINS),
+  call('geteuid', 107, IDS_OF_PLUGINS),
+  call('getgid', 104, IDS_OF_PLUGINS),
+  call('getegid', 108, IDS_OF_PLUGINS),
 ];
 
 const AF_UNIX = 1;

@@ -16,7 +16,7 @@ const NOTES: readonly Note[] = [
   { when: ({ apparmor }) => !apparmor, say: 'AppArmor is not active: one wall less around the container.' },
   {
     when: ({ rootless, userns }) => !rootless && !userns,
-    say: 'Neither rootless nor user namespaces: uid 65532 in a container is uid 65532 on the host.',
+    say: 'Neither rootless nor user namespaces: a uid of a plugin is the same number on the host.',
   },
   {
     when: ({ cgroupVersion }) => cgroupVersion === '1',

@@ -17,6 +17,7 @@ const RULES: readonly Rule[] = [
   nameIsOurs,
   imageIsAnId,
   labelsTellEverything,
+  userOwnsNothing,
   networkIsKnown,
   limitsAreLimits,
   tmpfsIsKnown,
@@ -64,6 +65,12 @@ function labelsTellEverything({ labels, name, plugin }: ContainerAllowance): Pro
     ),
     ...others.flatMap((label) => expect(false, `Labels.${label}`, 'labels of ours only', label)),
   ];
+}
+
+// Below are the accounts of a system, and what 16 bits cannot hold is somebody else by then: 65534 is `nobody`.
+function userOwnsNothing({ uid }: ContainerAllowance): Problem[] {
+  const isOfPlugins = Number.isInteger(uid) && uid >= 1_000 && uid <= 65_532;
+  return expect(isOfPlugins, 'User', 'a user of plugins', uid);
 }
 
 function networkIsKnown({ network }: ContainerAllowance): Problem[] {

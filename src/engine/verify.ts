@@ -38,7 +38,7 @@ function toExpectedBody(allowance: ContainerAllowance, engine: EngineTraits): ob
   return {
     name: allowance.name,
     Image: allowance.image,
-    User: `${UID}:${GID}`,
+    User: `${allowance.uid}:${allowance.uid}`,
     WorkingDir: '/',
     Entrypoint: toEntrypoint(allowance),
     Cmd: [],
@@ -115,8 +115,6 @@ const SYSCTLS: Readonly<Record<ContainerAllowance['network'], Readonly<Record<st
   host: {},
 };
 
-const UID = 65_532;
-const GID = 65_532;
 const MIB = 1024 * 1024;
 
 // Any other option of Node could load code before the runner does.
@@ -161,11 +159,11 @@ function checkSeccompOption(option: unknown, exec: boolean): string | null {
 /** tmpfs path → how many files it may hold. */
 export const TMPFS_INODES: Readonly<Record<string, number>> = { '/tmp': 4096, '/scratch': 16_384 };
 
-function toTmpfs({ tmpfs }: ContainerAllowance): Record<string, string> {
+function toTmpfs({ tmpfs, uid }: ContainerAllowance): Record<string, string> {
   return Object.fromEntries(
     Object.entries(tmpfs).map(([path, bytes]) => [
       path,
-      `rw,noexec,nosuid,nodev,size=${bytes},nr_inodes=${TMPFS_INODES[path]},mode=0700,uid=${UID},gid=${GID}`,
+      `rw,noexec,nosuid,nodev,size=${bytes},nr_inodes=${TMPFS_INODES[path]},mode=0700,uid=${uid},gid=${uid}`,
     ]),
   );
 }

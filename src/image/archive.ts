@@ -6,7 +6,7 @@ import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { pack as createPack, extract, type Pack } from 'tar-stream';
 import { z } from 'zod';
-import { BASELINE } from '../policy/baseline.ts';
+import { BASELINE, SHARED_UID } from '../policy/baseline.ts';
 import { IMAGE_PATHS } from '../spec/build.ts';
 import { addToTar, type FileContent, IMAGE_TIME } from './layer.ts';
 
@@ -54,7 +54,7 @@ function toImageConfig({ architecture, labels, layers }: Omit<ImageParts, 'tag'>
     os: 'linux',
     created,
     config: {
-      User: BASELINE.user.value,
+      User: `${SHARED_UID}:${SHARED_UID}`,
       WorkingDir: BASELINE.workingDir.value,
       Entrypoint: [IMAGE_PATHS.node, IMAGE_PATHS.runner],
       Env: [],

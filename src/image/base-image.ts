@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import type { EngineFacts } from '../engine/engine.ts';
 import { LurkboxError } from '../errors.ts';
 import { sha256Of } from '../manifest/digest.ts';
-import { BASELINE } from '../policy/baseline.ts';
+import { BASELINE, SHARED_UID } from '../policy/baseline.ts';
 import { IMAGE_PATHS } from '../spec/build.ts';
 import { toArchive } from './archive.ts';
 import { type BuildContext, type ImageName, imageLabels, LAYERS_LABEL } from './build-context.ts';
@@ -177,14 +177,12 @@ const MOUNT_POINTS: readonly LayerEntry[] = [
   { path: BASELINE.tmp.value.path.slice(1), type: 'folder', mode: 0o1777 },
 ];
 
-const [UID, GID] = BASELINE.user.value.split(':');
-
 const SYSTEM_FILES: Readonly<Record<string, string>> = {
-  'etc/group': `root:x:0:\nplugin:x:${GID}:\n`,
+  'etc/group': `root:x:0:\nplugin:x:${SHARED_UID}:\n`,
   // The engine mounts its own over these three.
   'etc/hostname': '',
   'etc/hosts': '127.0.0.1 localhost\n::1 localhost\n',
   'etc/resolv.conf': '',
   'etc/nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files dns\n',
-  'etc/passwd': `root:x:0:0:root:/nonexistent:/nonexistent\nplugin:x:${UID}:${GID}:plugin:/tmp:/nonexistent\n`,
+  'etc/passwd': `root:x:0:0:root:/nonexistent:/nonexistent\nplugin:x:${SHARED_UID}:${SHARED_UID}:plugin:/tmp:/nonexistent\n`,
 };

@@ -37,6 +37,8 @@ export interface PluginInstance extends Omit<Granted, 'ok'> {
 
 export interface LiveVersionsOptions {
   readonly policy: Policy;
+  /** The user id of a plugin. */
+  readonly uidOf: (plugin: string) => number;
   readonly files: PluginFiles;
   readonly connect: () => Promise<ContainerEngine>;
   readonly images: () => Promise<ImageStore>;
@@ -252,7 +254,12 @@ export class LiveVersions {
   #grantOf(version: InstalledVersion): Granted {
     const known = this.#grants.get(version.id);
     if (known !== undefined) return known;
-    const granted = resolveOrThrow(version.manifest, this.#options.policy, version.digest);
+    const granted = resolveOrThrow(
+      version.manifest,
+      this.#options.policy,
+      version.digest,
+      this.#options.uidOf(version.name),
+    );
     this.#grants.set(version.id, granted);
     return granted;
   }

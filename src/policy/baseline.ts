@@ -1,11 +1,16 @@
+import { DEFAULT_UID_RANGE } from './uids.ts';
+
+export { SHARED_UID } from './uids.ts';
+
 /**
  * What every container gets before the policy and the manifest have a say, as a table: each value with its reason.
  * `explain` prints these reasons, `spec/build.ts` reads these values; neither writes one of its own.
  */
 export const BASELINE = {
   user: {
-    value: '65532:65532',
-    reason: 'Not root: a hole in the kernel or the runtime starts from an account that owns nothing.',
+    value: DEFAULT_UID_RANGE,
+    reason:
+      'Not root: a hole in the kernel or the runtime starts from an account that owns nothing. One for each plugin: what the kernel counts by user is shared with no other one.',
   },
   workingDir: {
     value: '/',
@@ -127,7 +132,8 @@ export const BASELINE = {
   },
   messageQueues: {
     value: 0,
-    reason: 'Bytes of POSIX message queues: the kernel counts them per user id, which all containers share.',
+    reason:
+      'Bytes of POSIX message queues: the kernel counts them per user id, over all containers of a plugin.',
   },
   oomScoreAdj: {
     value: 500,

@@ -3,6 +3,7 @@ import { contains } from './mount-path.ts';
 import { toPluginPolicy } from './plugin-policy.ts';
 import { RESOURCE_KEYS, RESOURCES, type Resources, withUnit } from './resources.ts';
 import type { Policy } from './schema.ts';
+import { isInRange, SHARED_UID } from './uids.ts';
 
 type Contradiction = (policy: Policy) => readonly Problem[];
 
@@ -13,6 +14,8 @@ const CONTRADICTIONS: readonly Contradiction[] = [
   unknownMounts,
   mountsInsideWritableOnes,
   hostNetworkSwitchedOnAlone,
+  emptyUidRange,
+  uidsOutsideOfTheRange,
 ];
 
 /** What a policy says against itself or against what a container needs. */
@@ -91,4 +94,17 @@ function hostNetworkSwitchedOnAlone(policy: Policy): Problem[] {
       path: `plugins.${name}.allow.host_network`,
       message: 'has no effect while `allow.host_network` is false; set both to true or leave both out',
     }));
+}
+
+function emptyUidRange({ uids: { first, last } }: Policy): Problem[] {
+  if (first <= last) return [];
+  return [{ path: 'uids.last', message: `expected at least the ${first} of \`uids.first\`, got ${last}` }];
+}
+
+function uidsOutsideOfTheRange({ uids, plugins }: Policy): Problem[] {
+  return Object.entries(plugins).flatMap(([name, { uid }]) => {
+    if (uid === undefined || uid === SHARED_UID || isInRange(uid, uids)) return [];
+    const message = `expected ${SHARED_UID}, or a number of \`uids\` from ${uids.first} to ${uids.last}, got ${uid}`;
+    return [{ path: `plugins.${name}.uid`, message }];
+  });
 }

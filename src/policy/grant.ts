@@ -25,6 +25,8 @@ export interface Isolation {
 /** What one plugin gets: baseline ∩ policy ∩ manifest. Complete and frozen; everything after reads it as it is. */
 export interface Grant {
   readonly plugin: string;
+  /** Number of the user, and of the group, that its processes run as. */
+  readonly uid: number;
   readonly network: 'none' | 'bridge' | 'host';
   readonly exec: boolean;
   readonly memoryBytes: number;

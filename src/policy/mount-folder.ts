@@ -3,9 +3,9 @@ import { LurkboxError, type Problem } from '../errors.ts';
 import { showPath } from '../printable.ts';
 import { Folder } from '../storage/folder.ts';
 import { PathError } from '../storage/path-error.ts';
-import { BASELINE } from './baseline.ts';
 import type { GrantedMount } from './grant.ts';
 import { ENGINE_SOCKETS } from './mount-path.ts';
+import { isPluginUid } from './uids.ts';
 
 /**
  * The folders behind the mounts of one container, held open from when they were checked until they were compared with what is
@@ -99,13 +99,11 @@ function changed(problems: readonly Problem[]): LurkboxError {
   });
 }
 
-const PLUGIN_UID = Number(BASELINE.user.value.split(':')[0]);
-
 // A plugin that may write there could give its own socket or file that name, and nobody could use the folder any more.
 function isForeignSocket(folder: Folder, name: string): boolean {
   try {
     const stats = folder.statsOf(name);
-    return stats?.isSocket() === true && stats.uid !== BigInt(PLUGIN_UID);
+    return stats?.isSocket() === true && !isPluginUid(Number(stats.uid));
   } catch {
     return false;
   }

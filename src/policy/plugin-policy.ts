@@ -2,12 +2,16 @@ import { BASELINE } from './baseline.ts';
 import type { Isolation } from './grant.ts';
 import { type AllResources, RESOURCE_KEYS, type ResourceKey, type Resources } from './resources.ts';
 import type { Policy } from './schema.ts';
+import type { UidRange } from './uids.ts';
 import { UNENFORCED_CONTROLS, type UnenforcedControl } from './unenforced.ts';
 
 /** What the policy says about one plugin, the general rules and its own taken together. */
 export interface PluginPolicy {
   /** `null`: any content. */
   readonly pinnedDigest: string | null;
+  readonly uids: UidRange;
+  /** The only user id that its containers may have; `null`: one of the range is chosen once. */
+  readonly uid: number | null;
   readonly ceilings: AllResources;
   readonly overrides: Resources;
   readonly allowsScratch: boolean;
@@ -45,6 +49,8 @@ export function toPluginPolicy(policy: Policy, name: string): PluginPolicy {
   const own = ownValue(policy.plugins, name);
   return {
     pinnedDigest: own?.digest ?? null,
+    uids: policy.uids,
+    uid: own?.uid ?? null,
     ceilings: toCeilings(policy.ceilings, own?.ceilings ?? {}),
     overrides: own?.resources ?? {},
     allowsScratch: own?.allow.scratch ?? policy.allow.scratch,

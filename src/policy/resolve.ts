@@ -5,9 +5,10 @@ import type { Grant, GrantedMount, Restriction } from './grant.ts';
 import { type Rating, rateGrant } from './rating.ts';
 import { type Request, toRequest } from './request.ts';
 import { toGrantUnits } from './resources.ts';
-import { toRestrictions } from './restrictions.ts';
+import { type DecidedUser, toRestrictions } from './restrictions.ts';
 import { type Decision, type Denial, decide, findDenials } from './rules.ts';
 import type { Policy } from './schema.ts';
+import { SHARED_UID } from './uids.ts';
 
 export type { Decision, Denial } from './rules.ts';
 
@@ -25,17 +26,22 @@ export interface Granted {
 
 /**
  * Baseline ∩ policy ∩ manifest. What is asked for beyond the policy is denied, every denial at once, and never cut
- * down to what would be allowed.
+ * down to what would be allowed. `uid`: the user id that the plugin was given; without one nothing may run under the grant.
  */
-export function resolveGrant(manifest: PluginManifest, policy: Policy, digest: string): Resolution {
+export function resolveGrant(
+  manifest: PluginManifest,
+  policy: Policy,
+  digest: string,
+  uid: number | null = null,
+): Resolution {
   const request = toRequest(manifest, policy, digest);
   const denials = findDenials(request);
   if (denials.length > 0) return { ok: false, denials };
-  const grant = toGrant(request);
+  const grant = toGrant(request, uid);
   return {
     ok: true,
     grant,
-    restrictions: toRestrictions(grant, request.resources),
+    restrictions: toRestrictions(grant, request.resources, toUser(request, uid)),
     rating: rateGrant(grant),
     warm: request.policy.warm,
   };
@@ -47,21 +53,27 @@ export function decideRequest(manifest: PluginManifest, policy: Policy, digest: 
 }
 
 /** The same as `resolveGrant`, throwing `POLICY_DENIED` with every denial as a problem. */
-export function resolveOrThrow(manifest: PluginManifest, policy: Policy, digest: string): Granted {
-  const resolution = resolveGrant(manifest, policy, digest);
+export function resolveOrThrow(
+  manifest: PluginManifest,
+  policy: Policy,
+  digest: string,
+  uid: number | null = null,
+): Granted {
+  const resolution = resolveGrant(manifest, policy, digest, uid);
   if (resolution.ok) return resolution;
   const message = `The policy denies what the plugin \`${manifest.name}\` asks for.`;
   throw new LurkboxError('POLICY_DENIED', message, { problems: resolution.denials });
 }
 
 /** Only for a request that no rule is against: then what was asked for is what is given. */
-function toGrant(request: Request): Grant {
+function toGrant(request: Request, uid: number | null): Grant {
   const { manifest, policy, network, scratch } = request;
   if (network === 'fetch') throw new LurkboxError('INTERNAL', 'A request for single hosts passed the rules.');
   const numbers = toGrantUnits(request.resources);
   const { channels } = manifest.permissions;
   return deepFreeze({
     plugin: manifest.name,
+    uid: policy.uid ?? uid ?? SHARED_UID,
     network,
     exec: manifest.permissions.exec,
     ...numbers,
@@ -72,6 +84,11 @@ function toGrant(request: Request): Grant {
     runtime: policy.runtime,
     acceptUnenforced: [...policy.acceptUnenforced],
   });
+}
+
+function toUser({ policy }: Request, uid: number | null): DecidedUser {
+  const origin = policy.uid === null ? 'baseline' : 'policy';
+  return { uid: policy.uid ?? uid, origin, range: policy.uids };
 }
 
 function toMounts({ mounts, policy }: Request): GrantedMount[] {

@@ -1,6 +1,7 @@
 import { BASELINE } from './baseline.ts';
 import type { Grant, Origin, Restriction } from './grant.ts';
 import type { DecidedResources, ResourceKey } from './resources.ts';
+import type { UidRange } from './uids.ts';
 import { UNENFORCED } from './unenforced.ts';
 
 /** What a control is like where the manifest asked for more than the baseline and got it. */
@@ -14,15 +15,22 @@ const OPENED = {
     'A container is kept for all callers: memory, `/tmp` and `/scratch` of one call are there for the next.',
 } as const;
 
+/** The user id, where one was given already, and where it is from. */
+export interface DecidedUser {
+  readonly uid: number | null;
+  readonly origin: Origin;
+  readonly range: UidRange;
+}
+
 type Control = keyof typeof BASELINE;
 
 /** Every control of the container with its value, its reason and who decided it; the whole of what `explain` prints. */
-export function toRestrictions(grant: Grant, decided: DecidedResources): Restriction[] {
+export function toRestrictions(grant: Grant, decided: DecidedResources, user: DecidedUser): Restriction[] {
   const { value: tmp } = BASELINE.tmp;
   const { value: scratch } = BASELINE.scratch;
   const originOf = (key: ResourceKey) => decided[key].origin;
   return [
-    baseline('user', 'user', BASELINE.user.value),
+    toUser(user),
     baseline('working directory', 'workingDir', BASELINE.workingDir.value),
     baseline('root filesystem', 'readOnlyRoot', 'read-only'),
     baseline('capabilities', 'capDrop', 'none'),
@@ -74,6 +82,11 @@ export function toRestrictions(grant: Grant, decided: DecidedResources): Restric
     ...toUnenforced(grant),
     toChannels(grant),
   ];
+}
+
+function toUser({ uid, origin, range: { first, last } }: DecidedUser): Restriction {
+  const value = uid === null ? `one of its own, from ${first} to ${last}` : `${uid}:${uid}`;
+  return line('user', value, 'user', origin);
 }
 
 function toExec({ exec }: Grant): Restriction {

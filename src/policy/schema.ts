@@ -5,6 +5,7 @@ import { MountModeSchema, MountNameSchema, PluginNameSchema, ResourcesSchema } f
 import { strictObject } from '../manifest/strict-object.ts';
 import { mountPathFault } from './mount-path.ts';
 import { RESOURCES } from './resources.ts';
+import { DEFAULT_UID_RANGE, SHARED_UID, UID_BOUNDS } from './uids.ts';
 import { UNENFORCED_CONTROLS } from './unenforced.ts';
 
 const numbers = ResourcesSchema.shape;
@@ -114,12 +115,24 @@ const RollbackSchema = strictObject({
     .describe('So many last calls of the version are looked at; before there are as many, nothing happens.'),
 });
 
+const uid = () => wholeNumber({ min: UID_BOUNDS.first, max: UID_BOUNDS.last });
+
+const UidsSchema = strictObject({
+  first: uid().default(DEFAULT_UID_RANGE.first).describe('The smallest number.'),
+  last: uid().default(DEFAULT_UID_RANGE.last).describe('The largest number.'),
+});
+
 const PluginPolicySchema = strictObject({
   digest: z
     .string('expected "sha256:" and 64 hexadecimal digits')
     .regex(/^sha256:[0-9a-f]{64}$/)
     .optional()
     .describe('The only content that this plugin may have; any other is denied.'),
+  uid: wholeNumber({ min: UID_BOUNDS.first, max: SHARED_UID })
+    .optional()
+    .describe(
+      `The user and group id of its containers: one of \`uids\`, or ${SHARED_UID}, which earlier versions gave to all plugins. Absent: one that no other plugin has, chosen once.`,
+    ),
   ceilings: ResourcesSchema.default({}).describe(
     'Replaces single values of `ceilings` for this plugin; the same keys.',
   ),
@@ -174,6 +187,9 @@ export const PolicySchema = strictObject({
   accept_unenforced: unenforcedControls()
     .default([])
     .describe('Controls that may be missing where the runtime is not known to enforce them.'),
+  uids: UidsSchema.prefault({}).describe(
+    'The user ids that plugins may have, one each. Numbers that a user or group of this host has are left out; no user of the host of the engine may have one.',
+  ),
   plugins: z
     .record(PluginNameSchema, PluginPolicySchema, 'expected an object of plugin name to its rules')
     .default({})

@@ -15,6 +15,7 @@ import { tellMounts } from './mounts.ts';
 import { type Execute, loadExecute } from './plugin.ts';
 import { abortOf, freeze, isFiniteNumber, stringify, toStringOf } from './primordials.ts';
 import { loadStripped } from './stripped.ts';
+import { nameUser } from './user-info.ts';
 
 const LOG_LEVELS: Readonly<Record<string, LogLevel | null>> = freeze({
   __proto__: null,
@@ -31,6 +32,7 @@ let run: Execute | undefined;
 const exit = process.exit.bind(process, 1);
 
 captureConsole();
+nameUser();
 loadStripped(STRIPPED_FILE);
 const stdin = listen(({ method, id, params }) => {
   if (method === 'load') void serve(id, () => load(params as LoadParams));

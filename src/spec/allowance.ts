@@ -6,6 +6,7 @@ import type { Grant } from '../policy/grant.ts';
  */
 export interface Allowance {
   readonly plugin: string;
+  readonly uid: number;
   readonly network: 'none' | 'bridge' | 'host';
   readonly exec: boolean;
   readonly memoryBytes: number;
@@ -36,6 +37,7 @@ export interface ContainerAllowance extends Allowance {
 export function toAllowance(grant: Grant): Allowance {
   return {
     plugin: grant.plugin,
+    uid: grant.uid,
     network: grant.network,
     exec: grant.exec,
     memoryBytes: grant.memoryBytes,

@@ -26,7 +26,7 @@ export function buildContainerSpec({ grant, name, image, labels }: SpecInput): C
     image,
     command: toCommand(grant),
     env: { ...BASELINE.env.value, ...(grant.exec ? { PATH: '/bin' } : {}) },
-    user: BASELINE.user.value,
+    user: `${grant.uid}:${grant.uid}`,
     workingDir: BASELINE.workingDir.value,
     labels,
     network: grant.network === 'bridge' ? { mode: 'bridge', name } : { mode: grant.network },

@@ -87,6 +87,10 @@ describe('an allowance is refused', () => {
     expect(pathsOfUnsound({ name })).toContain('name');
   });
 
+  test.each([0, 999, 65_533, 65_534, 65_535, -1, 40_000.5, Number.NaN])('with the user %s', (uid) => {
+    expect(pathsOfUnsound({ uid })).toContain('User');
+  });
+
   test.each(['', 'node:24', 'sha256:', `sha256:${'g'.repeat(64)}`, `sha512:${'0'.repeat(64)}`])(
     'with the image "%s"',
     (image) => {

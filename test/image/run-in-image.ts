@@ -11,6 +11,7 @@ const MB = 1024 * 1024;
 
 const GRANT: Grant = {
   plugin: 'image-test',
+  uid: 65_532,
   network: 'none',
   exec: false,
   memoryBytes: 256 * MB,

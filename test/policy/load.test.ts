@@ -144,6 +144,21 @@ describe('checkPolicy refuses', () => {
       /got "data", which is not there/,
     ],
     [
+      'a range of user ids with nothing in it',
+      { uids: { first: 50_000, last: 49_999 } },
+      'uids.last',
+      /at least the 50000 of `uids.first`/,
+    ],
+    ['user ids of the system', { uids: { first: 500 } }, 'uids.first', /1000/],
+    ['user ids that stand for nobody', { uids: { last: 65_534 } }, 'uids.last', /65531/],
+    ['root as the user of a plugin', { plugins: { a: { uid: 0 } } }, 'plugins.a.uid', /1000/],
+    [
+      'a user id outside of the range',
+      { uids: { first: 20_000, last: 20_099 }, plugins: { a: { uid: 20_100 } } },
+      'plugins.a.uid',
+      /expected 65532, or a number of `uids` from 20000 to 20099, got 20100/,
+    ],
+    [
       'the second switch of the host network without the first',
       { plugins: { a: { allow: { host_network: true } } } },
       'plugins.a.allow.host_network',

@@ -4,6 +4,7 @@ import { rateGrant } from '../../src/policy/rating.ts';
 
 const BASELINE_GRANT: Grant = {
   plugin: 'word-count',
+  uid: 65_532,
   network: 'none',
   exec: false,
   memoryBytes: 1,

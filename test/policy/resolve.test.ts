@@ -12,6 +12,7 @@ const MIB = 1024 * 1024;
 test('the grant of a manifest that asks for nothing is pinned', () => {
   expect(grantOf({})).toEqual({
     plugin: 'word-count',
+    uid: 65_532,
     network: 'none',
     exec: false,
     memoryBytes: 536_870_912,
@@ -44,6 +45,7 @@ test('the default policy is pinned', () => {
     keep_versions: 3,
     warm: 'adaptive',
     accept_unenforced: [],
+    uids: { first: 40_000, last: 59_999 },
     plugins: {},
   });
 });

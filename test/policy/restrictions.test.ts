@@ -8,7 +8,7 @@ import { MINIMAL } from '../manifest/sample.ts';
 test('there is one restriction for every control, each with a reason', () => {
   const restrictions = restrictionsOf({}, {});
   expect(restrictions.map(({ control, value }) => [control, value])).toEqual([
-    ['user', '65532:65532'],
+    ['user', 'one of its own, from 40000 to 59999'],
     ['working directory', '/'],
     ['root filesystem', 'read-only'],
     ['capabilities', 'none'],
@@ -119,6 +119,12 @@ describe('tells who decided', () => {
       { permissions: { filesystem: true } },
       { accept_unenforced: ['tmp_files'] },
       { control: 'scratch', value: '/scratch, 128 MiB, any number of files' },
+    ],
+    [
+      'a user that the policy names',
+      {},
+      { plugins: { 'word-count': { uid: 65_532 } } },
+      { control: 'user', value: '65532:65532', origin: 'policy' },
     ],
     ['a runtime', {}, { runtime: 'runsc' }, { control: 'runtime', value: 'runsc', origin: 'policy' }],
     [

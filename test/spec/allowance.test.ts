@@ -6,6 +6,7 @@ import { GRANT, MIB } from './sample.ts';
 test('what the minimal grant allows is pinned', () => {
   expect(toAllowance(GRANT)).toStrictEqual({
     plugin: 'word-count',
+    uid: 65_532,
     network: 'none',
     exec: false,
     memoryBytes: 536_870_912,

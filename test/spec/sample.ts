@@ -8,6 +8,7 @@ export const MIB = 1024 * 1024;
 /** What a manifest that asks for nothing is granted; `test/policy/resolve.test.ts` pins that it is so. */
 export const GRANT: Grant = Object.freeze({
   plugin: 'word-count',
+  uid: 65_532,
   network: 'none',
   exec: false,
   memoryBytes: 512 * MIB,

@@ -4,9 +4,9 @@ import { tryAll } from './attempt.mjs';
 export async function execute() {
   const write = (file, text) => () => writeFileSync(`/proc/self/${file}`, text, { flag: 'r+' });
   const answers = await tryAll({
-    uidMap: write('uid_map', '0 65532 1'),
+    uidMap: write('uid_map', `0 ${process.getuid()} 1`),
     uidMapOfRoot: write('uid_map', '0 0 1'),
-    gidMap: write('gid_map', '0 65532 1'),
+    gidMap: write('gid_map', `0 ${process.getuid()} 1`),
     groups: write('setgroups', 'allow'),
     projects: write('projid_map', '0 0 1'),
     profile: write('attr/current', 'changeprofile unconfined'),
