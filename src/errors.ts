@@ -1,3 +1,5 @@
+import { harmlessCut } from './printable.ts';
+
 /** One thing that is wrong in something a person wrote: where it is, and what was expected and what came. */
 export interface Problem {
   /** Dotted path inside the document, e.g. `resources.memory_mb`; empty for the document itself. */
@@ -42,9 +44,19 @@ export const SYSTEM_ERROR_CODES = {
 
 export type LurkboxErrorCode = keyof typeof USER_ERROR_CODES | keyof typeof SYSTEM_ERROR_CODES;
 
+/** Enough to mend a file by, and what lists are cut to before they come here. */
+const MAX_PROBLEMS = 60;
+const MAX_PATH_CHARS = 300;
+const MAX_PROBLEM_CHARS = 1_000;
+const MAX_MESSAGE_CHARS = 4_000;
+const MAX_LINES = 60;
+
 /**
  * The one error class of lurkbox: the configuration is wrong, or the engine failed outside an execution.
  * An execution that ends badly is not an error but a `PluginExecutionResult`.
+ *
+ * Its texts quote strangers: names, keys, paths, what other programs said. They are made harmless and are bounded here, so
+ * that no message of an error can begin a line, steer a terminal or be without end.
  */
 export class LurkboxError extends Error {
   override readonly name = 'LurkboxError';
@@ -55,12 +67,31 @@ export class LurkboxError extends Error {
   constructor(
     code: LurkboxErrorCode,
     message: string,
-    options: { problems?: readonly Problem[]; cause?: unknown } = {},
+    options: {
+      problems?: readonly Problem[];
+      /** More lines of the message, each with a mark of its own at its beginning. */
+      lines?: readonly string[];
+      cause?: unknown;
+    } = {},
   ) {
-    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    super(toMessage(message, options.lines), 'cause' in options ? { cause: options.cause } : undefined);
     this.code = code;
-    this.problems = options.problems ?? [];
+    this.problems = toHarmlessProblems(options.problems ?? []);
   }
+}
+
+function toMessage(message: string, lines: readonly string[] = []): string {
+  const more = lines.slice(0, MAX_LINES).map((line) => harmlessCut(line, MAX_PROBLEM_CHARS));
+  return [harmlessCut(message, MAX_MESSAGE_CHARS), ...more].join('\n');
+}
+
+function toHarmlessProblems(problems: readonly Problem[]): readonly Problem[] {
+  const shown = problems.slice(0, MAX_PROBLEMS).map(({ path, message }) => ({
+    path: harmlessCut(path, MAX_PATH_CHARS),
+    message: harmlessCut(message, MAX_PROBLEM_CHARS),
+  }));
+  const more = problems.length - shown.length;
+  return more === 0 ? shown : [...shown, { path: '', message: `and ${more} more problems` }];
 }
 
 /** An error with its problems, one a line, as a person reads them. */

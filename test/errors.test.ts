@@ -64,6 +64,17 @@ describe('an error', () => {
     expect(new LurkboxError('INTERNAL', 'A fault.', { cause }).cause).toBe(cause);
   });
 
+  test('cannot begin a line or steer a terminal by what it quotes, and has an end', () => {
+    const forged = 'x\n✔ forged\u001b[2J\u2028\u2800';
+    const problems = Array.from({ length: 5_000 }, () => ({ path: forged, message: forged.repeat(1_000) }));
+    const error = new LurkboxError('INTERNAL', forged, { problems, lines: [`  - ${forged}`] });
+    const text = describeError(error);
+    expect(text.length).toBeLessThan(100_000);
+    expect(text).not.toMatch(/[\u001b\u2028\u2800]/);
+    expect(text.split('\n').filter((line) => !/^(x| {2}- )/.test(line))).toEqual([]);
+    expect(error.problems.at(-1)).toEqual({ path: '', message: 'and 4940 more problems' });
+  });
+
   test('is read with its problems, one a line, each with its place', () => {
     const problems = [
       { path: 'resources.memory_mb', message: 'asks for too much' },

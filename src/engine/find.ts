@@ -63,10 +63,9 @@ export async function firstAnswering(
     if (failure === null) return address;
     failures.push(`  - \`${address.url}\`: ${failure}`);
   }
-  throw new LurkboxError(
-    'ENGINE_UNAVAILABLE',
-    ['No container engine answers. Tried:', ...failures, WHAT_TO_DO].join('\n'),
-  );
+  throw new LurkboxError('ENGINE_UNAVAILABLE', 'No container engine answers. Tried:', {
+    lines: [...failures, ...WHAT_TO_DO.split('\n')],
+  });
 }
 
 function parseDockerHost(value: string, env: Environment): EngineAddress {

@@ -131,8 +131,12 @@ async function tail(stream: AsyncIterable<Buffer>, maxBytes: number): Promise<st
   return Buffer.concat(chunks).subarray(-maxBytes).toString();
 }
 
-/** What a program said last, fit for an error message: no control characters, the last lines only. */
+/** What a program said last, fit for an error message: its last lines on one line, none of which can begin one of ours. */
 export function lastLines(output: string, lines = 12): string {
   const text = output.replaceAll('\r', '').replace(/[^\P{C}\n\t]/gu, '');
-  return text.trim().split('\n').slice(-lines).join('\n');
+  const said = text.split('\n').map((line) => line.replaceAll('\t', ' ').trim());
+  return said
+    .filter((line) => line !== '')
+    .slice(-lines)
+    .join(' | ');
 }

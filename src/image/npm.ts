@@ -96,5 +96,5 @@ export function npmFailure(
     .split('\n')
     .map((line) => line.replace(/^npm (?:error|ERR!) ?/, ''))
     .filter((line) => line.trim() !== '' && !line.startsWith('Log files were not written'));
-  return `npm said:\n${lastLines(said.join('\n'))}`;
+  return `npm said: ${lastLines(said.join('\n'))}`;
 }

@@ -48,8 +48,8 @@ describe('runCommand', () => {
   });
 });
 
-test('lastLines drops control characters and all but the end', () => {
-  expect(lastLines('a\nb\r\n\u001b[31mred\u001b[0m\u0007\n\n', 2)).toBe('b\n[31mred[0m');
+test('lastLines drops control characters and all but the end, and makes one line of it', () => {
+  expect(lastLines('a\nb\r\n\u001b[31mred\u001b[0m\u0007\n\n', 2)).toBe('b | [31mred[0m');
 });
 
 function abortAfter(ms: number, reason: Error): AbortSignal {
