@@ -40,14 +40,26 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   runner: ['protocol'],
   // Counts and lets in; knows neither plugins nor containers.
   admission: [],
-  execution: ['manifest', 'policy', 'spec', 'engine', 'image', 'protocol', 'admission'],
+  // Checks values against JSON Schemas, in processes of its own; knows neither plugins nor calls.
+  schemas: [],
+  execution: ['manifest', 'policy', 'spec', 'engine', 'image', 'protocol', 'admission', 'schemas'],
   // Starts containers ahead of their calls; `execution` knows it as a `Standby`.
   pool: ['policy', 'engine', 'protocol', 'admission', 'execution'],
   // A program of its own, beside the one that it guards.
   guard: ['engine', 'image/temp-folder.ts', 'execution'],
   // What is known of plugins, across restarts; decides nothing.
   registry: ['manifest', 'policy/permission-changes.ts'],
-  lifecycle: ['manifest', 'policy', 'registry', 'engine', 'image', 'admission', 'execution', 'pool'],
+  lifecycle: [
+    'manifest',
+    'policy',
+    'registry',
+    'engine',
+    'image',
+    'admission',
+    'schemas',
+    'execution',
+    'pool',
+  ],
   // Executes plugins in an order, through whatever executes one.
   workflow: ['manifest', 'execution'],
   agent: ['execution'],
@@ -62,6 +74,8 @@ const COMPOSITION = ['lurkbox.ts', 'state-place.ts', 'index.ts', 'options.ts', '
 
 /** Packages that few folders know, so that they can be replaced. */
 const PACKAGE_OWNERS: Readonly<Record<string, readonly string[]>> = {
+  ajv: ['schemas'],
+  'ajv-formats': ['schemas'],
   dockerode: ['engine'],
   'node:sqlite': ['registry', 'events'],
 };

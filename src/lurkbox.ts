@@ -40,6 +40,7 @@ import { namedRuntimes } from './policy/runtimes.ts';
 import type { Policy } from './policy/schema.ts';
 import { Pool } from './pool/pool.ts';
 import { PluginRegistry } from './registry/registry.ts';
+import { SchemaChecker } from './schemas/schema-checker.ts';
 import { buildContainerSpec } from './spec/build.ts';
 import { openStatePlace, type StatePlace } from './state-place.ts';
 import { VERSION } from './version.ts';
@@ -93,6 +94,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     cpuCores: config.maxCpuCores,
     isShared: () => registry.list().length > 1,
   });
+  const schemaChecker = new SchemaChecker();
   const pool = new Pool({
     admission,
     maxWarm: config.maxWarm,
@@ -148,6 +150,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     policy,
     journal,
     pluginsFolder,
+    schemaChecker,
     release: (versions) => activation.release(versions),
   });
   const uids = new PluginUids({
@@ -166,6 +169,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     supply: new ImageSupply(config),
     ownerLabels: toLabels(identity),
     admission,
+    schemaChecker,
     reaper,
     pool,
     logger: config.logger,
@@ -191,6 +195,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     clearInterval(following);
     await Promise.all([...watching].map((manager) => manager.stop()));
     await Promise.all([plugins.close(), pool.close()]);
+    await schemaChecker.close();
     events.close();
     audit?.close();
     await registry.close();

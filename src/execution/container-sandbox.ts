@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Admission, type Place, type Refusal, RefusedError } from '../admission/admission.ts';
 import type { ContainerEngine } from '../engine/engine.ts';
-import type { Problem } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { LoadedPlugin } from '../manifest/load.ts';
 import type { Grant } from '../policy/grant.ts';
+import type { SchemaChecker } from '../schemas/schema-checker.ts';
 import { type ExecutionContextConfig, MAX_CONTEXT_BYTES } from './context.ts';
 import { type Ending, endingOfError, failed } from './ending.ts';
 import { Execution, type ExecutionPlan } from './execution.ts';
@@ -13,7 +13,7 @@ import { LogBook } from './logs.ts';
 import type { Reaper } from './reaper.ts';
 import { countJsonBytes } from './request.ts';
 import { type PluginExecutionResult, UNKNOWN_USAGE, type Usage } from './result.ts';
-import { type CheckValue, compileSchema } from './schemas.ts';
+import { SchemaChecks } from './schema-checks.ts';
 import type { Claimed, Standby } from './standby.ts';
 import { Stopwatch } from './stopwatch.ts';
 import { toResult } from './to-result.ts';
@@ -53,6 +53,8 @@ export interface ContainerSandboxOptions {
   readonly ownerLabels: Readonly<Record<string, string>>;
   /** Gives out the places that executions of all plugins share. */
   readonly admission: Admission;
+  /** Checks values against the schemas of the plugin, in processes that all plugins share. */
+  readonly schemaChecker: SchemaChecker;
   readonly reaper: Reaper;
   /** Containers that are there before their call. */
   readonly standby: Standby;
@@ -68,6 +70,8 @@ interface Call {
   readonly stopwatch: Stopwatch;
   /** Aborted when the execution itself takes over and settles the call. */
   readonly waiting: AbortController;
+  /** Settles when it is known whether the result fits. */
+  readonly judged: PromiseWithResolvers<void>;
 }
 
 interface Settled {
@@ -83,15 +87,14 @@ interface Settled {
  */
 export class ContainerSandbox implements PluginSandbox {
   readonly #options: ContainerSandboxOptions;
-  readonly #checks: Readonly<Record<'input' | 'output' | 'config', CheckValue>>;
+  readonly #checks: SchemaChecks;
   readonly #alive = new Set<Promise<void>>();
   /** The image was in the engine when somebody last looked. */
   #hasImage = false;
 
-  /** @throws LurkboxError `MANIFEST_INVALID` when a schema of the plugin cannot be used */
   constructor(options: ContainerSandboxOptions) {
     this.#options = options;
-    this.#checks = compileSchemas(options.plugin);
+    this.#checks = new SchemaChecks(options.plugin.manifest, options.schemaChecker);
   }
 
   execute(context: ExecutionContextConfig, options: ExecuteOptions = {}): Promise<PluginExecutionResult> {
@@ -109,6 +112,7 @@ export class ContainerSandbox implements PluginSandbox {
       session: this.#sessionOf(context),
       stopwatch: new Stopwatch(),
       waiting: new AbortController(),
+      judged: Promise.withResolvers<void>(),
     };
     const refusal = options.signal?.aborted ? failed('CANCELLED', '') : await this.#refuse(context);
     if (refusal !== null) return this.#report(call, withoutContainer(refusal));
@@ -117,7 +121,10 @@ export class ContainerSandbox implements PluginSandbox {
 
   async refusalOf(context: ExecutionContextConfig): Promise<Ending | null> {
     const tooLarge = this.#options.admission.tooLarge(this.#options.grant);
-    return tooLarge === null ? this.#refuse(context) : toBusy(tooLarge);
+    if (tooLarge !== null) return toBusy(tooLarge);
+    const refusal = (await this.#refuse(context)) ?? (await this.#checks.checkInput(context));
+    // A host that is too busy to check is not of the plugin.
+    return refusal?.outcome === 'HOST_RESOURCES' ? null : refusal;
   }
 
   async #settle(call: Call): Promise<Settled> {
@@ -131,7 +138,7 @@ export class ContainerSandbox implements PluginSandbox {
     const { ending, ...measured } = await settled;
     call.stopwatch.stop();
     if (options.waitForRemoval) await removed;
-    return { ending: await this.#checkOutput(ending), ...measured };
+    return { ending, ...measured };
   }
 
   async close(): Promise<void> {
@@ -156,11 +163,7 @@ export class ContainerSandbox implements PluginSandbox {
         `The context has ${bytes} bytes, at most ${MAX_CONTEXT_BYTES} are taken`,
       );
     }
-    const problems = [
-      ...below('inputData', await this.#checks.input(context.inputData)),
-      ...below('config', await this.#checks.config(context.config)),
-    ];
-    return problems.length > 0 ? failed('INPUT_INVALID', describe(problems)) : null;
+    return null;
   }
 
   /** Waits for a place, keeps it until the container is gone, and answers when that is. */
@@ -192,6 +195,7 @@ export class ContainerSandbox implements PluginSandbox {
         const image = kindOf(claimed) === 'cold' ? (prepared ?? (await this.#findImage())) : null;
         // Somebody has removed it: it is built again, and not in this place.
         if (kindOf(claimed) === 'cold' && image === null) continue;
+        if (this.#checks.hasInput && !(await this.#fits(call, settle, { place, claimed }))) return;
         if (kindOf(claimed) !== 'kept') standby.arrived();
         await this.#live(call, settle, { place, claimed, image });
         return;
@@ -215,6 +219,22 @@ export class ContainerSandbox implements PluginSandbox {
     return image;
   }
 
+  /** Whether the input does; else settles, and what was claimed for the call waits for the next one. */
+  async #fits(
+    call: Call,
+    settle: (settled: Settled) => void,
+    { place, claimed }: { place: Place; claimed: Claimed | null },
+  ): Promise<boolean> {
+    const { context, options, session, waiting } = call;
+    const ending = await this.#checks.checkInput(context, options.signal).catch(endingOfAbort);
+    if (ending === null) return true;
+    settle(withoutContainer(ending));
+    waiting.abort();
+    if (claimed !== null && !this.#options.standby.giveBack(claimed, place, session))
+      await claimed.ready.sandbox.close();
+    return false;
+  }
+
   async #live(
     call: Call,
     settle: (settled: Settled) => void,
@@ -234,12 +254,16 @@ export class ContainerSandbox implements PluginSandbox {
         sandboxId: execution.sandboxId,
         containerId: execution.containerId,
       };
-      settle({ ending, usage, logs: execution.logs, metadata });
+      // In its place: calls whose results are not checked yet do not add up without end.
+      const judged = await this.#judge(ending, call);
+      call.judged.resolve();
+      settle({ ending: judged, usage, logs: execution.logs, metadata });
       await execution.removed;
     } catch (error) {
       settle(withoutContainer(endingOfError(error)));
     } finally {
       call.waiting.abort();
+      call.judged.resolve();
       // What no execution took over is nobody's any more.
       if (execution === null) await claimed?.ready.sandbox.close();
     }
@@ -274,12 +298,14 @@ export class ContainerSandbox implements PluginSandbox {
   }
 
   #toPlan(
-    { executionId, context, options, stopwatch, session }: Call,
+    { executionId, context, options, stopwatch, session, judged }: Call,
     place: Place,
   ): Omit<ExecutionPlan, 'engine' | 'image'> {
     const { plugin, grant, ownerLabels, standby, reaper, logger } = this.#options;
     stopwatch.lap('queueMs');
     const keep: ExecutionPlan['keep'] = (sandbox) => standby.keep(sandbox, place, session);
+    const keepOnceJudged: ExecutionPlan['keep'] = (sandbox) => judged.promise.then(() => keep(sandbox));
+    const isKept = grant.isolation.mode !== 'execution';
     return {
       grant,
       timeoutMs: Math.min(grant.timeoutMs, options.timeoutMs ?? grant.timeoutMs),
@@ -294,14 +320,13 @@ export class ContainerSandbox implements PluginSandbox {
       onSuspicion: () => reaper.suspect(),
       finished: standby.finished,
       mayLeave: !options.waitForRemoval,
-      keep: grant.isolation.mode === 'execution' ? undefined : keep,
+      keep: isKept ? (this.#checks.hasOutput ? keepOnceJudged : keep) : undefined,
     };
   }
 
-  async #checkOutput(ending: Ending): Promise<Ending> {
-    if (ending.outcome !== 'OK') return ending;
-    const problems = await this.#checks.output(ending.result);
-    return problems.length === 0 ? ending : failed('OUTPUT_INVALID', describe(below('result', problems)));
+  async #judge(ending: Ending, { options }: Call): Promise<Ending> {
+    if (ending.outcome !== 'OK' || !this.#checks.hasOutput) return ending;
+    return (await this.#checks.checkOutput(ending.result, options.signal).catch(endingOfAbort)) ?? ending;
   }
 
   #report({ executionId, stopwatch }: Call, settled: Settled): PluginExecutionResult {
@@ -323,18 +348,13 @@ export class ContainerSandbox implements PluginSandbox {
   }
 }
 
-export function compileSchemas({
-  manifest,
-}: Pick<LoadedPlugin, 'manifest'>): Record<'input' | 'output' | 'config', CheckValue> {
-  return {
-    input: compileSchema(manifest.input_schema, 'input_schema'),
-    output: compileSchema(manifest.output_schema, 'output_schema'),
-    config: compileSchema(manifest.config_schema, 'config_schema'),
-  };
-}
-
 function kindOf(claimed: Claimed | null): 'cold' | Claimed['kind'] {
   return claimed?.kind ?? 'cold';
+}
+
+/** A check ends early only for a caller that has left. */
+function endingOfAbort(): Ending {
+  return failed('CANCELLED', '');
 }
 
 function withoutContainer(ending: Ending): Settled {
@@ -363,12 +383,4 @@ function describeLine({
   if (plugins === 1) return line;
   const shares = `${line}, ${ofPlugin} of this plugin, and the share of each of ${plugins} plugins is ${share}`;
   return kind === 'full' ? shares : `It waited, and gave its room to a call of another plugin: ${shares}`;
-}
-
-function below(field: string, problems: readonly Problem[]): Problem[] {
-  return problems.map(({ path, message }) => ({ path: path === '' ? field : `${field}.${path}`, message }));
-}
-
-function describe(problems: readonly Problem[]): string {
-  return problems.map(({ path, message }) => `\`${path}\` ${message}`).join('; ');
 }

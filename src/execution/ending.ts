@@ -1,5 +1,6 @@
 import type { ContainerExit } from '../engine/engine.ts';
 import { describeError, LurkboxError } from '../errors.ts';
+import { harmlessCut, harmlessLines } from '../printable.ts';
 import { HUNG_UP_EXIT_CODE, RUNNER_ERRORS } from '../protocol/messages.ts';
 import type { RunnerMessage } from '../protocol/runner-message.ts';
 import { OUTCOMES, type Outcome, toOutcome } from './outcome.ts';
@@ -12,9 +13,13 @@ export type Ending =
 
 export type FailedOutcome = Exclude<Outcome, 'OK'>;
 
-/** The general sentence of the outcome with what happened this time. */
+/** Of what happened, in a message: the problems of three schemas, or the words of an engine. */
+const MAX_DETAIL_CHARS = 50_000;
+
+/** The general sentence of the outcome with what happened this time, which may quote strangers. */
 export function failed(outcome: FailedOutcome, detail: string, stack: string | null = null): Ending {
-  const message = detail === '' ? OUTCOMES[outcome] : `${detail}. ${OUTCOMES[outcome]}`;
+  const what = harmlessCut(detail, MAX_DETAIL_CHARS);
+  const message = what === '' ? OUTCOMES[outcome] : `${what}. ${OUTCOMES[outcome]}`;
   return { outcome, error: { code: outcome, message, stack } };
 }
 
@@ -23,8 +28,8 @@ export function endingOfError(error: unknown): Ending {
     const outcome = toOutcome(error.code) as FailedOutcome;
     return { outcome, error: { code: error.code, message: describeError(error), stack: null } };
   }
-  const message = error instanceof Error ? error.message : String(error);
-  const stack = error instanceof Error ? (error.stack ?? null) : null;
+  const message = harmlessCut(error instanceof Error ? error.message : String(error), MAX_MESSAGE_CHARS);
+  const stack = error instanceof Error ? toStack(error.stack) : null;
   return {
     outcome: 'INTERNAL',
     error: { code: 'INTERNAL', message: `${OUTCOMES.INTERNAL} ${message}`, stack },
@@ -36,7 +41,11 @@ const MAX_NAME_CHARS = 200;
 const MAX_MESSAGE_CHARS = 4_000;
 const MAX_STACK_CHARS = 16_000;
 
-/** An error response of the runner, which the plugin may have written itself: its words are only ever its own. */
+function toStack(stack: string | undefined): string | null {
+  return stack ? harmlessLines(stack.slice(0, MAX_STACK_CHARS)) : null;
+}
+
+/** An error response of the runner, which the plugin may have written itself: its words are only ever its own, and may have lines. */
 export function endingOfResponse({ code, message, data }: Extract<RunnerMessage, { kind: 'error' }>): Ending {
   if (code === RUNNER_ERRORS.noResult) return failed('NO_RESULT', message.slice(0, MAX_MESSAGE_CHARS));
   const name = data?.name ? `${data.name.slice(0, MAX_NAME_CHARS)}: ` : '';
@@ -44,8 +53,8 @@ export function endingOfResponse({ code, message, data }: Extract<RunnerMessage,
     outcome: 'PLUGIN_ERROR',
     error: {
       code: 'PLUGIN_ERROR',
-      message: `${name}${message.slice(0, MAX_MESSAGE_CHARS)}`,
-      stack: data?.stack?.slice(0, MAX_STACK_CHARS) || null,
+      message: harmlessLines(`${name}${message.slice(0, MAX_MESSAGE_CHARS)}`),
+      stack: toStack(data?.stack),
     },
   };
 }

@@ -39,7 +39,7 @@ export interface ExecutionPlan extends Omit<SandboxPlan, 'id'> {
   /** @default a fresh container, made for this execution */
   readonly ready?: ReadySandbox | undefined;
   /** Asked once, when the plugin has answered: whether somebody takes the sandbox over. @default no */
-  readonly keep?: ((sandbox: Sandbox) => boolean) | undefined;
+  readonly keep?: ((sandbox: Sandbox) => boolean | Promise<boolean>) | undefined;
   /** Whether its container may be started again for another execution. @default no */
   readonly mayLeave?: boolean | undefined;
 }
@@ -214,7 +214,7 @@ export class Execution implements SandboxUser {
 
   async #release(ending: Ending): Promise<void> {
     await this.usage;
-    if (this.#hasAnswered && this.#expired === undefined && this.#plan.keep?.(this.#sandbox)) return;
+    if (this.#hasAnswered && this.#expired === undefined && (await this.#plan.keep?.(this.#sandbox))) return;
     if (ending.outcome === 'OK') await this.#sandbox.hangUp(LEAVE_MS);
     this.#sandbox.stopWaiting();
     if (this.#plan.signal?.aborted && this.#sandbox.cancel()) await delay(CANCEL_GRACE_MS);

@@ -67,6 +67,19 @@ export async function countJsonBytes(value: unknown): Promise<number> {
   return bytes;
 }
 
+/** The same for whoever reads it as one text; a large one is made while it is read, in turns with everything else. */
+export function toJsonText(value: unknown): string | (() => AsyncIterable<string>) {
+  return isSmall(value) ? JSON.stringify(value) : () => inTurns(value);
+}
+
+async function* inTurns(value: unknown): AsyncGenerator<string> {
+  const turns = new Turns();
+  for (const piece of inPieces(toJson(value))) {
+    yield piece;
+    if (turns.isOver()) await turns.next();
+  }
+}
+
 function* inPieces(parts: Iterable<string>): Generator<string> {
   let piece = '';
   for (const part of parts) {

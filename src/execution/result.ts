@@ -35,8 +35,9 @@ export interface Usage {
 export interface ExecutionError {
   /** The outcome, or a finer code where there is one. */
   readonly code: string;
+  /** Bounded, and without what steers a terminal; that of a plugin which threw may have several lines. */
   readonly message: string;
-  /** The plugin's own stack, where it threw. */
+  /** The plugin's own stack, where it threw; likewise. */
   readonly stack: string | null;
 }
 

@@ -23,6 +23,10 @@ export interface Standby {
   claim(session: string | null): Claimed | null;
   /** Takes over a container that may serve again, with its memory; answers whether it did. */
   keep(sandbox: Sandbox, place: Place, session: string | null): boolean;
+  /**
+   * Takes back what a call claimed and made no use of, with its memory, as if nobody had claimed it; answers whether it did.
+   */
+  giveBack(claimed: Claimed, place: Place, session: string | null): boolean;
   /** Resolves when none is left. */
   close(): Promise<void>;
 }

@@ -15,8 +15,8 @@ import { type Granted, resolveOrThrow } from '../policy/resolve.ts';
 import type { Policy } from '../policy/schema.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Shelf } from '../pool/shelf.ts';
-import { harmless } from '../printable.ts';
 import type { InstalledVersion, PluginRecord } from '../registry/record.ts';
+import type { SchemaChecker } from '../schemas/schema-checker.ts';
 import type { ImageSupply } from './image-supply.ts';
 import type { PluginFiles } from './plugin-files.ts';
 
@@ -45,6 +45,7 @@ export interface LiveVersionsOptions {
   readonly supply: ImageSupply;
   readonly ownerLabels: Readonly<Record<string, string>>;
   readonly admission: Admission;
+  readonly schemaChecker: SchemaChecker;
   readonly reaper: Reaper;
   readonly pool: Pool;
   readonly logger: Logger;
@@ -96,8 +97,7 @@ export class LiveVersions {
   /**
    * The sandbox of a version; its containers wait where it is active and enabled, in the place of those of the version that
    * was so before.
-   * @throws LurkboxError `POLICY_DENIED`, `MANIFEST_INVALID` when a schema cannot be used, or `POLICY_INVALID` when the
-   * number of containers that should wait does not fit
+   * @throws LurkboxError `POLICY_DENIED`, or `POLICY_INVALID` when the number of containers that should wait does not fit
    */
   get(version: InstalledVersion): LiveVersion {
     const isWarm = version.state === 'ENABLED';
@@ -238,13 +238,12 @@ export class LiveVersions {
     const { code, message, stack } = ending.error;
     if (FAULT_OF[ending.outcome] !== 'plugin') {
       const known = Object.hasOwn(SYSTEM_ERROR_CODES, code) ? (code as LurkboxErrorCode) : 'ENGINE_LOST';
-      throw new LurkboxError(known, `Nobody knows whether \`${full}\` can be loaded. ${harmless(message)}`);
+      throw new LurkboxError(known, `Nobody knows whether \`${full}\` can be loaded. ${message}`);
     }
     const where = stack?.split('\n').slice(1, 1 + SHOWN_STACK_LINES) ?? [];
-    throw new LurkboxError(
-      'PLUGIN_BROKEN',
-      `The code of \`${full}\` cannot be loaded. ${[message, ...where].map(harmless).join('\n')}`,
-    );
+    throw new LurkboxError('PLUGIN_BROKEN', `The code of \`${full}\` cannot be loaded. ${message}`, {
+      problems: where.map((line) => ({ path: '', message: line.trim() })),
+    });
   }
 
   async close(): Promise<void> {
@@ -269,7 +268,7 @@ export class LiveVersions {
   }
 
   #create(version: InstalledVersion, isWarm: boolean, replaced: Shelf | undefined): LiveVersion {
-    const { connect, ownerLabels, admission, reaper, pool, logger } = this.#options;
+    const { connect, ownerLabels, admission, schemaChecker, reaper, pool, logger } = this.#options;
     const { grant, warm } = this.#grantOf(version);
     const { entry_point: entryPoint, preload } = version.manifest;
     const findImage = async () => (await this.#findImage(version))?.id ?? null;
@@ -282,6 +281,7 @@ export class LiveVersions {
       findImage,
       plugin: version,
       admission,
+      schemaChecker,
       standby: shelf,
     });
     this.#sandboxes.add(sandbox);

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { LurkboxError, type Problem } from '../errors.ts';
-import { compileSchemas } from '../execution/container-sandbox.ts';
+import { SchemaChecks } from '../execution/schema-checks.ts';
 import { type LoadedPlugin, loadPlugin, MANIFEST_FILE } from '../manifest/load.ts';
 import { type PermissionChange, permissionsBeyond } from '../policy/permission-changes.ts';
 import { decideRequest, resolveOrThrow } from '../policy/resolve.ts';
@@ -15,6 +15,7 @@ import {
   toNewVersion,
 } from '../registry/record.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
+import type { SchemaChecker } from '../schemas/schema-checker.ts';
 import type { Journal } from './journal.ts';
 import { nameIsTaken, standingOf } from './ownership.ts';
 import type { PluginFiles } from './plugin-files.ts';
@@ -30,6 +31,7 @@ export interface PluginLoaderOptions {
   readonly journal: Journal;
   /** `plugins/` of the workspace, absolute and without links. */
   readonly pluginsFolder: string;
+  readonly schemaChecker: SchemaChecker;
   /** Takes containers, files and images of what was forgotten; resolves when nothing of it is left. */
   readonly release: (versions: readonly InstalledVersion[]) => Promise<void>;
 }
@@ -71,6 +73,7 @@ export class PluginLoader {
     const isBack = known?.reason === FOLDER_GONE;
     if (known !== null && !isBack && !(again && (known.state === 'ERROR' || !(await this.#isWhole(known)))))
       return known;
+    await new SchemaChecks(plugin.manifest, this.#options.schemaChecker).assertUsable();
     await using staged = await this.#options.files.stage(plugin);
     const { version, former } = registry.transaction(() => {
       // Another process may have been faster.
@@ -262,7 +265,6 @@ export class PluginLoader {
     // What is installed already was written down then.
     if (isNew) journal.decided({ name, version, digest }, decideRequest(manifest, policy, digest));
     resolveOrThrow(manifest, policy, digest);
-    compileSchemas(plugin);
     if (!isTaken) this.#assertSameSource(plugin);
     this.#assertRequirements(plugin);
   }

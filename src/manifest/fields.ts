@@ -9,11 +9,15 @@ import { isPlainText, PLAIN_TEXT } from '../printable.ts';
 
 /** One line of text for people. */
 export function text({ min = 1, max }: { min?: number; max: number }) {
-  return z
-    .string(`expected ${min} to ${max} characters on one line, without control or invisible characters`)
-    .min(min)
-    .max(max)
-    .regex(PLAIN_TEXT);
+  return (
+    z
+      .string(`expected ${min} to ${max} characters on one line, without control or invisible characters`)
+      .min(min)
+      .max(max)
+      .regex(PLAIN_TEXT)
+      // Joiners where they join nothing, too.
+      .refine(isPlainText)
+  );
 }
 
 export function flag() {
@@ -172,12 +176,13 @@ function normalizeHostPort(written: string): string | null {
 }
 
 const MAX_SCHEMA_DEPTH = 32;
-const MAX_SCHEMA_BYTES = 64 * 1024;
+/** The longest list of all tools of a server that was seen has 76 KB, one of its descriptions 34. */
+const MAX_SCHEMA_BYTES = 78 * 1024;
 
 /** A JSON Schema as a plugin brings it. Only its size is judged here. */
 export function jsonSchema() {
   return z
-    .record(z.string(), z.unknown(), 'expected a JSON Schema object, at most 32 levels deep and 64 KiB long')
+    .record(z.string(), z.unknown(), 'expected a JSON Schema object, at most 32 levels deep and 78 KiB long')
     .refine((value) => isShallow(value, MAX_SCHEMA_DEPTH) && byteLength(value) <= MAX_SCHEMA_BYTES);
 }
 

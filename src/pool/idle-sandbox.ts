@@ -26,7 +26,7 @@ export class IdleSandbox implements SandboxUser {
   readonly isIdle = true;
   readonly sandbox: Sandbox;
   readonly hold: Hold;
-  readonly logs = new LogBook();
+  readonly logs: LogBook;
   /** Resolves when Node is up in it, or never will be. */
   readonly booted: Promise<void>;
   /** Resolves when it takes a call, or never will. */
@@ -43,12 +43,13 @@ export class IdleSandbox implements SandboxUser {
 
   private constructor(
     { hold, onLost }: IdleOptions,
-    from: { plan: SandboxPlan; preload: boolean } | { sandbox: Sandbox },
+    from: { plan: SandboxPlan; preload: boolean } | { ready: ReadySandbox },
   ) {
     this.hold = hold;
     this.#onLost = onLost;
     ({ promise: this.booted, resolve: this.#boot } = Promise.withResolvers<void>());
     ({ promise: this.settled, resolve: this.#settle } = Promise.withResolvers<void>());
+    this.logs = 'plan' in from ? new LogBook() : from.ready.logs;
     if ('plan' in from) {
       this.#preload = from.preload;
       this.#loadDeadlineMs = from.plan.grant.timeoutMs;
@@ -56,7 +57,7 @@ export class IdleSandbox implements SandboxUser {
     } else {
       this.#preload = false;
       this.#loadDeadlineMs = 0;
-      this.sandbox = from.sandbox;
+      this.sandbox = from.ready.sandbox;
       this.sandbox.handTo(this);
       this.#becomeReady();
     }
@@ -67,9 +68,9 @@ export class IdleSandbox implements SandboxUser {
     return new IdleSandbox(options, { plan, preload });
   }
 
-  /** Looks after one that has served a call. */
-  static keep(sandbox: Sandbox, options: IdleOptions): IdleSandbox {
-    return new IdleSandbox(options, { sandbox });
+  /** Looks after one that has served a call, or that nobody made use of since it was left. */
+  static takeBack(ready: ReadySandbox, options: IdleOptions): IdleSandbox {
+    return new IdleSandbox(options, { ready });
   }
 
   /** Whether it takes a call: it is loaded, and connected. */

@@ -1,4 +1,6 @@
 import type { Place } from '../admission/admission.ts';
+import type { ReadySandbox } from '../execution/execution.ts';
+import { LogBook } from '../execution/logs.ts';
 import type { Sandbox } from '../execution/sandbox.ts';
 import type { Claimed } from '../execution/standby.ts';
 import type { Logger } from '../logger.ts';
@@ -67,11 +69,23 @@ export class KeptContainers {
     if (mode === 'execution' || !sandbox.isAlive) return false;
     if (mode === 'session' && session === null) return false;
     if (served.calls >= maxCalls || this.#isTooOld(sandbox)) return false;
+    this.#add({ sandbox, logs: new LogBook() }, place, session);
+    return true;
+  }
+
+  /** One that was claimed and not called; answers whether it may still serve. */
+  takeBack(ready: ReadySandbox, place: Place, session: string | null): boolean {
+    if (!ready.sandbox.isAlive || this.#isTooOld(ready.sandbox)) return false;
+    this.#add(ready, place, session);
+    return true;
+  }
+
+  #add(ready: ReadySandbox, place: Place, session: string | null): void {
+    const { mode } = this.#options.grant.isolation;
     place.keepMemory((hold) => {
-      const idle = IdleSandbox.keep(sandbox, { hold, onLost: (lost) => this.#lose(lost) });
+      const idle = IdleSandbox.takeBack(ready, { hold, onLost: (lost) => this.#lose(lost) });
       this.#kept.add({ idle, session: mode === 'session' ? session : null, usedAt: performance.now() });
     });
-    return true;
   }
 
   /** Ends the one that was not used for longest. Resolves when it is gone; `null` when none is kept. */

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Hold, Place } from '../admission/admission.ts';
 import type { ContainerEngine } from '../engine/engine.ts';
 import type { Ending } from '../execution/ending.ts';
+import type { ReadySandbox } from '../execution/execution.ts';
 import { endsWithoutTrace } from '../execution/finished.ts';
 import type { Reaper } from '../execution/reaper.ts';
 import type { Sandbox, SandboxPlan } from '../execution/sandbox.ts';
@@ -67,6 +68,8 @@ export class Shelf implements Standby {
   readonly #backOff = new BackOff();
   readonly #kept: KeptContainers;
   readonly #waiting = new Set<Waiting>();
+  /** What they were that calls have taken, in case one gives its own back. */
+  readonly #claimed = new WeakMap<Sandbox, Waiting>();
   /** Those that only try whether the plugin can be loaded. */
   readonly #trials = new Set<IdleSandbox>();
   /** What closing waits for. */
@@ -174,6 +177,14 @@ export class Shelf implements Standby {
     void this.#awaitAtClose(sandbox.removed);
     this.#keeper.onChange(this);
     return true;
+  }
+
+  giveBack({ ready, kind }: Claimed, place: Place, session: string | null): boolean {
+    if (this.#isClosed()) return false;
+    const isBack =
+      kind === 'kept' ? this.#kept.takeBack(ready, place, session) : this.#takeBack(ready, place);
+    if (isBack) this.#keeper.onChange(this);
+    return isBack;
   }
 
   /**
@@ -290,12 +301,7 @@ export class Shelf implements Standby {
     if (plan === null) return null;
     const { image, grant, entryPoint } = plan;
     this.#useKey(toKey({ image, grant, entryPoint, preload: this.#options.preload }));
-    const onLost = ({ sandbox }: IdleSandbox, ending: Ending): void => {
-      this.#waiting.delete(waiting);
-      const reason = ending.outcome === 'OK' ? '' : ending.error.message;
-      this.#fail(blameOf(ending), { reason }, sandbox.isReady);
-      this.#keeper.onChange(this);
-    };
+    const onLost = (_idle: IdleSandbox, ending: Ending): void => this.#lose(waiting, ending);
     const idle = this.#startIdle(plan, onLost);
     if (idle === null) return null;
     const waiting: Waiting = { idle, key: this.#key as string, startedAt: performance.now() };
@@ -341,10 +347,31 @@ export class Shelf implements Standby {
       // Never one of another image or grant: then the call starts its own.
       if (!waiting.idle.isReady || waiting.key !== this.#key) continue;
       this.#waiting.delete(waiting);
+      this.#claimed.set(waiting.idle.sandbox, waiting);
       this.#backOff.succeed();
       return { ready: waiting.idle.leave(), hold: waiting.idle.hold, kind: 'warm' };
     }
     return null;
+  }
+
+  /** One that waited, was claimed and not called. */
+  #takeBack(ready: ReadySandbox, place: Place): boolean {
+    const before = this.#claimed.get(ready.sandbox);
+    if (before === undefined || before.key !== this.#key || !ready.sandbox.isAlive) return false;
+    place.keepMemory((hold) => {
+      const onLost = (_idle: IdleSandbox, ending: Ending): void => this.#lose(waiting, ending);
+      const idle = IdleSandbox.takeBack(ready, { hold, onLost });
+      const waiting: Waiting = { ...before, idle };
+      this.#waiting.add(waiting);
+    });
+    return true;
+  }
+
+  #lose(waiting: Waiting, ending: Ending): void {
+    this.#waiting.delete(waiting);
+    const reason = ending.outcome === 'OK' ? '' : ending.error.message;
+    this.#fail(blameOf(ending), { reason }, waiting.idle.sandbox.isReady);
+    this.#keeper.onChange(this);
   }
 
   #useKey(key: string): void {

@@ -11,6 +11,7 @@ import { PluginManifestSchema } from '../../src/manifest/schema.ts';
 import { admissionOf } from '../admission/sample.ts';
 import { engineError, type FakeContainer, FakeEngine, never } from '../helpers/fake-engine.ts';
 import { MINIMAL } from '../manifest/sample.ts';
+import { SCHEMA_CHECKER } from '../schemas/sample.ts';
 import { GRANT, IMAGE } from '../spec/sample.ts';
 import { NO_STANDBY } from './no-standby.ts';
 
@@ -28,6 +29,7 @@ function createSandbox(engine: FakeEngine, { manifest, ...changes }: Changes = {
     files: [],
   };
   return new ContainerSandbox({
+    schemaChecker: SCHEMA_CHECKER,
     plugin,
     grant: GRANT,
     connect: async () => engine,
@@ -169,11 +171,15 @@ test('a result that does not fit the schema is `OUTPUT_INVALID`, and is not hand
   });
 });
 
-test('a schema that is none is refused before anything is executed', () => {
-  const manifest = { input_schema: { type: 'strange' } };
-  expect(() => createSandbox(new FakeEngine(), { manifest })).toThrow(
-    expect.objectContaining({ code: 'MANIFEST_INVALID' }),
-  );
+test('a schema that is none is refused before anything is executed', async () => {
+  const engine = new FakeEngine(echo);
+  const sandbox = createSandbox(engine, { manifest: { input_schema: { type: 'strange' } } });
+  const { error } = await sandbox.execute(contextOf());
+  expect(error).toMatchObject({
+    code: 'MANIFEST_INVALID',
+    message: expect.stringContaining('`input_schema` is not a JSON Schema'),
+  });
+  expect(engine.containers).toEqual([]);
 });
 
 test.each([

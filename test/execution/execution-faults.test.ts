@@ -29,6 +29,7 @@ import { History } from '../helpers/history.ts';
 import { countResources, findLeakedResources } from '../helpers/host-watch.ts';
 import { splitAt } from '../helpers/split.ts';
 import { MINIMAL } from '../manifest/sample.ts';
+import { SCHEMA_CHECKER } from '../schemas/sample.ts';
 import { GRANT, IMAGE } from '../spec/sample.ts';
 import { NO_STANDBY } from './no-standby.ts';
 
@@ -563,6 +564,7 @@ function blockFor(ms: number): void {
 
 function createSandbox(engine: FakeEngine, changes: Partial<ContainerSandboxOptions> = {}): ContainerSandbox {
   return new ContainerSandbox({
+    schemaChecker: SCHEMA_CHECKER,
     plugin: {
       manifest: PluginManifestSchema.parse(MINIMAL),
       digest: `sha256:${'d'.repeat(64)}`,

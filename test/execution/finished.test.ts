@@ -12,6 +12,7 @@ import { HUNG_UP_EXIT_CODE } from '../../src/protocol/messages.ts';
 import { admissionOf } from '../admission/sample.ts';
 import { engineError, type FakeContainer, FakeEngine } from '../helpers/fake-engine.ts';
 import { MINIMAL } from '../manifest/sample.ts';
+import { SCHEMA_CHECKER } from '../schemas/sample.ts';
 import { GRANT, IMAGE } from '../spec/sample.ts';
 import { NO_STANDBY } from './no-standby.ts';
 
@@ -28,6 +29,7 @@ function createSandbox(engine: FakeEngine): ContainerSandbox {
   const common = { reaper, logger: SILENT_LOGGER };
   const finished = new Parking({ ...common, maxAgeMs: 60_000, isWorthIt: () => true });
   return new ContainerSandbox({
+    schemaChecker: SCHEMA_CHECKER,
     ...common,
     plugin: {
       manifest: PluginManifestSchema.parse(MINIMAL),

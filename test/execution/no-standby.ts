@@ -7,5 +7,6 @@ export const NO_STANDBY: Standby = {
   startsItsOwn: () => ({ [Symbol.dispose]: () => {} }),
   claim: () => null,
   keep: () => false,
+  giveBack: () => false,
   close: async () => {},
 };

@@ -198,6 +198,11 @@ describe('refuses', () => {
   });
 });
 
+test('accepts a schema as long as a whole list of real tools', () => {
+  const input_schema = { description: 'x'.repeat(34_000), const: 'y'.repeat(42_000) };
+  expect(problemsOf({ ...MINIMAL, input_schema })).toEqual([]);
+});
+
 test('accepts a schema of exactly 32 levels', () => {
   expect(problemsOf({ ...MINIMAL, input_schema: deepSchema(32) })).toEqual([]);
 });

@@ -13,6 +13,7 @@ import type { Shelf, ShelfOptions } from '../../src/pool/shelf.ts';
 import { admissionOf } from '../admission/sample.ts';
 import { type FakeContainer, FakeEngine } from '../helpers/fake-engine.ts';
 import { MINIMAL } from '../manifest/sample.ts';
+import { SCHEMA_CHECKER } from '../schemas/sample.ts';
 import { GRANT, IMAGE } from '../spec/sample.ts';
 
 /** Of a kept container, for a hundred calls and a minute. */
@@ -83,7 +84,13 @@ export function stageOf(changes: Partial<PoolOptions> & { engine?: FakeEngine } 
     const shelf = pool.shelf({ entryPoint: 'i.js', version: '1.0.0', preload: true, warm: 0, ...common });
     const manifest = PluginManifestSchema.parse({ ...MINIMAL, name });
     const loaded = { folder: '/p', manifest, digest: `sha256:${'d'.repeat(64)}` as const, files: [] };
-    const sandbox = new ContainerSandbox({ ...common, plugin: loaded, admission, standby: shelf });
+    const sandbox = new ContainerSandbox({
+      ...common,
+      plugin: loaded,
+      admission,
+      schemaChecker: SCHEMA_CHECKER,
+      standby: shelf,
+    });
     sandboxes.push(sandbox);
     const call: Call = (context = {}, options = {}) => sandbox.execute(parseContext(context), options);
     return { shelf, call };

@@ -1,0 +1,37 @@
+import type { Problem } from '../errors.ts';
+
+/** What a process that checks is asked: each check may come with a value, in frames behind this. */
+export interface JobMessage {
+  readonly limitMs: number;
+  /** Ids of schemas that are not asked for again. */
+  readonly forget: readonly string[];
+  readonly checks: readonly {
+    readonly id: string;
+    /** The schema as JSON, where the process does not know it yet. */
+    readonly schema: string | null;
+    /** `false`: the schema is only compiled. */
+    readonly hasValue: boolean;
+  }[];
+}
+
+/** What came of one check. */
+export type Answer =
+  /** No problem: the schema can be used, and the value fits. */
+  | { readonly kind: 'checked'; readonly problems: readonly Problem[] }
+  /** The schema is none, or is one that cannot be used. */
+  | { readonly kind: 'unusable'; readonly reason: string }
+  /** Nobody knows, and the schema is what is in the way of it. */
+  | { readonly kind: 'undecided'; readonly reason: string }
+  /** Nobody knows, and it is not the fault of the schema. */
+  | { readonly kind: 'unavailable'; readonly reason: string };
+
+/** What it answers; `late`: the time was over at that check, and those behind it were not looked at. */
+export interface ReplyMessage {
+  readonly answers: readonly Answer[];
+  readonly late: 'compiling' | 'checking' | null;
+}
+
+/** A reply holds at most some twenty problems for each of three checks, each cut. */
+export const MAX_REPLY_BYTES = 1024 * 1024;
+/** Three schemas, each escaped, and pieces of values. */
+export const MAX_JOB_BYTES = 8 * 1024 * 1024;

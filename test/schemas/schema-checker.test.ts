@@ -1,0 +1,341 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { SchemaChecker } from '../../src/schemas/schema-checker.ts';
+import { answerOf, problemsOf } from './sample.ts';
+
+const META = 'https://json-schema.org/draft/2020-12/schema';
+const unusable = (reason: RegExp) => ({ kind: 'unusable', reason: expect.stringMatching(reason) });
+const undecided = (reason: RegExp) => ({ kind: 'undecided', reason: expect.stringMatching(reason) });
+
+/** All branches of all branches fail: as many errors as their product, each with the same long name in it. */
+const branching = (widths: readonly number[], name: string, more: object = {}) => ({
+  $ref: '#/$defs/d0',
+  $defs: {
+    ...Object.fromEntries(
+      widths.map((width, at) => [`d${at}`, { anyOf: Array(width).fill({ $ref: `#/$defs/d${at + 1}` }) }]),
+    ),
+    [`d${widths.length}`]: {
+      required: [name],
+      properties: { x: { $ref: `#/$defs/d${widths.length}` } },
+    },
+    ...more,
+  },
+});
+
+describe('a value fits', () => {
+  const list = { $defs: { node: { properties: { next: { $ref: '#/$defs/node' } }, required: ['v'] } } };
+
+  test.each<[string, object, unknown]>([
+    ['an empty schema, whatever it is', {}, 'x'],
+    ['a key that every object has', { properties: { constructor: { type: 'number' } } }, {}],
+    ['the format of a pattern, which nobody compiles', { format: 'regex' }, '('],
+    ['keywords of draft 2020-12', { prefixItems: [{ type: 'number' }], items: false }, [1]],
+    ['`unevaluatedProperties`', { properties: { a: {} }, unevaluatedProperties: false }, { a: 1 }],
+    ['a format', { type: 'string', format: 'date-time' }, '2026-01-02T03:04:05Z'],
+    ['a schema that names its draft', { $schema: META, type: 'number' }, 1],
+    ['a schema with an `$id`', { $id: 'https://example.org/a', type: 'number' }, 1],
+    ['a recursive schema', { ...list, $ref: '#/$defs/node' }, { v: 1, next: { v: 2, next: { v: 3 } } }],
+    ['an anchor', { $defs: { n: { $anchor: 'n', type: 'number' } }, $ref: '#n' }, 1],
+  ])('%s', async (_title, schema, value) => {
+    expect(await problemsOf(schema, value)).toEqual([]);
+  });
+});
+
+describe('a value that does not fit says where and why', () => {
+  test.each<[string, object, unknown, string, string]>([
+    ['at the top', { type: 'number' }, 'x', '', 'must be number'],
+    ['below', { properties: { a: { items: { type: 'string' } } } }, { a: ['x', 1] }, 'a.1', 'must be string'],
+    [
+      'for a missing key',
+      { type: 'object', required: ['city'] },
+      {},
+      '',
+      "must have required property 'city'",
+    ],
+    [
+      'for a key too many',
+      { properties: { a: {} }, additionalProperties: false },
+      { b: 1 },
+      '',
+      'must NOT have additional properties (`b`)',
+    ],
+    ['for a format', { type: 'string', format: 'email' }, 'x', '', 'must match format "email"'],
+  ])('%s', async (_title, schema, value, path, message) => {
+    expect(await problemsOf(schema, value)).toEqual([{ path, message }]);
+  });
+});
+
+describe('refused is a schema', () => {
+  test.each<[string, object, RegExp]>([
+    ['that is none', { type: 'strange' }, /type/],
+    ['with a keyword that nobody knows', { minimun: 1 }, /unknown keyword: "minimun"/],
+    ['of another draft', { $schema: 'http://json-schema.org/draft-07/schema#', type: 'number' }, /no schema/],
+    ['that is asynchronous', { $async: true, type: 'object' }, /\$async/],
+    ['that is asynchronous below', { properties: { a: { $async: true, type: 'number' } } }, /async/],
+    [
+      'that refers to an asynchronous one',
+      { $defs: { a: { $async: true, $id: 'a', type: 'number' } }, $ref: 'a' },
+      /async/,
+    ],
+    ['that refers to the network', { $ref: 'https://example.org/schema.json' }, /can't resolve reference/],
+    ['that refers to a file', { $ref: 'file:///etc/passwd' }, /can't resolve reference/],
+    ['that refers to nothing', { $ref: '#/$defs/missing' }, /can't resolve reference/],
+    [
+      'with a pattern that is none',
+      { type: 'string', pattern: '(' },
+      /regular expression|must match format/i,
+    ],
+    ['with a format that nobody knows', { type: 'string', format: 'strange' }, /unknown format/],
+  ])('%s', async (_title, schema, message) => {
+    expect(await answerOf(schema)).toEqual(unusable(message));
+  });
+});
+
+describe('a hostile schema', () => {
+  const CATASTROPHE = { type: 'string', pattern: '^(a+)+$' };
+  const HOSTILE_VALUE = `${'a'.repeat(40)}!`;
+
+  test('with a catastrophic pattern has no verdict, and does not block the event loop', async () => {
+    let longestMs = 0;
+    let lastTurn = performance.now();
+    const clock = setInterval(() => {
+      longestMs = Math.max(longestMs, performance.now() - lastTurn);
+      lastTurn = performance.now();
+    }, 1);
+    const startedAt = performance.now();
+    const answer = await answerOf(CATASTROPHE, HOSTILE_VALUE);
+    const tookMs = performance.now() - startedAt;
+    clearInterval(clock);
+    expect(answer).toEqual(undecided(/could not be checked within/));
+    // A second by its deadline; the rest is for a busy machine.
+    expect(tookMs).toBeLessThan(3_000);
+    expect(longestMs).toBeLessThan(400);
+  });
+
+  test('with a catastrophic pattern does no harm to the next check', async () => {
+    await answerOf(CATASTROPHE, HOSTILE_VALUE);
+    expect(await problemsOf(CATASTROPHE, 'aaaa')).toEqual([]);
+    expect(await problemsOf({ type: 'number' }, 1)).toEqual([]);
+  });
+
+  test.each<[string, object]>([
+    ['to itself', { $ref: '#' }],
+    ['in a circle', { $defs: { a: { $ref: '#/$defs/b' }, b: { $ref: '#/$defs/a' } }, $ref: '#/$defs/a' }],
+    ['in a circle of anchors', { $dynamicAnchor: 'x', allOf: [{ $dynamicRef: '#x' }] }],
+  ])('that refers %s has no verdict, or is none', async (_title, schema) => {
+    const answer = await answerOf(schema, { a: 1 });
+    expect(['undecided', 'unusable']).toContain(answer.kind);
+  });
+
+  test('that branches without end has no verdict', async () => {
+    const branch = (depth: number): object =>
+      depth === 0
+        ? { not: {} }
+        : { anyOf: [{ $ref: `#/$defs/d${depth - 1}` }, { $ref: `#/$defs/d${depth - 1}` }] };
+    const levels = Array.from({ length: 40 }, (_, depth) => [`d${depth}`, branch(depth)]);
+    const schema = { $defs: Object.fromEntries(levels), $ref: '#/$defs/d39' };
+    expect(await answerOf(schema, 1)).toEqual(undecided(/could not be checked/));
+  });
+
+  test('that takes too long to compile is refused, and the next one compiles', async () => {
+    const properties = Object.fromEntries(
+      Array.from({ length: 60_000 }, (_, index) => [`p${index}`, { type: 'object', minProperties: index }]),
+    );
+    const { kind, ...why } = await answerOf({ properties });
+    expect(kind).not.toBe('checked');
+    expect(why).toEqual({ reason: expect.stringMatching(/takes longer than 1000 ms to compile|of code/) });
+    expect(await problemsOf({ type: 'number' }, 'x')).toHaveLength(1);
+  });
+
+  test('that refers to one large part again and again is not copied as often', async () => {
+    const large = {
+      properties: Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`p${at}`, { minimum: at }])),
+    };
+    const allOf = Array(300).fill({ $ref: '#/$defs/large' });
+    expect(await problemsOf({ $defs: { large }, allOf }, { p9: 1 })).toHaveLength(1);
+  });
+
+  test.each<[string, object, unknown]>([
+    ['120,000 errors', branching([300, 400], 'n'), {}],
+    ['long names', branching([60, 100], 'n'.repeat(50_000)), {}],
+    ['long names, and a pattern', branching([60, 100], 'n'.repeat(50_000), { p: { pattern: 'x' } }), {}],
+    ['names of control characters', branching([60, 100], '\u0001'.repeat(9_000)), {}],
+    ['a long key of the value', { additionalProperties: false }, { ['k'.repeat(1_000_000)]: 1 }],
+    ['a long path', { additionalProperties: { type: 'null' } }, { ['k'.repeat(1_000_000)]: 1 }],
+    ['a long pattern', { pattern: `^${'a'.repeat(5_000)}$` }, 'x'],
+    [
+      'long names that depend on another',
+      {
+        dependentRequired: {
+          a: Array(200)
+            .fill(0)
+            .map((_, at) => `${'n'.repeat(20)}${at}`),
+        },
+      },
+      { a: 1 },
+    ],
+    ['long names of properties', { propertyNames: { maxLength: 3 } }, { ['k'.repeat(100_000)]: 1 }],
+    ['large constants', { const: { a: 'x'.repeat(60_000) } }, 1],
+    ['many allowed values', { enum: Array.from({ length: 5_000 }, (_, at) => `value ${at}`) }, 1],
+    ['unevaluated keys', { unevaluatedProperties: false }, { ['k'.repeat(1_000_000)]: 1 }],
+  ])('cannot make a text without end of %s', async (_title, schema, value) => {
+    const problems = await problemsOf(schema, value);
+    expect(problems.length).toBeGreaterThan(0);
+    expect(problems.length).toBeLessThanOrEqual(21);
+    for (const { path, message } of problems) {
+      expect(path.length).toBeLessThan(260);
+      expect(message.length).toBeLessThan(560);
+    }
+  });
+
+  test('tells how many more problems there are', async () => {
+    const problems = await problemsOf(branching([30, 40], 'n'), {});
+    // Each branch, each list of branches, and the list of those.
+    expect(problems).toHaveLength(21);
+    expect(problems.at(-1)).toEqual({ path: '', message: 'and 1211 more problems' });
+  });
+
+  test.each<[string, object]>([
+    ['a keyword', { 'x\n✔ forged': 1 }],
+    ['a reference', { $ref: 'x\n✔ forged' }],
+    ['a name of a property', { properties: { 'a\u001b[2J\n✔ forged': { minimum: 'x' } } }],
+    ['a format', { format: 'x\u2028✔ forged' }],
+  ])('cannot begin a line by %s', async (_title, schema) => {
+    const answer = await answerOf(schema);
+    expect(JSON.stringify(answer)).toContain('forged');
+    expect(answer).toEqual(unusable(/^[^\p{Cc}\u2028\u2029]*$/u));
+  });
+
+  test('cannot begin a line by what a value holds', async () => {
+    const schema = { additionalProperties: { type: 'null' }, propertyNames: { maxLength: 2 } };
+    const problems = await problemsOf(schema, { 'a\n✔ forged\u202e\u2800': 1 });
+    for (const { path, message } of problems) expect(path + message).not.toMatch(/[\n\u202e\u2800]/);
+  });
+
+  test('with much in memory ends its process, and the next check has another', async () => {
+    const checker = new SchemaChecker();
+    const schema = { items: { type: 'object' } };
+    const json = `[${Array(5_000_000).fill('{}').join(',')}]`;
+    const big = await answerOf(schema, JSON.parse(json), { checker });
+    expect(big).toEqual(undecided(/could not be checked/));
+    expect(await answerOf({ type: 'number' }, 1, { checker, plugin: 'other' })).toEqual({
+      kind: 'checked',
+      problems: [],
+    });
+    await checker.close();
+  });
+});
+
+describe('a plugin whose checks take long', () => {
+  const SLOW = branching([100, 100, 100, 100], 'n');
+
+  test('does not keep the checks of others waiting', async () => {
+    const checker = new SchemaChecker();
+    const slow = Promise.all(
+      Array.from({ length: 20 }, () => answerOf(SLOW, {}, { checker, plugin: 'slow' })),
+    );
+    await delay(600);
+    const times: number[] = [];
+    for (let call = 0; call < 20; call++) {
+      const startedAt = performance.now();
+      expect(await answerOf({ type: 'number' }, 1, { checker, plugin: `honest-${call}` })).toMatchObject({
+        kind: 'checked',
+      });
+      times.push(performance.now() - startedAt);
+    }
+    times.sort((a, b) => a - b);
+    expect(times[10]).toBeLessThan(100);
+    // And none of its own waits for ever.
+    expect(await slow).toEqual(Array(20).fill(undecided(/could not be checked within (1000|5000) ms/)));
+    await checker.close();
+  });
+
+  test('waits no longer than it has to once its checks are quick again', async () => {
+    const checker = new SchemaChecker();
+    await answerOf(SLOW, {}, { checker });
+    expect(await answerOf({ type: 'number' }, 'x', { checker })).toMatchObject({
+      problems: [{ message: 'must be number' }],
+    });
+    await checker.close();
+  });
+});
+
+describe('whoever waits for a check', () => {
+  test('is told at once when it is aborted, waiting or not', async () => {
+    const checker = new SchemaChecker();
+    const slow = branching([100, 100, 100, 100], 'n');
+    const signal = AbortSignal.timeout(50);
+    const startedAt = performance.now();
+    const both = [1, 2].map(() => answerOf(slow, {}, { checker, signal }));
+    for (const answer of both) await expect(answer).rejects.toMatchObject({ name: 'TimeoutError' });
+    expect(performance.now() - startedAt).toBeLessThan(500);
+    await checker.close();
+  });
+
+  test('is told when nothing is checked any more', async () => {
+    const checker = new SchemaChecker();
+    await checker.close();
+    expect(await answerOf({ type: 'number' }, 1, { checker })).toMatchObject({ kind: 'unavailable' });
+    await checker.close();
+  });
+
+  test('starts no process by a schema that takes anything', async () => {
+    const checker = new SchemaChecker();
+    expect(await answerOf({}, 1, { checker })).toEqual({ kind: 'checked', problems: [] });
+    expect(await checker.check({ plugin: 'a', checks: [] })).toEqual([]);
+    await checker.close();
+  });
+});
+
+describe('schemas of two plugins', () => {
+  test('may have the same `$id`, and each is its own', async () => {
+    const $id = 'https://example.org/same';
+    const [number, text] = [
+      { $id, type: 'number' },
+      { $id, type: 'string' },
+    ];
+    expect(await problemsOf(number, 1)).toEqual([]);
+    expect(await problemsOf(text, 'x')).toEqual([]);
+    expect(await problemsOf(number, 'x')).toHaveLength(1);
+  });
+
+  test('may have the same `$id` below, and each is its own', async () => {
+    const $id = 'https://example.org/inner';
+    const number = { $defs: { n: { $id, type: 'number' } }, $ref: $id };
+    const text = { $defs: { n: { type: 'null' }, t: { $id, type: 'string' } }, $ref: $id };
+    expect(await problemsOf(number, 'x')).toHaveLength(1);
+    expect(await problemsOf(text, 'x')).toEqual([]);
+  });
+
+  test('may be the same object', async () => {
+    const schema = { type: 'number' };
+    expect(await problemsOf(schema, 1)).toEqual([]);
+    expect(await problemsOf(schema, 1)).toEqual([]);
+  });
+
+  test('cannot refer to each other', async () => {
+    await answerOf({ $id: 'https://example.org/first', $defs: { v: { $anchor: 'v' } } });
+    const schema = { $ref: 'https://example.org/first' };
+    expect(await answerOf(schema)).toEqual(unusable(/can't resolve reference/));
+  });
+});
+
+test('checks that overlap do not mix up their answers', async () => {
+  const schema = { properties: { n: { type: 'number' } } };
+  const answers = await Promise.all(
+    [{ n: 1 }, { n: 'x' }, { n: 2 }].map((value) => problemsOf(schema, value)),
+  );
+  expect(answers.map((problems) => problems.length)).toEqual([0, 1, 0]);
+});
+
+// The last test of this file: if it fails, every schema after it does.
+test('a schema cannot take the name of the meta-schema, nor take it away from the next schema', async () => {
+  for (const part of ['meta/core', 'meta/validation', 'meta/applicator', 'schema']) {
+    const $id = `https://json-schema.org/draft/2020-12/${part}`;
+    expect(await answerOf({ $id, type: 'number' })).toEqual(unusable(/already exists/));
+  }
+  const below = { $defs: { below: { $id: META, type: 'null' } }, type: 'number' };
+  expect(await answerOf(below)).toEqual(unusable(/more than one schema/));
+  expect(await problemsOf({ type: 'number' }, 1)).toEqual([]);
+  expect(await answerOf({ type: 'strange' })).toEqual(unusable(/type/));
+});
