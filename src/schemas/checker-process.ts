@@ -20,7 +20,7 @@ const NODE_ARGUMENTS = [`--max-old-space-size=${HEAP_MB}`, '--max-semi-space-siz
 const START_DEADLINE_MS = 10_000;
 const SEND_DEADLINE_MS = 10_000;
 /** Over the limit of a job, which V8 enforces in the process itself: only what does not hear V8 needs so long. */
-const GRACE_MS = 400;
+const GRACE_MS = 1_000;
 /** A value as JSON: whole, or in pieces that are made when they are sent. */
 export type JsonText = string | (() => AsyncIterable<string>);
 
@@ -37,6 +37,7 @@ export class CheckerProcess {
   readonly #replies: string[] = [];
   readonly #whenGone = new AbortController();
   #isGone = false;
+  #isKilled = false;
   #isReady = false;
   /** There is a reply, or it is gone. */
   #wake: () => void = () => {};
@@ -56,8 +57,9 @@ export class CheckerProcess {
     for (const pipe of [this.#child.stdin, this.#child.stdout]) (pipe as Socket | null)?.unref();
   }
 
-  get isGone(): boolean {
-    return this.#isGone;
+  /** Whether it takes jobs: it may be there for a moment after it was killed. */
+  get isUsable(): boolean {
+    return !this.#isGone && !this.#isKilled;
   }
 
   /** Never rejects. */
@@ -69,15 +71,20 @@ export class CheckerProcess {
     const said = reply === null ? null : parseReply(reply);
     if (said !== null) return said;
     const end = this.#isGone || reply !== null ? 'died' : 'stuck';
-    this.#child.kill('SIGKILL');
+    this.#signal();
     return end;
   }
 
   /** Resolves when it is gone. Fine to call twice. */
   async kill(): Promise<void> {
     this.#child.ref();
-    if (!this.#isGone) this.#child.kill('SIGKILL');
+    this.#signal();
     await this.#gone.promise;
+  }
+
+  #signal(): void {
+    this.#isKilled = true;
+    if (!this.#isGone) this.#child.kill('SIGKILL');
   }
 
   async #send(job: JobMessage, values: readonly JsonText[]): Promise<void> {
@@ -128,7 +135,7 @@ export class CheckerProcess {
         this.#wake();
       } catch {
         // It does not keep to what was agreed: nothing that it says counts.
-        this.#child.kill('SIGKILL');
+        this.#signal();
       }
     });
   }

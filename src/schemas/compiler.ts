@@ -7,15 +7,19 @@ export type Validate = (value: unknown) => ErrorList | null;
 
 /** Of what ajv writes for one schema; honest ones of a hundred kilobytes stay below two million. */
 const MAX_CODE_CHARS = 4_000_000;
+/** An ajv keeps parts of all that it ever compiled; after so much of it another one takes its place. */
+const MAX_ALL_CODE_CHARS = 16_000_000;
 
 /** Compiles the schemas of plugins, of draft 2020-12. Only for a process that may be lost: what is compiled is hostile. */
 export class Compiler {
   #ajv = new BoundedAjv();
+  #codeChars = 0;
 
   /** @throws Error when the schema is none, or cannot be used */
   compile(schema: object): Validate {
     if ('$async' in schema) throw new Error('`$async` schemas are not supported');
     const { $id: id } = schema as { $id?: unknown };
+    if (this.#codeChars > MAX_ALL_CODE_CHARS) this.reset();
     const ajv = this.#ajv;
     if (typeof id === 'string' && ajv.getSchema(id) !== undefined)
       throw new Error(`\`$id\` ${id} already exists`);
@@ -26,12 +30,14 @@ export class Compiler {
     } finally {
       // Two plugins may use the same `$id`, and neither may refer to a schema of the other.
       ajv.removeSchema();
+      this.#codeChars += ajv.codeChars;
     }
   }
 
   /** After a compilation that was cut off in the middle. */
   reset(): void {
     this.#ajv = new BoundedAjv();
+    this.#codeChars = 0;
   }
 }
 

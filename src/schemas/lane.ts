@@ -76,7 +76,7 @@ export class Lane<Job extends CheckRequest> {
   }
 
   async #run({ checks }: Job): Promise<JobEnd> {
-    if (this.#process === null || this.#process.isGone) {
+    if (!this.#process?.isUsable) {
       this.#compiled = new CompiledSchemas(this.#options.keptChars);
       this.#forget = [];
       this.#process = new CheckerProcess();
