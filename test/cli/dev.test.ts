@@ -101,7 +101,10 @@ test('tells a program one JSON document a line', async () => {
   await removePlugin();
   const lines = await printedLines(3);
   const folder = `${root}/hello`;
-  const error = { code: 'MANIFEST_INVALID', message: 'It breaks the rules.', problems: PROBLEMS };
+  // The error itself is harmless, whoever shows it.
+  const { problems } = new LurkboxError('MANIFEST_INVALID', '', { problems: PROBLEMS });
+  expect(JSON.stringify(problems)).toContain('evil \\\\u001b[31m');
+  const error = { code: 'MANIFEST_INVALID', message: 'It breaks the rules.', problems };
   expect(lines.map((line) => JSON.parse(line))).toEqual([
     {
       event: 'reloaded',
