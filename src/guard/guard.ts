@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import type { Identity } from '../execution/identity.ts';
 import type { Logger } from '../logger.ts';
+import { ENGINE_IS_AWAY } from './exit-code.ts';
 
 export interface GuardOptions {
   /** Whose things it is to remove, as they are labelled. */
@@ -24,10 +25,19 @@ export interface Guard {
 const PROGRAM = join(import.meta.dirname, `program${extname(import.meta.filename)}`);
 const SHELL = '/bin/sh';
 /**
- * Until the guard is needed it is a shell that reads from a pipe, which takes one megabyte where Node takes forty. The
- * pipe breaks when this process ends, however it ends; a line through it says that all is well.
+ * While it waits the guard is a shell, which takes one megabyte where Node takes a hundred: first for its pipe, which breaks
+ * when this process ends, however it ends, where a line through it says that all is well; then for an engine that is away, at
+ * most ten minutes. After that it is for the next orchestrator to prune.
  */
-const SCRIPT = `trap '' TERM INT HUP; read -r line || exec "$0" "$@"`;
+const SCRIPT = `
+  trap '' TERM INT HUP
+  read -r line && exit
+  pause=1; waited=0
+  while "$0" "$@" "$waited"; [ $? -eq ${ENGINE_IS_AWAY} ] && [ "$waited" -lt 600 ]; do
+    /bin/sleep "$pause" || exit
+    waited=$((waited + pause))
+    [ "$pause" -ge 32 ] || pause=$((pause * 2))
+  done`;
 /** Someone may end a guard by mistake; who does so again and again means it. */
 const MAX_STARTS = 5;
 const RESTART_DELAY_MS = 1_000;

@@ -1,4 +1,4 @@
-// node program.ts <process> <host> <cacheDir>
+// node program.ts <process> <host> <cacheDir> [<seconds waited>]
 // What `guard.ts` starts: waits until that process is gone, removes what it left, and ends when nothing comes any more.
 
 import { setTimeout as delay } from 'node:timers/promises';
@@ -7,14 +7,16 @@ import { createIdentity } from '../execution/identity.ts';
 import { prune } from '../execution/prune.ts';
 import { removeStaleFolders } from '../image/temp-folder.ts';
 import { isProcessGone } from '../process.ts';
+import { ENGINE_IS_AWAY } from './exit-code.ts';
 
 /** What the engine was still making for the dead can turn up for so long after the last time that something did. */
 const QUIET_MS = 15_000;
-/** An engine that is away for longer than this is for the next orchestrator to prune. */
-const GIVE_UP_MS = 10 * 60_000;
+/** An engine that is away for longer is waited for by the shell that started this, if one did. */
+const PATIENCE_MS = 5_000;
+const MOST_MS = 10 * 60_000;
 const HASTE_MS = 5_000;
 
-const [owner = '', host = '', cacheDir = ''] = process.argv.slice(2);
+const [owner = '', host = '', cacheDir = '', waited = ''] = process.argv.slice(2);
 const identity = { ...createIdentity(), host };
 
 // What ends everything in a service or a session comes here too, and this is what has to be done after it.
@@ -24,7 +26,7 @@ if (await isHungUpOn()) {
   while (!isProcessGone(owner)) await delay(500);
   await removeWhatIsLeft();
 }
-process.exit();
+process.exit(0);
 
 /** False when the owner sent a line first, which says that nothing is left. */
 async function isHungUpOn(): Promise<boolean> {
@@ -34,9 +36,14 @@ async function isHungUpOn(): Promise<boolean> {
 
 async function removeWhatIsLeft(): Promise<void> {
   const begun = performance.now();
+  const patienceMs = waited === '' ? MOST_MS : waited === '0' ? PATIENCE_MS : 0;
   let last = begun;
-  while (performance.now() - last < QUIET_MS && performance.now() - begun < GIVE_UP_MS) {
-    if (await foundSomething().catch(() => true)) last = performance.now();
+  let answered = begun;
+  while (performance.now() - last < QUIET_MS && performance.now() - begun < MOST_MS) {
+    const found = await foundSomething().catch(() => null);
+    if (found !== null) answered = performance.now();
+    else if (performance.now() - answered >= patienceMs) process.exit(ENGINE_IS_AWAY);
+    if (found !== false) last = performance.now();
     await delay(performance.now() - begun < HASTE_MS ? 250 : 1_000);
   }
 }

@@ -1,0 +1,2 @@
+/** By which the program of the guard asks to be started again later. */
+export const ENGINE_IS_AWAY = 75;
