@@ -5,7 +5,7 @@ import { PathError } from '../storage/path-error.ts';
 import { type AuditFile, fileName, listFiles, openFile, removeFilesBefore } from './audit-files.ts';
 import { type Head, HeadDatabase } from './audit-head.ts';
 import { toLine, type WrittenLine } from './audit-line.ts';
-import type { AuditBody } from './audit-record.ts';
+import { AUDIT_VERSION, type AuditBody } from './audit-record.ts';
 import { begin, recover } from './audit-recovery.ts';
 import { writeAll } from './write-all.ts';
 
@@ -172,7 +172,7 @@ function openTail({ folder }: ChainConfig, number: number): AuditFile {
 }
 
 function lineAfter({ seq, hash }: Head, { at, body }: Dated): WrittenLine {
-  return toLine({ v: 1, seq: seq + 1, at, prev: hash }, body);
+  return toLine({ v: AUDIT_VERSION, seq: seq + 1, at, prev: hash }, body);
 }
 
 function grown(head: Head, { text, hash }: WrittenLine): Head {

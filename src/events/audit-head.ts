@@ -29,7 +29,10 @@ const FileStartSchema = z.strictObject({
 /** Where a file begins in the chain. Of the oldest one that is kept it is where the chain begins. */
 export type FileStart = Readonly<z.infer<typeof FileStartSchema>>;
 
+/** Of the tables; databases of the first program have 0, which means the same. */
+const HEAD_FORMAT = 1;
 const TABLES = `
+  PRAGMA user_version = ${HEAD_FORMAT};
   CREATE TABLE IF NOT EXISTS head (
     id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL,
     file INTEGER NOT NULL, bytes INTEGER NOT NULL
@@ -59,6 +62,7 @@ export class HeadDatabase {
       this.#inode = lstatSync(this.#path).ino;
       // Commits do not wait for the disk; what a power failure takes of them is found again in the files.
       this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+      assertKnown(this.#database);
       this.transaction(() => this.#database.exec(TABLES));
     } catch (error) {
       this.close();
@@ -121,6 +125,7 @@ export function readHead(folder: string): HeadState {
 function readState(folder: string): HeadState {
   const database = new DatabaseSync(join(folder, HEAD_NAME), { readOnly: true, timeout: LOCK_TIMEOUT_MS });
   try {
+    assertKnown(database);
     database.exec('BEGIN'); // Both reads see one state.
     const head = toHead(database.prepare(SELECT_HEAD).get());
     if (head === null) throw new Error('it is empty');
@@ -151,6 +156,14 @@ function mayWrite(folder: string): boolean {
   } catch {
     return false;
   }
+}
+
+function assertKnown(database: DatabaseSync): void {
+  const format = Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
+  if (format > HEAD_FORMAT)
+    throw new Error(
+      `${HEAD_NAME} has format ${format} of a newer lurkbox, this one knows ${HEAD_FORMAT}; use that version, or move the folder away to begin a new log`,
+    );
 }
 
 function toHead(row: object | undefined): Head | null {

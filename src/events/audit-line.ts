@@ -1,12 +1,6 @@
 import { createHash } from 'node:crypto';
 import { parseJson } from '../json.ts';
-import {
-  type AuditBody,
-  AuditBodySchema,
-  type AuditLink,
-  AuditLinkSchema,
-  HashSchema,
-} from './audit-record.ts';
+import { type AuditBody, type AuditLink, AuditLinkSchema, HashSchema, readBody } from './audit-record.ts';
 import { canonicalJson } from './canonical-json.ts';
 
 /** Of one line; the largest record, all of whose characters have to be escaped, is smaller. */
@@ -32,7 +26,8 @@ function seal(record: object): WrittenLine {
 export interface ReadRecord {
   readonly ok: true;
   readonly link: AuditLink;
-  readonly body: AuditBody;
+  /** Also of a newer program, of which this one knows no more than the kind. */
+  readonly body: NonNullable<ReturnType<typeof readBody>>;
   /** As the line says it. */
   readonly hash: string;
   /** Whether the line is, to the byte, what its hash was made of. */
@@ -48,13 +43,13 @@ export function readLine(bytes: Buffer): LineReading {
   const { hash, ...record } = value;
   const { v, seq, at, prev, ...rest } = record;
   const link = AuditLinkSchema.safeParse({ v, seq, at, prev });
-  const body = AuditBodySchema.safeParse(rest);
+  const body = link.success ? readBody(rest, link.data.v) : null;
   const claimed = HashSchema.safeParse(hash);
-  if (!link.success || !body.success || !claimed.success)
+  if (!link.success || body === null || !claimed.success)
     return { ok: false, fault: 'it has not the members of a record' };
   const due = seal(record);
   const intact = due.hash === claimed.data && bytes.equals(Buffer.from(due.text.slice(0, -1)));
-  return { ok: true, link: link.data, body: body.data, hash: claimed.data, intact };
+  return { ok: true, link: link.data, body, hash: claimed.data, intact };
 }
 
 function parse(bytes: Buffer): Record<string, unknown> | null {

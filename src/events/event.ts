@@ -31,8 +31,13 @@ const MAX_TEXT_CHARS = 2_000;
 /** Of a name, a version, a digest. */
 const MAX_NAME_CHARS = 256;
 
+/** Grows when an event gets another member or means something else. Events without a version are of the first. */
+export const EVENT_VERSION = 2;
+
 /** Plain JSON, frozen and bounded, so that it can be kept, stored and sent. */
 export interface PluginEvent {
+  /** `EVENT_VERSION` of the program that emitted it. */
+  readonly v: number;
   readonly eventType: PluginEventType;
   readonly pluginName: string;
   /** `null` where it is of no single version. */
@@ -59,6 +64,7 @@ export type NewPluginEvent = Pick<PluginEvent, 'eventType' | 'pluginName'> & {
 export function toPluginEvent(event: NewPluginEvent, now: () => Date): PluginEvent {
   const { eventType, pluginName, version, digest, timestamp, success, message, error, metadata } = event;
   return Object.freeze({
+    v: EVENT_VERSION,
     eventType,
     pluginName: cutText(pluginName, MAX_NAME_CHARS),
     version: cutOrNull(version, MAX_NAME_CHARS),

@@ -1,7 +1,12 @@
 import { z } from 'zod';
 import { deepFreeze } from '../deep-freeze.ts';
 import { LurkboxError } from '../errors.ts';
-import { PLUGIN_EVENT_TYPES, type PluginEvent, type PluginEventType } from '../events/event.ts';
+import {
+  EVENT_VERSION,
+  PLUGIN_EVENT_TYPES,
+  type PluginEvent,
+  type PluginEventType,
+} from '../events/event.ts';
 import type { Logger } from '../logger.ts';
 import { show } from '../printable.ts';
 import { ACTIVITY_FROM_1 } from './activity-from-1.ts';
@@ -252,7 +257,9 @@ function cut(event: PluginEvent): PluginEvent {
   return { ...event, message: shorten(event.message), error: shorten(event.error), metadata: {} };
 }
 
-const EventSchema: z.ZodType<PluginEvent> = z.strictObject({
+/** Of an event that this program knows; what a newer one wrote beside it is kept. */
+const KnownEventSchema = z.looseObject({
+  v: z.int().min(1).default(1),
   eventType: z.enum(PLUGIN_EVENT_TYPES),
   pluginName: z.string(),
   version: z.string().nullable(),
@@ -263,8 +270,14 @@ const EventSchema: z.ZodType<PluginEvent> = z.strictObject({
   error: z.string().nullable(),
   metadata: z.record(z.string(), z.unknown()),
 });
+/** One of a newer program may be of a type that is not known here. */
+const NewerEventSchema = KnownEventSchema.extend({
+  v: z.int().gt(EVENT_VERSION),
+  eventType: z.string(),
+});
+const EventSchema = z.union([KnownEventSchema, NewerEventSchema]) as unknown as z.ZodType<PluginEvent>;
 
-const CallSchema: z.ZodType<RecordedCall> = z.strictObject({
+const CallSchema: z.ZodType<RecordedCall> = z.looseObject({
   executionId: z.string(),
   versionId: z.int(),
   at: z.string(),

@@ -415,6 +415,7 @@ describe('a damaged row', () => {
 describe('the activity', () => {
   test('begins empty when it is broken, is kept, and its ids go on growing', async () => {
     const event = {
+      v: 2,
       eventType: 'LOAD',
       pluginName: 'a',
       version: null,

@@ -69,6 +69,7 @@ test('a process sees what another one has committed at its next read, and what i
 });
 
 const EVENT = {
+  v: 2,
   eventType: 'LOAD',
   pluginName: 'weather',
   version: null,

@@ -1,8 +1,10 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LurkboxError } from '../../src/errors.ts';
 import type { PluginRegistry } from '../../src/registry/registry.ts';
 import { PLUGIN_STATES, TRANSITIONS, type Transition } from '../../src/registry/state.ts';
-import { digestOf, newVersion, openRegistry } from './sample.ts';
+import { createFolder, digestOf, newVersion, openRegistry } from './sample.ts';
 
 const NOTHING = { filesystem: false, network: false, exec: false, secrets: [] };
 const SOME = { ...NOTHING, exec: true };
@@ -386,8 +388,27 @@ describe('calls', () => {
   });
 });
 
+test('an event of another version of lurkbox is read: unknown members are kept, and one without a version is of the first', async () => {
+  await using folder = await createFolder();
+  await (await openRegistry(folder.path)).close();
+  const { v: _, ...first } = eventOf('weather', 'LOAD');
+  const newer = { ...eventOf('weather', 'LOAD'), v: 9, eventType: 'MOVED', place: { kind: 'here' } };
+  const store = new DatabaseSync(join(folder.path, 'activity.db'));
+  for (const event of [first, newer, { ...first, eventType: 'MOVED' }])
+    store
+      .prepare("INSERT INTO events (plugin, type, event) VALUES ('weather', ?, ?)")
+      .run(event.eventType, JSON.stringify(event));
+  store.close();
+  await using registry = await openRegistry(folder.path);
+  expect(registry.events()).toEqual([
+    { ...first, v: 1, id: 1 },
+    { ...newer, id: 2 },
+  ]);
+});
+
 function eventOf(pluginName: string, eventType: 'LOAD' | 'EXECUTE' | 'ERROR', metadata: object = {}) {
   return {
+    v: 2,
     eventType,
     pluginName,
     version: '1.0.0',

@@ -66,6 +66,7 @@ switch (job) {
 
 function eventOf(pluginName: string) {
   return {
+    v: 2,
     eventType: 'LOAD',
     pluginName,
     version: null,
