@@ -3,7 +3,7 @@ import { LurkboxError, type Problem } from '../errors.ts';
 import { show, showPath } from '../printable.ts';
 import { Descent } from '../storage/descent.ts';
 import { Folder } from '../storage/folder.ts';
-import type { PathError } from '../storage/path-error.ts';
+import { PathError } from '../storage/path-error.ts';
 import { readFileIn } from '../storage/read-file.ts';
 import { VERSION } from '../version.ts';
 import { changedSinceLoaded, changedWhileRead, FileChangedError } from './changed.ts';
@@ -133,7 +133,8 @@ interface ManifestDocument {
 async function readManifest(root: Folder): Promise<Checked<ManifestDocument>> {
   let bytes: Buffer | null;
   try {
-    bytes = await readFileIn(root, MANIFEST_FILE, MAX_DOCUMENT_BYTES);
+    // What stands in it is quoted in errors, so it may not be the file of somebody else either.
+    bytes = await readFileIn(root, MANIFEST_FILE, MAX_DOCUMENT_BYTES, { singleName: true });
   } catch (error) {
     return failed(MANIFEST_FILE, `expected a regular file that can be read: ${reasonOf(error)}`);
   }
@@ -183,8 +184,8 @@ function failed(path: string, message: string): Checked<never> {
 }
 
 function reasonOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return (code === undefined ? undefined : (REASONS[code] ?? code)) ?? message;
+  if (!(error instanceof PathError)) return (error as Error).message;
+  return REASONS[error.code] ?? error.reason;
 }
 
 const REASONS: Readonly<Record<string, string>> = { LINK: 'ELOOP', NOT_A_FILE: 'not a regular file' };

@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, open as openCallback, read as readCallback } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { Folder } from './folder.ts';
+import { type FileOptions, Folder } from './folder.ts';
 import { PathError, toPathError } from './path-error.ts';
 
 const CHUNK_BYTES = 64 * 1024;
@@ -27,8 +27,13 @@ export async function readWhole(descriptor: number, maxBytes: number): Promise<B
 }
 
 /** A file in a folder; `null` when it is larger than `maxBytes`. @throws PathError */
-export async function readFileIn(folder: Folder, name: string, maxBytes: number): Promise<Buffer | null> {
-  const descriptor = await folder.openFile(name);
+export async function readFileIn(
+  folder: Folder,
+  name: string,
+  maxBytes: number,
+  conditions: Pick<FileOptions, 'singleName'> = {},
+): Promise<Buffer | null> {
+  const descriptor = await folder.openFile(name, conditions);
   try {
     return await readWhole(descriptor, maxBytes);
   } finally {
@@ -36,10 +41,10 @@ export async function readFileIn(folder: Folder, name: string, maxBytes: number)
   }
 }
 
-/** A file by a path that was resolved before: a link at any level is refused. @throws PathError */
+/** A file by a path that was resolved before: a link at any level, and a second name, is refused. @throws PathError */
 export async function readResolvedFile(path: string, maxBytes: number): Promise<Buffer | null> {
   using folder = Folder.openResolved(dirname(path));
-  return await readFileIn(folder, basename(path), maxBytes);
+  return await readFileIn(folder, basename(path), maxBytes, { singleName: true });
 }
 
 /**

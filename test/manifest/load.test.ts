@@ -138,6 +138,14 @@ describe('refuses', () => {
     });
   });
 
+  test('a plugin.json that is a second name of a file, without a word of what is in it', async () => {
+    await rm(join(folder, 'plugin.json'));
+    await link(join(base, 'secret'), join(folder, 'plugin.json'));
+    const { problems } = await failure();
+    expect(problems).toContainEqual({ path: 'plugin.json', message: expect.stringMatching(/hard link/) });
+    expect(JSON.stringify(problems)).not.toContain('meant');
+  });
+
   test('a plugin.json that is a pipe, without waiting for a writer', async () => {
     await rm(join(folder, 'plugin.json'));
     await pipe('plugin.json');
