@@ -10,7 +10,7 @@ import { checkRuntimes, type RuntimeCheck } from './engine/runtimes.ts';
 import { type CreateOptions, toCreateOptions } from './engine/to-create-options.ts';
 import { AuditLog } from './events/audit-log.ts';
 import { PluginEvents } from './events/plugin-events.ts';
-import { createIdentity, type Identity, toLabels } from './execution/identity.ts';
+import { createIdentity, type Identity, readMachineId, toLabels } from './execution/identity.ts';
 import { type Pruned, prune } from './execution/prune.ts';
 import { Reaper } from './execution/reaper.ts';
 import { type Guard, startGuard } from './guard/guard.ts';
@@ -156,7 +156,8 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
   const uids = new PluginUids({
     registry,
     policy,
-    workspaceRoot: config.workspaceRoot,
+    // With the id of the machine, so that the author of a plugin cannot choose a name that leads to the number of another one.
+    workspace: `${readMachineId().trim()}:${config.workspaceRoot}`,
     isHostAccount: readHostAccounts(),
     logger: config.logger,
   });

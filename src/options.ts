@@ -20,9 +20,15 @@ export interface LurkboxOptions {
   readonly policy?: string | object;
   /** Any pino-shaped logger; what it throws changes nothing. @default silent */
   readonly logger?: Logger;
-  /** How many executions may run at once, over all plugins; waiting, kept and parked containers come on top. @default 16 */
+  /**
+   * How many executions may run at once, over all plugins; waiting, kept and parked containers come on top. From 4 on, and where more
+   * than one plugin is installed, one plugin leaves an eighth of them to the others. @default 16
+   */
   readonly concurrency?: number;
-  /** How many executions may wait for a place or for the turn of their session; the next one is `BUSY`. @default 1000 */
+  /**
+   * How many executions may wait for a place or for the turn of their session. The next one is `BUSY`; or another one is, of the plugin
+   * of which most wait, where fewer are of the plugin of this one. @default 1000
+   */
   readonly maxQueue?: number;
   /** Megabytes that the grants of all containers together may come to. @default all memory of the engine's host */
   readonly maxMemoryMb?: number;

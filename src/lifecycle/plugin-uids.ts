@@ -8,8 +8,8 @@ import type { PluginRegistry } from '../registry/registry.ts';
 export interface PluginUidsOptions {
   readonly registry: Pick<PluginRegistry, 'list' | 'get' | 'setUid' | 'transaction'>;
   readonly policy: Policy;
-  /** Absolute path; plugins of another workspace begin to look for a number elsewhere. */
-  readonly workspaceRoot: string;
+  /** Names the workspace; plugins of another one begin to look for a number elsewhere. */
+  readonly workspace: string;
   /** Whether somebody on the host has the number. */
   readonly isHostAccount: (uid: number) => boolean;
   readonly logger: Logger;
@@ -63,10 +63,10 @@ export class PluginUids {
   }
 
   #choose(plugin: string): number {
-    const { policy, workspaceRoot } = this.#options;
+    const { policy, workspace } = this.#options;
     const taken = this.#taken(plugin);
     const isTaken = (uid: number): boolean => taken.has(uid) || !this.#isUsable(uid);
-    const uid = chooseUid(policy.uids, { workspace: workspaceRoot, plugin }, isTaken);
+    const uid = chooseUid(policy.uids, { workspace, plugin }, isTaken);
     if (uid !== null) return uid;
     const { first, last } = policy.uids;
     throw new LurkboxError('POLICY_INVALID', `No user id is left for \`${plugin}\`.`, {

@@ -17,7 +17,7 @@ async function uidsOf(
   const uids = new PluginUids({
     registry,
     policy: PolicySchema.parse(rules),
-    workspaceRoot: '/srv/agent',
+    workspace: '/srv/agent',
     isHostAccount: () => false,
     logger: SILENT_LOGGER,
     ...options,
@@ -34,7 +34,7 @@ describe('the user id of a plugin', () => {
     expect(first.all()).toEqual(given);
     await first.registry.close();
     // From the store: in another workspace other numbers would be chosen.
-    const second = await uidsOf(folder.path, { workspaceRoot: '/moved' });
+    const second = await uidsOf(folder.path, { workspace: '/moved' });
     expect(second.all()).toEqual(given);
     await second.registry.close();
   });
