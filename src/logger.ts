@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { harmlessLines } from './printable.ts';
 
 /** What lurkbox needs of a logger; a pino logger is one. */
 export interface Logger {
@@ -45,7 +46,11 @@ export function toHarmless(logger: Logger): Logger {
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 
-/** JSON lines on stderr, written before the call returns: a process that is about to end loses none. */
+/**
+ * JSON lines on stderr, written before the call returns: a process that is about to end loses none. JSON escapes no more than
+ * a line needs; what steers a terminal is escaped besides, which leaves the meaning as it is.
+ */
 export function createLogger(level: (typeof LOG_LEVELS)[number]): Logger {
-  return pino({ level }, pino.destination({ dest: 2, sync: true }));
+  const stderr = pino.destination({ dest: 2, sync: true });
+  return pino({ level }, { write: (line) => stderr.write(harmlessLines(line)) });
 }

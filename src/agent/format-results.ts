@@ -1,5 +1,5 @@
 import type { PluginExecutionResult } from '../execution/result.ts';
-import { harmless } from '../printable.ts';
+import { harmless, harmlessCut } from '../printable.ts';
 
 export interface FormatOptions {
   /** Characters of one result; the rest is cut, and the cut is told. @default 100000 */
@@ -36,14 +36,14 @@ function formatBlock(
     `Status: ${success ? 'Success' : 'Failed'}`,
     success
       ? `Result: ${toSpacedJson(result, maxChars)}`
-      : `Error: ${harmless(`${error?.code}: ${error?.message}`)}`,
+      : `Error: ${harmlessCut(`${error?.code}: ${error?.message}`, maxChars)}`,
     `Execution Time: ${Number((executionTimeMs / 1000).toFixed(3))}s`,
   ].join('\n');
 }
 
 // A result of `PLUGIN_NOT_FOUND` has the name that the caller asked for, and a model may have made that up.
 function toHeading(name: string): string {
-  return harmless(name).replace(/[[\]]/g, '').slice(0, 64);
+  return harmless(name.slice(0, 64)).replace(/[[\]]/g, '').slice(0, 64);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describeError, LurkboxError, type LurkboxErrorCode, USER_ERROR_CODES } from '../errors.ts';
-import { harmless } from '../printable.ts';
+import { harmlessLines } from '../printable.ts';
 import { tell } from './output.ts';
 
 /** What the process says to a script. */
@@ -22,14 +22,18 @@ export function reportError(error: unknown): number {
   // Several plugins that cannot be loaded, each with its own problems.
   if (error instanceof AggregateError) return Math.max(...error.errors.map(reportError));
   if (error instanceof LurkboxError) {
-    tell(escapeLines(`lurkbox: ${describeError(error)}`));
+    tell(harmlessLines(`lurkbox: ${describeError(error)}`));
     return exitCodeOf(error.code);
   }
-  tell(`lurkbox: a fault of lurkbox itself: ${error instanceof Error ? error.stack : String(error)}`);
+  tell(
+    indentLines(
+      `lurkbox: a fault of lurkbox itself: ${error instanceof Error ? error.stack : String(error)}`,
+    ),
+  );
   return EXIT.failed;
 }
 
-// Names and values in messages may be a stranger's; the line breaks are ours.
-function escapeLines(text: string): string {
-  return text.split('\n').map(harmless).join('\n');
+// A fault has whatever lines it has: none of them begins at the margin.
+function indentLines(text: string): string {
+  return harmlessLines(text).replaceAll('\n', '\n  ');
 }

@@ -22,17 +22,28 @@ export function paint(style: Style, text: string): string {
   return styleText(style, text, { stream: process.stdout });
 }
 
-/** Columns as wide as their widest cell; what is wider than the terminal wraps there, so that nothing is hidden. */
+/** Columns as wide as their widest cell, each row on one line and harmless; what is wider than the terminal wraps there, so that nothing is hidden. */
 export function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const harmlessRows = rows.map((row) => row.map(toHarmlessCell));
   const widths = head.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => plain(row[column]).length)),
+    harmlessRows.reduce((width, row) => Math.max(width, plain(row[column]).length), title.length),
   );
   const line = (cells: readonly string[]): string =>
     cells
       .map((cell, column) => cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - plain(cell).length)))
       .join('  ')
       .trimEnd();
-  return [paint('dim', line(head)), ...rows.map(line)].join('\n');
+  return [paint('dim', line(head)), ...harmlessRows.map(line)].join('\n');
+}
+
+/** What we paint cells with; everything else in a cell may be a stranger's. */
+const COLOURS = /(\u001b\[[0-9;]*m)/;
+
+function toHarmlessCell(cell: string): string {
+  return cell
+    .split(COLOURS)
+    .map((part, index) => (index % 2 === 1 ? part : harmless(part)))
+    .join('');
 }
 
 function plain(cell: string | undefined): string {

@@ -1,3 +1,4 @@
+import { harmless } from '../printable.ts';
 import { tell } from './output.ts';
 
 /** Shows what is being waited for: a line that counts the seconds on a terminal, a plain line elsewhere. */
@@ -6,7 +7,8 @@ export class Progress {
   #message = '';
   #startedAt = 0;
 
-  begin(message: string): void {
+  begin(written: string): void {
+    const message = harmless(written);
     this.end();
     if (!process.stderr.isTTY) {
       tell(`${message} …`);
@@ -21,7 +23,7 @@ export class Progress {
   /** Says something else of what is being waited for; nothing where nothing is counted. */
   update(message: string): void {
     if (this.#timer === undefined) return;
-    this.#message = message;
+    this.#message = harmless(message);
     this.#draw();
   }
 

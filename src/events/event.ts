@@ -1,3 +1,4 @@
+import { harmless } from '../printable.ts';
 import { copyFacts } from './copy-facts.ts';
 import { cutText } from './cut-text.ts';
 
@@ -66,7 +67,7 @@ export function toPluginEvent(event: NewPluginEvent, now: () => Date): PluginEve
   return Object.freeze({
     v: EVENT_VERSION,
     eventType,
-    pluginName: cutText(pluginName, MAX_NAME_CHARS),
+    pluginName: toHarmless(pluginName, MAX_NAME_CHARS),
     version: cutOrNull(version, MAX_NAME_CHARS),
     digest: cutOrNull(digest, MAX_NAME_CHARS),
     timestamp: timestamp ?? now().toISOString(),
@@ -78,5 +79,10 @@ export function toPluginEvent(event: NewPluginEvent, now: () => Date): PluginEve
 }
 
 function cutOrNull(text: string | null | undefined, maxChars: number): string | null {
-  return text === null || text === undefined ? null : cutText(text, maxChars);
+  return text === null || text === undefined ? null : toHarmless(text, maxChars);
+}
+
+/** Before it is cut: what is escaped is longer. */
+function toHarmless(text: string, maxChars: number): string {
+  return cutText(harmless(text.slice(0, maxChars + 1)), maxChars);
 }

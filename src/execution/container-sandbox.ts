@@ -196,7 +196,7 @@ export class ContainerSandbox implements PluginSandbox {
         // Somebody has removed it: it is built again, and not in this place.
         if (kindOf(claimed) === 'cold' && image === null) continue;
         if (this.#checks.hasInput && !(await this.#fits(call, settle, { place, claimed }))) return;
-        if (kindOf(claimed) !== 'kept') standby.arrived();
+        if (kindOf(claimed) !== 'kept') standby.arrived(claimed);
         await this.#live(call, settle, { place, claimed, image });
         return;
       }

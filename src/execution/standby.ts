@@ -15,8 +15,8 @@ export interface Claimed {
 export interface Standby {
   /** Finished containers that may be started again; `null` where none may. */
   readonly finished: FinishedContainers | null;
-  /** A call has taken a fresh container, one that waited or one of its own. */
-  arrived(): void;
+  /** A call goes on to a fresh container: to the one that it claimed, or to one of its own. */
+  arrived(claimed?: Claimed | null): void;
   /** A call starts a container of its own, until this is disposed of: none is started ahead of calls in its place. */
   startsItsOwn(): Disposable;
   /** The container that a call of this session may have; nobody else gets it. `null`: none is there. */

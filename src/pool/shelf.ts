@@ -70,6 +70,8 @@ export class Shelf implements Standby {
   readonly #waiting = new Set<Waiting>();
   /** What they were that calls have taken, in case one gives its own back. */
   readonly #claimed = new WeakMap<Sandbox, Waiting>();
+  /** Claimed ones that may come back: none is started in their place meanwhile. */
+  readonly #lent = new Set<Sandbox>();
   /** Those that only try whether the plugin can be loaded. */
   readonly #trials = new Set<IdleSandbox>();
   /** What closing waits for. */
@@ -105,9 +107,9 @@ export class Shelf implements Standby {
     return this.#options.grant.memoryBytes;
   }
 
-  /** Waiting or about to. */
+  /** Waiting, about to, or perhaps again in a moment. */
   get size(): number {
-    return this.#waiting.size + this.#starting;
+    return this.#waiting.size + this.#starting + this.#lent.size;
   }
 
   get waitingCount(): number {
@@ -162,7 +164,8 @@ export class Shelf implements Standby {
     return this.#kept.claim(session) ?? this.#claimWaiting();
   }
 
-  arrived(): void {
+  arrived(claimed: Claimed | null = null): void {
+    if (claimed !== null) this.#lent.delete(claimed.ready.sandbox);
     this.#demand.arrived();
     this.#keeper.onChange(this);
   }
@@ -180,6 +183,7 @@ export class Shelf implements Standby {
   }
 
   giveBack({ ready, kind }: Claimed, place: Place, session: string | null): boolean {
+    this.#lent.delete(ready.sandbox);
     if (this.#isClosed()) return false;
     const isBack =
       kind === 'kept' ? this.#kept.takeBack(ready, place, session) : this.#takeBack(ready, place);
@@ -348,6 +352,7 @@ export class Shelf implements Standby {
       if (!waiting.idle.isReady || waiting.key !== this.#key) continue;
       this.#waiting.delete(waiting);
       this.#claimed.set(waiting.idle.sandbox, waiting);
+      this.#lent.add(waiting.idle.sandbox);
       this.#backOff.succeed();
       return { ready: waiting.idle.leave(), hold: waiting.idle.hold, kind: 'warm' };
     }

@@ -46,6 +46,7 @@ export interface Stage extends AsyncDisposable {
 
 interface PluginChanges extends Partial<Omit<ShelfOptions, 'grant'>> {
   readonly grant?: Partial<Grant>;
+  readonly manifest?: object;
 }
 
 type Call = (context?: object, options?: ExecuteOptions) => Promise<PluginExecutionResult>;
@@ -70,7 +71,7 @@ export function stageOf(changes: Partial<PoolOptions> & { engine?: FakeEngine } 
   });
   const reaper = new Reaper(createIdentity(), SILENT_LOGGER);
   const sandboxes: ContainerSandbox[] = [];
-  const plugin: Stage['plugin'] = (name, { grant, ...own } = {}) => {
+  const plugin: Stage['plugin'] = (name, { grant, manifest: asked, ...own } = {}) => {
     const common = {
       grant: { ...GRANT, plugin: name, ...grant },
       connect: async () => engine,
@@ -82,7 +83,7 @@ export function stageOf(changes: Partial<PoolOptions> & { engine?: FakeEngine } 
       ...own,
     };
     const shelf = pool.shelf({ entryPoint: 'i.js', version: '1.0.0', preload: true, warm: 0, ...common });
-    const manifest = PluginManifestSchema.parse({ ...MINIMAL, name });
+    const manifest = PluginManifestSchema.parse({ ...MINIMAL, name, ...asked });
     const loaded = { folder: '/p', manifest, digest: `sha256:${'d'.repeat(64)}` as const, files: [] };
     const sandbox = new ContainerSandbox({
       ...common,
