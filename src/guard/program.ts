@@ -50,7 +50,8 @@ async function removeWhatIsLeft(): Promise<void> {
 
 /** Only of its own: while others go on dying, each with a guard of its own, this one must come to its end. */
 async function foundSomething(): Promise<boolean> {
-  await removeStaleFolders(cacheDir);
+  // Where something else is in its place by now, the containers have to go all the same.
+  await removeStaleFolders(cacheDir).catch(() => {});
   const { containers, networks } = await prune(await connectEngine(), identity, { of: owner });
   return containers.length + networks.length > 0;
 }

@@ -17,8 +17,8 @@ export interface Discovery {
   readonly failed: readonly { readonly folder: string; readonly error: LurkboxError }[];
 }
 
-/** Plugins are read at once: each reads and hashes files of its own. */
-const LOADS_AT_ONCE = availableParallelism() * 2;
+/** Plugins are read at once: each reads and hashes files of its own, with some forty of them open. */
+const LOADS_AT_ONCE = Math.min(16, availableParallelism() * 2);
 
 interface Found {
   readonly plugin: LoadedPlugin;

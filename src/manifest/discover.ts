@@ -45,12 +45,12 @@ function openPlugins(workspaceRoot: string): Folder | null {
   }
 }
 
-/** A folder that cannot be looked into is none. */
+/** A folder that cannot be looked into is none; one that has become a link by now is for loading to refuse. */
 function hasManifest(parent: Folder, name: string): boolean {
   try {
     using folder = parent.folder(name);
     return folder.statsOf(MANIFEST_FILE) !== null;
-  } catch {
-    return false;
+  } catch (error) {
+    return (error as PathError).code === 'LINK';
   }
 }

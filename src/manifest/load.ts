@@ -86,14 +86,21 @@ function openFolder(path: string, kind: 'written' | 'resolved'): Folder {
   try {
     return kind === 'resolved' ? Folder.openResolved(path) : Folder.open(path);
   } catch (cause) {
-    const { code } = cause as PathError;
-    if (code === 'LINK') throw invalid(path, [{ path: '', message: IS_A_LINK }]);
-    const what =
-      code === 'NOT_A_FOLDER'
-        ? `${showPath(path)} is not a folder.`
-        : `There is no plugin folder ${showPath(path)}.`;
-    throw new LurkboxError('PLUGIN_NOT_FOUND', what, { cause });
+    if (!(cause instanceof PathError)) throw cause;
+    if (cause.code === 'LINK') throw invalid(path, [{ path: '', message: IS_A_LINK }]);
+    throw new LurkboxError(
+      'PLUGIN_NOT_FOUND',
+      `There is no plugin folder ${showPath(path)}${whyNot(cause)}.`,
+      {
+        cause,
+      },
+    );
   }
+}
+
+function whyNot({ code, message }: PathError): string {
+  if (code === 'ENOENT') return '';
+  return code === 'NOT_A_FOLDER' ? ': that is not a folder' : `: ${message}`;
 }
 
 const IS_A_LINK =
