@@ -190,7 +190,7 @@ export class Pool {
     const { maxParked } = this.#options;
     const parked = (shelf: Shelf): number => shelf.finished?.size ?? 0;
     const isFirst = ![...this.#shelves].some((shelf) => shelf.plugin === plugin && parked(shelf) > 0);
-    const most = isFirst ? maxParked : sharedCeiling(maxParked, 1);
+    const most = isFirst || !this.#isShared(plugin) ? maxParked : sharedCeiling(maxParked, 1);
     return sum([...this.#shelves], parked) < most;
   }
 
@@ -253,8 +253,14 @@ export class Pool {
     return shareOut(new Map(wishes), { count: this.#options.maxWarm, bytes: this.#maxWarmBytes });
   }
 
+  /** Whether there is another plugin. */
+  #isShared(plugin: string): boolean {
+    return [...this.#shelves].some((shelf) => shelf.plugin !== plugin);
+  }
+
   /** How many of one plugin may wait that nobody has asked for; the rest is for others. */
-  #mostOf({ memoryBytes }: Shelf): number {
+  #mostOf({ plugin, memoryBytes }: Shelf): number {
+    if (!this.#isShared(plugin)) return Number.POSITIVE_INFINITY;
     const byMemory = sharedCeiling(this.#maxWarmBytes, memoryBytes) / memoryBytes;
     return Math.max(1, Math.floor(Math.min(byMemory, sharedCeiling(this.#options.maxWarm, 1))));
   }
