@@ -55,7 +55,7 @@ export class Activation {
       });
       if (before === null) journal.tell(activated.state === 'ENABLED' ? 'ENABLE' : 'DISABLE', activated);
       live.follow(name, registry.get(name));
-      this.#tidy(name);
+      this.tidy(name);
       return activated;
     } catch (error) {
       void live.retire(id);
@@ -199,23 +199,32 @@ export class Activation {
     return record.versions.filter(({ id }) => ids.has(id));
   }
 
-  /** Lets go of images that no version needs for a rollback, and of contents that were replaced under one version. */
-  #tidy(name: string): void {
-    const { loader, live, logger } = this.#options;
-    const record = this.#require(name);
+  /**
+   * Lets go of images that no version needs for a rollback, of contents that were replaced under one version, and of what is
+   * beyond `max_versions` or the last failures.
+   */
+  tidy(name: string): void {
+    const { registry, loader, live, policy, logger } = this.#options;
+    const record = registry.get(name);
+    if (record === null) return;
     const needed = this.neededOf(record);
     const others = record.versions.filter((version) => !needed.includes(version));
     const replaced = others.filter(({ id, version }) =>
       record.versions.some((one) => one.version === version && one.id > id),
     );
+    const surplus = surplusOf(record, [...needed, ...replaced], policy.max_versions).filter(
+      ({ version }) => loader.dependentsOf(name, version).length === 0,
+    );
     try {
       for (const version of replaced) loader.forget(name, version);
+      for (const version of surplus) loader.forget(name, version, 'there are more than are kept');
     } catch (error) {
       // The switch has happened; what is too much is looked at again at the next one.
-      logger.warn({ err: error, plugin: name }, 'could not let go of contents that were replaced');
+      logger.warn({ err: error, plugin: name }, 'could not let go of versions that are not needed');
     }
-    this.#leave(this.release(replaced));
-    const idle = others.filter((version) => !replaced.includes(version) && !live.isLive(version.id));
+    const gone = [...replaced, ...surplus];
+    this.#leave(this.release(gone));
+    const idle = others.filter((version) => !gone.includes(version) && !live.isLive(version.id));
     this.#leave(Promise.all(idle.map(({ id }) => live.retire(id))).then(() => this.#removeImages(idle)));
   }
 
@@ -248,4 +257,25 @@ function stateAfter(version: InstalledVersion, before: InstalledVersion | null):
 function describeSwitch(before: InstalledVersion | null, now: InstalledVersion): string {
   if (before === null) return 'the first one';
   return before.id === now.id ? 'again' : `instead of ${before.version}`;
+}
+
+/** Versions that failed before they ever served: enough to look at what is wrong with the last ones. */
+const KEPT_FAILURES = 3;
+
+/** Of a plugin the versions to be forgotten: failures that are not new, and then whatever was installed first. */
+function surplusOf(
+  { versions, active, activeBefore }: PluginRecord,
+  kept: readonly InstalledVersion[],
+  maxVersions: number,
+): readonly InstalledVersion[] {
+  const spare = versions
+    .filter((version) => version.id !== active?.id && !kept.includes(version))
+    .sort((a, b) => a.id - b.id);
+  const failed = spare.filter(
+    ({ id, state, reason }) => state === 'ERROR' && reason !== FOLDER_GONE && !activeBefore.includes(id),
+  );
+  const old = failed.slice(0, Math.max(0, failed.length - KEPT_FAILURES));
+  const left = spare.filter((version) => !old.includes(version));
+  const others = versions.length - spare.length;
+  return [...old, ...left.slice(0, Math.max(0, others + left.length - maxVersions))];
 }

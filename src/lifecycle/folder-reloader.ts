@@ -73,6 +73,7 @@ export class FolderReloader implements Reloader {
           registry.setState(id, 'fail', error.message);
       }
       journal.tell('ERROR', version ?? { name: this.#nameOf(folder) }, { error: error.message });
+      if (version !== undefined) activation.tidy(version.name);
       throw error;
     }
   }

@@ -177,8 +177,11 @@ export class PluginLoader {
     return gone;
   }
 
-  /** Only what is known: its files and containers are still there, and nobody is asked who requires it. */
-  forget(name: string, version: InstalledVersion | null): readonly InstalledVersion[] {
+  /**
+   * Only what is known: its files and containers are still there, and nobody is asked who requires it. `message`: why, where
+   * nobody asked for it; then whoever watches its folder goes on.
+   */
+  forget(name: string, version: InstalledVersion | null, message?: string): readonly InstalledVersion[] {
     const { registry, journal } = this.#options;
     const gone = version === null ? (registry.get(name)?.versions ?? []) : [version];
     if (gone.length === 0) return [];
@@ -186,7 +189,8 @@ export class PluginLoader {
       registry.unregister(name, version?.id);
       this.#endConsents(name);
     });
-    for (const one of gone) journal.tell('UNLOAD', one, { metadata: { origin: one.origin } });
+    for (const one of gone)
+      journal.tell('UNLOAD', one, message === undefined ? { metadata: { origin: one.origin } } : { message });
     return gone;
   }
 

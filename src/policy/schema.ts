@@ -181,6 +181,11 @@ export const PolicySchema = strictObject({
     .describe(
       'Versions of each plugin whose images stay after another one became active, so that a rollback builds nothing.',
     ),
+  max_versions: wholeNumber({ min: 1, max: 1000 })
+    .default(20)
+    .describe(
+      'Versions of each plugin that stay installed. When there are more, those installed first are forgotten, with an event; never the active one, one on trial or one of `keep_versions`. Of those that failed and never served, three stay.',
+    ),
   runtime: runtimeName()
     .optional()
     .describe('OCI runtime of every container. Absent: the default of the engine.'),

@@ -43,6 +43,7 @@ test('the default policy is pinned', () => {
     },
     allow: { scratch: true, bridge: false, host_network: false, exec: false, mounts: {} },
     keep_versions: 3,
+    max_versions: 20,
     warm: 'adaptive',
     accept_unenforced: [],
     uids: { first: 40_000, last: 59_999 },
