@@ -1,12 +1,10 @@
 import { resolve } from 'node:path';
-import type { InstalledVersion, Lurkbox, PermissionChange, PluginRecord, Replay } from '../index.ts';
+import type { InstalledVersion, Lurkbox, PluginRecord, Replay } from '../index.ts';
 import { harmless, showPath } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { interruption } from './interruption.ts';
 import { formatMs, formatTable, paint, print, printJson, tell } from './output.ts';
 import { assertKept, type CommonOptions, nameOf, unknownPlugin, withLurkbox } from './workspace.ts';
-
-const SHOWN_DIGEST_CHARACTERS = 12;
 
 export interface LoadCliOptions extends CommonOptions {
   readonly use?: boolean;
@@ -131,56 +129,6 @@ export async function rollback(name: string, options: CommonOptions): Promise<nu
   });
 }
 
-export interface ConsentOptions extends CommonOptions {
-  /** Beginning of the digest of what was looked at. */
-  readonly yes?: string;
-}
-
-/** Shows what is asked for beyond what was agreed to, and agrees to it where `--yes` names the content. */
-export async function consent(reference: string, options: ConsentOptions): Promise<number> {
-  return withPlugin(options, reference, async (lurkbox) => {
-    const version = lurkbox.plugins.newest(reference);
-    const changes = lurkbox.plugins.missingConsent(reference);
-    const isAgreed = options.yes !== undefined && changes.length > 0;
-    if (options.yes !== undefined) assertKept(lurkbox);
-    if (options.yes !== undefined) lurkbox.plugins.consent(reference, { digest: options.yes });
-    if (options.json)
-      printJson({
-        name: version.name,
-        version: version.version,
-        digest: version.digest,
-        changes,
-        agreed: isAgreed,
-      });
-    else
-      showConsent(version, changes, {
-        isAgreed,
-        isDisabled: requireRecord(lurkbox, version.name).active?.state === 'DISABLED',
-      });
-    return changes.length === 0 || isAgreed ? EXIT.ok : EXIT.failed;
-  });
-}
-
-function showConsent(
-  { name, version, digest }: InstalledVersion,
-  changes: readonly PermissionChange[],
-  { isAgreed, isDisabled }: { isAgreed: boolean; isDisabled: boolean },
-): void {
-  print(`${paint('bold', name)} ${version}  ${digest}`);
-  if (changes.length === 0) {
-    print('It asks for nothing that was not agreed to.');
-    return;
-  }
-  const rows = changes.map(({ path, consented, asked }) => [path, harmless(consented), harmless(asked)]);
-  print(formatTable(['permission', 'agreed to', 'asks for'], rows));
-  const shown = digest.slice('sha256:'.length, 'sha256:'.length + SHOWN_DIGEST_CHARACTERS);
-  print(
-    isAgreed
-      ? `\n${paint('green', '✔')} agreed; ${version} is active${isDisabled ? ', and still disabled' : ''}`
-      : `\nNothing is changed. \`lurkbox consent ${name}@${version} --yes ${shown}\` agrees to that, and makes it active.`,
-  );
-}
-
 export async function info(name: string, options: CommonOptions): Promise<number> {
   return withPlugin(options, name, async (_, record) => {
     if (options.json) printJson(record);
@@ -240,7 +188,7 @@ function shorten({ outcome, result }: { outcome: string; result: unknown }): str
 }
 
 /** What is in `plugins/` is loaded first, and faults of other plugins there are nothing of this command. */
-async function withPlugin(
+export async function withPlugin(
   options: CommonOptions,
   reference: string,
   work: (lurkbox: Lurkbox, record: PluginRecord) => Promise<number>,
@@ -251,7 +199,7 @@ async function withPlugin(
   });
 }
 
-function requireRecord(lurkbox: Lurkbox, name: string): PluginRecord {
+export function requireRecord(lurkbox: Lurkbox, name: string): PluginRecord {
   const record = lurkbox.registry.get(name);
   if (record === null) throw unknownPlugin(lurkbox, name);
   return record;

@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { PLUGIN_EVENT_TYPES, VERSION } from '../index.ts';
 import { LOG_LEVELS } from '../logger.ts';
 import { type AuditOptions, auditVerify } from './audit.ts';
+import { type ConsentOptions, consent } from './consent.ts';
 import { dev } from './dev.ts';
 import { type DoctorOptions, doctor } from './doctor.ts';
 import { type EventsOptions, events } from './events.ts';
@@ -9,8 +10,6 @@ import { EXIT, reportError } from './exit.ts';
 import { explain } from './explain.ts';
 import { imageBuild, imageList, imagePrune } from './image.ts';
 import {
-  type ConsentOptions,
-  consent,
   info,
   type LoadCliOptions,
   load,
@@ -131,12 +130,10 @@ function addLifecycleCommands(program: Command, exit: (code: number) => void): v
     .argument('<name>')
     .action(async (name: string, options: CommonOptions) => exit(await rollback(name, options)));
   common(program.command('consent'))
-    .description('show what a version asks for beyond what was agreed to, or agree to it')
+    .description('show what a version asks for beyond what was agreed to, and agree to it or take that back')
     .argument('<plugin>', `${reference}; name alone means its newest version`)
-    .option(
-      '--yes <digest>',
-      'agree to the content with this digest (its first characters), and make it active',
-    )
+    .option('--yes <digest>', 'agree to the content with this digest, all 64 digits, and make it active')
+    .addOption(new Option('--withdraw', 'take back all that was agreed to for a plugin').conflicts('yes'))
     .action(async (plugin: string, options: ConsentOptions) => exit(await consent(plugin, options)));
   common(program.command('events'))
     .description('show what happened to plugins')

@@ -93,11 +93,7 @@ export class Activation {
    */
   assertReady(version: InstalledVersion): void {
     const full = `${version.name}@${version.version}`;
-    if (version.state === 'ERROR')
-      throw new LurkboxError(
-        'STATE_INVALID',
-        `\`${full}\` is in state ERROR: ${version.reason}. Mend it and load it again.`,
-      );
+    assertInOrder(version);
     const changes = this.#options.loader.missingConsent(version);
     if (changes.length === 0) return;
     throw new LurkboxError(
@@ -162,12 +158,47 @@ export class Activation {
     const { registry, journal, loader } = this.#options;
     const changes = loader.missingConsent(version);
     if (changes.length === 0) return;
+    assertInOrder(version);
     const { name, digest, manifest } = version;
     registry.transaction(() => {
-      const { consents } = this.#require(name);
+      const { consents, versions } = this.#require(name);
+      if (!versions.some(({ id }) => id === version.id))
+        throw new LurkboxError('PLUGIN_NOT_FOUND', `\`${name}\` was unloaded meanwhile.`);
       registry.setConsents(name, [...consents, { digest, permissions: manifest.permissions }]);
     });
     journal.tell('CONSENT', version, { metadata: { changes } });
+  }
+
+  /**
+   * Takes back all that was agreed to for a plugin: what asks for some of it is called no more, in no process, and what serves from
+   * now on is a version that needs none, or none. Answers the digests that were agreed to.
+   */
+  withdrawConsent(name: string): readonly string[] {
+    const { registry, live, journal } = this.#options;
+    const withdrawn = registry.transaction(() => {
+      const { consents, canary } = this.#require(name);
+      if (consents.length > 0) registry.setConsents(name, []);
+      const record = this.#require(name);
+      const tried = record.versions.find(({ id }) => id === canary?.versionId);
+      if (tried !== undefined && !isCallable(record, tried)) registry.setCanary(name, null);
+      return consents.map(({ digest }) => digest);
+    });
+    const record = this.#require(name);
+    const { active } = record;
+    const isInNeed = active?.state === 'ENABLED' && !isCallable(record, active);
+    const other = isInNeed
+      ? (this.beforeOf(record) ?? record.versions.find((one) => isCallable(record, one)))
+      : undefined;
+    if (other !== undefined) this.activate(other, 'ACTIVATE', 'the consent to the one before was withdrawn');
+    else if (isInNeed)
+      registry.transaction(() => {
+        registry.setState(active.id, 'stepBack');
+        registry.activate(name, null);
+      });
+    live.follow(name, registry.get(name));
+    if (withdrawn.length > 0)
+      journal.tell('CONSENT', active ?? { name }, { message: 'withdrawn', metadata: { withdrawn } });
+    return withdrawn;
   }
 
   /** For what was forgotten: its files and its images go when what executes has come to its end. */
@@ -245,6 +276,15 @@ export class Activation {
       logger.debug({ err: error }, 'could not remove the images of versions that are not needed');
     }
   }
+}
+
+/** @throws LurkboxError `STATE_INVALID` */
+function assertInOrder({ name, version, state, reason }: InstalledVersion): void {
+  if (state !== 'ERROR') return;
+  throw new LurkboxError(
+    'STATE_INVALID',
+    `\`${name}@${version}\` is in state ERROR: ${reason}. Mend it and load it again.`,
+  );
 }
 
 /** A new version goes on as the one before was; its author may take it out of service, and only an operator puts it back. */

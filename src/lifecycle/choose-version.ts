@@ -1,7 +1,7 @@
 import type { Ending, FailedOutcome } from '../execution/ending.ts';
 import { permissionsBeyond } from '../policy/permission-changes.ts';
 import type { InstalledVersion, PluginRecord } from '../registry/record.ts';
-import { isInRange, pickVersion } from './reference.ts';
+import { isInRange, type PluginReference, pickVersion } from './reference.ts';
 
 /** Which version serves; or why none does, and which one would have. */
 export type Choice =
@@ -14,7 +14,7 @@ export type Choice =
  */
 export function chooseVersion(
   record: PluginRecord,
-  range: string | null,
+  { range, digest }: Pick<PluginReference, 'range' | 'digest'>,
   {
     drawsTrial = () => false,
     isUnproven = () => false,
@@ -27,7 +27,10 @@ export function chooseVersion(
       `\`${name}\` is disabled; \`lurkbox enable ${name}\` lets it be called.`,
       active,
     );
-  if (range !== null) return chooseInRange(record, range, isUnproven);
+  if (range !== null) return chooseInRange(record, range, digest, isUnproven);
+  const unagreed = active ?? versions[0];
+  if (unagreed !== undefined && unagreed.state !== 'ERROR' && !isAgreed(record, unagreed))
+    return notAgreed(unagreed);
   if (active === null || !isCallable(record, active))
     return refusal(
       'PLUGIN_DISABLED',
@@ -40,11 +43,16 @@ export function chooseVersion(
   return { version: active, isTrial: false };
 }
 
-function chooseInRange(record: PluginRecord, range: string, isUnproven: (id: number) => boolean): Choice {
+function chooseInRange(
+  record: PluginRecord,
+  range: string,
+  digest: string | undefined,
+  isUnproven: (id: number) => boolean,
+): Choice {
   const { name, active, versions } = record;
   // The active one of several with the same number goes before the others.
-  const fitting = [...(active === null ? [] : [active]), ...versions].filter((one) =>
-    isInRange(one.version, range),
+  const fitting = [...(active === null ? [] : [active]), ...versions].filter(
+    (one) => isInRange(one.version, range) && (digest === undefined || one.digest === digest),
   );
   const proven = fitting.filter(({ id, version }) => version === range || !isUnproven(id));
   const version = pickVersion(
@@ -53,15 +61,19 @@ function chooseInRange(record: PluginRecord, range: string, isUnproven: (id: num
   );
   if (version !== null) return { version, isTrial: false };
   const unagreed = fitting.find((one) => one.state !== 'ERROR');
-  if (unagreed !== undefined && !isAgreed(record, unagreed))
-    return refusal(
-      'PERMISSION_DENIED',
-      `\`${name}@${unagreed.version}\` asks for more than somebody agreed to; \`lurkbox consent ${name}@${unagreed.version}\` shows it.`,
-      unagreed,
-    );
+  if (unagreed !== undefined && !isAgreed(record, unagreed)) return notAgreed(unagreed);
   return refusal(
     'PLUGIN_NOT_FOUND',
     `No version of \`${name}\` that can be called fits ${range}; installed are: ${describeVersions(record)}.`,
+  );
+}
+
+function notAgreed(version: InstalledVersion): Choice {
+  const full = `${version.name}@${version.version}`;
+  return refusal(
+    'PERMISSION_DENIED',
+    `\`${full}\` asks for more than somebody agreed to; \`lurkbox consent ${full}\` shows it.`,
+    version,
   );
 }
 

@@ -90,13 +90,13 @@ export class Executor {
    */
   find(reference: PluginReference): InstalledVersion {
     const record = this.#options.registry.get(reference.name);
-    const { range } = reference;
+    const { range, digest } = reference;
     const version =
       record === null
         ? null
         : range === null
           ? (record.active ?? record.versions[0])
-          : pickVersion(record.versions, range);
+          : pickVersion(record.versions, range, digest);
     if (version) return version;
     throw new LurkboxError('PLUGIN_NOT_FOUND', this.#describeUnknown(reference, record));
   }
@@ -121,14 +121,15 @@ export class Executor {
     if (grant !== null) assertTimeout(choice.version.name, grant, timeoutMs);
   }
 
-  #choose({ name, range }: PluginReference, drawsTrial = (share: number) => this.#random() < share): Choice {
+  #choose(reference: PluginReference, drawsTrial = (share: number) => this.#random() < share): Choice {
     const { registry, live } = this.#options;
     if (this.#isClosed) return { refusal: failed('CANCELLED', 'This lurkbox is closed') };
+    const { name } = reference;
     const record = registry.get(name);
     live.follow(name, record);
     if (record === null)
-      return { refusal: failed('PLUGIN_NOT_FOUND', this.#describeUnknown({ name, range }, null)) };
-    return chooseVersion(record, range, { drawsTrial, isUnproven: (id) => live.isUnproven(id) });
+      return { refusal: failed('PLUGIN_NOT_FOUND', this.#describeUnknown(reference, null)) };
+    return chooseVersion(record, reference, { drawsTrial, isUnproven: (id) => live.isUnproven(id) });
   }
 
   #refuse({ name, version = null, digest = null }: Refused, ending: Ending): PluginExecutionResult {

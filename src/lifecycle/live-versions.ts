@@ -17,6 +17,7 @@ import type { Pool } from '../pool/pool.ts';
 import type { Shelf } from '../pool/shelf.ts';
 import type { InstalledVersion, PluginRecord } from '../registry/record.ts';
 import type { SchemaChecker } from '../schemas/schema-checker.ts';
+import { isCallable } from './choose-version.ts';
 import type { ImageSupply } from './image-supply.ts';
 import type { PluginFiles } from './plugin-files.ts';
 
@@ -133,7 +134,9 @@ export class LiveVersions {
     for (const { version, isWarm } of [...this.#live.values()]) {
       if (version.name !== name) continue;
       const now = record?.versions.find(({ id }) => id === version.id);
-      if (now === undefined || (isWarm && now.state !== 'ENABLED')) void this.retire(version.id);
+      // Also where somebody took back what was agreed to.
+      const mayServe = now !== undefined && record !== null && isCallable(record, now);
+      if (!mayServe || (isWarm && now.state !== 'ENABLED')) void this.retire(version.id);
     }
   }
 

@@ -7,7 +7,6 @@ import { type PermissionChange, permissionsBeyond } from '../policy/permission-c
 import { decideRequest, resolveOrThrow } from '../policy/resolve.ts';
 import type { Policy } from '../policy/schema.ts';
 import { showPath } from '../printable.ts';
-import { PermissionsSchema } from '../registry/fields.ts';
 import {
   type InstalledVersion,
   type PluginOrigin,
@@ -147,9 +146,7 @@ export class PluginLoader {
     const { consents, consented } = registry.get(name) as PluginRecord;
     const isKnown = consents.some((consent) => consent.digest === digest);
     const isCovered = permissionsBeyond(consented, permissions).length === 0;
-    const asksForSome = permissionsBeyond(NO_PERMISSIONS, permissions).length > 0;
-    if (!isKnown && isCovered && asksForSome)
-      registry.setConsents(name, [...consents, { digest, permissions }]);
+    if (!isKnown && isCovered) registry.setConsents(name, [...consents, { digest, permissions }]);
   }
 
   /**
@@ -334,8 +331,6 @@ export function requirementUnmet(
     problems: [problem],
   });
 }
-
-const NO_PERMISSIONS = PermissionsSchema.parse({});
 
 function describeInstallation({ folder, manifest }: LoadedPlugin, former: PluginRecord | null): string {
   const from = `from ${showPath(folder)}`;

@@ -15,7 +15,7 @@ import type { Executor } from './executor.ts';
 import type { Journal } from './journal.ts';
 import type { LiveVersions, PluginInstance } from './live-versions.ts';
 import type { PluginLoader } from './plugin-loader.ts';
-import { parseReference, pickVersion } from './reference.ts';
+import { exactOf, parseReference, pickVersion } from './reference.ts';
 import { type Replay, ReplayError, replayCalls } from './replay.ts';
 
 export interface LoadOptions {
@@ -101,10 +101,11 @@ export class PluginManager {
    */
   async unloadPlugin(written: string, options: { cascade?: boolean } = {}): Promise<boolean> {
     const { registry, loader } = this.#options;
-    const { name, range } = parseReference(written);
+    const { name, range, digest } = parseReference(written);
     const record = registry.get(name);
     if (record === null) return false;
-    const version = range === null ? null : pickVersion(record.versions, range);
+    assertOneContent(written, record.versions);
+    const version = range === null ? null : pickVersion(record.versions, range, digest);
     if (range !== null && version === null) return false;
     const isWhole = version === null || record.versions.length === 1;
     if (!isWhole && version.id === record.active?.id)
@@ -137,7 +138,14 @@ export class PluginManager {
     const { activation, registry } = this.#options;
     if (trial !== undefined) assertTrial(trial);
     // A trial is the other chance of one that did not do well.
-    const version = trial === undefined ? this.#find(written) : activation.revive(this.#find(written));
+    const found = this.#find(written);
+    assertOneContent(
+      written,
+      (registry.get(found.name)?.versions ?? []).filter(
+        ({ state }) => trial !== undefined || state !== 'ERROR',
+      ),
+    );
+    const version = trial === undefined ? found : activation.revive(found);
     const replayed = replay === true ? await this.#replay(version, signal) : null;
     if (trial === undefined) {
       activation.activate(version, 'ACTIVATE');
@@ -165,22 +173,33 @@ export class PluginManager {
 
   /**
    * Somebody agrees to what a version asks for, `name` alone meaning its newest one, and it becomes active. `digest` says which
-   * content was looked at, by its first characters: another one is refused. Answers what was agreed to.
+   * content was looked at, with all its 64 digits: another one is refused. Answers what was agreed to.
    * @throws LurkboxError `PLUGIN_NOT_FOUND`, `OPTIONS_INVALID` for another content, or `STATE_INVALID`
    */
   consent(written: string, { digest }: { digest?: string } = {}): readonly PermissionChange[] {
-    const { activation, loader } = this.#options;
+    const { activation, loader, journal } = this.#options;
     const version = this.newest(written);
-    if (digest !== undefined && !isBeginningOf(digest, version.digest))
-      throw new LurkboxError(
-        'OPTIONS_INVALID',
-        `Expected the beginning of the digest of \`${version.name}@${version.version}\`, ${version.digest}, got ${show(digest)}; look at what it asks for again.`,
-      );
+    if (digest !== undefined && !isWhole(digest, version.digest)) {
+      const message = `Expected all 64 digits of the digest of \`${version.name}@${version.version}\`, ${version.digest}, got ${show(digest)}; look at what it asks for again.`;
+      journal.tell('CONSENT', version, { error: message });
+      throw new LurkboxError('OPTIONS_INVALID', message);
+    }
     const changes = loader.missingConsent(version);
     if (changes.length === 0) return changes;
     activation.consent(version);
     activation.activate(version, 'ACTIVATE');
     return changes;
+  }
+
+  /**
+   * Takes back what was agreed to for a plugin. From the next call on, in all processes, no version is called that needs it: one that
+   * needs none serves, or none does; what executes goes on to its end. Answers the digests that were agreed to; fine to call
+   * twice.
+   * @throws LurkboxError `PLUGIN_NOT_FOUND`
+   */
+  withdrawConsent(name: string): readonly string[] {
+    this.#assertName(name);
+    return this.#options.activation.withdrawConsent(name);
   }
 
   /** What a version asks for beyond what was agreed to; `name` alone means its newest one. */
@@ -222,10 +241,12 @@ export class PluginManager {
   /** The active version of a plugin, or the one that serves a call of a reference such as `weather@^1`. */
   get(written: string): PluginInstance | null {
     const { registry, executor } = this.#options;
-    const { name, range } = parseReference(written);
+    const reference = parseReference(written);
+    const { name, range, digest } = reference;
     const record = registry.get(name);
-    if (record === null || (range !== null && pickVersion(record.versions, range) === null)) return null;
-    const version = range === null ? record.active : executor.serving({ name, range });
+    if (record === null || (range !== null && pickVersion(record.versions, range, digest) === null))
+      return null;
+    const version = range === null ? record.active : executor.serving(reference);
     return version === null ? null : this.#instanceOrNull(version);
   }
 
@@ -370,6 +391,22 @@ export class PluginManager {
   }
 }
 
+/**
+ * An exact version may be there with more than one content; which is meant is for the caller to say.
+ * @throws LurkboxError `OPTIONS_INVALID` with all of them
+ */
+function assertOneContent(written: string, versions: readonly InstalledVersion[]): void {
+  const { name, range, digest } = parseReference(written);
+  const exact = range === null ? null : exactOf(range);
+  const same = versions.filter(({ version }) => version === exact);
+  if (digest !== undefined || same.length < 2) return;
+  const contents = same.map((one) => `\`${name}@${one.version}#${one.digest}\` (${one.state})`);
+  throw new LurkboxError(
+    'OPTIONS_INVALID',
+    `Expected one content of \`${name}@${exact}\`, and these are installed: ${contents.join(', ')}.`,
+  );
+}
+
 function assertTrial({ share, calls = DEFAULT_TRIAL_CALLS }: NonNullable<UseOptions['trial']>): void {
   if (share > 0 && share < 1 && Number.isInteger(calls) && calls >= 1) return;
   throw new LurkboxError(
@@ -378,10 +415,7 @@ function assertTrial({ share, calls = DEFAULT_TRIAL_CALLS }: NonNullable<UseOpti
   );
 }
 
-const MIN_DIGEST_CHARACTERS = 8;
-
 /** With or without the `sha256:`. */
-function isBeginningOf(written: string, digest: string): boolean {
-  const hex = written.replace(/^sha256:/, '');
-  return hex.length >= MIN_DIGEST_CHARACTERS && digest.startsWith(`sha256:${hex}`);
+function isWhole(written: string, digest: string): boolean {
+  return `sha256:${written.toLowerCase().replace(/^sha256:/, '')}` === digest;
 }

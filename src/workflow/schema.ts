@@ -106,7 +106,8 @@ function hasOneTest(condition: object): boolean {
 function isPluginReference(value: string): boolean {
   const at = value.indexOf('@');
   if (at === -1) return PluginNameSchema.safeParse(value).success;
-  return isPluginReference(value.slice(0, at)) && versionRange().safeParse(value.slice(at + 1)).success;
+  const range = value.slice(at + 1).replace(/#sha256:[0-9a-f]{64}$/, '');
+  return isPluginReference(value.slice(0, at)) && versionRange().safeParse(range).success;
 }
 
 const StepSchema = strictObject({
@@ -114,7 +115,7 @@ const StepSchema = strictObject({
     .string('expected the name of a plugin, or a name and a range of versions such as "weather@^1.2.0"')
     .max(256)
     .refine(isPluginReference)
-    .describe('Name of the plugin, or `name@range`.'),
+    .describe('Name of the plugin, `name@range`, or one content: `name@1.2.0#sha256:…`.'),
   input: anyJson()
     .default({})
     .describe('`inputData` of the plugin. `{ "$from": path }` anywhere in it is replaced by that value.'),

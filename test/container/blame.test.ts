@@ -98,6 +98,30 @@ describe('a version that, when it is loaded,', () => {
   });
 });
 
+describe('a version that refuses every call by', () => {
+  test.each<[string, object]>([
+    ['a schema for its input', { input_schema: { not: {} } }],
+    ['a schema for its configuration', { config_schema: { required: ['never'] } }],
+  ])('%s is rolled back', async (_title, manifest) => {
+    await lurkbox.plugins.loadPlugin(await write('1.0.0', GOOD));
+    expect(await ask()).toBe('OK');
+    await lurkbox.plugins.loadPlugin(await write('2.0.0', GOOD, manifest));
+    for (let calls = 0; calls < 3; calls++) expect(await ask()).toBe('INPUT_INVALID');
+    expect(activeOf()).toBe('1.0.0');
+  });
+});
+
+test('a caller who gives what no version takes rolls nothing back', async () => {
+  const takesNumbers = { input_schema: { properties: { text: { type: 'number' } } } };
+  await lurkbox.plugins.loadPlugin(await write('1.0.0', GOOD, takesNumbers));
+  await lurkbox.plugins.loadPlugin(await write('2.0.0', `${GOOD} // another`, takesNumbers));
+  for (let calls = 0; calls < 8; calls++) {
+    const { outcome } = await lurkbox.plugins.executePlugin(NAME, { inputData: { text: 'none' } });
+    expect(outcome).toBe('INPUT_INVALID');
+  }
+  expect(activeOf()).toBe('2.0.0');
+});
+
 test('a trial of a version that fails every call so comes to its end', async () => {
   await lurkbox.plugins.loadPlugin(await write('1.0.0', GOOD));
   const bad = await write('2.0.0', 'export const execute = () => process.exit(85);');

@@ -4,7 +4,6 @@ import { createWorkspace, type Workspace } from '../helpers/workspace.ts';
 
 /** Calls that end before any container is needed; none can be had. */
 const NO_ENGINE = { DOCKER_HOST: 'unix:///nonexistent/docker.sock' };
-const TAKES_TEXT = { input_schema: { properties: { text: { type: 'string' } } } };
 
 let workspace: Workspace;
 let lurkbox: Lurkbox;
@@ -32,18 +31,16 @@ async function load(version: string, manifest: object = {}): Promise<void> {
   );
 }
 
-async function call(times: number, inputData: Record<string, string | number> = {}): Promise<string[]> {
+async function call(times: number): Promise<string[]> {
   const outcomes = new Set<string>();
   for (let calls = 0; calls < times; calls++)
-    outcomes.add((await lurkbox.plugins.executePlugin('one', { inputData, channelId: 'slack' })).outcome);
+    outcomes.add((await lurkbox.plugins.executePlugin('one', { channelId: 'slack' })).outcome);
   return [...outcomes];
 }
 
 const activeOf = () => lurkbox.registry.get('one')?.active?.version;
 
 test.each<[string, object, string]>([
-  ['a schema for its input', { input_schema: { not: {} } }, 'INPUT_INVALID'],
-  ['a schema for its configuration', { config_schema: { required: ['never'] } }, 'INPUT_INVALID'],
   ['the channels that it names', { permissions: { channels: ['another'] } }, 'PERMISSION_DENIED'],
   ['more memory than there is', { resources: { memory_mb: 512 } }, 'HOST_RESOURCES'],
 ])('a version that refuses every call by %s is rolled back', async (_title, manifest, outcome) => {
@@ -53,13 +50,6 @@ test.each<[string, object, string]>([
   expect(activeOf()).toBe('1.0.0');
   expect(await call(4)).toEqual(['ENGINE_UNAVAILABLE']);
   expect(activeOf()).toBe('1.0.0');
-});
-
-test('a caller who gives what no version takes rolls nothing back', async () => {
-  await load('1.0.0', TAKES_TEXT);
-  await load('2.0.0', { ...TAKES_TEXT, description: 'Another one' });
-  expect(await call(10, { text: 7 })).toEqual(['INPUT_INVALID']);
-  expect(activeOf()).toBe('2.0.0');
 });
 
 test('an engine that is away rolls nothing back', async () => {
