@@ -89,7 +89,7 @@ function invalidContext(problems: readonly Problem[], cause?: unknown): LurkboxE
 }
 
 // Where both spellings stand, the snake_case one stays and is refused as unknown: two values cannot both be meant.
-function toCamelCase(written: unknown): unknown {
+export function toCamelCase(written: unknown): unknown {
   if (typeof written !== 'object' || written === null || Array.isArray(written)) return written;
   const entries = Object.entries(written).map(([key, value]) => {
     const name = Object.hasOwn(SNAKE_CASE, key) ? (SNAKE_CASE[key] as string) : key;

@@ -1,6 +1,7 @@
 import { LurkboxError } from '../errors.ts';
 import type { ExecuteOptions } from '../execution/container-sandbox.ts';
 import { type ExecutionContextOptions, parseContext } from '../execution/context.ts';
+import { readContext } from '../execution/read-context.ts';
 import type { PluginExecutionResult } from '../execution/result.ts';
 import type { PreparedImage } from '../image/image-store.ts';
 import { type LoadedPlugin, loadPlugin } from '../manifest/load.ts';
@@ -301,7 +302,9 @@ export class PluginManager {
     const { executor } = this.#options;
     const chosen = new Set(names ?? this.#enabled());
     // All of them before any: one plugin's fault must not take the others' results along.
-    const config = parseContext(context);
+    const read = readContext(context);
+    // A small one is there at once, and its call begins in this turn.
+    const config = read instanceof Promise ? await read : read;
     const references = [...chosen].map((written) => [written, parseReference(written)] as const);
     for (const [, reference] of references) executor.assertCallable(reference, options);
     const results = await Promise.all(

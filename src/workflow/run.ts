@@ -1,10 +1,7 @@
 import { LurkboxError } from '../errors.ts';
 import type { ExecuteOptions } from '../execution/container-sandbox.ts';
-import {
-  type ExecutionContextConfig,
-  type ExecutionContextOptions,
-  parseContext,
-} from '../execution/context.ts';
+import type { ExecutionContextConfig, ExecutionContextOptions } from '../execution/context.ts';
+import { readContext } from '../execution/read-context.ts';
 import type { PluginExecutionResult } from '../execution/result.ts';
 import { show } from '../printable.ts';
 import { holds } from './condition.ts';
@@ -51,7 +48,7 @@ export async function runWorkflow(
   options: WorkflowOptions,
 ): Promise<WorkflowResult> {
   const parsed = parseWorkflow(workflow);
-  const context = parseContext(options.context ?? {});
+  const context = await readContext(options.context ?? {});
   const input = { ...parsed.input, ...toInput(context.inputData) };
   return new WorkflowRun(parsed, context, input, options).run();
 }
