@@ -92,7 +92,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     maxQueue: config.maxQueue,
     memoryBytes: (config.maxMemoryMb ?? Number.POSITIVE_INFINITY) * 1024 * 1024,
     cpuCores: config.maxCpuCores,
-    isShared: () => registry.list().length > 1,
+    isShared: () => hasSeveral(registry),
   });
   const schemaChecker = new SchemaChecker();
   const pool = new Pool({
@@ -243,6 +243,15 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** A store that cannot be read keeps no place from being given back. */
+function hasSeveral(registry: PluginRegistry): boolean {
+  try {
+    return registry.list().length > 1;
+  } catch {
+    return true;
+  }
 }
 
 /** What is kept in the workspace, or in memory where nothing is to be kept. */
