@@ -1,6 +1,7 @@
 import type { Stats } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { LimitFunction } from 'p-limit';
 import { LurkboxError } from '../errors.ts';
 import { isBecauseOfChange } from '../manifest/changed.ts';
@@ -9,6 +10,9 @@ import type { Reloaded, Reloader } from './reloader.ts';
 
 /** A plugin that somebody writes to without a pause is not waited for longer than so many times `debounceMs`. */
 const MAX_WAIT_FACTOR = 10;
+
+/** From then on another reload may begin beside it. */
+const LONG_RELOAD_MS = 20_000;
 
 /** So often a plugin is tried that changes while it is read, before that counts as a failure. */
 const TRIES_WHILE_CHANGING = 5;
@@ -95,7 +99,10 @@ export class WatchedPlugin {
       return;
     }
     this.#isDue = true;
-    void this.#options.limit(() => this.#takeTurn());
+    // A build that hangs does not keep the other plugins from their turns.
+    void this.#options.limit(() =>
+      Promise.race([this.#takeTurn(), delay(LONG_RELOAD_MS, undefined, { ref: false })]),
+    );
   }
 
   async #takeTurn(): Promise<void> {
