@@ -9,6 +9,7 @@ import { measureMemory } from './cells/memory.ts';
 import { measureQueue } from './cells/queue.ts';
 import { measureRegistered } from './cells/registered.ts';
 import { measureReuse } from './cells/reuse.ts';
+import { measureSchemas } from './cells/schemas.ts';
 import { measureStages } from './cells/stages.ts';
 import { measureSustained } from './cells/sustained.ts';
 import { measureTen } from './cells/ten.ts';
@@ -27,6 +28,7 @@ export const CELLS = {
   memory: measureMemory,
   queue: measureQueue,
   registered: measureRegistered,
+  schemas: measureSchemas,
   reuse: measureReuse,
   stages: measureStages,
   tricks: measureTricks,

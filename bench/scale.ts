@@ -13,6 +13,7 @@ export interface Scale {
     readonly plugins: number;
     readonly keptCallsPerRound: number;
   };
+  readonly schemas: { readonly rounds: number; readonly callsPerRound: number };
   readonly reuse: { readonly rounds: number; readonly windowMs: number };
   readonly stages: { readonly rounds: number; readonly calls: number };
   readonly loading: { readonly rounds: number };
@@ -29,6 +30,7 @@ export const FULL: Scale = {
   memory: { containers: 50, settleMs: 5_000 },
   queue: { batches: 3, calls: 1_000 },
   registered: { rounds: 20, plugins: 1_000, keptCallsPerRound: 50 },
+  schemas: { rounds: 20, callsPerRound: 50 },
   reuse: { rounds: 3, windowMs: 2_000 },
   stages: { rounds: 5, calls: 5 },
   loading: { rounds: 30 },
@@ -45,6 +47,7 @@ export const QUICK: Scale = {
   memory: { containers: 10, settleMs: 1_000 },
   queue: { batches: 2, calls: 1_000 },
   registered: { rounds: 2, plugins: 1_000, keptCallsPerRound: 50 },
+  schemas: { rounds: 2, callsPerRound: 50 },
   reuse: { rounds: 1, windowMs: 500 },
   stages: { rounds: 1, calls: 2 },
   loading: { rounds: 2 },

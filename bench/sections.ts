@@ -93,6 +93,13 @@ export const SECTIONS: Readonly<Record<CellName, Section>> = {
       'Growth of a process with one running call and many waiting, after garbage collection, per call, payload included.',
     body: queueBody,
   },
+  schemas: {
+    title: 'What the schemas of a plugin cost',
+    about:
+      'The same call in a container that is kept: without a schema, with one for the input and one for the result, and with a ' +
+      'pattern in both. `none before` is the version before, where `BENCH_BEFORE` names a built checkout of it.',
+    body: schemasBody,
+  },
   registered: {
     title: 'How many plugins are registered',
     about:
@@ -277,6 +284,21 @@ function queueBody({ queue }: Results): string[] {
     ),
     'Resident memory grows in steps and is not given back, so that of later batches can be 0.',
   ];
+}
+
+function schemasBody({ schemas }: Results): string[] {
+  if (schemas === undefined) return [];
+  const rows = Object.entries(schemas.columns).map(([kind, { resultMs }]) => [
+    kind,
+    formatNumber(median(resultMs)),
+    formatNumber(percentile(resultMs, 95)),
+  ]);
+  const trip = [
+    'a check alone',
+    formatNumber(median(schemas.tripMs)),
+    formatNumber(percentile(schemas.tripMs, 95)),
+  ];
+  return [toTable(['', 'median ms', 'p95 ms'], [...rows, trip])];
 }
 
 function registeredBody(results: Results): string[] {

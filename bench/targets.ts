@@ -133,6 +133,30 @@ const TARGETS: readonly Target[] = [
     measure: (results) => reuseRate(results, 'plugin'),
   },
   {
+    id: 'schemas-none',
+    title: 'Median call without a schema / the version before',
+    unit: '×',
+    bound: 'at most',
+    limit: 1.02,
+    measure: ({ schemas }) => columnRatio(schemas?.columns, 'resultMs', 'none', 'none before')?.value,
+  },
+  {
+    id: 'schemas-patterns',
+    title: 'Median call with patterns in its schemas, beyond one without a schema',
+    unit: 'ms',
+    bound: 'at most',
+    limit: 2,
+    measure: ({ schemas }) => schemaCostMs(schemas?.columns),
+  },
+  {
+    id: 'schemas-trip',
+    title: 'Check of a value in a process of its own, median',
+    unit: 'ms',
+    bound: 'at most',
+    limit: 0.3,
+    measure: ({ schemas }) => (schemas === undefined ? undefined : median(schemas.tripMs)),
+  },
+  {
     id: 'registered',
     title: 'Median call with 1,000 plugins registered / with one',
     unit: '×',
@@ -185,6 +209,11 @@ export function reuseRate({ reuse }: Results, isolation: 'session' | 'plugin'): 
 export function warmRatio({ warm }: Results): Ratio | undefined {
   if (warm === undefined) return undefined;
   return columnRatio(warm.columns, 'overheadMs', 'docker-run', 'lurkbox-warm', 1, warm.callsPerRound);
+}
+
+function schemaCostMs(columns: Readonly<Record<string, Column>> | undefined): number | undefined {
+  const [none, patterns] = ['none', 'patterns'].map((kind) => columns?.[kind]?.resultMs);
+  return none === undefined || patterns === undefined ? undefined : median(patterns) - median(none);
 }
 
 export function registeredRatio({ registered }: Results, kind: 'kept' | 'warm'): Ratio | undefined {
