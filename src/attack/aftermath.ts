@@ -1,5 +1,6 @@
 import { OUTCOMES } from '../execution/outcome.ts';
-import { type Aftermath, type AttackGroup, all, heldIf } from './attack.ts';
+import type { PluginExecutionResult } from '../execution/result.ts';
+import { type Aftermath, type AttackGroup, all, HELD, heldIf, notCarriedOut } from './attack.ts';
 
 export const AFTERMATH: AttackGroup = {
   area: 'After all of them',
@@ -44,17 +45,15 @@ export const AFTERMATH: AttackGroup = {
       after: true,
       judge: ({ results, starts }: Aftermath) => {
         const started = results.filter(({ phases }) => phases.startMs !== null);
-        const wrong = results.filter(({ executionId, phases }) => {
-          const count = starts[executionId] ?? 0;
-          return phases.startMs === null ? count > 1 : count !== 1;
-        });
+        if (started.length === 0) return notCarriedOut('nothing was started');
+        const countOf = ({ executionId }: PluginExecutionResult): number => starts[executionId] ?? 0;
+        const describe = (list: readonly PluginExecutionResult[]): string =>
+          list.map((result) => `${countOf(result)} of ${result.executionId}`).join(', ');
+        const twice = results.filter((result) => countOf(result) > 1);
+        const untold = started.filter((result) => countOf(result) === 0);
         return all(
-          heldIf(started.length > 0, 'executions that were started', 'none'),
-          heldIf(
-            wrong.length === 0,
-            'one start of each',
-            wrong.map(({ executionId }) => `${starts[executionId] ?? 0} of ${executionId}`).join(', '),
-          ),
+          heldIf(twice.length === 0, 'one start of each', describe(twice)),
+          untold.length === 0 ? HELD : notCarriedOut(`the engine did not tell: ${describe(untold)}`),
         );
       },
     },

@@ -58,6 +58,8 @@ export interface Seen {
 export interface Here {
   readonly facts: EngineFacts;
   readonly grant: Grant;
+  /** How many times longer than usual a call takes here; 1 where it is usual. What waits for something waits so much longer. */
+  readonly slowness: number;
 }
 
 /** What lurkbox is asked with. */
@@ -92,7 +94,9 @@ export type Verdict =
   | { readonly held: true }
   | { readonly held: false; readonly expected: string; readonly got: string }
   /** There was nothing to judge. */
-  | { readonly held: null; readonly reason: string };
+  | { readonly held: null; readonly reason: string }
+  /** It was not carried out, or too late to tell: neither did it hold, nor did it fall. */
+  | { readonly held: 'unknown'; readonly reason: string };
 
 interface AttackHead {
   readonly id: string;
@@ -139,10 +143,14 @@ export function heldIf(held: boolean, expected: string, got: string): Verdict {
   return held ? HELD : notHeld(expected, got);
 }
 
-/** Holds when all of them do; tells of each that does not. */
+export function notCarriedOut(reason: string): Verdict {
+  return { held: 'unknown', reason: cut(reason) };
+}
+
+/** Holds when all of them do; tells of each that does not, and else of the first that nobody can know. */
 export function all(...verdicts: readonly Verdict[]): Verdict {
   const broken = verdicts.filter((verdict) => verdict.held === false);
-  if (broken.length === 0) return HELD;
+  if (broken.length === 0) return verdicts.find((verdict) => verdict.held === 'unknown') ?? HELD;
   const join = (key: 'expected' | 'got'): string => broken.map((verdict) => verdict[key]).join('; ');
   return notHeld(join('expected'), join('got'));
 }
@@ -152,7 +160,8 @@ export function judgeAnswer<Answer>(judge: (answer: Answer, seen: Seen) => Verdi
   return (seen) =>
     seen.result.outcome === 'OK'
       ? judge(seen.result.result as Answer, seen)
-      : notHeld('the program to tell what came of it', describeEnd(seen.result));
+      : (findLate(seen.result, seen.here) ??
+        notHeld('the program to tell what came of it', describeEnd(seen.result)));
 }
 
 /** Judges the outcome, and then what else there is. */
@@ -163,7 +172,37 @@ export function judgeOutcome(
   return (seen) =>
     outcomes.includes(seen.result.outcome)
       ? judge(seen)
-      : notHeld(outcomes.join(' or '), describeEnd(seen.result));
+      : (findLate(seen.result, seen.here) ?? notHeld(outcomes.join(' or '), describeEnd(seen.result)));
+}
+
+/** Of the host and its engine, and not of what the attacker did: no evidence for or against it. */
+const OF_THE_HOST: readonly PluginExecutionResult['outcome'][] = [
+  'ENGINE_TIMEOUT',
+  'ENGINE_LOST',
+  'ENGINE_UNAVAILABLE',
+  'CONTAINER_VANISHED',
+  'HOST_RESOURCES',
+  'IMAGE_MISSING',
+  'BUSY',
+];
+
+/** What is so many times slower than usual explains a call that did not come to its end. */
+const SLOW = 2;
+/** Until the plugin is there; on a host that is not too busy it takes a few hundred. */
+const SLOW_START_MS = 2_000;
+
+/**
+ * Whether an execution ended before its attack did: with an outcome of the host, or by its deadline where the host is
+ * slow. Where it is not, who ran out of time was not ended by what should have ended him.
+ */
+export function findLate(result: PluginExecutionResult, { slowness }: Here): Verdict | null {
+  if (OF_THE_HOST.includes(result.outcome)) return notCarriedOut(describeEnd(result));
+  if (result.outcome !== 'TIMEOUT') return null;
+  const { createMs, startMs, bootMs } = result.phases;
+  const startedMs = (createMs ?? 0) + (startMs ?? 0) + (bootMs ?? 0);
+  return slowness > SLOW || startedMs > SLOW_START_MS
+    ? notCarriedOut('it was not at its end when its time was over, and the host is slow')
+    : null;
 }
 
 export function describeEnd({ outcome, result, error }: PluginExecutionResult): string {

@@ -76,7 +76,7 @@ interface Wish {
 const RESOURCES = {
   memory_mb: { wanted: 128, least: 96 },
   cpu_percent: { wanted: 100, least: 20 },
-  timeout_seconds: { wanted: 10, least: 5 },
+  timeout_seconds: { wanted: 30, least: 5 },
   pids: { wanted: 64, least: 32 },
   output_kb: { wanted: 1024, least: 128 },
   tmp_mb: { wanted: 16, least: 4 },

@@ -4,6 +4,7 @@ import { CONTROLS } from './controls.ts';
 import { DEADLINES } from './deadlines.ts';
 import { ISOLATION } from './isolation.ts';
 import { KERNEL } from './kernel.ts';
+import { KERNEL_MEMORY } from './kernel-memory.ts';
 import { LIMITS } from './limits.ts';
 import { NETWORK } from './network.ts';
 import { OUTPUT } from './output.ts';
@@ -18,6 +19,7 @@ export const ATTACKS: readonly AttackGroup[] = [
   KERNEL,
   NETWORK,
   LIMITS,
+  KERNEL_MEMORY,
   DEADLINES,
   OUTPUT,
   PROTOCOL,

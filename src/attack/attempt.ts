@@ -3,8 +3,9 @@ import type { ContainerEngine } from '../engine/engine.ts';
 import type { PluginExecutionResult } from '../execution/result.ts';
 import { LABELS } from '../labels.ts';
 import type { Lurkbox } from '../lurkbox.ts';
-import type { Attempt, Here, Program, Seen } from './attack.ts';
+import { type Attempt, describeEnd, type Here, type Program, type Seen } from './attack.ts';
 import { measureCost } from './measure.ts';
+import { MOST_SLOWNESS, scaleTimeout, toSlowness } from './slowness.ts';
 
 /** Where attempts are made. */
 export interface Stage {
@@ -20,6 +21,14 @@ export interface Stage {
 export interface Roll {
   readonly results: PluginExecutionResult[];
   calls: number;
+}
+
+/** How much slower than usual this host is; by a call that does nothing. */
+export async function measureSlowness(stage: Stage): Promise<number> {
+  const startedAt = performance.now();
+  const { result } = await execute((() => null) as Program, null, stage, {});
+  if (result.outcome === 'OK') return toSlowness(performance.now() - startedAt);
+  throw new Error(`not even a call that does nothing came to its end: ${describeEnd(result)}`);
 }
 
 /** Executes the attacker and looks at what comes of it. */
@@ -38,8 +47,14 @@ export async function makeAttempt(attempt: Attempt, stage: Stage): Promise<Seen>
     cancelledMs: since(run.cancelledAt, run.settledAt),
     cost: measured,
     pollution: namesOfAllObjects(),
-    here: stage.here,
+    here: run.result.outcome === 'TIMEOUT' ? await lookAgain(stage) : stage.here,
   };
+}
+
+/** What was fast at the beginning may be slow by now. */
+async function lookAgain(stage: Stage): Promise<Here> {
+  const slowness = await measureSlowness(stage).catch(() => MOST_SLOWNESS);
+  return { ...stage.here, slowness: Math.max(slowness, stage.here.slowness) };
 }
 
 interface Executed {
@@ -82,12 +97,12 @@ async function execute(
     {
       signal: AbortSignal.any([stage.signal, cancellation.signal, ...(signal === undefined ? [] : [signal])]),
       onProgress,
-      ...(timeoutMs === undefined ? {} : { timeoutMs: Math.min(timeoutMs, here.grant.timeoutMs) }),
+      ...(timeoutMs === undefined ? {} : { timeoutMs: scaleTimeout(timeoutMs, here) }),
     },
   );
   const settledAt = performance.now();
   stage.roll.results.push(result);
-  const goneAt = await untilGone(result.executionId, stage.engine);
+  const goneAt = await untilGone(result.executionId, stage);
   return { result, beganAt, cancelledAt, settledAt, goneAt };
 }
 
@@ -96,8 +111,8 @@ const GONE_DEADLINE_MS = 10_000;
 const LOOK_AGAIN_MS = 30;
 
 /** When the engine knew no container of the execution any more; `null` when it still does. */
-async function untilGone(executionId: string, engine: ContainerEngine): Promise<number | null> {
-  const deadline = performance.now() + GONE_DEADLINE_MS;
+async function untilGone(executionId: string, { engine, here }: Stage): Promise<number | null> {
+  const deadline = performance.now() + GONE_DEADLINE_MS * here.slowness;
   for (;;) {
     const containers = await engine.listContainers(`${LABELS.execution}=${executionId}`);
     if (containers.length === 0) return performance.now();

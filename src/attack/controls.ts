@@ -12,6 +12,7 @@ import {
   type ControlTarget,
   describeEnd,
   heldIf,
+  notCarriedOut,
   notHeld,
   type Verdict,
 } from './attack.ts';
@@ -78,7 +79,8 @@ async function askForOtherRuntime({ lurkbox, instance }: ControlTarget): Promise
     workspaceRoot: lurkbox.workspaceRoot,
     persist: false,
     policy: { ...lurkbox.policy, runtime: NO_SUCH_RUNTIME },
-    env: { DOCKER_HOST: address },
+    // What builds an image is found by the PATH.
+    env: { ...process.env, DOCKER_HOST: address },
     maxWarm: 0,
   });
   await other.plugins.loadPlugin(instance.plugin.folder);
@@ -116,7 +118,9 @@ export const CONTROLS: AttackGroup = {
       ask: askForWeaker,
       judge: ({ 'what it is granted': granted = '', ...weaker }: Record<string, string>) =>
         all(
-          heldIf(granted === 'created', 'what is granted to be created', granted),
+          NOT_ASKED.test(granted)
+            ? notCarriedOut(`what is granted: ${granted}`)
+            : heldIf(granted === 'created', 'what is granted to be created', granted),
           judgeCodes(weaker, 'ENGINE_INSECURE', Object.keys(WEAKER)),
         ),
     },
@@ -126,9 +130,11 @@ export const CONTROLS: AttackGroup = {
       promises: ['P1', 'P6'],
       ask: askForOtherRuntime,
       judge: (result: PluginExecutionResult) =>
-        result.outcome === 'RUNTIME_UNAVAILABLE'
-          ? heldIf(result.phases.startMs === null, 'no container to be started', 'one was')
-          : notHeld('RUNTIME_UNAVAILABLE', describeEnd(result)),
+        NOT_ASKED.test(result.outcome)
+          ? notCarriedOut(describeEnd(result))
+          : result.outcome === 'RUNTIME_UNAVAILABLE'
+            ? heldIf(result.phases.startMs === null, 'no container to be started', 'one was')
+            : notHeld('RUNTIME_UNAVAILABLE', describeEnd(result)),
     },
     {
       id: 'controls-policy',
@@ -140,15 +146,18 @@ export const CONTROLS: AttackGroup = {
   ],
 };
 
+/** Codes by which an engine says that it did not come to what it was asked. */
+const NOT_ASKED = /^ENGINE_(TIMEOUT|LOST|UNAVAILABLE)$/;
+
 function judgeCodes(
   codes: Readonly<Record<string, string>>,
   code: string,
   asked: readonly string[],
 ): Verdict {
   const wrong = asked.filter((what) => codes[what] !== code);
-  return heldIf(
-    wrong.length === 0,
-    `${code} for each`,
-    wrong.map((what) => `${what}: ${codes[what] ?? 'not asked'}`).join(', '),
-  );
+  const describe = (list: readonly string[]): string =>
+    list.map((what) => `${what}: ${codes[what] ?? 'not asked'}`).join(', ');
+  const given = wrong.filter((what) => !NOT_ASKED.test(codes[what] ?? ''));
+  if (given.length === 0 && wrong.length > 0) return notCarriedOut(describe(wrong));
+  return heldIf(given.length === 0, `${code} for each`, describe(given));
 }

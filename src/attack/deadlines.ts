@@ -3,11 +3,13 @@ import {
   all,
   heldIf,
   judgeOutcome,
+  notCarriedOut,
   type PluginAttack,
   type Program,
   type Seen,
   type Verdict,
 } from './attack.ts';
+import { scaleTimeout } from './slowness.ts';
 
 /** Deaf to everything that can be ignored, in several threads, and never yielding. */
 const burn = async (_: unknown, host: { progress(fraction: number): void }): Promise<never> => {
@@ -45,6 +47,7 @@ const runRegExp = (_: unknown, host: { progress(fraction: number): void }): bool
   return /^(a+)+$/.test(`${'a'.repeat(60)}!`);
 };
 
+/** On a host of the usual speed. */
 const DEADLINE_MS = 600;
 /** P4: how long after its deadline a call may settle, and its process be there. */
 const SETTLED_AFTER_MS = 2_000;
@@ -82,8 +85,8 @@ export const DEADLINES: AttackGroup = {
       attempt: { program: burn as Program, cancelled: true, alone: true },
       judge: judgeOutcome(['CANCELLED'], (seen) =>
         all(
-          isWithin('its answer', seen.cancelledMs, SETTLED_AFTER_MS),
-          isWithin('the end of its container', seen.goneMs, (seen.settledMs ?? 0) + GONE_AFTER_MS),
+          isWithin('its answer', seen.cancelledMs, SETTLED_AFTER_MS, seen),
+          isWithin('the end of its container', seen.goneMs, (seen.settledMs ?? 0) + GONE_AFTER_MS, seen),
         ),
       ),
     },
@@ -100,14 +103,20 @@ function timeout(id: string, title: string, program: Program, alone = false): Pl
   };
 }
 
-function judgeTimes({ settledMs, goneMs }: Seen): Verdict {
+function judgeTimes(seen: Seen): Verdict {
+  const deadlineMs = scaleTimeout(DEADLINE_MS, seen.here);
   return all(
-    isWithin('its outcome', settledMs, DEADLINE_MS + SETTLED_AFTER_MS),
-    isWithin('the end of its container', goneMs, DEADLINE_MS + GONE_AFTER_MS),
+    isWithin('its outcome', seen.settledMs, deadlineMs + SETTLED_AFTER_MS, seen),
+    isWithin('the end of its container', seen.goneMs, deadlineMs + GONE_AFTER_MS, seen),
   );
 }
 
-function isWithin(what: string, ms: number | null, mostMs: number): Verdict {
-  const got = ms === null ? 'never' : `after ${Math.round(ms)} ms`;
-  return heldIf(ms !== null && ms <= mostMs, `${what} within ${Math.round(mostMs)} ms`, got);
+/** On a slow host what is late by no more than the host itself is late says nothing. */
+function isWithin(what: string, ms: number | null, mostMs: number, { here, settledMs }: Seen): Verdict {
+  if (settledMs === null) return notCarriedOut('its time was over before the program was at work');
+  const isLate = ms !== null && ms > mostMs && ms <= mostMs * here.slowness;
+  const limit = `${what} within ${Math.round(mostMs)} ms`;
+  if (isLate)
+    return notCarriedOut(`${limit} cannot be seen on a host this slow: it came after ${Math.round(ms)} ms`);
+  return heldIf(ms !== null && ms <= mostMs, limit, ms === null ? 'never' : `after ${Math.round(ms)} ms`);
 }

@@ -2,6 +2,7 @@ import {
   type AttackGroup,
   all,
   describeEnd,
+  findLate,
   heldIf,
   judgeAnswer,
   notHeld,
@@ -112,8 +113,7 @@ export const ISOLATION: AttackGroup = {
       attempt: { program: lookForMarks as Program, args: ARGS, before: leaveMarks as Program },
       judge: judgeAnswer((found: Found, seen) => {
         const { outcome, result } = seen.other ?? { outcome: 'INTERNAL', result: null };
-        if (seen.other === null || outcome !== 'OK')
-          return notHeld('marks that were left', describeOther(seen));
+        if (seen.other === null || outcome !== 'OK') return missingOther(seen, 'marks that were left');
         return all(
           judgeFound(found),
           heldIf(
@@ -132,7 +132,7 @@ export const ISOLATION: AttackGroup = {
       judge: judgeAnswer((found: Found, seen) =>
         seen.other?.outcome === 'CANCELLED'
           ? judgeFound(found)
-          : notHeld('an execution beside it, until it is cancelled', describeOther(seen)),
+          : missingOther(seen, 'an execution beside it, until it is cancelled'),
       ),
     },
   ],
@@ -150,6 +150,10 @@ function judgeFound({ marks, tmp, processes, connections }: Found): Verdict {
       reached.map(([name, code]) => `${name}: ${code}`).join(', '),
     ),
   );
+}
+
+function missingOther(seen: Seen, expected: string): Verdict {
+  return (seen.other && findLate(seen.other, seen.here)) ?? notHeld(expected, describeOther(seen));
 }
 
 function describeOther({ other }: Seen): string {

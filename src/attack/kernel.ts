@@ -6,6 +6,7 @@ import {
   type Host,
   heldIf,
   judgeAnswer,
+  notCarriedOut,
   type PluginAttack,
   type Program,
   type Seen,
@@ -74,7 +75,7 @@ const tryDoor = async ({ file, answers }: LoadSyscallProbeArgs, host: Host): Pro
   while (!said.includes('trying') && Date.now() < deadline)
     await new Promise((resolve) => setTimeout(resolve, 10));
   host.progress(0);
-  const dead = Date.now() + 400;
+  const dead = Date.now() + 2_000;
   while (!said.includes('back') && Date.now() < dead) await new Promise((resolve) => setTimeout(resolve, 10));
   return {
     tried: said.includes('trying'),
@@ -168,13 +169,14 @@ function door(id: string, title: string, file: 'int80.node' | 'x32.node'): Plugi
 function judgeDoor(seen: Seen): Verdict {
   const expected = 'the end of whoever tried it, or an error';
   if (seen.result.outcome === 'PLUGIN_CRASHED' && seen.settledMs !== null) return HELD;
-  return judgeAnswer(({ tried, cameBack, returned }: Door) =>
-    heldIf(
-      tried && (cameBack ? REFUSED.includes(returned ?? 0) : returned === null),
+  return judgeAnswer(({ tried, cameBack, returned }: Door) => {
+    if (!tried) return notCarriedOut('the thread that was to try it did not start in time');
+    return heldIf(
+      cameBack ? REFUSED.includes(returned ?? 0) : returned === null,
       expected,
       JSON.stringify({ tried, cameBack, returned }),
-    ),
-  )(seen);
+    );
+  })(seen);
 }
 
 const EAGAIN = 11;

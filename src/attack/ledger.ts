@@ -8,7 +8,7 @@ export interface AttackReport {
   /** A plain sentence that is true when it held. */
   readonly title: string;
   readonly promises: readonly PromiseId[];
-  /** `not tried`: it could not be made. `not here`: what it attacks does not exist here. Both with the reason in `got`. */
+  /** `not tried`: it could not be carried out, e.g. because the host was too slow: it neither held nor fell. `not here`: what it attacks does not exist here. Both with the reason in `got`. */
   readonly verdict: 'held' | 'not held' | 'not tried' | 'not here';
   /** `null` unless it did not hold. */
   readonly expected: string | null;
@@ -69,7 +69,8 @@ export class Ledger {
     } catch (error) {
       verdict = { held: false, expected: 'something that can be judged', got: String(error) };
     }
-    if (verdict.held === null) this.#add(attack, 'not here', null, verdict.reason, durationMs);
+    if (verdict.held === 'unknown') this.#add(attack, 'not tried', null, verdict.reason, durationMs);
+    else if (verdict.held === null) this.#add(attack, 'not here', null, verdict.reason, durationMs);
     else if (verdict.held) this.#add(attack, 'held', null, null, durationMs);
     else this.#add(attack, 'not held', verdict.expected, verdict.got, durationMs);
   }

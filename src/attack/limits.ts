@@ -133,14 +133,14 @@ export const LIMITS: AttackGroup = {
       title: 'a memory bomb ends its own container',
       promises: ['P1', 'P6'],
       attempt: { program: takeMemory as Program },
-      judge: judgeOutcome(['OUT_OF_MEMORY'], staysInMemory),
+      judge: judgeBomb,
     },
     {
       id: 'limits-memory-files',
       title: 'a memory bomb of files counts as memory too',
       promises: ['P1', 'P6'],
       attempt: { program: takeMemoryInFiles as Program },
-      judge: judgeOutcome(['OUT_OF_MEMORY'], staysInMemory),
+      judge: judgeBomb,
     },
     {
       id: 'limits-heap',
@@ -167,6 +167,11 @@ export const LIMITS: AttackGroup = {
 
 function isEnd(count: number, end: string, code: string, most: number): Verdict {
   return heldIf(end === code && count <= most, `${code} after at most ${most}`, `${end} after ${count}`);
+}
+
+/** More than its memory is a fall, however it ended. */
+function judgeBomb(seen: Seen): Verdict {
+  return all(staysInMemory(seen), judgeOutcome(['OUT_OF_MEMORY'])(seen));
 }
 
 function staysInMemory({ result, here }: Seen): Verdict {

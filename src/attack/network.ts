@@ -17,7 +17,8 @@ const connectTo = async (targets: readonly Target[]): Promise<Record<string, str
         path === undefined ? connect({ host: host ?? '', port }) : connect({ path: path.replace('@', '\0') });
       socket.setTimeout(1500);
       socket.once('connect', () => resolve('connected'));
-      socket.once('timeout', () => resolve('no answer'));
+      // An answer that is there already comes first: a host that stood still lets the timer go off before it.
+      socket.once('timeout', () => setImmediate(() => setImmediate(() => resolve('no answer'))));
       socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
     });
   const codes = await Promise.all(targets.map(attempt));

@@ -107,7 +107,7 @@ function overLimit(id: string, title: string, program: Program): PluginAttack {
     title,
     promises: ['P1', 'P5'],
     attempt: { program, alone: true },
-    judge: judgeOutcome(['OUTPUT_LIMIT'], isCheap),
+    judge: (seen) => all(isCheap(seen), judgeOutcome(['OUTPUT_LIMIT'])(seen)),
   };
 }
 

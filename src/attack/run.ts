@@ -13,7 +13,7 @@ import type {
 } from './attack.ts';
 import { type Attacker, createAttacker } from './attacker.ts';
 import { ATTACKS } from './attacks.ts';
-import { makeAttempt, type Roll, type Stage } from './attempt.ts';
+import { makeAttempt, measureSlowness, type Roll, type Stage } from './attempt.ts';
 import { type AttackSum, Ledger, type OnReport } from './ledger.ts';
 import { createOnlooker } from './look-after.ts';
 
@@ -58,10 +58,11 @@ export async function runAttacks(
   const attack = async (): Promise<Grant> => {
     await using attacker = await createAttacker(lurkbox, engine, { signal, manifest });
     const { grant } = attacker.instance;
-    const stage: Stage = { lurkbox, engine, here: { facts, grant }, signal, roll };
-    ledger.begin(stage.here);
-    await attackByPlugin(ledger, stage);
-    await attackControls(ledger, await toTarget(stage, attacker), signal);
+    const usual: Stage = { lurkbox, engine, here: { facts, grant, slowness: 1 }, signal, roll };
+    ledger.begin(usual.here);
+    const stage = await atTheSpeedOf(usual, ledger);
+    if (stage !== null) await attackByPlugin(ledger, stage);
+    await attackControls(ledger, await toTarget(usual, attacker), signal);
     return grant;
   };
   // What is left is looked at when the attacker is gone too.
@@ -69,6 +70,19 @@ export async function runAttacks(
   const aftermath = { ...roll, ...(await onlooker.lookAfter(plugin)) };
   for (const judged of ledger.open(isAftermath)) ledger.judge(judged, () => judged.judge(aftermath), 0);
   return { runtime: runtime ?? facts.defaultRuntime, ...ledger.sum(performance.now() - startedAt) };
+}
+
+/** `null` where nothing can be executed in time: then no attack of the plugin is carried out. */
+async function atTheSpeedOf(stage: Stage, ledger: Ledger): Promise<Stage | null> {
+  const startedAt = performance.now();
+  try {
+    return { ...stage, here: { ...stage.here, slowness: await measureSlowness(stage) } };
+  } catch (error) {
+    stage.signal.throwIfAborted();
+    const ms = performance.now() - startedAt;
+    for (const attack of ledger.open(isByPlugin)) ledger.fail(attack, error, ms);
+    return null;
+  }
 }
 
 const NEVER = new AbortController().signal;

@@ -1,5 +1,6 @@
 import { type AttackReport, type AttackSummary, attackEngine, type Lurkbox } from '../index.ts';
 import { harmless } from '../printable.ts';
+import { EXIT } from './exit.ts';
 import { interruption } from './interruption.ts';
 import { formatMs, paint, print } from './output.ts';
 import type { Progress } from './progress.ts';
@@ -16,6 +17,13 @@ export async function attack(lurkbox: Lurkbox, progress: Progress): Promise<Atta
   });
   progress.end();
   return summary;
+}
+
+/** A fall outweighs what nobody could tell. */
+export function exitCodeOfAttacks(summary: AttackSummary | null): number {
+  if (summary === null || summary.notHeld > 0) return EXIT.failed;
+  if (summary.ok) return EXIT.ok;
+  return summary.notTried > 0 ? EXIT.notCarriedOut : EXIT.failed;
 }
 
 /** A line for each attack under its area, and why below those that did not hold. */
@@ -38,14 +46,14 @@ function describe(report: AttackReport): string {
     return durationMs === 0 ? line : `${line} ${paint('dim', `(${formatMs(durationMs)})`)}`;
   if (verdict === 'not here') return `${line}: not here, ${harmless(got ?? '')}`;
   const evidence = [expected === null ? '' : `expected ${expected}`, `got ${got}`];
-  const why = verdict === 'not tried' ? [`could not be tried: ${got}`] : evidence.filter(Boolean);
+  const why = verdict === 'not tried' ? [`could not be carried out: ${got}`] : evidence.filter(Boolean);
   return [line, ...why.map((text) => `    ${harmless(text)}`)].join('\n');
 }
 
 const MARKS: Readonly<Record<AttackReport['verdict'], () => string>> = {
   held: () => paint('green', '✔'),
   'not held': () => paint('red', '✖'),
-  'not tried': () => paint('red', '✖'),
+  'not tried': () => paint('yellow', '?'),
   'not here': () => paint('yellow', '·'),
 };
 
@@ -54,8 +62,9 @@ function describeSum({ runtime, held, notHeld, notTried, notHere, durationMs }: 
   const parts = [
     `${held} of ${tried} attacks held in ${(durationMs / 1000).toFixed(1)} s, on the runtime ${runtime}.`,
     notHeld === 0 ? '' : `${notHeld} did not.`,
-    notTried === 0 ? '' : `${notTried} could not be tried.`,
+    notTried === 0 ? '' : `${notTried} could not be carried out, which says nothing of whether they hold.`,
     notHere === 0 ? '' : `${notHere} not applicable here.`,
+    notTried === 0 ? '' : 'Run it again when the host has less to do, or on one that is faster.',
   ];
   return parts.filter(Boolean).join(' ');
 }

@@ -1,5 +1,5 @@
 import { ENGINE_REQUIREMENTS, type EngineFacts, type RuntimeCheck } from '../index.ts';
-import { attack, showAttacks } from './attack.ts';
+import { attack, exitCodeOfAttacks, showAttacks } from './attack.ts';
 import { EXIT } from './exit.ts';
 import { formatBytes, paint, print, printJson } from './output.ts';
 import { type CommonOptions, withLurkbox } from './workspace.ts';
@@ -56,7 +56,8 @@ export async function doctor(options: DoctorOptions): Promise<number> {
           ...(options.attack ? { attack: attacks } : {}),
         });
       else if (options.attack) showAttacks(attacks);
-      return ok ? EXIT.ok : EXIT.failed;
+      if (!enforces) return EXIT.failed;
+      return options.attack ? exitCodeOfAttacks(attacks) : EXIT.ok;
     },
     { persist: false },
   );

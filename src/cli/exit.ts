@@ -10,6 +10,8 @@ export const EXIT = {
   /** Bad usage, manifest, policy, context or dependency. */
   usage: 2,
   noEngine: 3,
+  /** `doctor --attack`: nothing fell, and not everything could be carried out. */
+  notCarriedOut: 4,
 } as const;
 
 export function exitCodeOf(code: LurkboxErrorCode): number {

@@ -31,7 +31,8 @@ Exit codes:
   0  all OK
   1  an execution or a workflow was not OK, an attack was not held off, or something else failed
   2  bad usage, manifest, policy, workflow, context or dependency
-  3  no container engine answers`;
+  3  no container engine answers
+  4  no attack fell, and not every one could be carried out (doctor --attack)`;
 
 // Whoever reads the output may leave before its end, as `head` does; the work and its exit code are not touched by that.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

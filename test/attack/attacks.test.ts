@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
-import type { Attack, PluginAttack, Verdict } from '../../src/attack/attack.ts';
+import type { Attack, PluginAttack, Seen, Verdict } from '../../src/attack/attack.ts';
 import { ATTACKS } from '../../src/attack/attacks.ts';
 import { OUTCOMES, type Outcome } from '../../src/execution/outcome.ts';
 import { PROMISES } from '../../src/promises.ts';
@@ -10,7 +10,7 @@ const attacks: readonly Attack[] = ATTACKS.flatMap((group) => group.attacks);
 const byPlugin = attacks.filter((attack): attack is PluginAttack => 'attempt' in attack);
 
 /** As the ledger does it: a judge that throws has not seen the attack hold. */
-function isHeld({ judge }: Attack, evidence: unknown): boolean | null {
+function isHeld({ judge }: Attack, evidence: unknown): Verdict['held'] {
   try {
     return (judge(evidence as never) as Verdict).held;
   } catch {
@@ -69,22 +69,44 @@ describe('a judge', () => {
       for (const evidence of EVIDENCE[id]?.good ?? []) expect(isHeld(attack, evidence)).toBe(true);
       const believed = (EVIDENCE[id]?.bad ?? []).filter((evidence) => isHeld(attack, evidence) !== false);
       expect(believed).toEqual([]);
+      for (const evidence of EVIDENCE[id]?.late ?? []) expect(isHeld(attack, evidence)).toBe('unknown');
     },
   );
 
   test.each(byPlugin.map((attack) => [attack.id, attack] as const))(
     'of %s believes no execution that the engine or lurkbox ended',
     (_, attack) => {
-      const ends: Outcome[] = [
-        'ENGINE_LOST',
-        'ENGINE_UNAVAILABLE',
-        'RUNTIME_UNAVAILABLE',
-        'BUSY',
-        'INTERNAL',
-      ];
-      for (const outcome of ends) expect(isHeld(attack, ended(outcome))).toBe(false);
+      const ofTheHost: Outcome[] = ['ENGINE_LOST', 'ENGINE_UNAVAILABLE', 'ENGINE_TIMEOUT', 'BUSY'];
+      for (const outcome of ofTheHost) expect(isHeld(attack, ended(outcome))).toBe('unknown');
+      const ofLurkbox: Outcome[] = ['RUNTIME_UNAVAILABLE', 'INTERNAL'];
+      for (const outcome of ofLurkbox) expect(isHeld(attack, ended(outcome))).toBe(false);
     },
   );
+
+  test.each(
+    byPlugin
+      .filter(({ attempt }) => attempt.timeoutMs === undefined)
+      .map((attack) => [attack.id, attack] as const),
+  )(
+    'of %s takes no call for a fall that was only late on a slow host, and any evidence of a fall for one',
+    (id, attack) => {
+      const slow = { here: { ...HERE, slowness: 8 } };
+      expect(isHeld(attack, ended('TIMEOUT', '', slow))).toBe('unknown');
+      for (const evidence of (EVIDENCE[id]?.bad ?? []) as Seen[]) {
+        const seen = { ...evidence, here: { ...evidence.here, slowness: 8 } };
+        if (evidence.result.outcome === 'OK') expect(isHeld(attack, seen)).toBe(false);
+      }
+    },
+  );
+
+  test('of a deadline takes what is late by as much as the host for unknown, and what never ends for a fall', () => {
+    const attack = byPlugin.find(({ id }) => id === 'deadlines-wait') as PluginAttack;
+    const seen = (rest: object) => ended('TIMEOUT', '', { here: { ...HERE, slowness: 4 }, ...rest });
+    expect(isHeld(attack, seen({ settledMs: 3_000, goneMs: 4_000 }))).toBe(true);
+    expect(isHeld(attack, seen({ settledMs: 9_000, goneMs: 9_500 }))).toBe('unknown');
+    expect(isHeld(attack, seen({ settledMs: 3_000, goneMs: null }))).toBe(false);
+    expect(isHeld(attack, seen({ settledMs: 90_000, goneMs: 91_000 }))).toBe(false);
+  });
 
   test('of a plan that is weaker believes no list with a gap, and no other code', () => {
     const weaker = attacks.find(({ id }) => id === 'controls-weaker') as Attack;

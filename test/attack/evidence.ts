@@ -23,10 +23,13 @@ import { GRANT, MIB } from '../spec/sample.ts';
 export interface Evidence {
   readonly good: readonly unknown[];
   readonly bad: readonly unknown[];
+  /** With which nobody can tell. */
+  readonly late?: readonly unknown[];
 }
 
 export const HERE: Here = {
   facts: FACTS,
+  slowness: 1,
   grant: {
     ...GRANT,
     plugin: 'attacker',
@@ -226,10 +229,10 @@ const TIMEOUT: Evidence = {
     ok('done'),
     ended('PLUGIN_ERROR'),
     ended('TIMEOUT', '', { settledMs: 2_700 }),
-    ended('TIMEOUT', '', { settledMs: null }),
     ended('TIMEOUT', '', { goneMs: 5_700 }),
     ended('TIMEOUT', '', { goneMs: null }),
   ],
+  late: [ended('TIMEOUT', '', { settledMs: null })],
 };
 
 /** An orchestrator that grew, and one that stood still. */
@@ -451,10 +454,10 @@ export const EVIDENCE: Readonly<Record<string, Evidence>> = {
           ok({ tried: true, cameBack: true, returned: 1 }),
           ok({ tried: true, cameBack: true, returned: null }),
           ok({ tried: true, cameBack: false, returned: 1 }),
-          ok({ tried: false, cameBack: false, returned: null }),
           ended('PLUGIN_CRASHED', '', { settledMs: null }),
           ended('TIMEOUT'),
         ],
+        late: [ok({ tried: false, cameBack: false, returned: null })],
       },
     ]),
   ),
@@ -487,6 +490,14 @@ export const EVIDENCE: Readonly<Record<string, Evidence>> = {
   'limits-cpu': {
     good: [ok({ cores: 1.02 })],
     bad: [ok({ cores: 1.9 }), ok({ cores: 0 }), ok({}), ended('TIMEOUT')],
+  },
+  'memory-connections': {
+    good: [ok({ bytes: 4 * MIB, buffer: 'EPERM' })],
+    bad: [ok({ bytes: 65 * MIB, buffer: 'EPERM' }), ok({ bytes: 0 }), ok(null), ended('TIMEOUT')],
+  },
+  'memory-buffers': {
+    good: [ok({ bytes: 0, buffer: 'ERR_SOCKET_BUFFER_SIZE' })],
+    bad: [ok({ bytes: 0, buffer: 425_984 }), ok({}), ok(null), ended('TIMEOUT')],
   },
   'deadlines-burn': TIMEOUT,
   'deadlines-wait': TIMEOUT,
@@ -566,10 +577,11 @@ export const EVIDENCE: Readonly<Record<string, Evidence>> = {
   ),
   'after-left': aftermath({ left: ['container lurkbox-1'] }, { left: ['image lurkbox/plugin-x:1'] }),
   'after-others': aftermath({ touched: ['DELETE database'] }),
-  'after-starts': aftermath(
-    { starts: {} },
-    { starts: { 1: 2 } },
-    { starts: { 1: 1, 2: 2 } },
-    { results: [] },
-  ),
+  'after-starts': {
+    ...aftermath({ starts: { 1: 2 } }, { starts: { 1: 1, 2: 2 } }),
+    late: [
+      { ...AFTERMATH, starts: {} },
+      { ...AFTERMATH, results: [] },
+    ],
+  },
 };

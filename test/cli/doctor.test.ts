@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { showAttacks } from '../../src/cli/attack.ts';
+import { exitCodeOfAttacks, showAttacks } from '../../src/cli/attack.ts';
 import type { AttackReport, AttackSummary } from '../../src/index.ts';
 import { createWorkspace } from '../helpers/workspace.ts';
 import { runCli, SOURCE, STEERING } from './run-cli.ts';
@@ -79,14 +79,26 @@ describe('the attacks', () => {
       '✖ P1 P6 it cannot do that',
       '    expected EPERM',
       '    got \\u001b[2Jstarted\\u000d\\u202e',
-      '✖ P1 P6 it cannot do that',
-      '    could not be tried: the engine is gone',
+      '? P1 P6 it cannot do that',
+      '    could not be carried out: the engine is gone',
       '· P1 P6 it cannot do that: not here, it is arm64',
       '',
-      '1 of 3 attacks held in 11.8 s, on the runtime runc. 1 did not. 1 could not be tried. 1 not applicable here.',
+      '1 of 3 attacks held in 11.8 s, on the runtime runc. 1 did not. ' +
+        '1 could not be carried out, which says nothing of whether they hold. 1 not applicable here. ' +
+        'Run it again when the host has less to do, or on one that is faster.',
       '',
     ]);
     expect(text).not.toMatch(STEERING);
+  });
+
+  test('end with 1 where one fell, with 4 where one could not be carried out, and with 0 where all held', () => {
+    const held = { verdict: 'held' } as const;
+    const fell = { verdict: 'not held', expected: 'a', got: 'b' } as const;
+    const late = { verdict: 'not tried', got: 'c' } as const;
+    expect(exitCodeOfAttacks({ ...summaryOf(held), ok: true })).toBe(0);
+    expect(exitCodeOfAttacks(summaryOf(held, fell, late))).toBe(1);
+    expect(exitCodeOfAttacks(summaryOf(held, late))).toBe(4);
+    expect(exitCodeOfAttacks(null)).toBe(1);
   });
 
   test('are none where there is nothing to attack', () => {

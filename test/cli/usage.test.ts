@@ -15,7 +15,7 @@ describe('help', () => {
     for (const command of ['run', 'list', 'explain', 'doctor', 'workflow', 'image', 'prune']) {
       expect(stdout).toMatch(new RegExp(`^ {2}${command} `, 'm'));
     }
-    expect(stdout.match(/^ {2}[0-9] {2}/gm)).toEqual(['  0  ', '  1  ', '  2  ', '  3  ']);
+    expect(stdout.match(/^ {2}[0-9] {2}/gm)).toEqual(['  0  ', '  1  ', '  2  ', '  3  ', '  4  ']);
   });
 
   test.each([
