@@ -64,7 +64,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   workflow: ['manifest', 'execution'],
   agent: ['execution'],
   // Executes a plugin of its own in the way of any other, and then asks everybody whether it held.
-  attack: ['lurkbox.ts', 'state-place.ts', 'policy', 'spec', 'engine', 'image', 'execution', 'lifecycle'],
+  attack: [
+    'lurkbox.ts',
+    'options.ts',
+    'state-place.ts',
+    'policy',
+    'spec',
+    'engine',
+    'image',
+    'execution',
+    'lifecycle',
+  ],
   // A surface: it calls the public API and holds no logic.
   cli: ['index.ts'],
 };

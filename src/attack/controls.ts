@@ -3,6 +3,7 @@ import { LurkboxError } from '../errors.ts';
 import type { PluginExecutionResult } from '../execution/result.ts';
 import { LABELS } from '../labels.ts';
 import { createLurkbox } from '../lurkbox.ts';
+import { normalizeOptions } from '../options.ts';
 import { toAllowance } from '../spec/allowance.ts';
 import { buildContainerSpec } from '../spec/build.ts';
 import type { ContainerSpec } from '../spec/container-spec.ts';
@@ -80,7 +81,7 @@ async function askForOtherRuntime({ lurkbox, instance }: ControlTarget): Promise
     persist: false,
     policy: { ...lurkbox.policy, runtime: NO_SUCH_RUNTIME },
     // What builds an image is found by the PATH.
-    env: { ...process.env, DOCKER_HOST: address },
+    env: { ...normalizeOptions({}).env, DOCKER_HOST: address },
     maxWarm: 0,
   });
   await other.plugins.loadPlugin(instance.plugin.folder);
