@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import type { InstalledVersion, PermissionChange } from '../index.ts';
 import { harmless, showPath } from '../printable.ts';
@@ -93,14 +94,16 @@ function isTerminal(): boolean {
 async function askFor(digest: string): Promise<boolean> {
   const question = createInterface({ input: process.stdin, output: process.stdout });
   try {
-    const answer = await question.question(`Agree to that for ${digest}? (y/N) `, { signal: interruption() });
-    return isYes(answer);
+    const ended = once(question, 'close').then(() => '');
+    const asked = question.question(`Agree to that for ${digest}? (y/N) `, { signal: interruption() });
+    // Whoever ends the input, or interrupts, says no.
+    return isYes(await Promise.race([asked.catch(() => ''), ended]));
   } finally {
     question.close();
   }
 }
 
 /** Anything else is a no. */
-export function isYes(answer: string): boolean {
+function isYes(answer: string): boolean {
   return /^y(es)?$/i.test(answer.trim());
 }

@@ -1,5 +1,5 @@
 import type { Lurkbox, PluginInstance } from '../index.ts';
-import { harmless } from '../printable.ts';
+import { harmless, showPath } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { paint, print, printJson } from './output.ts';
 import { type CommonOptions, type NamedPlugin, withNamed } from './workspace.ts';
@@ -22,6 +22,7 @@ async function toJson(lurkbox: Lurkbox, instance: PluginInstance) {
 
 function show({ name, version, plugin, rating, restrictions }: PluginInstance): void {
   print(`${paint('bold', name)} ${version}  ${plugin.digest}`);
+  print(`From: ${showPath(plugin.folder)}`);
   print(harmless(plugin.manifest.description));
   print(`\nSecurity rating ${paint('bold', `${rating.score} of 8`)}`);
   for (const { points, reason } of rating.reasons) print(`  ${points > 0 ? '+' : ''}${points}  ${reason}`);

@@ -114,8 +114,8 @@ export class Activation {
    */
   rollback(name: string, message?: string): InstalledVersion {
     const record = this.#require(name);
-    const before = this.beforeOf(record);
-    if (before === null)
+    const [before] = this.beforesOf(record);
+    if (before === undefined)
       throw new LurkboxError(
         'STATE_INVALID',
         `No other version of \`${name}\` that may serve was active before; installed are: ${describeVersions(record)}.`,
@@ -123,14 +123,12 @@ export class Activation {
     return this.activate(before, 'ROLLBACK', message);
   }
 
-  /** The version that a rollback goes to. */
-  beforeOf(record: PluginRecord): InstalledVersion | null {
-    const before = record.activeBefore
-      .map((id) => record.versions.find((version) => version.id === id))
-      .find(
-        (version) => version !== undefined && version.id !== record.active?.id && isCallable(record, version),
-      );
-    return before ?? null;
+  /** Versions that were active before and may serve, latest first: a rollback goes to the first of them. */
+  beforesOf(record: PluginRecord): readonly InstalledVersion[] {
+    const { active, activeBefore, versions } = record;
+    return activeBefore
+      .flatMap((id) => versions.find((version) => version.id === id) ?? [])
+      .filter((version) => version.id !== active?.id && isCallable(record, version));
   }
 
   /**
@@ -187,7 +185,7 @@ export class Activation {
     const { active } = record;
     const isInNeed = active?.state === 'ENABLED' && !isCallable(record, active);
     const other = isInNeed
-      ? (this.beforeOf(record) ?? record.versions.find((one) => isCallable(record, one)))
+      ? (this.beforesOf(record)[0] ?? record.versions.find((one) => isCallable(record, one)))
       : undefined;
     if (other !== undefined) this.activate(other, 'ACTIVATE', 'the consent to the one before was withdrawn');
     else if (isInNeed)

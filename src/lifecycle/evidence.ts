@@ -25,6 +25,9 @@ export interface Probe {
 const PATIENCE_FACTOR = 4;
 const MIN_PATIENCE_MS = 1_000;
 
+/** So many of the versions before are asked, the first one among them: else two bad ones would cover for each other. */
+const MAX_ASKED = 5;
+
 /** What the files and packages of a version can bring about, as codes of `IMAGE_MISSING`. */
 const UNBUILDABLE: readonly string[] = ['DEPENDENCY_FAILED', 'IMAGE_BUILD_FAILED', 'MANIFEST_INVALID'];
 
@@ -36,32 +39,34 @@ export function failedThroughPlugin(outcome: Outcome): Evidence {
 
 /**
  * Whether a call counts against its version. What a version can bring about by its manifest, its schemas or its packages
- * counts where the version before, which is asked, would not have given it: else a version that refuses or cannot be built
+ * counts where a version that was active before, which is asked, would not have given it: else a version that refuses or cannot be built
  * would be nobody's fault. What the engine or the host did never counts, nor what the caller did to either version.
  */
 export async function judgeCall(
   version: InstalledVersion,
   { context, result: { outcome, error, phases }, isShort }: CallOutcome,
-  before: InstalledVersion | null,
+  befores: readonly InstalledVersion[],
   probe: Probe,
 ): Promise<Evidence> {
   if (outcome === 'CANCELLED' || (outcome === 'TIMEOUT' && isShort)) {
-    const patienceMs = before === null ? Number.POSITIVE_INFINITY : patienceOf(before);
-    return (phases.runMs ?? 0) >= patienceMs ? true : null;
+    const called = befores.find(({ statistics }) => statistics.calls > 0);
+    return called !== undefined && (phases.runMs ?? 0) >= patienceOf(called) ? true : null;
   }
   const byOutcome = failedThroughPlugin(outcome);
-  if (byOutcome !== null || before === null) return byOutcome;
+  if (byOutcome !== null || befores.length === 0) return byOutcome;
+  const asked = befores.filter((_, index) => index < MAX_ASKED - 1 || index === befores.length - 1);
   if (outcome === 'INPUT_INVALID' || outcome === 'PERMISSION_DENIED' || outcome === 'HOST_RESOURCES') {
     // A host without memory, or a mount that is not what it was, is not of the version.
-    const isOfVersion = await probe.refuses(version, context);
-    return isOfVersion && !(await probe.refuses(before, context)) ? true : null;
+    if (!(await probe.refuses(version, context))) return null;
+    for (const before of asked) if (!(await probe.refuses(before, context))) return true;
+    return null;
   }
-  if (outcome === 'IMAGE_MISSING' && UNBUILDABLE.includes(error?.code ?? ''))
-    return (await probe.hasImage(before)) ? true : null;
+  if (outcome === 'IMAGE_MISSING' && UNBUILDABLE.includes(error?.code ?? '')) {
+    for (const before of asked) if (await probe.hasImage(before)) return true;
+  }
   return null;
 }
 
 function patienceOf({ statistics: { calls, totalMs } }: InstalledVersion): number {
-  if (calls === 0) return Number.POSITIVE_INFINITY;
   return Math.max(MIN_PATIENCE_MS, (PATIENCE_FACTOR * totalMs) / calls);
 }

@@ -33,8 +33,8 @@ export class VersionWatch {
     const isActive = record.active?.id === version.id;
     const isWatched = toPluginPolicy(policy, version.name).rollback !== null;
     if (!(isTried || (isActive && (isWatched || record.canary !== null)))) return;
-    const before = isTried ? record.active : activation.beforeOf(record);
-    const failed = await judgeCall(version, call, before, probe);
+    const befores = isTried && record.active !== null ? [record.active] : activation.beforesOf(record);
+    const failed = await judgeCall(version, call, befores, probe);
     if (record.canary !== null) this.#noteTrial(version, failed);
     if (isActive && isWatched && registry.get(version.name)?.active?.id === version.id)
       this.#noteHealth(version, failed);

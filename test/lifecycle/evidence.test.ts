@@ -56,16 +56,16 @@ const OF_THE_PLUGIN: readonly Outcome[] = [
 
 test.each(ALL)('%s counts by itself where it is the plugin that failed, and else not', async (outcome) => {
   const expected = outcome === 'OK' ? false : OF_THE_PLUGIN.includes(outcome) ? true : null;
-  expect(await judgeCall(NEW, callOf(outcome), null, TAKES_ALL)).toBe(expected);
-  expect(await judgeCall(NEW, callOf(outcome), BEFORE, TAKES_NONE)).toBe(expected);
+  expect(await judgeCall(NEW, callOf(outcome), [], TAKES_ALL)).toBe(expected);
+  expect(await judgeCall(NEW, callOf(outcome), [BEFORE], TAKES_NONE)).toBe(expected);
 });
 
 describe('what a version brings about by what it asks for', () => {
   test.each<Outcome>(['INPUT_INVALID', 'PERMISSION_DENIED', 'HOST_RESOURCES'])(
     '%s counts where the version before would have taken the call',
     async (outcome) => {
-      expect(await judgeCall(NEW, callOf(outcome), BEFORE, TAKES_ALL)).toBe(true);
-      expect(await judgeCall(NEW, callOf(outcome), BEFORE, REFUSES_NONE)).toBeNull();
+      expect(await judgeCall(NEW, callOf(outcome), [BEFORE], TAKES_ALL)).toBe(true);
+      expect(await judgeCall(NEW, callOf(outcome), [BEFORE], REFUSES_NONE)).toBeNull();
     },
   );
 
@@ -77,8 +77,8 @@ describe('what a version brings about by what it asks for', () => {
   ])(
     'an image that is not there because of %s counts (%s) where that of the version before is',
     async (code, expected) => {
-      expect(await judgeCall(NEW, callOf('IMAGE_MISSING', { code }), BEFORE, TAKES_ALL)).toBe(expected);
-      expect(await judgeCall(NEW, callOf('IMAGE_MISSING', { code }), BEFORE, TAKES_NONE)).toBeNull();
+      expect(await judgeCall(NEW, callOf('IMAGE_MISSING', { code }), [BEFORE], TAKES_ALL)).toBe(expected);
+      expect(await judgeCall(NEW, callOf('IMAGE_MISSING', { code }), [BEFORE], TAKES_NONE)).toBeNull();
     },
   );
 });
@@ -86,22 +86,30 @@ describe('what a version brings about by what it asks for', () => {
 test('what the engine and its host do counts for nobody, whatever the version before would have given', async () => {
   const outcomes = ALL.filter((outcome) => /^(ENGINE|RUNTIME|CONTAINER)|BUSY|INTERNAL/.test(outcome));
   expect(outcomes).toHaveLength(8);
-  for (const outcome of outcomes) expect(await judgeCall(NEW, callOf(outcome), BEFORE, TAKES_ALL)).toBeNull();
+  for (const outcome of outcomes)
+    expect(await judgeCall(NEW, callOf(outcome), [BEFORE], TAKES_ALL)).toBeNull();
 });
 
 describe('a caller who leaves', () => {
-  test.each<[string, CallOutcome, InstalledVersion | null, true | null]>([
-    ['at once', callOf('CANCELLED', { runMs: 1_500 }), BEFORE, null],
+  test.each<[string, CallOutcome, InstalledVersion[], true | null]>([
+    ['at once', callOf('CANCELLED', { runMs: 1_500 }), [BEFORE], null],
     [
       'after four times of what the version before takes',
       callOf('CANCELLED', { runMs: 2_000 }),
-      BEFORE,
+      [BEFORE],
       true,
     ],
-    ['by a short deadline', callOf('TIMEOUT', { runMs: 5, isShort: true }), BEFORE, null],
-    ['by a deadline that was enough', callOf('TIMEOUT', { runMs: 2_000, isShort: true }), BEFORE, true],
-    ['where there is nothing to compare with', callOf('CANCELLED', { runMs: 60_000 }), null, null],
+    ['by a short deadline', callOf('TIMEOUT', { runMs: 5, isShort: true }), [BEFORE], null],
+    ['by a deadline that was enough', callOf('TIMEOUT', { runMs: 2_000, isShort: true }), [BEFORE], true],
+    ['where there is nothing to compare with', callOf('CANCELLED', { runMs: 60_000 }), [], null],
   ])('%s', async (_title, call, before, expected) => {
     expect(await judgeCall(NEW, call, before, REFUSES_NONE)).toBe(expected);
   });
+});
+
+test('two versions that both refuse every call do not cover for each other', async () => {
+  const probe: Probe = { refuses: async ({ id }) => id !== BEFORE.id, hasImage: async () => true };
+  const bad = [3, 4, 5, 6, 7, 8].map(versionOf);
+  expect(await judgeCall(NEW, callOf('INPUT_INVALID'), [...bad, BEFORE], probe)).toBe(true);
+  expect(await judgeCall(NEW, callOf('INPUT_INVALID'), bad, probe)).toBeNull();
 });
