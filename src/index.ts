@@ -45,6 +45,7 @@ export { type Replay, ReplayError, type ReplayedCall } from './lifecycle/replay.
 export type { Logger } from './logger.ts';
 export { createLurkbox, type Lurkbox } from './lurkbox.ts';
 export type { LoadedPlugin } from './manifest/load.ts';
+export { countPackages as countLockedPackages } from './manifest/package-lock.ts';
 export { type PluginManifest, PluginManifestSchema } from './manifest/schema.ts';
 export type { LurkboxOptions } from './options.ts';
 export type { Grant, GrantedMount, Isolation, Origin, Restriction } from './policy/grant.ts';

@@ -14,8 +14,11 @@ import { createIdentity, type Identity, readMachineId, toLabels } from './execut
 import { type Pruned, prune } from './execution/prune.ts';
 import { Reaper } from './execution/reaper.ts';
 import { type Guard, startGuard } from './guard/guard.ts';
+import { BuildQueue } from './image/build-queue.ts';
 import { HostPrograms } from './image/host-programs.ts';
 import { createImageStore, type ImageStore } from './image/image-store.ts';
+import { madeImagesFolder } from './image/made-images.ts';
+import { createPackageLocker } from './image/package-locker.ts';
 import { LABELS } from './labels.ts';
 import { Activation } from './lifecycle/activation.ts';
 import { Executor } from './lifecycle/executor.ts';
@@ -25,6 +28,7 @@ import { HotReloadManager, type HotReloadOptions } from './lifecycle/hot-reload.
 import { ImageSupply } from './lifecycle/image-supply.ts';
 import { Journal } from './lifecycle/journal.ts';
 import { LiveVersions, type PluginInstance } from './lifecycle/live-versions.ts';
+import { PackageLocks } from './lifecycle/package-locks.ts';
 import { PluginLoader } from './lifecycle/plugin-loader.ts';
 import { PluginManager } from './lifecycle/plugin-manager.ts';
 import { PluginUids } from './lifecycle/plugin-uids.ts';
@@ -127,12 +131,15 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     guard ??= startGuard({ identity, engineAddress: engine.address, cacheDir, logger: config.logger });
     return engine;
   };
+  const queue = new BuildQueue();
   const images = once(async () =>
     createImageStore({
       engine: await connectGuarded(),
       cacheDir,
       programs,
       keepPackages: place.isKept,
+      madeImagesFolder: madeImagesFolder(config.env),
+      queue,
       logger: config.logger,
       onProgress: config.onImageProgress,
     }),
@@ -144,7 +151,21 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     },
   );
   const pluginsFolder = join(config.workspaceRoot, PLUGINS_FOLDER);
+  const supply = new ImageSupply(config);
+  const locks = new PackageLocks({
+    supply,
+    registry,
+    locker: createPackageLocker({
+      cacheDir,
+      programs,
+      queue,
+      logger: config.logger,
+      onProgress: config.onImageProgress,
+    }),
+    journal,
+  });
   const loader = new PluginLoader({
+    locks,
     registry,
     files,
     policy,
@@ -167,7 +188,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     files,
     connect: connectGuarded,
     images,
-    supply: new ImageSupply(config),
+    supply,
     ownerLabels: toLabels(identity),
     admission,
     schemaChecker,
@@ -185,9 +206,9 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     logger: config.logger,
   });
   const watch = new VersionWatch({ registry, activation, policy, journal, probe: live });
-  const executor = new Executor({ registry, live, watch, policy, journal, logger: config.logger });
+  const executor = new Executor({ registry, live, locks, watch, policy, journal, logger: config.logger });
   const reloader = new FolderReloader({ registry, loader, live, activation, journal, pluginsFolder });
-  const plugins = new PluginManager({ registry, loader, live, activation, executor, pool, journal });
+  const plugins = new PluginManager({ registry, loader, live, locks, activation, executor, pool, journal });
 
   const watching = new Set<HotReloadManager>();
   const following = setInterval(() => live.followAll((name) => registry.get(name)), FOLLOW_MS).unref();

@@ -22,7 +22,8 @@ export async function consent(reference: string, options: ConsentOptions): Promi
   if (options.withdraw === true) return withdraw(reference, options);
   return withPlugin(options, reference, async (lurkbox) => {
     const { plugins } = lurkbox;
-    const version = plugins.newest(reference);
+    // What is agreed to is all that would run.
+    const version = await plugins.lockPackages(reference);
     const changes = plugins.missingConsent(reference);
     const { name, digest } = version;
     const asks = options.yes === undefined && changes.length > 0 && options.json !== true && isTerminal();

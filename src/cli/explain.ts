@@ -2,6 +2,7 @@ import type { Lurkbox, PluginInstance } from '../index.ts';
 import { harmless, showPath } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { paint, print, printJson } from './output.ts';
+import { describeLock, lockFacts } from './packages.ts';
 import { type CommonOptions, type NamedPlugin, withNamed } from './workspace.ts';
 
 /** Every restriction of a plugin with its reason and who decided it. */
@@ -17,13 +18,16 @@ export async function explain(named: string, options: CommonOptions): Promise<nu
 async function toJson(lurkbox: Lurkbox, instance: PluginInstance) {
   const { name, version, plugin, grant, rating, restrictions } = instance;
   const dockerOptions = await lurkbox.dockerOptions(instance);
-  return { name, version, digest: plugin.digest, rating, grant, restrictions, dockerOptions };
+  const lock = lockFacts(plugin);
+  return { name, version, digest: plugin.digest, lock, rating, grant, restrictions, dockerOptions };
 }
 
 function show({ name, version, plugin, rating, restrictions }: PluginInstance): void {
   print(`${paint('bold', name)} ${version}  ${plugin.digest}`);
   print(`From: ${showPath(plugin.folder)}`);
   print(harmless(plugin.manifest.description));
+  const packages = describeLock(plugin);
+  if (packages !== null) print(packages);
   print(`\nSecurity rating ${paint('bold', `${rating.score} of 8`)}`);
   for (const { points, reason } of rating.reasons) print(`  ${points > 0 ? '+' : ''}${points}  ${reason}`);
   print('');

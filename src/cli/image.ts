@@ -1,7 +1,8 @@
-import type { Lurkbox, StoredImage } from '../index.ts';
+import type { Lurkbox, PreparedImage, StoredImage } from '../index.ts';
 import { EXIT } from './exit.ts';
 import { interruption } from './interruption.ts';
 import { formatBytes, formatTable, print, printJson } from './output.ts';
+import { type LockFacts, lockFacts } from './packages.ts';
 import { type CommonOptions, tellFailures, withLurkbox, withNamed } from './workspace.ts';
 
 export async function imageList(options: CommonOptions): Promise<number> {
@@ -49,10 +50,18 @@ export async function imageBuild(named: readonly string[], options: CommonOption
 async function buildAll(lurkbox: Lurkbox, names: readonly string[], { json }: CommonOptions): Promise<void> {
   const signal = interruption();
   const images = await lurkbox.images();
-  const built = [{ name: 'base', ...(await images.prepareBase({ exec: false, signal })) }];
-  for (const name of names) built.push({ name, ...(await lurkbox.plugins.prepare(name, { signal })) });
+  const base = await images.prepareBase({ exec: false, signal });
+  const built: (PreparedImage & { name: string; lock?: LockFacts })[] = [{ name: 'base', ...base }];
+  for (const name of names) {
+    const image = await lurkbox.plugins.prepare(name, { signal });
+    built.push({ name, ...image, lock: lockFacts(lurkbox.plugins.require(name).plugin) });
+  }
   if (json) printJson({ images: built });
-  else for (const image of built) print(`${image.built ? 'built  ' : 'present'}  ${image.tag}  ${image.id}`);
+  else
+    for (const { built: isNew, tag, id, lock } of built) {
+      const packages = lock?.packages ? `  (${lock.packages} npm packages locked)` : '';
+      print(`${isNew ? 'built  ' : 'present'}  ${tag}  ${id}${packages}`);
+    }
 }
 
 /** Removes the images that this workspace's plugins do not need; with `all`, every image of lurkbox. */

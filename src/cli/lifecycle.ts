@@ -4,6 +4,7 @@ import { harmless, showPath } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { interruption } from './interruption.ts';
 import { formatMs, formatTable, paint, print, printJson, tell } from './output.ts';
+import { describeLock, lockFacts } from './packages.ts';
 import { assertKept, type CommonOptions, nameOf, unknownPlugin, withLurkbox } from './workspace.ts';
 
 export interface LoadCliOptions extends CommonOptions {
@@ -24,11 +25,15 @@ export async function load(folder: string, options: LoadCliOptions): Promise<num
       });
       const { active } = requireRecord(lurkbox, name);
       const isActive = active?.id === id;
-      if (options.json) printJson({ name, version, digest: plugin.digest, active: active?.version ?? null });
+      const lock = lockFacts(plugin);
+      const packages = describeLock(plugin);
+      if (options.json)
+        printJson({ name, version, digest: plugin.digest, lock, active: active?.version ?? null });
       else {
         print(
           `${paint('green', '✔')} ${name} ${version} is installed${isActive ? ' and active' : ''}  ${plugin.digest}`,
         );
+        if (packages !== null) print(`  ${packages}`);
         if (!isActive)
           print(
             `  ${active?.version} stays active; \`lurkbox use ${name}@${version}\` switches, with --trial 10 after a trial`,
@@ -131,10 +136,20 @@ export async function rollback(name: string, options: CommonOptions): Promise<nu
 
 export async function info(name: string, options: CommonOptions): Promise<number> {
   return withPlugin(options, name, async (_, record) => {
-    if (options.json) printJson(record);
+    if (options.json)
+      printJson({
+        ...record,
+        active: record.active === null ? null : withLockFacts(record.active),
+        versions: record.versions.map(withLockFacts),
+      });
     else showInfo(record);
     return EXIT.ok;
   });
+}
+
+/** The text of a lock is for `lurkbox.registry`. */
+function withLockFacts(version: InstalledVersion) {
+  return { ...version, lock: lockFacts(version) };
 }
 
 function showInfo({ name, origin, versions, active, canary, activeBefore }: PluginRecord): void {
@@ -161,6 +176,8 @@ function showInfo({ name, origin, versions, active, canary, activeBefore }: Plug
       `\nOn trial: ${canary.tried.calls} of ${canary.calls} calls; failed ${canary.tried.failures}, and ${canary.active.failures} of ${canary.active.calls} of the active one`,
     );
   if (requires.length > 0) print(`Requires: ${requires.join(', ')}`);
+  const packages = shown === undefined ? null : describeLock(shown);
+  if (packages !== null) print(`\nPackages: ${packages}`);
   print(`From: ${showPath(origin.path)}`);
   if (shown !== undefined && shown.origin.path !== origin.path)
     print(`This version: ${showPath(shown.origin.path)}`);

@@ -2,6 +2,7 @@ import { describeError, type Lurkbox, type PluginInstance, type PluginRecord } f
 import { harmless } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { formatTable, paint, print, printJson } from './output.ts';
+import { lockFacts, NOT_LOCKED } from './packages.ts';
 import { type CommonOptions, withLurkbox } from './workspace.ts';
 
 /** What is in `plugins/` and what is installed, broken ones included. Needs no engine. */
@@ -39,6 +40,7 @@ function summarise(lurkbox: Lurkbox, { name, active, versions, canary }: PluginR
     /** `null` where the policy denies it by now. */
     rating: instance?.rating.score ?? null,
     digest,
+    lock: lockFacts(shown),
     folder: origin.path,
     grant: instance?.grant ?? null,
     versions: versions.map(({ version, state }) => ({ version, state })),
@@ -62,6 +64,9 @@ function show(
       'other versions',
     ];
     print(formatTable(head, plugins.map(toRow)));
+    for (const { name, lock } of plugins)
+      if (!lock.locked)
+        print(`${name}: ${NOT_LOCKED}; its first call, or \`lurkbox image build ${name}\`, locks them`);
   } else if (broken.length === 0) {
     print(
       `No plugins in ${lurkbox.workspaceRoot}/plugins. A plugin is a folder there with a plugin.json; ` +

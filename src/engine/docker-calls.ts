@@ -173,8 +173,8 @@ function toSeconds(ms: number): number {
 const MAX_PROGRESS_BYTES = 64 * 1024 * 1024;
 const KEPT_PROGRESS_CHARS = 64 * 1024;
 
-/** The replies to load and build are JSON objects, one a line; the last one may be an error under status 200. */
-export async function readProgress(reply: Readable): Promise<void> {
+/** The replies to load and build are JSON objects, one a line; the last one may be an error under status 200. Answers their end. */
+export async function readProgress(reply: Readable): Promise<string> {
   let text = '';
   let bytes = 0;
   for await (const chunk of reply as AsyncIterable<Buffer>) {
@@ -188,7 +188,14 @@ export async function readProgress(reply: Readable): Promise<void> {
     .split('\n')
     .map((line) => /"error":"((?:[^"\\]|\\.)*)"/.exec(line)?.[1])
     .find((message) => message !== undefined);
-  if (failure === undefined) return;
+  if (failure === undefined) return text;
   const code = tellsHostIsFull(failure) ? 'HOST_RESOURCES' : 'IMAGE_BUILD_FAILED';
   throw new LurkboxError(code, `The engine refused the image: ${quote(failure)}`);
+}
+
+/** The last one that a build names is the one with the tag. */
+export function readBuiltId(reply: string): string {
+  const id = [...reply.matchAll(/"aux":\{"ID":"(sha256:[0-9a-f]{64})"\}/g)].at(-1)?.[1];
+  if (id !== undefined) return id;
+  throw new LurkboxError('IMAGE_BUILD_FAILED', 'The engine does not say which image it built.');
 }

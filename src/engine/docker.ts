@@ -12,6 +12,7 @@ import {
   getArchive,
   ignoring,
   post,
+  readBuiltId,
   readCreated,
   readEnd,
   readProgress,
@@ -25,11 +26,13 @@ import type {
   ContainerSummary,
   ContainerUsage,
   EngineFacts,
+  ImageDetails,
   ImageSummary,
   NetworkSummary,
 } from './engine.ts';
 import { quote, toEngineError } from './errors.ts';
 import { assertEnforceable, type EngineInfo, toEngineFacts } from './facts.ts';
+import { toImageDefaults } from './image-defaults.ts';
 import { comparePosture } from './posture.ts';
 import { type CreateOptions, toCreateOptions } from './to-create-options.ts';
 import { verifyCreateBody } from './verify.ts';
@@ -293,7 +296,7 @@ export class DockerEngine implements ContainerEngine {
     });
   }
 
-  inspectImage(reference: string): Promise<ImageSummary | null> {
+  inspectImage(reference: string): Promise<ImageDetails | null> {
     return this.#call('inspect an image', async ({ docker }, abortSignal) => {
       const image = await ignoring([404], () => docker.getImage(reference).inspect(withSignal(abortSignal)));
       if (image === undefined) return null;
@@ -303,6 +306,8 @@ export class DockerEngine implements ContainerEngine {
         labels: image.Config?.Labels ?? {},
         sizeBytes: image.Size,
         createdAtMs: Date.parse(image.Created) || 0,
+        layers: image.RootFS?.Layers ?? [],
+        defaults: toImageDefaults(image.Config),
       };
     });
   }
@@ -344,7 +349,7 @@ export class DockerEngine implements ContainerEngine {
   buildImage(
     context: Readable,
     { tag, labels }: { tag: string; labels: Readonly<Record<string, string>> },
-  ): Promise<void> {
+  ): Promise<string> {
     return this.#call('build an image', async ({ docker }, abortSignal) => {
       const reply = await docker.buildImage(context, {
         t: tag,
@@ -354,7 +359,7 @@ export class DockerEngine implements ContainerEngine {
         networkmode: 'none',
         abortSignal,
       });
-      await readProgress(reply as unknown as Readable);
+      return readBuiltId(await readProgress(reply as unknown as Readable));
     });
   }
 

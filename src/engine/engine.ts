@@ -53,6 +53,23 @@ export interface ImageSummary {
   readonly createdAtMs: number;
 }
 
+/** An image as the engine holds it, looked at alone. */
+export interface ImageDetails extends ImageSummary {
+  /** Ids of its layers, `sha256:…` of what each unpacks to, lowest first. */
+  readonly layers: readonly string[];
+  /** What a container gets of it where nobody says otherwise. */
+  readonly defaults: ImageDefaults;
+}
+
+export interface ImageDefaults {
+  readonly user: string;
+  readonly workingDir: string;
+  readonly entrypoint: readonly string[];
+  readonly env: readonly string[];
+  /** Whatever else is set, such as volumes or a health check: as the engine calls it. */
+  readonly others: readonly string[];
+}
+
 export interface ContainerSummary {
   readonly id: string;
   readonly names: readonly string[];
@@ -118,17 +135,17 @@ export interface ContainerEngine {
   listNetworks(label: string): Promise<NetworkSummary[]>;
 
   /** `null` when the engine has no such image. */
-  inspectImage(reference: string): Promise<ImageSummary | null>;
+  inspectImage(reference: string): Promise<ImageDetails | null>;
   listImages(label: string): Promise<ImageSummary[]>;
   /** Loads a docker-archive tar. Throws `IMAGE_BUILD_FAILED` when the engine refuses it. */
   loadImage(archive: Readable): Promise<void>;
   /** A docker-archive tar of the image with all its layers. */
   exportImage(reference: string): Promise<Readable>;
-  /** Builds a build context (a tar with a `Dockerfile`) with the classic builder. */
+  /** Builds a build context (a tar with a `Dockerfile`) with the classic builder; answers the id of the image. */
   buildImage(
     context: Readable,
     options: { tag: string; labels: Readonly<Record<string, string>> },
-  ): Promise<void>;
+  ): Promise<string>;
   /** Removes the tag or image; one that is gone already, or in use, is left and answers false. */
   removeImage(reference: string): Promise<boolean>;
 }

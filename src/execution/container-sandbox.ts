@@ -361,7 +361,7 @@ function withoutContainer(ending: Ending): Settled {
   return { ending, usage: UNKNOWN_USAGE, logs: new LogBook(), metadata: {} };
 }
 
-function toBusy(refusal: Refusal): Ending {
+export function toBusy(refusal: Refusal): Ending {
   if (refusal.kind !== 'too large') return failed('BUSY', describeLine(refusal));
   const { what, asked, ceiling } = refusal;
   const show = (value: number): string =>

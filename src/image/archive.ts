@@ -6,6 +6,7 @@ import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { pack as createPack, extract, type Pack } from 'tar-stream';
 import { z } from 'zod';
+import type { ImageDefaults } from '../engine/engine.ts';
 import { BASELINE, SHARED_UID } from '../policy/baseline.ts';
 import { IMAGE_PATHS } from '../spec/build.ts';
 import { addToTar, type FileContent, IMAGE_TIME } from './layer.ts';
@@ -16,6 +17,7 @@ export interface ArchiveLayer {
   readonly content: FileContent | null;
 }
 
+/** An image in parts; everything of it but its tag decides its id. */
 export interface ImageParts {
   readonly tag: string;
   readonly architecture: string;
@@ -31,9 +33,28 @@ export function toArchive(parts: ImageParts): Readable {
   return Readable.from(pack as AsyncIterable<Buffer>, { objectMode: false });
 }
 
-async function fill(pack: Pack, { tag, layers, ...image }: ImageParts): Promise<void> {
-  const config = Buffer.from(JSON.stringify(toImageConfig({ ...image, layers })));
-  const configName = `${createHash('sha256').update(config).digest('hex')}.json`;
+/** The id that an engine gives the image whose store goes by configs. One that goes by manifests gives another. */
+export function configIdOf(parts: ImageParts): string {
+  return `sha256:${createHash('sha256').update(toConfigText(parts)).digest('hex')}`;
+}
+
+function toConfigText({ tag: _, ...image }: ImageParts): string {
+  return JSON.stringify(toImageConfig(image));
+}
+
+/** What a container gets of an image of ours; its ContainerSpec says the same once more. */
+export const IMAGE_DEFAULTS: ImageDefaults = {
+  user: `${SHARED_UID}:${SHARED_UID}`,
+  workingDir: BASELINE.workingDir.value,
+  entrypoint: [IMAGE_PATHS.node, IMAGE_PATHS.runner],
+  env: [],
+  others: [],
+};
+
+async function fill(pack: Pack, parts: ImageParts): Promise<void> {
+  const { tag, layers } = parts;
+  const config = Buffer.from(toConfigText(parts));
+  const configName = `${configIdOf(parts).replace('sha256:', '')}.json`;
   const layerNames = layers.map(({ diffId }) => `${diffId.replace('sha256:', '')}/layer.tar`);
   const manifest = [{ Config: configName, RepoTags: [tag], Layers: layerNames }];
 
@@ -54,10 +75,10 @@ function toImageConfig({ architecture, labels, layers }: Omit<ImageParts, 'tag'>
     os: 'linux',
     created,
     config: {
-      User: `${SHARED_UID}:${SHARED_UID}`,
-      WorkingDir: BASELINE.workingDir.value,
-      Entrypoint: [IMAGE_PATHS.node, IMAGE_PATHS.runner],
-      Env: [],
+      User: IMAGE_DEFAULTS.user,
+      WorkingDir: IMAGE_DEFAULTS.workingDir,
+      Entrypoint: IMAGE_DEFAULTS.entrypoint,
+      Env: IMAGE_DEFAULTS.env,
       Labels: labels,
     },
     rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },

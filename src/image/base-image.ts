@@ -5,12 +5,12 @@ import { LurkboxError } from '../errors.ts';
 import { sha256Of } from '../manifest/digest.ts';
 import { BASELINE, SHARED_UID } from '../policy/baseline.ts';
 import { IMAGE_PATHS } from '../spec/build.ts';
-import { toArchive } from './archive.ts';
-import { type BuildContext, type ImageName, imageLabels, LAYERS_LABEL } from './build-context.ts';
+import { type BuildContext, type ImageName, imageLabels } from './build-context.ts';
 import type { HostPrograms } from './host-programs.ts';
 import { baseImageKey, dockerfileKey, imageTag } from './keys.ts';
 import { type LayerEntry, writeLayer } from './layer.ts';
 import { findLibraries, type Library, verifyLibraries } from './libraries.ts';
+import { loadImage } from './load-image.ts';
 import { type Architecture, canStrip, fetchNodeBinary, NODE_BINARIES, NODE_VERSION } from './node-binary.ts';
 import { createTempFolder } from './temp-folder.ts';
 
@@ -104,9 +104,9 @@ async function planDockerfile(
   return { ...parts, method: 'dockerfile', dockerfile, key, tag: imageTag('base', key) };
 }
 
-/** Puts the base image together from files and loads it. Throws `IMAGE_BUILD_FAILED`. */
-export async function assembleBase(plan: AssemblyPlan, context: BuildContext): Promise<void> {
-  const { engine, cacheDir, report, signal } = context;
+/** Puts the base image together from files and loads it; answers its id. Throws `IMAGE_BUILD_FAILED`. */
+export async function assembleBase(plan: AssemblyPlan, context: BuildContext): Promise<string | null> {
+  const { cacheDir, report, signal } = context;
   await using folder = await createTempFolder(cacheDir);
   report('fetchNode', NODE_VERSION);
   const node = await fetchNodeBinary(plan, folder.path, context);
@@ -118,13 +118,14 @@ export async function assembleBase(plan: AssemblyPlan, context: BuildContext): P
   ];
   report('loadImage');
   const { tag, architecture } = plan;
-  await engine.loadImage(
-    toArchive({
+  return await loadImage(
+    {
       tag,
       architecture,
-      labels: { ...imageLabels('base', plan), [LAYERS_LABEL]: layers.map(({ diffId }) => diffId).join(' ') },
+      labels: imageLabels('base', plan),
       layers: layers.map((layer) => ({ diffId: layer.diffId, content: layer })),
-    }),
+    },
+    context,
   );
 }
 

@@ -9,6 +9,7 @@ export const IMAGE_STEPS = {
   assembleBase: 'Assembling the base image',
   buildDockerfile: 'Building the base image from its Dockerfile',
   fetchBusybox: 'Fetching busybox',
+  lockDependencies: 'Locking the npm packages',
   installDependencies: 'Installing dependencies',
   packPlugin: 'Packing the plugin',
   loadImage: 'Loading the image into the engine',
@@ -21,6 +22,24 @@ export interface ImageProgress {
   readonly message: string;
 }
 
+export type Report = (step: ImageProgress['step'], detail?: string) => void;
+
+export function toReport(
+  logger: Logger,
+  onProgress: ((progress: ImageProgress) => void) | undefined,
+): Report {
+  return (step, detail = '') => {
+    const message = `${IMAGE_STEPS[step]} ${detail}`.trim();
+    logger.debug({ step, message }, 'an image is being made');
+    try {
+      onProgress?.({ step, message });
+    } catch (error) {
+      // A listener that throws cannot change what is built.
+      logger.warn({ error: String(error) }, 'a progress listener threw');
+    }
+  };
+}
+
 /** What every builder of an image needs. */
 export interface BuildContext {
   readonly engine: ContainerEngine;
@@ -29,7 +48,7 @@ export interface BuildContext {
   readonly programs: HostPrograms;
   readonly packages: PackageStore;
   readonly logger: Logger;
-  readonly report: (step: ImageProgress['step'], detail?: string) => void;
+  readonly report: Report;
   readonly signal: AbortSignal;
 }
 
@@ -41,11 +60,11 @@ export interface ImageName {
   readonly key: string;
 }
 
-/**
- * Ids of an image's layers, lowest first, separated by spaces: what a derived image needs to know of the one it stands
- * on, without having the engine export it. A wrong one costs a second load and nothing else.
- */
-export const LAYERS_LABEL = 'lurkbox.image-layers';
+/** An image in the engine. */
+export interface ImageId extends ImageName {
+  /** `sha256:…` as the engine names it. */
+  readonly id: string;
+}
 
 /** The labels of an image of ours, and which image it stands on. */
 export function imageLabels(role: ImageRole, { key }: ImageName, base?: ImageName): Record<string, string> {
@@ -55,10 +74,4 @@ export function imageLabels(role: ImageRole, { key }: ImageName, base?: ImageNam
     [LABELS.imageKey]: key,
     ...(base === undefined ? {} : { [LABELS.imageBase]: base.key }),
   };
-}
-
-/** The engine's id of the image; `null` when there is none, or the tag names something else. */
-export async function findImage(engine: ContainerEngine, { tag, key }: ImageName): Promise<string | null> {
-  const image = await engine.inspectImage(tag);
-  return image?.labels[LABELS.imageKey] === key ? image.id : null;
 }

@@ -1,11 +1,13 @@
+import { isDeepStrictEqual } from 'node:util';
 import { LurkboxError } from '../errors.ts';
-import { type ArchiveLayer, readArchive, toArchive } from './archive.ts';
-import { type BuildContext, findImage, type ImageName, LAYERS_LABEL } from './build-context.ts';
+import { type ArchiveLayer, readArchive } from './archive.ts';
+import type { BuildContext, ImageId, ImageName } from './build-context.ts';
 import type { Layer } from './layer.ts';
+import { loadImage } from './load-image.ts';
 
 export interface DerivedImage extends ImageName {
   /** The image in the engine that this one stands on. */
-  readonly base: ImageName;
+  readonly base: ImageId;
   /** What comes on top of it. */
   readonly layer: Layer;
   readonly architecture: string;
@@ -13,42 +15,49 @@ export interface DerivedImage extends ImageName {
 }
 
 /**
- * Loads an image that is another one with a layer on top. The layers that the engine has are left out of what is sent;
- * an engine that wants them nevertheless (the containerd image store does) gets them, from its own export.
- * Throws `IMAGE_BUILD_FAILED`.
+ * Loads an image that is another one with a layer on top, and answers its id; `null` where the engine does not have it. The
+ * layers that the engine has are left out of what is sent; an engine that wants them nevertheless (the containerd image store
+ * does) gets them, from its own export. Throws `IMAGE_BUILD_FAILED`.
  */
 export async function loadDerivedImage(
   image: DerivedImage,
   folder: string,
-  { engine, logger, report, signal }: BuildContext,
-): Promise<void> {
+  context: BuildContext,
+): Promise<string | null> {
+  const { engine, logger, report, signal } = context;
   report('loadImage');
+  const diffIds = await layersOfBase();
   try {
-    await load((await labelledLayers()) ?? (await exportedLayers(null)));
-    if ((await findImage(engine, image)) !== null) return;
+    const id = await load(diffIds.map((diffId) => ({ diffId, content: null })));
+    if (id !== null) return id;
   } catch (error) {
     if (!(error instanceof LurkboxError) || error.code !== 'IMAGE_BUILD_FAILED') throw error;
   }
   signal.throwIfAborted();
   logger.debug({ image: image.tag }, 'the engine wants every layer of an image; sending the base along');
-  await load(await exportedLayers(folder));
+  return await load(await exportedLayers());
 
-  async function load(base: readonly ArchiveLayer[]): Promise<void> {
-    const layers = [...base, { diffId: image.layer.diffId, content: image.layer }];
-    const labels = { ...image.labels, [LAYERS_LABEL]: layers.map(({ diffId }) => diffId).join(' ') };
-    await engine.loadImage(toArchive({ ...image, labels, layers }));
+  function load(base: readonly ArchiveLayer[]): Promise<string | null> {
+    const { tag, architecture, labels, layer } = image;
+    const layers = [...base, { diffId: layer.diffId, content: layer }];
+    return loadImage({ tag, architecture, labels, layers }, context);
   }
 
-  async function labelledLayers(): Promise<ArchiveLayer[] | null> {
-    const base = await engine.inspectImage(image.base.tag);
-    const diffIds = base?.labels[LAYERS_LABEL]?.split(' ');
-    return diffIds?.map((diffId) => ({ diffId, content: null })) ?? null;
+  async function layersOfBase(): Promise<readonly string[]> {
+    const base = await engine.inspectImage(image.base.id);
+    if (base !== null) return base.layers;
+    throw new LurkboxError(
+      'IMAGE_BUILD_FAILED',
+      `the image ${image.base.tag} is gone while another one is made on it; something else removes images`,
+    );
   }
 
-  // An image that the engine built itself has no such label.
-  async function exportedLayers(keepIn: string | null): Promise<ArchiveLayer[]> {
+  async function exportedLayers(): Promise<ArchiveLayer[]> {
     try {
-      return await readArchive(await engine.exportImage(image.base.tag), keepIn);
+      const layers = await readArchive(await engine.exportImage(image.base.id), folder);
+      const exported = layers.map(({ diffId }) => diffId);
+      if (isDeepStrictEqual(exported, diffIds)) return layers;
+      throw new Error('it holds other layers than the image');
     } catch (cause) {
       if (cause instanceof LurkboxError) throw cause;
       const message = `the export of ${image.base.tag} could not be read: ${String(cause)}`;

@@ -2,17 +2,17 @@ import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pack as createPack } from 'tar-stream';
 import type { DockerfilePlan } from './base-image.ts';
-import { type BuildContext, type ImageName, imageLabels } from './build-context.ts';
+import { type BuildContext, type ImageId, type ImageName, imageLabels } from './build-context.ts';
 import { dockerfileKey, imageTag } from './keys.ts';
 import { IMAGE_TIME } from './layer.ts';
 
 const EXEC_DOCKERFILE = new URL('../../images/exec.Dockerfile', import.meta.url);
 
-/** Lets the engine build the base image, for a host that cannot assemble it. Throws `IMAGE_BUILD_FAILED`. */
-export async function buildBase(plan: DockerfilePlan, { engine, report }: BuildContext): Promise<void> {
+/** Lets the engine build the base image, for a host that cannot assemble it; answers its id. Throws `IMAGE_BUILD_FAILED`. */
+export async function buildBase(plan: DockerfilePlan, { engine, report }: BuildContext): Promise<string> {
   report('buildDockerfile');
   const context = toBuildContext({ Dockerfile: plan.dockerfile, 'runner.cjs': plan.runner });
-  await engine.buildImage(context, { tag: plan.tag, labels: imageLabels('base', plan) });
+  return await engine.buildImage(context, { tag: plan.tag, labels: imageLabels('base', plan) });
 }
 
 export interface ExecDockerfilePlan extends ImageName {
@@ -30,12 +30,14 @@ export async function planExecDockerfile(base: ImageName): Promise<ExecDockerfil
 
 export async function buildExec(
   plan: ExecDockerfilePlan,
-  base: ImageName,
+  base: ImageId,
   { engine, report }: BuildContext,
-): Promise<void> {
+): Promise<string> {
   report('buildDockerfile');
-  const context = toBuildContext({ Dockerfile: plan.dockerfile });
-  await engine.buildImage(context, { tag: plan.tag, labels: imageLabels('base-exec', plan, base) });
+  // The tag is in the text for the key and for people; which image it is the id says.
+  const dockerfile = plan.dockerfile.replace(`ARG BASE=${base.tag}`, `ARG BASE=${base.id}`);
+  const context = toBuildContext({ Dockerfile: dockerfile });
+  return await engine.buildImage(context, { tag: plan.tag, labels: imageLabels('base-exec', plan, base) });
 }
 
 function toBuildContext(files: Readonly<Record<string, string | Buffer>>): Readable {

@@ -1,42 +1,45 @@
 import { join } from 'node:path';
+import type { ContainerEngine } from '../engine/engine.ts';
 import { LABELS } from '../labels.ts';
 import type { BasePlan } from './base-image.ts';
-import { type BuildContext, type ImageName, imageLabels } from './build-context.ts';
+import { type BuildContext, type ImageId, type ImageName, imageLabels } from './build-context.ts';
 import { type Busybox, busyboxEntries, fetchBusybox, findBusybox } from './busybox.ts';
 import { loadDerivedImage } from './derived-image.ts';
 import { buildExec, planExecDockerfile } from './dockerfile-image.ts';
-import { execImageKey, imageTag } from './keys.ts';
+import { execImageKey, imageTag, isKey } from './keys.ts';
 import { writeLayer } from './layer.ts';
+import type { MadeImages } from './made-images.ts';
 import { createTempFolder } from './temp-folder.ts';
 
 /**
  * Which image a plugin with `exec: true` stands on, as far as that can be told without fetching anything: the base's
- * key and a busybox of this host decide it. Where busybox has to be fetched, an image made before for the same base
- * is it, and `null` says that there is none.
+ * key and a busybox of this host decide it. Where busybox has to be fetched, an image that was made before for the same
+ * base is it, and `null` says that there is none.
  */
 export async function nameExecImage(
   base: BasePlan,
-  { engine }: Pick<BuildContext, 'engine'>,
+  { engine, made }: { readonly engine: ContainerEngine; readonly made: MadeImages },
 ): Promise<ImageName | null> {
   if (base.method === 'dockerfile') return planExecDockerfile(base);
   const busybox = await findBusybox(base.architecture);
   if (busybox !== null) return nameWith(busybox, base);
   const images = await engine.listImages(`${LABELS.imageBase}=${base.key}`);
-  for (const { labels, tags } of images) {
+  for (const { id, labels } of images) {
     const key = labels[LABELS.imageKey];
-    if (labels[LABELS.imageRole] !== 'base-exec' || key === undefined) continue;
-    const tag = imageTag('base-exec', key);
-    if (tags.includes(tag)) return { key, tag };
+    if (labels[LABELS.imageRole] !== 'base-exec' || key === undefined || !isKey(key)) continue;
+    if ((await made.idsOf(key)).includes(id)) return { key, tag: imageTag('base-exec', key) };
   }
   return null;
 }
 
 /** The base, which must be in the engine, and a layer with busybox. Throws `IMAGE_BUILD_FAILED`. */
-export async function buildExecImage(base: BasePlan, context: BuildContext): Promise<ImageName> {
+export async function buildExecImage(
+  base: BasePlan & ImageId,
+  context: BuildContext,
+): Promise<ImageName & { readonly id: string | null }> {
   if (base.method === 'dockerfile') {
     const plan = await planExecDockerfile(base);
-    await buildExec(plan, base, context);
-    return plan;
+    return { ...plan, id: await buildExec(plan, base, context) };
   }
   const { cacheDir, report } = context;
   const { architecture } = base;
@@ -49,8 +52,8 @@ export async function buildExecImage(base: BasePlan, context: BuildContext): Pro
   const image = nameWith(busybox, base);
   const layer = await writeLayer(join(folder.path, 'busybox.tar'), busyboxEntries(busybox), context.signal);
   const labels = imageLabels('base-exec', image, base);
-  await loadDerivedImage({ ...image, base, layer, labels, architecture }, folder.path, context);
-  return image;
+  const derived = { ...image, base, layer, labels, architecture };
+  return { ...image, id: await loadDerivedImage(derived, folder.path, context) };
 }
 
 function nameWith({ sha256 }: Busybox, base: ImageName): ImageName {

@@ -5,16 +5,17 @@ import type { LoadedPlugin } from '../manifest/load.ts';
 import { assembleBase, type BasePlan, planBase } from './base-image.ts';
 import {
   type BuildContext,
-  findImage,
-  IMAGE_STEPS,
+  type ImageId,
   type ImageName,
   type ImageProgress,
+  toReport,
 } from './build-context.ts';
 import { BuildQueue } from './build-queue.ts';
 import { buildBase } from './dockerfile-image.ts';
 import { buildExecImage, nameExecImage } from './exec-image.ts';
 import type { HostPrograms } from './host-programs.ts';
 import { listStoredImages, type PruneResult, pruneStoredImages, type StoredImage } from './inventory.ts';
+import { MadeImages } from './made-images.ts';
 import { PackageStore } from './package-store.ts';
 import { buildPluginImage, namePluginImage } from './plugin-image.ts';
 import { createSharedBuilds } from './shared-builds.ts';
@@ -32,6 +33,10 @@ export interface ImageStoreOptions {
    * @default true
    */
   readonly keepPackages?: boolean;
+  /** Where it is remembered which images were made; `null`: in this store alone. */
+  readonly madeImagesFolder: string | null;
+  /** Turns of builds, where others take some too. @default one of its own */
+  readonly queue?: BuildQueue;
   /** @default silent */
   readonly logger?: Logger;
   /** Called when something slow begins. */
@@ -50,9 +55,7 @@ export interface PrepareOptions {
 }
 
 /** An image that is in the engine now. */
-export interface PreparedImage extends ImageName {
-  /** `sha256:…` as the engine names it. */
-  readonly id: string;
+export interface PreparedImage extends ImageId {
   /** False when it was there already. */
   readonly built: boolean;
 }
@@ -96,7 +99,9 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
   } = options;
   const packages = new PackageStore(keepPackages ? cacheDir : null);
   const share = createSharedBuilds<PreparedImage>();
-  const queue = new BuildQueue();
+  const queue = options.queue ?? new BuildQueue();
+  const made = new MadeImages(options.madeImagesFolder, logger);
+  const report = toReport(logger, onProgress);
   let plan: Promise<BasePlan> | undefined;
 
   return { prepare, find, remove, prepareBase, list: () => listStoredImages(engine), prune };
@@ -110,10 +115,7 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
     return build(
       image.key,
       plugin.manifest.name,
-      async (context) => {
-        await buildPluginImage(plugin, { ...base, architecture }, context);
-        return requireBuilt(image);
-      },
+      async (context) => remember(image, await buildPluginImage(plugin, { ...base, architecture }, context)),
       signal,
     );
   }
@@ -131,7 +133,12 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
     options: { exec: boolean },
   ): Promise<boolean> {
     const present = await find(plugin, options);
-    return present === null || engine.removeImage(present.tag);
+    if (present === null) return true;
+    // By the tag, so that others of the same content stay; unless that is somebody else's image by now.
+    const named = await engine.inspectImage(present.tag);
+    const isGone = await engine.removeImage(named?.id === present.id ? present.tag : present.id);
+    if (isGone) await made.forget(present.key);
+    return isGone;
   }
 
   async function prepareBase({ exec, signal }: PrepareOptions): Promise<PreparedImage> {
@@ -140,8 +147,13 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
     if (present) return present;
     const base = await basePlan();
     if (!exec) return build(base.key, null, (context) => buildPlain(base, context), signal);
-    await prepareBase({ exec: false, ...(signal && { signal }) });
-    return build(`${base.key} exec`, null, (context) => buildWithExec(base, context), signal);
+    const plain = await prepareBase({ exec: false, ...(signal && { signal }) });
+    return build(
+      `${base.key} exec`,
+      null,
+      (context) => buildWithExec({ ...base, id: plain.id }, context),
+      signal,
+    );
   }
 
   async function prune({
@@ -159,7 +171,7 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
   /** What the base is called; `null` when only building it can tell. */
   async function nameBase(exec: boolean): Promise<ImageName | null> {
     const base = await basePlan();
-    return exec ? nameExecImage(base, { engine }) : base;
+    return exec ? nameExecImage(base, { engine, made }) : base;
   }
 
   // Made once: the libraries of the host change under a running process only when the host is updated.
@@ -175,26 +187,33 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
   }
 
   async function buildPlain(base: BasePlan, context: BuildContext): Promise<PreparedImage> {
-    await (base.method === 'assemble' ? assembleBase(base, context) : buildBase(base, context));
-    return requireBuilt(base);
-  }
-
-  async function buildWithExec(base: BasePlan, context: BuildContext): Promise<PreparedImage> {
-    return requireBuilt(await buildExecImage(base, context));
-  }
-
-  async function findPrepared({ tag, key }: ImageName): Promise<PreparedImage | null> {
-    const id = await findImage(engine, { tag, key });
-    return id === null ? null : { tag, key, id, built: false };
-  }
-
-  async function requireBuilt(image: ImageName): Promise<PreparedImage> {
-    const prepared = await findPrepared(image);
-    if (prepared !== null) return { ...prepared, built: true };
-    throw new LurkboxError(
-      'IMAGE_BUILD_FAILED',
-      `the engine took the image ${image.tag} but does not have it; something else removes images`,
+    return remember(
+      base,
+      await (base.method === 'assemble' ? assembleBase(base, context) : buildBase(base, context)),
     );
+  }
+
+  async function buildWithExec(base: BasePlan & ImageId, context: BuildContext): Promise<PreparedImage> {
+    const { id, ...image } = await buildExecImage(base, context);
+    return remember(image, id);
+  }
+
+  /** By the ids that were made before, and never by a tag or a label, which others can put on images of theirs. */
+  async function findPrepared({ tag, key }: ImageName): Promise<PreparedImage | null> {
+    for (const id of await made.idsOf(key)) {
+      if ((await engine.inspectImage(id)) !== null) return { tag, key, id, built: false };
+    }
+    return null;
+  }
+
+  async function remember({ tag, key }: ImageName, id: string | null): Promise<PreparedImage> {
+    if (id === null)
+      throw new LurkboxError(
+        'IMAGE_BUILD_FAILED',
+        `the engine took the image ${tag} but does not have it; something else removes or renames images`,
+      );
+    await made.add(key, id);
+    return { tag, key, id, built: true };
   }
 
   function build(
@@ -213,17 +232,6 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
     const begin = (building: AbortSignal) =>
       plugin === null ? makeNow(building) : queue.run(plugin, building, makeNow);
     return share(key, begin, signal);
-  }
-
-  function report(step: ImageProgress['step'], detail = ''): void {
-    const message = `${IMAGE_STEPS[step]} ${detail}`.trim();
-    logger.debug({ step, message }, 'an image is being made');
-    try {
-      onProgress?.({ step, message });
-    } catch (error) {
-      // A listener that throws cannot change what is built.
-      logger.warn({ error: String(error) }, 'a progress listener threw');
-    }
   }
 }
 

@@ -44,8 +44,9 @@ export async function listStoredImages(engine: ContainerEngine): Promise<StoredI
     .sort((a, b) => (a.tag < b.tag ? -1 : 1));
 }
 
+/** Tags of older versions have the first 16 digits of the key. */
 function isOurTag(tag: string): boolean {
-  return /^lurkbox\/(?:base|base-exec|plugin-[^:/]+):[0-9a-f]{16}$/.test(tag);
+  return /^lurkbox\/(?:base|base-exec|plugin-[^:/]+):(?:[0-9a-f]{16}|[0-9a-f]{64})$/.test(tag);
 }
 
 export interface PruneResult {

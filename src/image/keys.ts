@@ -30,18 +30,23 @@ export function execImageKey(inputs: { readonly baseKey: string; readonly busybo
 
 export function pluginImageKey(inputs: {
   readonly baseKey: string;
+  /** Of its files and of the lock of its npm packages. */
   readonly digest: string;
-  readonly dependencies: readonly string[];
   /** Version of what strips the types of its TypeScript. */
   readonly stripper: string;
 }): string {
-  const { baseKey, digest, dependencies, stripper } = inputs;
-  return keyOf('plugin', [baseKey, digest, [...dependencies].sort(), stripper]);
+  const { baseKey, digest, stripper } = inputs;
+  return keyOf('plugin', [baseKey, digest, stripper]);
 }
 
-/** `lurkbox/base:1f2e…`: the first 16 characters name the image, the label holds all 64. */
+/** Whether a label holds what a key looks like. */
+export function isKey(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
+}
+
+/** `lurkbox/base:1f2e…`, all 64 digits of the key. For people: which image it is the id says. */
 export function imageTag(repository: string, key: string): string {
-  return `lurkbox/${repository}:${key.slice(0, 16)}`;
+  return `lurkbox/${repository}:${key}`;
 }
 
 function keyOf(kind: string, inputs: readonly unknown[]): string {

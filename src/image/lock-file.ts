@@ -1,61 +1,177 @@
 import { z } from 'zod';
 import { parseJson } from '../json.ts';
+import {
+  byBytes,
+  isPackagePath,
+  LOCK_LIMITS,
+  type LockEntry,
+  LockEntrySchema,
+  type PackageLock,
+} from '../manifest/package-lock.ts';
+import { printable } from '../printable.ts';
 
-/** More than any plugin needs; a tree as large as this is a mistake or an attack. */
-export const MAX_PACKAGES = 2000;
+/** Of npm's file, which says much that no lock of ours does. */
+export const MAX_LOCK_FILE_BYTES = 4 * 1024 * 1024;
+const MAX_VALUES = 60_000;
+const MAX_FAULTS = 20;
 
-const PackageSchema = z.object({
+const Names = z.record(z.string(), z.unknown()).optional();
+const Platforms = z.union([z.string().transform((one) => [one]), z.array(z.string())]).optional();
+
+const NpmPackageSchema = z.object({
+  name: z.string().optional(),
+  version: z.string().optional(),
   integrity: z.string().optional(),
   // npm is told to leave it out for what came from the registry, so that its presence tells the rest.
   resolved: z.string().optional(),
   link: z.boolean().optional(),
   inBundle: z.boolean().optional(),
   hasShrinkwrap: z.boolean().optional(),
+  os: Platforms,
+  cpu: Platforms,
+  libc: Platforms,
+  dependencies: Names,
+  optionalDependencies: Names,
+  peerDependencies: Names,
 });
-type LockedPackage = z.infer<typeof PackageSchema>;
+type NpmPackage = z.infer<typeof NpmPackageSchema>;
 
 const LockFileSchema = z.object({
   lockfileVersion: z.union([z.literal(2), z.literal(3)]),
-  packages: z.record(z.string(), PackageSchema),
+  packages: z.record(z.string(), NpmPackageSchema),
 });
 
-type Rule = (path: string, locked: LockedPackage, packages: Record<string, LockedPackage>) => string | false;
+export type LockFileReading =
+  | { readonly ok: true; readonly lock: PackageLock }
+  | { readonly ok: false; readonly faults: readonly string[] };
+
+/**
+ * The lock in the file that npm wrote, whose content is the registry's: everything in it must have come from the registry
+ * with a hash. Otherwise one sentence per fault.
+ */
+export function readLockFile(text: string): LockFileReading {
+  if (Buffer.byteLength(text) > MAX_LOCK_FILE_BYTES)
+    return failed([`the lock file is larger than ${MAX_LOCK_FILE_BYTES / 1024 / 1024} MB`]);
+  const reading = parseJson(text, { maxDepth: 8, maxValues: MAX_VALUES });
+  if (!reading.ok) return failed(reading.faults.map(({ message }) => `the lock file is ${message}`));
+  const { data } = LockFileSchema.safeParse(reading.value);
+  if (data === undefined) return failed(['the lock file is not one that npm writes in version 2 or 3']);
+  const { '': _root, ...packages } = data.packages;
+  const count = Object.keys(packages).length;
+  if (count > LOCK_LIMITS.packages)
+    return failed([`${count} packages would be installed; at most ${LOCK_LIMITS.packages} may be`]);
+  const found = new Map(Object.entries(packages).sort(([a], [b]) => byBytes(a, b)));
+  const faults = [...found].flatMap(([path, entry]) => faultsOf(path, entry, found));
+  return faults.length > 0 ? failed(faults) : toLock(found);
+}
+
+type Found = ReadonlyMap<string, NpmPackage>;
+type Rule = (path: string, entry: NpmPackage, found: Found) => string | false;
 
 const RULES: readonly Rule[] = [
-  (path) => !PACKAGE_PATH.test(path) && 'is not a package below `node_modules`',
+  (path) => !isPackagePath(path) && 'is not a package below `node_modules`',
   (_, { link }) => link === true && 'is a link to a folder',
   (_, { resolved }) => resolved !== undefined && 'does not come from the npm registry',
   (_, { hasShrinkwrap }) =>
     hasShrinkwrap === true && 'brings its own `npm-shrinkwrap.json`, which can name other sources',
-  (path, locked, packages) => !isPinned(path, locked, packages) && 'has no sha512 integrity',
+  (path, entry, found) => ownerOf(path, entry, found) === null && 'is packed in no other package',
 ];
 
-const NAME = '(?:@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*';
-const PACKAGE_PATH = new RegExp(`^node_modules/${NAME}(?:/node_modules/${NAME})*$`, 'i');
-
-/**
- * What is wrong with the lock file that npm wrote: everything in it must have come from the registry with a hash. One
- * sentence per fault; empty when all is well.
- */
-export function checkLockFile(text: string): string[] {
-  const reading = parseJson(text);
-  if (!reading.ok) return reading.faults.map(({ message }) => `the lock file is ${message}`);
-  const { data } = LockFileSchema.safeParse(reading.value);
-  if (data === undefined) return ['the lock file is not of version 2 or 3'];
-  const { '': _root, ...packages } = data.packages;
-  const count = Object.keys(packages).length;
-  if (count > MAX_PACKAGES) return [`${count} packages would be installed; at most ${MAX_PACKAGES} may be`];
-  return Object.entries(packages).flatMap(([path, locked]) =>
-    RULES.map((rule) => rule(path, locked, packages))
-      .filter((fault) => fault !== false)
-      .map((fault) => `\`${path}\` ${fault}`),
-  );
+function faultsOf(path: string, entry: NpmPackage, found: Found): string[] {
+  return RULES.map((rule) => rule(path, entry, found))
+    .filter((fault) => fault !== false)
+    .map((fault) => `\`${printable(path)}\` ${fault}`);
 }
 
-// What was packed inside another package is covered by that package's hash.
-function isPinned(path: string, locked: LockedPackage, packages: Record<string, LockedPackage>): boolean {
-  if (locked.integrity !== undefined) return /^sha512-[A-Za-z0-9+/]{86}==/.test(locked.integrity);
-  const parentPath = path.slice(0, path.lastIndexOf('/node_modules/'));
-  const parent = packages[parentPath];
-  return locked.inBundle === true && parent !== undefined && isPinned(parentPath, parent, packages);
+/** In whose tarball a package comes: its own, or that of one above it; `null` where there is none. */
+function ownerOf(path: string, entry: NpmPackage, found: Found): string | null {
+  if (entry.inBundle !== true) return path;
+  const above = path.slice(0, path.lastIndexOf('/node_modules/'));
+  const parent = found.get(above);
+  return parent === undefined ? null : ownerOf(above, parent, found);
+}
+
+/** What was packed inside another package is covered by that package's hash, and is no entry of its own. */
+function toLock(found: Found): LockFileReading {
+  const needs = new Map<string, { requires: Set<string>; optional: Set<string> }>();
+  const faults: string[] = [];
+  for (const [path, entry] of found) {
+    const owner = ownerOf(path, entry, found)!;
+    const own = needs.get(owner) ?? { requires: new Set(), optional: new Set() };
+    needs.set(owner, own);
+    for (const { name, kind } of namesOf(entry)) {
+      const target = findFrom(path, name, found);
+      const isWithin = target !== null && ownerOf(target, found.get(target)!, found) !== target;
+      if (target !== null && !isWithin) (kind === 'required' ? own.requires : own.optional).add(name);
+      else if (target === null && kind === 'required' && owner === path)
+        faults.push(`\`${path}\` needs \`${printable(name)}\`, which is not in the lock file`);
+    }
+  }
+  const packages = new Map<string, LockEntry>();
+  for (const [path, { requires, optional }] of needs) {
+    const { data, error } = LockEntrySchema.safeParse(toLocked(path, found.get(path)!, requires, optional));
+    if (data !== undefined) packages.set(path, data);
+    else
+      for (const { path: where, message } of error.issues.slice(0, MAX_FAULTS))
+        faults.push(`\`${path}\` has an unusable \`${where.join('.')}\`: ${message}`);
+  }
+  return faults.length > 0 ? failed(faults) : { ok: true, lock: { packages: Object.fromEntries(packages) } };
+}
+
+/** npm writes what is optional into both lists of a package; there the optional one counts. */
+function namesOf({ dependencies = {}, optionalDependencies = {}, peerDependencies = {} }: NpmPackage) {
+  const named = (names: object, kind: 'required' | 'optional') =>
+    Object.keys(names).map((name) => ({ name, kind }));
+  return [
+    ...named(dependencies, 'required').filter(({ name }) => !Object.hasOwn(optionalDependencies, name)),
+    ...named(optionalDependencies, 'optional'),
+    // Whether a peer has to be there was decided when the tree was made.
+    ...named(peerDependencies, 'optional'),
+  ];
+}
+
+/** Where Node finds a package from a place; `null` where it does not. */
+export function findFrom(
+  place: string,
+  name: string,
+  packages: { has(path: string): boolean },
+): string | null {
+  for (let at: string | null = place; at !== null; at = parentOf(at)) {
+    const candidate = `${at === '' ? '' : `${at}/`}node_modules/${name}`;
+    if (packages.has(candidate)) return candidate;
+  }
+  return null;
+}
+
+/** The place in whose `node_modules` a place is; '' for the plugin's own folder. */
+function parentOf(place: string): string | null {
+  if (place === '') return null;
+  const end = place.lastIndexOf('/node_modules/');
+  return end === -1 ? '' : place.slice(0, end);
+}
+
+function toLocked(path: string, entry: NpmPackage, requires: Set<string>, optional: Set<string>): object {
+  const place = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
+  const { name, version, integrity, os, cpu, libc } = entry;
+  return {
+    name: name === place ? undefined : name,
+    version,
+    integrity,
+    os: toSorted(os),
+    cpu: toSorted(cpu),
+    libc: toSorted(libc),
+    requires: toSorted(requires),
+    optional: toSorted([...optional].filter((one) => !requires.has(one))),
+  };
+}
+
+function toSorted(values: Iterable<string> | undefined): string[] | undefined {
+  const sorted = [...new Set(values ?? [])].sort(byBytes);
+  return sorted.length === 0 ? undefined : sorted;
+}
+
+function failed(faults: readonly string[]): LockFileReading {
+  const shown = faults.slice(0, MAX_FAULTS);
+  const more = faults.length - shown.length;
+  return { ok: false, faults: more === 0 ? shown : [...shown, `and ${more} more`] };
 }

@@ -1,6 +1,14 @@
-import { valid } from 'semver';
-import { z } from 'zod';
 import { LurkboxError } from '../errors.ts';
+import { splitDependency } from '../manifest/fields.ts';
+import { byBytes, type LockEntry, type PackageLock } from '../manifest/package-lock.ts';
+import { findFrom } from './lock-file.ts';
+
+/** What packages are installed for. */
+export interface Platform {
+  readonly os: string;
+  readonly cpu: string;
+  readonly libc: string;
+}
 
 /** One package of a lock that an image gets. */
 export interface LockedPackage {
@@ -13,63 +21,66 @@ export interface LockedPackage {
   readonly integrity: string;
 }
 
-export interface Platform {
-  readonly os: string;
-  readonly cpu: string;
-  readonly libc: string;
-}
-
-const ListSchema = z.union([z.string(), z.array(z.string())]).optional();
-const EntrySchema = z.object({
-  name: z.string().optional(),
-  version: z.string().optional(),
-  integrity: z.string().optional(),
-  inBundle: z.boolean().optional(),
-  dev: z.boolean().optional(),
-  optional: z.boolean().optional(),
-  os: ListSchema,
-  cpu: ListSchema,
-  libc: ListSchema,
-});
-type Entry = z.infer<typeof EntrySchema>;
-const LockSchema = z.object({ packages: z.record(z.string(), EntrySchema) });
-
 /**
- * The packages that a lock, which `checkLockFile` found in order, has for a platform, sorted by path. What is bundled lies in
- * the tarball of the package above it. Throws `DEPENDENCY_FAILED`.
+ * Of a lock, what is installed for one platform, sorted by path; what is packed inside of a package lies in its tarball.
+ * Nothing of it is optional any more: a package that fits and cannot be had is a failure, and never left out in silence.
+ * Throws `DEPENDENCY_FAILED`.
  */
-export function lockedPackages(lock: unknown, platform: Platform): LockedPackage[] {
-  const { '': _root, ...packages } = LockSchema.parse(lock).packages;
-  return Object.entries(packages)
-    .filter(([path, entry]) => !entry.inBundle && !entry.dev && isFor(path, entry, platform))
-    .map(([path, entry]) => toLocked(path, entry))
-    .sort((a, b) => (a.path < b.path ? -1 : 1));
+export function lockedPackages(
+  lock: PackageLock,
+  dependencies: readonly string[],
+  platform: Platform,
+): LockedPackage[] {
+  const all = new Map(Object.entries(lock.packages));
+  const unusable = findUnusable(all, platform);
+  const roots = dependencies.map((written) => `node_modules/${splitDependency(written).name}`);
+  for (const root of roots) {
+    if (all.has(root) && !unusable.has(root)) continue;
+    const { os, cpu, libc } = platform;
+    const why = all.has(root)
+      ? `, or what it needs, is not for ${os} on ${cpu} with ${libc}`
+      : ' is not locked';
+    throw new LurkboxError('DEPENDENCY_FAILED', `the npm package \`${root}\`${why}`);
+  }
+  const selected = new Set(roots);
+  for (const place of selected) {
+    const { requires = [], optional = [] } = all.get(place)!;
+    for (const name of [...requires, ...optional]) {
+      const target = findFrom(place, name, all);
+      if (target !== null && !unusable.has(target)) selected.add(target);
+    }
+  }
+  return [...selected].sort(byBytes).map((path) => toLocked(path, all.get(path)!));
 }
 
-function toLocked(path: string, { name, version, integrity }: Entry): LockedPackage {
-  const named = name ?? path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
-  const sha512 = /^sha512-[A-Za-z0-9+/]{86}==/.exec(integrity ?? '')?.[0];
-  // Both become arguments of npm, which takes addresses and files there too.
-  if (sha512 === undefined || !NAME.test(named) || valid(version) !== version)
-    throw new LurkboxError('DEPENDENCY_FAILED', `the lock of the npm packages is not usable at \`${path}\``);
-  return { path, name: named, version: version as string, integrity: sha512 };
+function toLocked(path: string, { name, version, integrity }: LockEntry): LockedPackage {
+  const own = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
+  return { path, name: name ?? own, version, integrity };
 }
 
-const NAME = /^(?:@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/i;
-
-function isFor(path: string, entry: Entry, platform: Platform): boolean {
-  const fits = (['os', 'cpu', 'libc'] as const).every((key) => isListed(platform[key], entry[key]));
-  if (fits || entry.optional) return fits;
-  throw new LurkboxError(
-    'DEPENDENCY_FAILED',
-    `the npm package \`${path}\` is not for ${platform.os} on ${platform.cpu} with ${platform.libc}`,
-  );
+/** What is not for the platform, what needs such a package, and what needs one that is not there. */
+function findUnusable(all: ReadonlyMap<string, LockEntry>, platform: Platform): ReadonlySet<string> {
+  const neededBy = new Map<string, string[]>();
+  const unusable = new Set<string>();
+  for (const [place, locked] of all) {
+    if (!fits(locked, platform)) unusable.add(place);
+    for (const name of locked.requires ?? []) {
+      const target = findFrom(place, name, all);
+      if (target === null) unusable.add(place);
+      else neededBy.set(target, [...(neededBy.get(target) ?? []), place]);
+    }
+  }
+  for (const place of unusable) for (const other of neededBy.get(place) ?? []) unusable.add(other);
+  return unusable;
 }
 
-/** As npm reads such a list: `!x` is all but x, and an empty one is everything. */
-function isListed(value: string, list: string | readonly string[] | undefined): boolean {
-  const entries = list === undefined ? [] : [list].flat();
-  if (entries.includes(`!${value}`)) return false;
-  const wanted = entries.filter((entry) => !entry.startsWith('!'));
-  return wanted.length === 0 || wanted.includes(value) || wanted.includes('any');
+function fits({ os, cpu, libc }: LockEntry, platform: Platform): boolean {
+  return isNamed(os, platform.os) && isNamed(cpu, platform.cpu) && isNamed(libc, platform.libc);
+}
+
+/** As npm reads such a list: no `!` before the value, and the value itself where others are named without one. */
+function isNamed(list: readonly string[] | undefined, value: string): boolean {
+  if (list === undefined || (list.length === 1 && list[0] === 'any')) return true;
+  if (list.includes(`!${value}`)) return false;
+  return list.includes(value) || list.every((one) => one.startsWith('!'));
 }

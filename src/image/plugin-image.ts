@@ -1,11 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { LurkboxError } from '../errors.ts';
 import { LABELS } from '../labels.ts';
 import { type LoadedPlugin, readPluginFiles } from '../manifest/load.ts';
 import { STRIPPED_FILE } from '../protocol/messages.ts';
 import { IMAGE_PATHS } from '../spec/build.ts';
-import { type BuildContext, type ImageName, imageLabels } from './build-context.ts';
+import { type BuildContext, type ImageId, type ImageName, imageLabels } from './build-context.ts';
 import { installDependencies } from './dependencies.ts';
 import { loadDerivedImage } from './derived-image.ts';
 import { imageTag, pluginImageKey } from './keys.ts';
@@ -19,17 +20,16 @@ export function namePluginImage(
   { manifest, digest }: Pick<LoadedPlugin, 'manifest' | 'digest'>,
   base: ImageName,
 ): ImageName {
-  const { dependencies } = manifest;
-  const key = pluginImageKey({ baseKey: base.key, digest, dependencies, stripper: STRIPPER });
+  const key = pluginImageKey({ baseKey: base.key, digest, stripper: STRIPPER });
   return { key, tag: imageTag(`plugin-${manifest.name}`, key) };
 }
 
-/** The base and one layer: the plugin's files, its TypeScript without types, and its dependencies. Throws `DEPENDENCY_FAILED`, `IMAGE_BUILD_FAILED`. */
+/** The base and one layer: the plugin's files, its TypeScript without types, and its dependencies; answers its id. Throws `DEPENDENCY_FAILED`, `IMAGE_BUILD_FAILED`. */
 export async function buildPluginImage(
   plugin: LoadedPlugin,
-  base: ImageName & { readonly architecture: Architecture },
+  base: ImageId & { readonly architecture: Architecture },
   context: BuildContext,
-): Promise<void> {
+): Promise<string | null> {
   const { cacheDir, report, signal } = context;
   const { name, version } = plugin.manifest;
   const image = namePluginImage(plugin, base);
@@ -46,7 +46,7 @@ export async function buildPluginImage(
     [LABELS.plugin]: name,
     [LABELS.version]: version,
   };
-  await loadDerivedImage(
+  return await loadDerivedImage(
     { ...image, base, layer, labels, architecture: base.architecture },
     folder.path,
     context,
@@ -54,22 +54,20 @@ export async function buildPluginImage(
 }
 
 async function install(
-  { manifest }: LoadedPlugin,
+  { manifest, lock }: LoadedPlugin,
   architecture: Architecture,
   folder: string,
   { programs, packages: store, report, signal }: BuildContext,
 ): Promise<AsyncIterable<LayerEntry> | readonly LayerEntry[]> {
-  if (manifest.dependencies.length === 0) return [];
+  const { dependencies } = manifest;
+  if (dependencies.length === 0) return [];
+  if (lock === null)
+    throw new LurkboxError('INTERNAL', `The npm packages of \`${manifest.name}\` are not locked yet.`);
   report('installDependencies', `of ${manifest.name}`);
   const target = join(folder, 'dependencies');
   await mkdir(target);
-  return installDependencies(manifest.dependencies, {
-    folder: target,
-    architecture,
-    programs,
-    store,
-    signal,
-  });
+  const options = { folder: target, architecture, programs, store, signal };
+  return installDependencies({ dependencies, lock }, options);
 }
 
 async function* pluginEntries(

@@ -46,7 +46,7 @@ export class Activation {
     }
     this.assertReady(version);
     // What may throw comes before what is there goes.
-    live.get({ ...version, state: stateAfter(version, seen) });
+    live.refresh({ ...version, state: stateAfter(version, seen) });
     try {
       const { before, activated } = registry.transaction(() => this.#switch(version));
       journal.tell(reason, activated, {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { RefusedError } from '../admission/admission.ts';
 import { LurkboxError } from '../errors.ts';
-import type { ExecuteOptions } from '../execution/container-sandbox.ts';
+import { type ExecuteOptions, toBusy } from '../execution/container-sandbox.ts';
 import type { ExecutionContextConfig } from '../execution/context.ts';
 import { type Ending, endingOfError, failed } from '../execution/ending.ts';
 import { LogBook } from '../execution/logs.ts';
@@ -8,6 +9,7 @@ import { type PluginExecutionResult, UNKNOWN_USAGE } from '../execution/result.t
 import { Stopwatch } from '../execution/stopwatch.ts';
 import { toResult } from '../execution/to-result.ts';
 import type { Logger } from '../logger.ts';
+import { isLocked } from '../manifest/load.ts';
 import type { Grant } from '../policy/grant.ts';
 import { toPluginPolicy } from '../policy/plugin-policy.ts';
 import type { Policy } from '../policy/schema.ts';
@@ -16,12 +18,14 @@ import type { PluginRegistry } from '../registry/registry.ts';
 import { type Choice, chooseVersion, describeVersions } from './choose-version.ts';
 import type { Journal } from './journal.ts';
 import type { LiveVersions } from './live-versions.ts';
+import type { PackageLocks } from './package-locks.ts';
 import { type PluginReference, pickVersion } from './reference.ts';
 import type { VersionWatch } from './version-watch.ts';
 
 export interface ExecutorOptions {
   readonly registry: PluginRegistry;
   readonly live: LiveVersions;
+  readonly locks: PackageLocks;
   readonly watch: VersionWatch;
   readonly policy: Policy;
   readonly journal: Journal;
@@ -47,7 +51,7 @@ export class Executor {
     context: ExecutionContextConfig,
     options: ExecuteOptions,
   ): Promise<PluginExecutionResult> {
-    const choice = this.#choose(reference);
+    const choice = await this.#chooseLocked(reference, options);
     if ('refusal' in choice) return this.#refuse(choice.version ?? reference, choice.refusal);
     const { version, isTrial } = choice;
     const result = await this.executeVersion(version, context, options);
@@ -73,15 +77,36 @@ export class Executor {
     context: ExecutionContextConfig,
     options: ExecuteOptions,
   ): Promise<PluginExecutionResult> {
-    const { live, journal } = this.#options;
+    const { live, locks, journal } = this.#options;
     try {
-      const result = await live.get(version).sandbox.execute(context, options);
-      journal.executed(result, live.instanceOf(version).grant);
+      const locked = await locks.ensureForCall(version, options.signal);
+      const result = await live.get(locked).sandbox.execute(context, options);
+      journal.executed(result, live.instanceOf(locked).grant);
       return result;
     } catch (error) {
-      // The policy is another one than it was when the version was installed.
-      return this.#refuse(version, endingOfError(error));
+      // Its npm packages cannot be locked, or the policy is another one than it was when the version was installed.
+      return this.#refuse(version, this.#endingOf(error, options));
     }
+  }
+
+  /** The first call of a version has its npm packages locked; whether it may serve is judged when it is known what it is. */
+  async #chooseLocked(reference: PluginReference, options: ExecuteOptions): Promise<Choice> {
+    const drawn = this.#random();
+    const choose = () => this.#choose(reference, (share) => drawn < share);
+    const choice = choose();
+    if ('refusal' in choice || isLocked(choice.version)) return choice;
+    try {
+      await this.#options.locks.ensureForCall(choice.version, options.signal);
+    } catch {
+      // It is tried again where its failure counts.
+      return choice;
+    }
+    return choose();
+  }
+
+  #endingOf(error: unknown, { signal }: ExecuteOptions): Ending {
+    if (this.#isClosed || signal?.aborted) return failed('CANCELLED', '');
+    return error instanceof RefusedError ? toBusy(error.refusal) : endingOfError(error);
   }
 
   /**

@@ -53,7 +53,7 @@ export class FolderReloader implements Reloader {
       const plugin = await loadPlugin(folder, { path: 'resolved' });
       await this.#assertOwnName(plugin);
       if (this.#isKnown(plugin, isFirst)) return null;
-      version = await loader.install(plugin);
+      version = await loader.install(plugin, { lock: true, signal });
       using _unproven = live.prove(version);
       activation.assertReady(version);
       const startedAt = performance.now();
@@ -79,10 +79,10 @@ export class FolderReloader implements Reloader {
   }
 
   /** Whether there is nothing to do for a folder: its content serves, or was taken out of service and has not changed since. */
-  #isKnown({ manifest, digest }: LoadedPlugin, isFirst: boolean): boolean {
+  #isKnown({ manifest, content }: LoadedPlugin, isFirst: boolean): boolean {
     const { registry } = this.#options;
     const record = registry.get(manifest.name);
-    const known = record?.versions.find((one) => one.digest === digest);
+    const known = record?.versions.find((one) => one.content === content);
     if (record === null || known === undefined) return false;
     if (known.state === 'ERROR' && known.reason === FOLDER_GONE) return false;
     if (known.id === record.active?.id) return known.state !== 'ERROR' || isFirst;

@@ -8,7 +8,7 @@ import { FAULT_OF } from '../execution/outcome.ts';
 import type { Reaper } from '../execution/reaper.ts';
 import type { ImageStore, PreparedImage } from '../image/image-store.ts';
 import type { Logger } from '../logger.ts';
-import type { LoadedPlugin } from '../manifest/load.ts';
+import { isLocked, type LoadedPlugin } from '../manifest/load.ts';
 import type { Grant } from '../policy/grant.ts';
 import { toPluginPolicy } from '../policy/plugin-policy.ts';
 import { type Granted, resolveOrThrow } from '../policy/resolve.ts';
@@ -32,7 +32,7 @@ export interface PluginInstance extends Omit<Granted, 'ok'> {
   readonly name: string;
   readonly version: string;
   /** `folder` is where it was installed from. */
-  readonly plugin: Pick<LoadedPlugin, 'folder' | 'manifest' | 'digest'>;
+  readonly plugin: Pick<LoadedPlugin, 'folder' | 'manifest' | 'digest' | 'content' | 'lock'>;
   readonly enabled: boolean;
 }
 
@@ -62,7 +62,7 @@ export interface LiveVersion {
 /** The versions that have, or had lately, something in the engine. Each is made at its first use. */
 export class LiveVersions {
   readonly #options: LiveVersionsOptions;
-  readonly #grants = new Map<number, Granted>();
+  readonly #grants = new Map<number, { readonly digest: string | null; readonly granted: Granted }>();
   readonly #live = new Map<number, LiveVersion>();
   /** By plugin: what was known of it when somebody last looked. */
   readonly #followed = new Map<string, PluginRecord>();
@@ -78,9 +78,9 @@ export class LiveVersions {
 
   /** @throws LurkboxError `POLICY_DENIED` with every denial */
   instanceOf(version: InstalledVersion): PluginInstance {
-    const { id, name, manifest, digest, origin } = version;
+    const { id, name, manifest, digest, content, lock, origin } = version;
     const { grant, restrictions, rating, warm } = this.#grantOf(version);
-    const plugin = { folder: origin.path, manifest, digest };
+    const plugin = { folder: origin.path, manifest, digest, content, lock };
     const enabled = version.state === 'ENABLED';
     return { id, name, version: version.version, plugin, enabled, grant, restrictions, rating, warm };
   }
@@ -101,6 +101,7 @@ export class LiveVersions {
    * @throws LurkboxError `POLICY_DENIED`, or `POLICY_INVALID` when the number of containers that should wait does not fit
    */
   get(version: InstalledVersion): LiveVersion {
+    assertLocked(version);
     const isWarm = version.state === 'ENABLED';
     const known = this.#live.get(version.id);
     if (known?.isWarm === isWarm) return known;
@@ -110,6 +111,12 @@ export class LiveVersions {
     if (before !== undefined) void this.retire(before.version.id);
     this.#live.set(version.id, live);
     return live;
+  }
+
+  /** Makes ready for calls what can be: a version whose npm packages are not locked yet waits for its first call. @throws as `get` */
+  refresh(version: InstalledVersion): void {
+    if (isLocked(version)) this.get(version);
+    else this.#grantOf(version);
   }
 
   /** Has containers wait for those of which the policy says how many, before anybody calls. @throws LurkboxError `POLICY_INVALID` */
@@ -122,7 +129,7 @@ export class LiveVersions {
         warm > 0 &&
         this.grantOrNull(version) !== null
       )
-        this.get(version);
+        this.refresh(version);
     }
   }
 
@@ -189,11 +196,12 @@ export class LiveVersions {
   }
 
   async #findImage(version: InstalledVersion): Promise<PreparedImage | null> {
-    const store = await this.#options.images();
-    return store.find(version, { exec: this.#grantOf(version).grant.exec });
+    const { exec } = this.#grantOf(version).grant;
+    return (await this.#options.images()).find(version, { exec });
   }
 
   async #build(version: InstalledVersion, signal: AbortSignal | undefined): Promise<PreparedImage> {
+    assertLocked(version);
     const { files, images } = this.#options;
     const { exec } = this.#grantOf(version).grant;
     const store = await images();
@@ -254,15 +262,13 @@ export class LiveVersions {
   }
 
   #grantOf(version: InstalledVersion): Granted {
+    const digest = isLocked(version) ? version.digest : null;
     const known = this.#grants.get(version.id);
-    if (known !== undefined) return known;
-    const granted = resolveOrThrow(
-      version.manifest,
-      this.#options.policy,
-      version.digest,
-      this.#options.uidOf(version.name),
-    );
-    this.#grants.set(version.id, granted);
+    // Another process may have locked its npm packages: then it is judged again whether the policy pins that.
+    if (known !== undefined && known.digest === digest) return known.granted;
+    const { policy, uidOf } = this.#options;
+    const granted = resolveOrThrow(version.manifest, policy, digest, uidOf(version.name));
+    this.#grants.set(version.id, { digest, granted });
     return granted;
   }
 
@@ -290,4 +296,13 @@ export class LiveVersions {
     this.#sandboxes.add(sandbox);
     return { version, sandbox, shelf, isWarm };
   }
+}
+
+/** Nothing runs of which it is not known what it is. */
+export function assertLocked(version: InstalledVersion): void {
+  if (isLocked(version)) return;
+  throw new LurkboxError(
+    'STATE_INVALID',
+    `The npm packages of \`${version.name}@${version.version}\` are not locked yet; \`lurkbox image build ${version.name}\` locks them, and so does its first call.`,
+  );
 }

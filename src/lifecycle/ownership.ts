@@ -9,7 +9,7 @@ import type { InstalledVersion, PluginOrigin, PluginRecord } from '../registry/r
 /** What wants to be known under a name. */
 export interface Claim {
   readonly origin: PluginOrigin;
-  readonly digest: InstalledVersion['digest'];
+  readonly content: InstalledVersion['content'];
   /** Somebody named this folder, and did not only put it where plugins are looked for. */
   readonly isNamed: boolean;
 }
@@ -28,7 +28,7 @@ export interface Surroundings {
  */
 export function standingOf(
   record: PluginRecord,
-  { origin, digest, isNamed }: Claim,
+  { origin, content, isNamed }: Claim,
   { pluginsFolder, isGone }: Surroundings,
 ): 'owner' | 'moved' | 'stranger' {
   const owner = record.origin;
@@ -37,7 +37,7 @@ export function standingOf(
   // Releases of one plugin that lie side by side, as `weather-1.0` and `weather-1.1`.
   const isBeside = dirname(owner.path) === dirname(origin.path) && dirname(origin.path) !== pluginsFolder;
   if (isBeside && (isNamed || isKnown)) return 'owner';
-  const isSameContent = (record.active ?? record.versions[0])?.digest === digest;
+  const isSameContent = (record.active ?? record.versions[0])?.content === content;
   return isSameContent && isGone(owner.path) ? 'moved' : 'stranger';
 }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { LurkboxError } from '../errors.ts';
 import { createTempFolder } from '../image/temp-folder.ts';
-import { type LoadedPlugin, loadPlugin, readPluginFiles } from '../manifest/load.ts';
+import { type LoadedPlugin, loadPlugin, readPluginFiles, toLocked } from '../manifest/load.ts';
 import type { InstalledVersion } from '../registry/record.ts';
 import { makeBelow, openBelow } from '../storage/descent.ts';
 import { entriesIn } from '../storage/entries.ts';
@@ -10,9 +10,8 @@ import { isMissing, PathError } from '../storage/path-error.ts';
 import { removeTree } from '../storage/remove-tree.ts';
 import { writeNewFile } from '../storage/write-file.ts';
 
-/** Below the state folder: `plugins/<name>/<version>/<beginning of the digest>/`. */
+/** Below the state folder: `plugins/<name>/<version>/<digest of the files>/`; older ones have the first 16 digits of it. */
 const FILES_FOLDER = 'plugins';
-const DIGEST_CHARACTERS = 16;
 /** Beside it: files whose records were lost. */
 const ORPHANS_FOLDER = 'plugins-without-record';
 /** Instead of a folder of lurkbox's own, where nothing is copied. */
@@ -32,7 +31,7 @@ export interface PluginFiles {
   /** @throws LurkboxError `MANIFEST_INVALID` when the files are not any more what was installed */
   read(version: InstalledVersion): Promise<LoadedPlugin>;
   /** Only after its record is gone. */
-  remove(version: Pick<InstalledVersion, 'folder' | 'digest'>): void;
+  remove(version: Pick<InstalledVersion, 'folder' | 'content'>): void;
   /**
    * Takes away folders that no record names, and answers where they were: what a killed process left is removed, and where
    * records were lost (`keep`) all is put aside. Only under the write lock of the registry.
@@ -106,16 +105,17 @@ export class FilesInPlace implements PluginFiles {
   readonly #loaded = new Map<string, LoadedPlugin>();
 
   async stage(plugin: LoadedPlugin): Promise<StagedFiles> {
-    this.#loaded.set(plugin.digest, plugin);
+    this.#loaded.set(plugin.content, plugin);
     return { folder: IN_PLACE, place: () => {}, [Symbol.asyncDispose]: async () => {} };
   }
 
   async read(version: InstalledVersion): Promise<LoadedPlugin> {
-    return this.#loaded.get(version.digest) ?? readUnchanged(version, version.origin.path);
+    const known = this.#loaded.get(version.content);
+    return known === undefined ? readUnchanged(version, version.origin.path) : toLocked(known, version.lock);
   }
 
-  remove({ digest }: Pick<InstalledVersion, 'digest'>): void {
-    this.#loaded.delete(digest);
+  remove({ content }: Pick<InstalledVersion, 'content'>): void {
+    this.#loaded.delete(content);
   }
 
   sweep(): readonly string[] {
@@ -124,21 +124,20 @@ export class FilesInPlace implements PluginFiles {
 }
 
 async function readUnchanged(
-  { name, version, digest }: Pick<InstalledVersion, 'name' | 'version' | 'digest'>,
+  { name, version, content, lock }: Pick<InstalledVersion, 'name' | 'version' | 'content' | 'lock'>,
   folder: string,
 ): Promise<LoadedPlugin> {
   const plugin = await loadPlugin(folder, { path: 'resolved' });
-  if (plugin.digest === digest) return plugin;
+  if (plugin.content === content) return toLocked(plugin, lock);
   throw new LurkboxError(
     'MANIFEST_INVALID',
     `The files of \`${name}@${version}\` are not what was installed; load it again.`,
-    { problems: [{ path: '', message: `expected the content ${digest}, got ${plugin.digest}` }] },
+    { problems: [{ path: '', message: `expected the content ${content}, got ${plugin.content}` }] },
   );
 }
 
-function folderOf({ manifest, digest }: LoadedPlugin): string {
-  const beginning = digest.slice('sha256:'.length, 'sha256:'.length + DIGEST_CHARACTERS);
-  return join(FILES_FOLDER, manifest.name, manifest.version, beginning);
+function folderOf({ manifest, content }: LoadedPlugin): string {
+  return join(FILES_FOLDER, manifest.name, manifest.version, content.slice('sha256:'.length));
 }
 
 /** Below the folder of all copies: name, version, content. */

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { LurkboxError, type Problem } from '../errors.ts';
 import { SchemaChecks } from '../execution/schema-checks.ts';
-import { type LoadedPlugin, loadPlugin, MANIFEST_FILE } from '../manifest/load.ts';
+import { isLocked, type LoadedPlugin, loadPlugin, MANIFEST_FILE } from '../manifest/load.ts';
 import { type PermissionChange, permissionsBeyond } from '../policy/permission-changes.ts';
 import { decideRequest, resolveOrThrow } from '../policy/resolve.ts';
 import type { Policy } from '../policy/schema.ts';
@@ -17,6 +17,7 @@ import type { PluginRegistry } from '../registry/registry.ts';
 import type { SchemaChecker } from '../schemas/schema-checker.ts';
 import type { Journal } from './journal.ts';
 import { nameIsTaken, standingOf } from './ownership.ts';
+import type { PackageLocks } from './package-locks.ts';
 import type { PluginFiles } from './plugin-files.ts';
 import { dependentsOf, orderByRequirements, type Requirable } from './requirements.ts';
 
@@ -31,6 +32,7 @@ export interface PluginLoaderOptions {
   /** `plugins/` of the workspace, absolute and without links. */
   readonly pluginsFolder: string;
   readonly schemaChecker: SchemaChecker;
+  readonly locks: PackageLocks;
   /** Takes containers, files and images of what was forgotten; resolves when nothing of it is left. */
   readonly release: (versions: readonly InstalledVersion[]) => Promise<void>;
 }
@@ -42,6 +44,9 @@ export interface InstallOptions {
   readonly isNamed?: boolean;
   /** A name that belongs to another origin goes to this one, without what is known of the plugin there. @default false */
   readonly takeName?: boolean;
+  /** Its npm packages are locked now where they are not; else npm is not asked, and they are at its first call. @default false */
+  readonly lock?: boolean;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Brings versions into the registry and out of it, and moves them from state to state. Nothing of a plugin runs here. */
@@ -59,16 +64,23 @@ export class PluginLoader {
    * `POLICY_DENIED` or `REQUIREMENT_UNMET`, with every problem
    */
   async load(folder: string): Promise<InstalledVersion> {
-    return this.install(await loadPlugin(folder), { isNamed: true });
+    return this.install(await loadPlugin(folder), { isNamed: true, lock: true });
   }
 
   /** The same for a folder that was read already. */
-  async install(plugin: LoadedPlugin, options: InstallOptions = {}): Promise<InstalledVersion> {
-    const { again = true } = options;
-    const { registry } = this.#options;
-    const isTaken = !this.#settleName(plugin, options);
-    const known = isTaken ? null : this.#find(plugin);
-    this.#assertUsable(plugin, known === null, isTaken);
+  async install(given: LoadedPlugin, options: InstallOptions = {}): Promise<InstalledVersion> {
+    const { registry, locks } = this.#options;
+    const { again = true, lock = false, signal } = options;
+    const isTaken = !this.#settleName(given, options);
+    let plugin = isTaken ? given : locks.known(given);
+    const found = isTaken ? null : this.#find(plugin);
+    this.#assertUsable(plugin, found === null, isTaken);
+    if (lock && !isLocked(plugin)) {
+      plugin = isTaken ? await locks.make(plugin, signal) : await locks.lock(plugin, signal);
+      // What the policy pins can be judged only now.
+      this.#assertUsable(plugin, found === null, isTaken);
+    }
+    const known = found === null || plugin.lock === null ? found : registry.setLock(found.id, plugin.lock);
     const isBack = known?.reason === FOLDER_GONE;
     if (known !== null && !isBack && !(again && (known.state === 'ERROR' || !(await this.#isWhole(known)))))
       return known;
@@ -79,13 +91,17 @@ export class PluginLoader {
       const former = this.#settleName(plugin, options) ? null : this.#forgetAll(plugin.manifest.name);
       const present = this.#find(plugin);
       if (present === null || again) staged.place();
-      const { manifest, digest } = plugin;
+      const { manifest } = plugin;
+      // Of two that lock it at once, the first one wins.
+      const locked =
+        present === null || plugin.lock === null ? present : registry.setLock(present.id, plugin.lock);
+      const { content, lock, digest } = locked ?? plugin;
       const origin = { kind: 'folder', path: plugin.folder } as const;
       const { name, version } = manifest;
       // Who takes a name takes nothing of what was agreed to under it, and has to be looked at first.
       const isFirst = registry.get(name) === null && former === null;
       const record = registry.register(
-        { name, version, digest, content: digest, lock: null, manifest, origin, folder: staged.folder },
+        { name, version, digest, content, lock, manifest, origin, folder: staged.folder },
         isFirst ? manifest.permissions : undefined,
       );
       this.#inheritConsent(record);
@@ -103,7 +119,7 @@ export class PluginLoader {
    * @throws LurkboxError `MANIFEST_INVALID`
    */
   #settleName(
-    { manifest: { name }, digest, folder }: LoadedPlugin,
+    { manifest: { name }, content, folder }: LoadedPlugin,
     { isNamed = false, takeName = false }: InstallOptions,
   ): boolean {
     const { registry, pluginsFolder } = this.#options;
@@ -111,13 +127,13 @@ export class PluginLoader {
     if (record === null) return true;
     const origin: PluginOrigin = { kind: 'folder', path: folder };
     const isGone = (path: string): boolean => !existsSync(join(path, MANIFEST_FILE));
-    const standing = standingOf(record, { origin, digest, isNamed }, { pluginsFolder, isGone });
+    const standing = standingOf(record, { origin, content, isNamed }, { pluginsFolder, isGone });
     if (standing === 'stranger' && !takeName) throw nameIsTaken(folder, name, record.origin.path);
     if (standing === 'moved')
       registry.transaction(() => {
         registry.setOrigin(name, origin);
         for (const version of record.versions)
-          if (version.digest === digest) registry.register({ ...toNewVersion(version), origin });
+          if (version.content === content) registry.register({ ...toNewVersion(version), origin });
       });
     return standing !== 'stranger';
   }
@@ -253,10 +269,10 @@ export class PluginLoader {
     );
   }
 
-  #find({ manifest, digest }: LoadedPlugin): InstalledVersion | null {
+  #find({ manifest, content }: LoadedPlugin): InstalledVersion | null {
     const { name, version } = manifest;
     const versions = this.#options.registry.get(name)?.versions ?? [];
-    return versions.find((one) => one.version === version && one.digest === digest) ?? null;
+    return versions.find((one) => one.version === version && one.content === content) ?? null;
   }
 
   #assertUsable(plugin: LoadedPlugin, isNew: boolean, isTaken: boolean): void {
@@ -264,19 +280,20 @@ export class PluginLoader {
     const { manifest, digest } = plugin;
     const { name, version } = manifest;
     // What is installed already was written down then.
-    if (isNew) journal.decided({ name, version, digest }, decideRequest(manifest, policy, digest));
-    resolveOrThrow(manifest, policy, digest);
+    const pinned = isLocked(plugin) ? digest : null;
+    if (isNew) journal.decided({ name, version, digest }, decideRequest(manifest, policy, pinned));
+    resolveOrThrow(manifest, policy, pinned);
     if (!isTaken) this.#assertSameSource(plugin);
     this.#assertRequirements(plugin);
   }
 
   /** One name and version with two contents are two folders that claim to be the same plugin. */
-  #assertSameSource({ manifest, digest, folder }: LoadedPlugin): void {
+  #assertSameSource({ manifest, content, folder }: LoadedPlugin): void {
     const { name, version } = manifest;
     const other = this.#options.registry
       .get(name)
       ?.versions.find(
-        (one) => one.version === version && one.digest !== digest && one.origin.path !== folder,
+        (one) => one.version === version && one.content !== content && one.origin.path !== folder,
       );
     if (other === undefined) return;
     const message = `\`${name}@${version}\` is installed from ${showPath(other.origin.path)} with other content; give this one another version, or unload that one`;

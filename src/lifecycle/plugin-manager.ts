@@ -14,7 +14,8 @@ import type { Activation } from './activation.ts';
 import { type Discovery, discoverAndLoad, foldersGone } from './discovery.ts';
 import type { Executor } from './executor.ts';
 import type { Journal } from './journal.ts';
-import type { LiveVersions, PluginInstance } from './live-versions.ts';
+import { assertLocked, type LiveVersions, type PluginInstance } from './live-versions.ts';
+import type { PackageLocks } from './package-locks.ts';
 import type { PluginLoader } from './plugin-loader.ts';
 import { exactOf, parseReference, pickVersion } from './reference.ts';
 import { type Replay, ReplayError, replayCalls } from './replay.ts';
@@ -49,6 +50,7 @@ export interface PluginManagerOptions {
   readonly registry: PluginRegistry;
   readonly loader: PluginLoader;
   readonly live: LiveVersions;
+  readonly locks: PackageLocks;
   readonly activation: Activation;
   readonly executor: Executor;
   readonly pool: Pool;
@@ -91,7 +93,7 @@ export class PluginManager {
         'OPTIONS_INVALID',
         `Expected \`activate\` to be "always" or "ifNone", got ${show(options.activate)}.`,
       );
-    return this.#load(await loadPlugin(folder), options, 'always');
+    return this.#load(await loadPlugin(folder), options, 'always', { lock: true });
   }
 
   /**
@@ -136,17 +138,18 @@ export class PluginManager {
    * is recorded, or `OPTIONS_INVALID`
    */
   async usePlugin(written: string, { trial, replay, signal }: UseOptions = {}): Promise<Replay | null> {
-    const { activation, registry } = this.#options;
+    const { activation, registry, locks } = this.#options;
     if (trial !== undefined) assertTrial(trial);
     // A trial is the other chance of one that did not do well.
-    const found = this.#find(written);
+    const named = this.#find(written);
     assertOneContent(
       written,
-      (registry.get(found.name)?.versions ?? []).filter(
+      (registry.get(named.name)?.versions ?? []).filter(
         ({ state }) => trial !== undefined || state !== 'ERROR',
       ),
     );
-    const version = trial === undefined ? found : activation.revive(found);
+    const found = trial === undefined ? named : activation.revive(named);
+    const version = await locks.ensure(found, signal);
     const replayed = replay === true ? await this.#replay(version, signal) : null;
     if (trial === undefined) {
       activation.activate(version, 'ACTIVATE');
@@ -180,6 +183,8 @@ export class PluginManager {
   consent(written: string, { digest }: { digest?: string } = {}): readonly PermissionChange[] {
     const { activation, loader, journal } = this.#options;
     const version = this.newest(written);
+    // Nobody can have looked at what is not known yet.
+    assertLocked(version);
     if (digest !== undefined && !isWhole(digest, version.digest)) {
       const message = `Expected all 64 digits of the digest of \`${version.name}@${version.version}\`, ${version.digest}, got ${show(digest)}; look at what it asks for again.`;
       journal.tell('CONSENT', version, { error: message });
@@ -256,7 +261,17 @@ export class PluginManager {
    * @throws LurkboxError `PLUGIN_NOT_FOUND`, `DEPENDENCY_FAILED`, `IMAGE_BUILD_FAILED` or a code of the engine
    */
   async prepare(written: string, { signal }: { signal?: AbortSignal } = {}): Promise<PreparedImage> {
-    return this.#options.live.prepare(this.#find(written), signal);
+    const { locks, live } = this.#options;
+    return live.prepare(await locks.ensure(this.#find(written), signal), signal);
+  }
+
+  /**
+   * Has npm choose the packages of a version now, where they are not locked yet, rather than at its first execution; what was
+   * chosen is part of the version from then on. `name` alone means its newest one.
+   * @throws LurkboxError `PLUGIN_NOT_FOUND` or `DEPENDENCY_FAILED`
+   */
+  async lockPackages(written: string, { signal }: { signal?: AbortSignal } = {}): Promise<InstalledVersion> {
+    return this.#options.locks.ensure(this.newest(written), signal);
   }
 
   /**
@@ -265,9 +280,10 @@ export class PluginManager {
    * @throws LurkboxError `PLUGIN_NOT_FOUND`, or `OPTIONS_INVALID` with both numbers when so many do not fit
    */
   async hint(written: string, size: number): Promise<number> {
-    const version = this.#options.executor.serving(parseReference(written));
+    const { executor, locks, live, pool } = this.#options;
+    const version = executor.serving(parseReference(written));
     // What takes no calls has nothing to wait for.
-    return version === null ? 0 : this.#options.pool.hint(this.#options.live.get(version).shelf, size);
+    return version === null ? 0 : pool.hint(live.get(await locks.ensure(version)).shelf, size);
   }
 
   /** Throws what `executePlugin` would throw for these arguments, and executes nothing. */
@@ -318,8 +334,9 @@ export class PluginManager {
 
   /** Takes no more calls, and resolves when no container of this manager is left. */
   async close(): Promise<void> {
-    const { executor, live, activation } = this.#options;
+    const { executor, live, locks, activation } = this.#options;
     executor.close();
+    locks.close();
     await Promise.all([live.close(), activation.settled()]);
   }
 
@@ -327,10 +344,11 @@ export class PluginManager {
     plugin: LoadedPlugin,
     { activate = 'always', takeName = false }: LoadOptions,
     when: 'always' | 'ifNotBefore',
+    { lock = false } = {},
   ): Promise<PluginInstance> {
     const { registry, loader, activation, live } = this.#options;
     const isNamed = when === 'always';
-    const version = await loader.install(plugin, { again: isNamed, isNamed, takeName });
+    const version = await loader.install(plugin, { again: isNamed, isNamed, takeName, lock });
     const { active = null, activeBefore = [] } = registry.get(version.name) ?? {};
     if (active?.id === version.id && version.state !== 'LOADED') return live.instanceOf(active);
     // Also where it is not to be active yet: whoever loads it should hear what is in the way.
@@ -378,7 +396,7 @@ export class PluginManager {
   /** Its containers wait from now on, or do not any more. */
   #refresh(version: InstalledVersion): PluginInstance {
     const { live } = this.#options;
-    live.get(version);
+    live.refresh(version);
     return live.instanceOf(version);
   }
 

@@ -21,7 +21,7 @@ export class ReadOnlyFiles implements PluginFiles {
     return (this.#addedDigests.has(version.digest) ? this.#added : this.#copies).read(version);
   }
 
-  remove(version: Pick<InstalledVersion, 'folder' | 'digest'>): void {
+  remove(version: Pick<InstalledVersion, 'folder' | 'content'>): void {
     this.#added.remove(version);
   }
 

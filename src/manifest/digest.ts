@@ -28,11 +28,36 @@ export async function hashFile(descriptor: number, path: string): Promise<Plugin
   return { path, sizeBytes, sha256: hash.digest('hex') };
 }
 
-/** The identity of a plugin's content. The listing is unambiguous: no path holds a control character. */
-export function digestOf(files: readonly PluginFile[]): `sha256:${string}` {
+/** Of the files of a plugin. The listing is unambiguous: no path holds a control character. */
+export function contentDigestOf(files: readonly PluginFile[]): `sha256:${string}` {
   const hash = createHash('sha256').update('lurkbox plugin content, version 1\n');
   for (const { path, sizeBytes, sha256 } of files) hash.update(`${path}\0${sizeBytes}\0${sha256}\n`);
   return `sha256:${hash.digest('hex')}`;
+}
+
+/**
+ * What a plugin is, with all that would run: its files, and the lock of its npm packages where it has some. While these are
+ * not locked it is not known what would run, so this is the digest of no plugin that runs.
+ */
+export function identityOf({
+  content,
+  lock,
+  dependencies,
+}: {
+  readonly content: `sha256:${string}`;
+  readonly lock: string | null;
+  readonly dependencies: readonly string[];
+}): `sha256:${string}` {
+  if (dependencies.length === 0) return content;
+  const hash = createHash('sha256');
+  if (lock === null) hash.update(`lurkbox plugin whose npm packages are not locked, version 1\n${content}\n`);
+  else hash.update(`lurkbox plugin with npm packages, version 1\n${content}\n${lock}`);
+  return `sha256:${hash.digest('hex')}`;
+}
+
+/** Whether a digest is the one of what it is said to be of; before locks were kept it was that of the files alone. */
+export function isIdentityOf(digest: string, parts: Parameters<typeof identityOf>[0]): boolean {
+  return digest === identityOf(parts) || (parts.lock === null && digest === parts.content);
 }
 
 export function sha256Of(content: Buffer): string {

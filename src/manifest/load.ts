@@ -7,7 +7,7 @@ import { PathError } from '../storage/path-error.ts';
 import { readFileIn } from '../storage/read-file.ts';
 import { VERSION } from '../version.ts';
 import { changedSinceLoaded, changedWhileRead, FileChangedError } from './changed.ts';
-import { digestOf, type PluginFile, sha256Of } from './digest.ts';
+import { contentDigestOf, identityOf, type PluginFile, sha256Of } from './digest.ts';
 import { MAX_DOCUMENT_BYTES, parseDocument } from './parse-document.ts';
 import { type Checked, check, limitProblems } from './problems.ts';
 import { type PluginManifest, PluginManifestSchema } from './schema.ts';
@@ -23,6 +23,10 @@ export interface LoadedPlugin {
   readonly folder: string;
   readonly manifest: PluginManifest;
   /** Hash over path, size and content of every file. */
+  readonly content: `sha256:${string}`;
+  /** The lock of its npm packages as text; `null` where it has none, or they are not locked yet. */
+  readonly lock: string | null;
+  /** Identity: `content` of a plugin without npm packages, else a hash over that and the lock. */
   readonly digest: `sha256:${string}`;
   /** Every file except a top-level `node_modules` or `.git`, sorted by path. */
   readonly files: readonly PluginFile[];
@@ -53,12 +57,25 @@ export async function loadPlugin(
     ...(document.ok && content.ok ? agreementProblems(document.value, content.value) : []),
   ];
   if (!document.ok || !content.ok || problems.length > 0) throw invalid(folder, problems);
-  return {
+  const { manifest } = document.value;
+  const files = {
     folder: root.path,
-    manifest: document.value.manifest,
-    digest: digestOf(content.value),
+    manifest,
+    content: contentDigestOf(content.value),
     files: content.value,
   };
+  return toLocked(files, null);
+}
+
+/** The same plugin with the lock of its npm packages. */
+export function toLocked(plugin: Omit<LoadedPlugin, 'digest' | 'lock'>, lock: string | null): LoadedPlugin {
+  const { content, manifest } = plugin;
+  return { ...plugin, lock, digest: identityOf({ content, lock, dependencies: manifest.dependencies }) };
+}
+
+/** Whether it is known what would run: it has no npm packages, or a lock of them. */
+export function isLocked({ manifest, lock }: Pick<LoadedPlugin, 'manifest' | 'lock'>): boolean {
+  return manifest.dependencies.length === 0 || lock !== null;
 }
 
 /**

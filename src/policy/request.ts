@@ -6,7 +6,8 @@ import type { Policy } from './schema.ts';
 /** What a manifest asks for, side by side with what the policy says about this plugin. */
 export interface Request {
   readonly manifest: PluginManifest;
-  readonly digest: string;
+  /** `null` while it is not known what would run: its npm packages are not locked. */
+  readonly digest: string | null;
   readonly policy: PluginPolicy;
   readonly scratch: boolean;
   readonly mounts: ReadonlyMap<string, 'ro' | 'rw'>;
@@ -15,7 +16,7 @@ export interface Request {
   readonly resources: DecidedResources;
 }
 
-export function toRequest(manifest: PluginManifest, policy: Policy, digest: string): Request {
+export function toRequest(manifest: PluginManifest, policy: Policy, digest: string | null): Request {
   const pluginPolicy = toPluginPolicy(policy, manifest.name);
   const { scratch, mounts } = toFilesystem(manifest.permissions.filesystem);
   return {

@@ -31,7 +31,7 @@ export interface Granted {
 export function resolveGrant(
   manifest: PluginManifest,
   policy: Policy,
-  digest: string,
+  digest: string | null,
   uid: number | null = null,
 ): Resolution {
   const request = toRequest(manifest, policy, digest);
@@ -48,7 +48,7 @@ export function resolveGrant(
 }
 
 /** What each rule says of it, for the record; `resolveGrant` decides. */
-export function decideRequest(manifest: PluginManifest, policy: Policy, digest: string): Decision[] {
+export function decideRequest(manifest: PluginManifest, policy: Policy, digest: string | null): Decision[] {
   return decide(toRequest(manifest, policy, digest));
 }
 
@@ -56,7 +56,7 @@ export function decideRequest(manifest: PluginManifest, policy: Policy, digest: 
 export function resolveOrThrow(
   manifest: PluginManifest,
   policy: Policy,
-  digest: string,
+  digest: string | null,
   uid: number | null = null,
 ): Granted {
   const resolution = resolveGrant(manifest, policy, digest, uid);

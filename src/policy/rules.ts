@@ -40,11 +40,16 @@ export function decide(request: Request): Decision[] {
   return RULES.map((rule) => ({ rule: rule.name, denials: rule(request) }));
 }
 
+// What is not locked yet is judged when it is, before anything of it runs.
 function contentIsPinned({ policy, digest, manifest }: Request): Denial[] {
-  if (policy.pinnedDigest === null || policy.pinnedDigest === digest) return [];
+  if (policy.pinnedDigest === null || policy.pinnedDigest === digest || digest === null) return [];
+  const packages =
+    manifest.dependencies.length === 0
+      ? ''
+      : 'a digest is also over the lock of its npm packages, so that the same files with other packages have another; ';
   return denied(
     '',
-    `the policy pins the content to ${policy.pinnedDigest}, and it is ${digest}; ` +
+    `the policy pins the content to ${policy.pinnedDigest}, and it is ${digest}; ${packages}` +
       `review it, then change \`plugins.${manifest.name}.digest\` in the policy`,
   );
 }

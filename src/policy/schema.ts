@@ -127,7 +127,9 @@ const PluginPolicySchema = strictObject({
     .string('expected "sha256:" and 64 hexadecimal digits')
     .regex(/^sha256:[0-9a-f]{64}$/)
     .optional()
-    .describe('The only content that this plugin may have; any other is denied.'),
+    .describe(
+      'The only content that this plugin may have, the lock of its npm packages included; any other is denied.',
+    ),
   uid: wholeNumber({ min: UID_BOUNDS.first, max: SHARED_UID })
     .optional()
     .describe(

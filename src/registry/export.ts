@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { LurkboxError } from '../errors.ts';
+import { isIdentityOf } from '../manifest/digest.ts';
 import { check } from '../manifest/problems.ts';
 import { PluginManifestSchema, PluginNameSchema } from '../manifest/schema.ts';
 import { isOfVersion1, upgradeExport } from './export-1.ts';
@@ -22,6 +23,10 @@ const MAX_VERSIONS = 1000;
 const VersionSchema = z
   .strictObject({ ...VERSION_FIELDS, manifest: PluginManifestSchema, statistics: StatisticsSchema })
   .refine(({ version, manifest }) => version === manifest.version, 'expected the version of its manifest')
+  .refine(
+    ({ digest, manifest: { dependencies }, ...parts }) => isIdentityOf(digest, { ...parts, dependencies }),
+    'expected the digest of its files and of the lock of its npm packages',
+  )
   .refine(
     ({ state, reason }) => (state === 'ERROR') === (reason !== null),
     'expected a reason in ERROR, and only there',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { deepFreeze } from '../deep-freeze.ts';
 import { describeError, LurkboxError } from '../errors.ts';
+import { isIdentityOf } from '../manifest/digest.ts';
 import { check } from '../manifest/problems.ts';
 import { type PluginManifest, PluginManifestSchema } from '../manifest/schema.ts';
 import { show } from '../printable.ts';
@@ -76,11 +77,14 @@ export function readPlugin(
 function readVersion(name: string, row: VersionRow, manifests: Manifests, root: string): InstalledVersion {
   if (row.seal !== sealOfVersion(row)) throw new Error('its row is damaged');
   const fields = parse(VersionFieldsSchema, { ...toFields(row), origin: JSON.parse(row.origin) });
+  const manifest = readManifest(name, row, manifests);
+  if (!isIdentityOf(fields.digest, { ...fields, dependencies: manifest.dependencies }))
+    throw new Error('its digest is not that of its files and of the lock of its npm packages');
   return {
     ...fields,
     origin: fromStoredOrigin(fields.origin, root),
     name,
-    manifest: readManifest(name, row, manifests),
+    manifest,
     statistics: readStatistics(row),
   };
 }

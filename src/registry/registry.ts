@@ -4,6 +4,8 @@ import { z } from 'zod';
 import { LurkboxError } from '../errors.ts';
 import type { PluginEvent } from '../events/event.ts';
 import type { Logger } from '../logger.ts';
+import { identityOf, isIdentityOf } from '../manifest/digest.ts';
+import { isLocked } from '../manifest/load.ts';
 import { check } from '../manifest/problems.ts';
 import { type PluginManifest, PluginManifestSchema, PluginNameSchema } from '../manifest/schema.ts';
 import { show } from '../printable.ts';
@@ -247,6 +249,26 @@ export class PluginRegistry {
       this.#change(version.name, (database) => {
         const changed = { ...version, state, reason: why };
         updateVersion(database, this.#mirror.idOf(version.name)!, changed, this.#root);
+      });
+      return this.#requireVersion(versionId);
+    });
+  }
+
+  /**
+   * Keeps the lock of the npm packages of a version that has none yet, and with it the digest of what it is from then on; what
+   * was agreed to when it was installed is agreed to of that. The first lock stays: answers the version as it is.
+   */
+  setLock(versionId: number, lock: string): InstalledVersion {
+    return this.transaction(() => {
+      const version = this.#requireVersion(versionId);
+      if (isLocked(version)) return version;
+      const { name, content, digest: before, manifest } = version;
+      const digest = identityOf({ content, lock, dependencies: manifest.dependencies });
+      this.#updateOwn(name, ({ consents }) => ({
+        consents: consents.map((one) => (one.digest === before ? { ...one, digest } : one)),
+      }));
+      this.#change(name, (database) => {
+        updateVersion(database, this.#mirror.idOf(name)!, { ...version, lock, digest }, this.#root);
       });
       return this.#requireVersion(versionId);
     });
@@ -550,6 +572,10 @@ const NewVersionSchema = z
   .refine(
     ({ name, version, manifest }) => name === manifest.name && version === manifest.version,
     'expected name and version of its manifest',
+  )
+  .refine(
+    ({ digest, manifest: { dependencies }, ...parts }) => isIdentityOf(digest, { ...parts, dependencies }),
+    'expected the digest of its files and of the lock of its npm packages',
   );
 
 const NEW_VERSION = {

@@ -88,7 +88,8 @@ export function updateVersion(
     installed_at: version.installedAt,
   };
   database.run(
-    'UPDATE versions SET content = ?, lock = ?, folder = ?, origin = ?, manifest = ?, state = ?, reason = ?, installed_at = ?, seal = ? WHERE id = ?',
+    'UPDATE versions SET digest = ?, content = ?, lock = ?, folder = ?, origin = ?, manifest = ?, state = ?, reason = ?, installed_at = ?, seal = ? WHERE id = ?',
+    row.digest,
     row.content,
     row.lock,
     row.folder,

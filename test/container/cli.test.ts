@@ -414,8 +414,8 @@ describe('image', () => {
     const { exitCode, stdout } = await lurkbox(['image', 'list']);
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/^image +role +plugin +size +of its own$/m);
-    expect(stdout).toMatch(/^lurkbox\/base:[0-9a-f]{16} +base +[\d.]+ MB +[\d.]+ MB$/m);
-    const row = `lurkbox/plugin-${ECHOING}:[0-9a-f]{16} +plugin +${ECHOING} 1\\.0\\.0 +[\\d.]+ MB +\\d+ kB`;
+    expect(stdout).toMatch(/^lurkbox\/base:[0-9a-f]{64} +base +[\d.]+ MB +[\d.]+ MB$/m);
+    const row = `lurkbox/plugin-${ECHOING}:[0-9a-f]{64} +plugin +${ECHOING} 1\\.0\\.0 +[\\d.]+ MB +\\d+ kB`;
     expect(stdout).toMatch(new RegExp(`^${row}$`, 'm'));
     const { images } = JSON.parse((await lurkbox(['image', 'list', '--json'])).stdout);
     expect(images.find(({ plugin }: { plugin: string | null }) => plugin === ECHOING)).toMatchObject({
@@ -444,7 +444,7 @@ describe('image', () => {
       stdout: 'Nothing to remove.\n',
     });
     const { stdout } = await runCli(['image', 'prune', '--all'], options);
-    expect(stdout).toMatch(/^Removed lurkbox\/plugin-cli-test-prune-kept:[0-9a-f]{16}: \S+ \S+\n$/);
+    expect(stdout).toMatch(/^Removed lurkbox\/plugin-cli-test-prune-kept:[0-9a-f]{64}: \S+ \S+\n$/);
     expect(await imagesOf('cli-test-prune-kept')).toEqual([]);
   });
 });

@@ -12,6 +12,7 @@ import { LurkboxError } from '../../src/errors.ts';
 import { readArchive } from '../../src/image/archive.ts';
 import { HostPrograms } from '../../src/image/host-programs.ts';
 import { createImageStore, type ImageStoreOptions } from '../../src/image/image-store.ts';
+import { madeImagesFolder } from '../../src/image/made-images.ts';
 import { loadPlugin } from '../../src/manifest/load.ts';
 import { runInImage } from '../image/run-in-image.ts';
 
@@ -43,8 +44,10 @@ function ownTags(images: readonly { tags: readonly string[] }[]): { tag: string 
 function createStore(options: Partial<ImageStoreOptions> = {}) {
   return createImageStore({
     engine,
+
     cacheDir: cacheDir(),
     programs: new HostPrograms(process.env),
+    madeImagesFolder: madeImagesFolder(process.env),
     ...options,
   });
 }
@@ -220,7 +223,7 @@ describe('the image of a plugin', () => {
     const first = await store.prepare(plugin, { exec: false });
     expect(first).toMatchObject({
       built: true,
-      tag: `lurkbox/plugin-${PREFIX}files:${first.key.slice(0, 16)}`,
+      tag: `lurkbox/plugin-${PREFIX}files:${first.key}`,
     });
     expect(await createStore().prepare(plugin, { exec: false })).toEqual({ ...first, built: false });
     const all = await listImage(first.tag);

@@ -25,6 +25,8 @@ function createSandbox(engine: FakeEngine, { manifest, ...changes }: Changes = {
   const plugin: LoadedPlugin = {
     folder: '/plugins/word-count',
     manifest: PluginManifestSchema.parse({ ...MINIMAL, ...manifest }),
+    content: DIGEST,
+    lock: null,
     digest: DIGEST,
     files: [],
   };

@@ -2,6 +2,7 @@ import { connectEngine } from '../../src/engine/connect.ts';
 import { createIdentity, isOwnerDead } from '../../src/execution/identity.ts';
 import { HostPrograms } from '../../src/image/host-programs.ts';
 import { createImageStore } from '../../src/image/image-store.ts';
+import { madeImagesFolder } from '../../src/image/made-images.ts';
 import { LABELS } from '../../src/labels.ts';
 import { createWorkspace } from './workspace.ts';
 
@@ -15,7 +16,13 @@ export default async function setUp(): Promise<() => Promise<void>> {
   const engine = await connectEngine();
   await using workspace = await createWorkspace();
   const programs = new HostPrograms(process.env);
-  await createImageStore({ engine, cacheDir: workspace.root, programs }).prepareBase({ exec: false });
+  const store = createImageStore({
+    engine,
+    cacheDir: workspace.root,
+    programs,
+    madeImagesFolder: madeImagesFolder(process.env),
+  });
+  await store.prepareBase({ exec: false });
   return async () => {
     const self = createIdentity();
     const containers = await engine.listContainers(`${LABELS.kind}=container`);

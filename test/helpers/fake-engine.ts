@@ -6,6 +6,7 @@ import type {
   ContainerSummary,
   ContainerUsage,
   EngineFacts,
+  ImageDetails,
   ImageSummary,
   NetworkSummary,
 } from '../../src/engine/engine.ts';
@@ -167,7 +168,7 @@ export class FakeEngine implements ContainerEngine {
       .filter(({ labels }) => hasLabel(labels, label));
   }
 
-  async inspectImage(): Promise<ImageSummary | null> {
+  async inspectImage(): Promise<ImageDetails | null> {
     return null;
   }
 
@@ -183,7 +184,7 @@ export class FakeEngine implements ContainerEngine {
     throw new Error('a fake engine has no images');
   }
 
-  buildImage(): Promise<void> {
+  buildImage(): Promise<string> {
     throw new Error('a fake engine has no images');
   }
 

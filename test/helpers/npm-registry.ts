@@ -14,6 +14,10 @@ export interface PublishedPackage {
   readonly manifest?: object;
   readonly files?: Readonly<Record<string, string | Buffer>>;
   readonly tarball?: Buffer;
+  /** What the registry says of it and its `package.json` does not. */
+  readonly told?: object;
+  /** In place of what is true of its tarball. */
+  readonly dist?: object;
   /** Answers the request for the tarball. */
   readonly serve?: (response: ServerResponse) => void;
 }
@@ -25,6 +29,7 @@ export interface NpmRegistry extends AsyncDisposable {
   /** Paths that were asked for. */
   readonly requests: readonly string[];
   publish(published: PublishedPackage): Promise<void>;
+  remove(name: string): void;
 }
 
 export async function startNpmRegistry(...published: readonly PublishedPackage[]): Promise<NpmRegistry> {
@@ -46,11 +51,12 @@ export async function startNpmRegistry(...published: readonly PublishedPackage[]
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
   const publish = async (one: PublishedPackage): Promise<void> => {
-    const { name, version = '1.0.0', manifest = {}, files = {}, serve } = one;
+    const { name, version = '1.0.0', manifest = {}, files = {}, told = {}, dist = {}, serve } = one;
     const json = { name, version, ...manifest };
     const tarball = one.tarball ?? (await toTarball({ 'package.json': JSON.stringify(json), ...files }));
     const versions = packages.get(name) ?? new Map();
-    packages.set(name, versions.set(version, { json, tarball, ...(serve && { serve }) }));
+    const described = { ...json, ...told };
+    packages.set(name, versions.set(version, { json: described, tarball, dist, ...(serve && { serve }) }));
   };
   for (const one of published) await publish(one);
 
@@ -62,6 +68,7 @@ export async function startNpmRegistry(...published: readonly PublishedPackage[]
     },
     requests,
     publish,
+    remove: (name) => void packages.delete(name),
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       server.close();
@@ -69,9 +76,10 @@ export async function startNpmRegistry(...published: readonly PublishedPackage[]
   };
 
   function describe(name: string, versions: ReadonlyMap<string, Published>): object {
-    const all = [...versions].map(([version, { json, tarball }]) => {
+    const all = [...versions].map(([version, { json, tarball, dist }]) => {
       const integrity = `sha512-${createHash('sha512').update(tarball).digest('base64')}`;
-      return [version, { ...json, dist: { tarball: `${address}/${name}/-/${version}.tgz`, integrity } }];
+      const own = { tarball: `${address}/${name}/-/${version}.tgz`, integrity };
+      return [version, { ...json, dist: { ...own, ...dist } }];
     });
     return { name, 'dist-tags': { latest: all.at(-1)?.[0] }, versions: Object.fromEntries(all) };
   }
@@ -79,6 +87,7 @@ export async function startNpmRegistry(...published: readonly PublishedPackage[]
 
 interface Published {
   readonly json: object;
+  readonly dist: object;
   readonly tarball: Buffer;
   readonly serve?: (response: ServerResponse) => void;
 }
@@ -92,7 +101,8 @@ export async function toTarball(files: Readonly<Record<string, string | Buffer>>
 export async function packEntries(entries: readonly TarEntry[]): Promise<Buffer> {
   const tar = pack();
   const packed = buffer(tar as AsyncIterable<Buffer>);
-  for (const [header, content = ''] of entries) tar.entry(header, content);
+  // The same files are the same bytes at every time.
+  for (const [header, content = ''] of entries) tar.entry({ mtime: new Date(0), ...header }, content);
   tar.finalize();
   return gzipSync(await packed);
 }

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { installDependencies } from '../../src/image/dependencies.ts';
 import { measureFolder } from '../../src/image/disk-watch.ts';
 import { HostPrograms } from '../../src/image/host-programs.ts';
+import { lockDependencies } from '../../src/image/lock-packages.ts';
 import { PackageStore } from '../../src/image/package-store.ts';
 import { PACKAGE_LIMITS } from '../../src/image/unpack-packages.ts';
 import { almostZeros, type NpmRegistry, packEntries, startNpmRegistry } from '../helpers/npm-registry.ts';
@@ -28,7 +29,11 @@ async function install(dependencies: readonly string[], store = new PackageStore
   const folder = join(root, `install-${installs++}`);
   await mkdir(folder);
   const programs = new HostPrograms({ ...process.env, ...registry.env });
-  const entries = await installDependencies(dependencies, { folder, architecture: 'amd64', programs, store });
+  await mkdir(join(folder, 'lock'));
+  const lock = await lockDependencies(dependencies, { folder: join(folder, 'lock'), programs });
+  await rm(join(folder, 'lock'), { recursive: true });
+  const place = { folder, architecture: 'amd64' as const, programs, store };
+  const entries = await installDependencies({ dependencies, lock }, place);
   const files: Record<string, string> = {};
   for await (const entry of entries) {
     if (entry.type !== 'file' || Buffer.isBuffer(entry.content) || !('stream' in entry.content))

@@ -3,27 +3,29 @@ import { lockedPackages } from '../../src/image/locked-packages.ts';
 
 const PLATFORM = { os: 'linux', cpu: 'x64', libc: 'glibc' };
 const integrity = `sha512-${'A'.repeat(86)}==`;
-const locked = (packages: Record<string, object>) =>
+const locked = (packages: Record<string, object>, roots = ['a@1']) =>
   lockedPackages(
     {
-      packages: {
-        '': {},
-        ...Object.fromEntries(
-          Object.entries(packages).map(([path, entry]) => [path, { version: '1.0.0', integrity, ...entry }]),
-        ),
-      },
+      packages: Object.fromEntries(
+        Object.entries(packages).map(([path, entry]) => [path, { version: '1.0.0', integrity, ...entry }]),
+      ),
     },
+    roots,
     PLATFORM,
   );
 
 describe('the packages of a lock', () => {
   test('are sorted by path, with the names that the registry knows', () => {
     expect(
-      locked({
-        'node_modules/b': { name: '@s/real' },
-        'node_modules/@s/a': {},
-        'node_modules/b/node_modules/c': {},
-      }),
+      locked(
+        {
+          'node_modules/@s/a': {},
+          'node_modules/b': { name: '@s/real', requires: ['c'] },
+          'node_modules/b/node_modules/c': {},
+          'node_modules/nobody-needs-it': {},
+        },
+        ['b@1', '@s/a@1'],
+      ),
     ).toEqual([
       { path: 'node_modules/@s/a', name: '@s/a', version: '1.0.0', integrity },
       { path: 'node_modules/b', name: '@s/real', version: '1.0.0', integrity },
@@ -32,43 +34,45 @@ describe('the packages of a lock', () => {
   });
 
   test.each([
-    ['bundled in another', { inBundle: true, integrity: undefined }],
-    ['only for development', { dev: true }],
-    ['optional, for another system', { optional: true, os: ['darwin'] }],
-    ['optional, not for this system', { optional: true, os: ['!linux'] }],
-    ['optional, for another processor', { optional: true, cpu: ['arm64', 'ia32'] }],
-    ['optional, for another libc', { optional: true, libc: ['musl'] }],
-  ])('are without those that are %s', (_, entry) => {
-    expect(locked({ 'node_modules/a': entry })).toEqual([]);
+    ['another system', { os: ['darwin'] }],
+    ['all but this system', { os: ['!linux'] }],
+    ['another processor', { cpu: ['arm64', 'ia32'] }],
+    ['another libc', { libc: ['musl'] }],
+    ['another system in what they need', { requires: ['c'] }],
+  ])('are without optional ones that are for %s', (_, entry) => {
+    const paths = locked({
+      'node_modules/a': { optional: ['b'] },
+      'node_modules/b': entry,
+      'node_modules/c': { os: ['darwin'] },
+    }).map(({ path }) => path);
+    expect(paths).toEqual(['node_modules/a']);
   });
 
   test.each([
-    ['for this system', { os: ['linux', 'darwin'] }],
-    ['for all but another', { os: '!win32' }],
+    ['for this system', { os: ['darwin', 'linux'] }],
+    ['for all but another', { os: ['!win32'] }],
     ['for any', { cpu: ['any'] }],
-    ['for this libc', { libc: 'glibc' }],
+    ['for this libc', { libc: ['glibc'] }],
   ])('are with those that are %s', (_, entry) => {
     expect(locked({ 'node_modules/a': entry })).toHaveLength(1);
   });
 
-  test('may not be needed and for another system', () => {
-    expect(() => locked({ 'node_modules/a': { os: ['darwin'] } })).toThrow(
-      /`node_modules\/a` is not for linux on x64/,
+  test.each([
+    ['itself', { os: ['darwin'] }],
+    ['through what it needs', { requires: ['b'] }],
+    ['through what is missing', { requires: ['gone'] }],
+  ])('may not be needed and for another system, %s', (_, entry) => {
+    expect(() => locked({ 'node_modules/a': entry, 'node_modules/b': { os: ['darwin'] } })).toThrow(
+      /`node_modules\/a`, or what it needs, is not for linux on x64/,
     );
   });
 
-  // All of it becomes arguments of npm.
-  test.each([
-    ['a name that is an address', { name: 'http://127.0.0.1/x.tgz' }],
-    ['a name that is a file', { name: '../x' }],
-    ['a name that is a git address', { name: 'git+ssh://x' }],
-    ['a version that is a range', { version: '^1.0.0' }],
-    ['a version that is an address', { version: 'file:../x' }],
-    ['a version that is an alias', { version: 'npm:x@1.0.0' }],
-    ['no version', { version: undefined }],
-    ['no hash', { integrity: undefined }],
-    ['a weak hash', { integrity: 'sha1-AAAA' }],
-  ])('may not have %s', (_, entry) => {
-    expect(() => locked({ 'node_modules/a': entry })).toThrow(/not usable at `node_modules\/a`/);
+  test('may not be missing', () => {
+    expect(() => locked({})).toThrow(/`node_modules\/a` is not locked/);
+  });
+
+  test('may need each other', () => {
+    const packages = { 'node_modules/a': { requires: ['b'] }, 'node_modules/b': { requires: ['a'] } };
+    expect(locked(packages)).toHaveLength(2);
   });
 });

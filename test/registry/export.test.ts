@@ -35,6 +35,7 @@ function play(registry: PluginRegistry, script: Script): void {
     const { id, state } = registry.register({
       ...newVersion(name, version),
       digest: digestOf(version + content),
+      content: digestOf(version + content),
     });
     if (step === 'activate') registry.activate(name, id);
     else if ((step === 'enable' || step === 'disable') && state !== 'ERROR') registry.setState(id, step);

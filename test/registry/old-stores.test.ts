@@ -45,8 +45,8 @@ describe.each(OLD_STORES)('a state folder of format %s', (format) => {
     await using lurkbox = await createLurkbox({ workspaceRoot: old.root, maxWarm: 0, env: NO_ENGINE });
     const { plugins, registry } = lurkbox;
     for (const { versions } of registry.list())
-      for (const { folder, digest } of versions)
-        expect((await loadPlugin(join(old.state, folder))).digest).toBe(digest);
+      for (const { folder, content } of versions)
+        expect((await loadPlugin(join(old.state, folder))).content).toBe(content);
     expect(plugins.get('weather')).toMatchObject({ version: '1.1.0', enabled: true });
     expect(plugins.missingConsent('weather@1.2.0')).toEqual([]);
     expect(plugins.missingConsent('weather@3.0.0')).toMatchObject([{ path: 'permissions.channels' }]);

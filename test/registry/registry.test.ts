@@ -64,7 +64,11 @@ describe('register', () => {
 
   test('knows the same version with other content as another one, newest first', () => {
     const first = registry.register(newVersion('weather'));
-    const second = registry.register({ ...newVersion('weather'), digest: digestOf('other') });
+    const second = registry.register({
+      ...newVersion('weather'),
+      digest: digestOf('other'),
+      content: digestOf('other'),
+    });
     expect(second.id).toBeGreaterThan(first.id);
     expect(registry.get('weather')?.versions).toEqual([second, first]);
   });

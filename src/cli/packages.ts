@@ -1,0 +1,30 @@
+import { countLockedPackages, type PluginManifest } from '../index.ts';
+
+export const NOT_LOCKED = 'packages not locked yet';
+
+interface WithPackages {
+  readonly manifest: Pick<PluginManifest, 'dependencies'>;
+  readonly lock: string | null;
+}
+
+/** The npm packages of a plugin as facts: `locked` where it is known which they are, or there are none. */
+export interface LockFacts {
+  readonly locked: boolean;
+  /** How many; `null` while that is not known. */
+  readonly packages: number | null;
+}
+
+export function lockFacts({ manifest, lock }: WithPackages): LockFacts {
+  if (manifest.dependencies.length === 0) return { locked: true, packages: 0 };
+  return lock === null
+    ? { locked: false, packages: null }
+    : { locked: true, packages: countLockedPackages(lock) };
+}
+
+/** The same for a person; `null` for a plugin without npm packages. */
+export function describeLock(version: WithPackages): string | null {
+  const { locked, packages } = lockFacts(version);
+  if (!locked) return NOT_LOCKED;
+  if (packages === 0) return null;
+  return packages === 1 ? '1 npm package locked' : `${packages} npm packages locked`;
+}

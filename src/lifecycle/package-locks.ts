@@ -1,0 +1,101 @@
+import type { PackageLocker } from '../image/package-locker.ts';
+import { isLocked, type LoadedPlugin, toLocked } from '../manifest/load.ts';
+import { countPackages } from '../manifest/package-lock.ts';
+import type { InstalledVersion } from '../registry/record.ts';
+import type { PluginRegistry } from '../registry/registry.ts';
+import type { ImageSupply } from './image-supply.ts';
+import type { Journal } from './journal.ts';
+
+export interface PackageLocksOptions {
+  readonly registry: PluginRegistry;
+  readonly locker: PackageLocker;
+  readonly supply: ImageSupply;
+  readonly journal: Journal;
+}
+
+/**
+ * Finds or makes the locks of npm packages. A lock is made once, when a version is loaded or runs for the first time, and is
+ * part of what the version is from then on: pins and consents are judged with it.
+ */
+export class PackageLocks {
+  readonly #options: PackageLocksOptions;
+  readonly #closing = new AbortController();
+
+  constructor(options: PackageLocksOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The plugin with the lock that is known of it, where one is: its own, or that of an earlier version from the same folder with
+   * the same dependencies. Asks nobody.
+   */
+  known(plugin: LoadedPlugin): LoadedPlugin {
+    const lock = this.#find(plugin.manifest.name, plugin, plugin.folder);
+    return lock === null ? plugin : toLocked(plugin, lock);
+  }
+
+  /** The plugin with its lock, which npm makes where none is known. Throws `DEPENDENCY_FAILED`. */
+  async lock(plugin: LoadedPlugin, signal?: AbortSignal): Promise<LoadedPlugin> {
+    const known = this.known(plugin);
+    if (isLocked(known)) return known;
+    return this.make(plugin, signal);
+  }
+
+  /** The same, whatever is known of a plugin of that name. */
+  async make(plugin: LoadedPlugin, signal?: AbortSignal): Promise<LoadedPlugin> {
+    const { name, dependencies } = plugin.manifest;
+    return toLocked(plugin, await this.#make(name, dependencies, signal));
+  }
+
+  /** An installed version, locked. Of several processes that lock it at once the first one wins. Throws `DEPENDENCY_FAILED`. */
+  async ensure(version: InstalledVersion, signal?: AbortSignal): Promise<InstalledVersion> {
+    if (isLocked(version)) return version;
+    this.#options.supply.forget(version.id);
+    return this.#ensure(version, signal);
+  }
+
+  /** The same for a call, which waits with others for images, and not for one that failed a moment ago. */
+  async ensureForCall(version: InstalledVersion, signal: AbortSignal | undefined): Promise<InstalledVersion> {
+    if (isLocked(version)) return version;
+    return this.#options.supply.wait(version, (waiting) => this.#ensure(version, waiting), signal);
+  }
+
+  async #ensure(version: InstalledVersion, signal: AbortSignal | undefined): Promise<InstalledVersion> {
+    const { registry, journal } = this.#options;
+    const { id, name, manifest, origin } = version;
+    const lock =
+      this.#find(name, version, origin.path) ?? (await this.#make(name, manifest.dependencies, signal));
+    const locked = registry.setLock(id, lock);
+    journal.tell('LOAD', locked, { message: `its npm packages are locked: ${countPackages(lock)}` });
+    return locked;
+  }
+
+  /** Ends what is under way. */
+  close(): void {
+    this.#closing.abort();
+  }
+
+  #make(name: string, dependencies: readonly string[], signal: AbortSignal | undefined): Promise<string> {
+    const closing = this.#closing.signal;
+    const ended = signal === undefined ? closing : AbortSignal.any([closing, signal]);
+    return this.#options.locker.lock(name, dependencies, ended);
+  }
+
+  #find(
+    name: string,
+    { content, manifest, lock }: Pick<LoadedPlugin, 'content' | 'manifest' | 'lock'>,
+    folder: string,
+  ): string | null {
+    if (lock !== null || manifest.dependencies.length === 0) return lock;
+    const locked = (this.#options.registry.get(name)?.versions ?? []).filter((one) => one.lock !== null);
+    const same = locked.find((one) => one.content === content);
+    const before = locked.find(
+      (one) => one.origin.path === folder && hasSame(one.manifest.dependencies, manifest.dependencies),
+    );
+    return (same ?? before)?.lock ?? null;
+  }
+}
+
+function hasSame(some: readonly string[], others: readonly string[]): boolean {
+  return JSON.stringify([...some].sort()) === JSON.stringify([...others].sort());
+}
