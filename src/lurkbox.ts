@@ -3,6 +3,7 @@ import { lstat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Admission } from './admission/admission.ts';
+import { withoutKernelReserve } from './admission/kernel-reserve.ts';
 import { connectEngine } from './engine/connect.ts';
 import type { ContainerEngine, EngineFacts } from './engine/engine.ts';
 import { engineCandidates } from './engine/find.ts';
@@ -116,7 +117,10 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     if (config.maxMemoryMb === undefined) {
       const { memoryBytes } = await engine.facts();
       // An engine that does not tell has 0.
-      if (memoryBytes > 0) admission.setCeilings({ memoryBytes, cpuCores: config.maxCpuCores });
+      if (memoryBytes > 0) {
+        const most = withoutKernelReserve(memoryBytes, config.concurrency);
+        admission.setCeilings({ memoryBytes: most, cpuCores: config.maxCpuCores });
+      }
       pool.learnCeilings();
     }
     // Beside the first execution and not before it: leftovers are in nobody's way.

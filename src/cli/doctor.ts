@@ -23,6 +23,14 @@ const NOTES: readonly Note[] = [
     say: 'cgroup v1: works; engines are going to drop it.',
   },
   {
+    when: ({ cgroupVersion }) => cgroupVersion === '1',
+    say: 'No limit counts the memory of TCP and UDP on cgroup v1 (runc ignores the one that Docker knows): about 85 MB for each container at most, 96 MB are set aside.',
+  },
+  {
+    when: ({ cgroupVersion }) => cgroupVersion === '2',
+    say: 'No limit counts connections that nobody accepted: about 75 MB for each container at most, 96 MB are set aside.',
+  },
+  {
     when: ({ address }) => /^(tcp|http):/.test(address),
     say: 'The engine listens on TCP without TLS: whoever reaches that port is root on its host.',
   },
