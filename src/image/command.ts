@@ -131,6 +131,8 @@ async function tail(stream: AsyncIterable<Buffer>, maxBytes: number): Promise<st
   return Buffer.concat(chunks).subarray(-maxBytes).toString();
 }
 
+const MAX_LINE_CHARS = 500;
+
 /** What a program said last, fit for an error message: its last lines on one line, none of which can begin one of ours. */
 export function lastLines(output: string, lines = 12): string {
   const text = output.replaceAll('\r', '').replace(/[^\P{C}\n\t]/gu, '');
@@ -138,5 +140,6 @@ export function lastLines(output: string, lines = 12): string {
   return said
     .filter((line) => line !== '')
     .slice(-lines)
+    .map((line) => line.slice(0, MAX_LINE_CHARS))
     .join(' | ');
 }

@@ -48,6 +48,10 @@ describe('runCommand', () => {
   });
 });
 
+test('lastLines cuts what is long', () => {
+  expect(lastLines(`${'x'.repeat(60_000)}\nend`)).toBe(`${'x'.repeat(500)} | end`);
+});
+
 test('lastLines drops control characters and all but the end, and makes one line of it', () => {
   expect(lastLines('a\nb\r\n\u001b[31mred\u001b[0m\u0007\n\n', 2)).toBe('b | [31mred[0m');
 });
