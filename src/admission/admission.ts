@@ -39,8 +39,6 @@ export class Admission {
   readonly #turns = new SessionTurns<WaitingCall>();
   /** Of each plugin the calls that wait, and one more while something of it runs. */
   readonly #wanted = new Tallies();
-  /** The plugin that was let in last. */
-  #lastIn: string | null = null;
   #heldBytes = 0;
   /** While set, what is released lets nobody in. */
   #isQuiet = false;
@@ -174,7 +172,7 @@ export class Admission {
 
   #take(request: AdmissionRequest): Place {
     const { plugin } = request;
-    this.#lastIn = plugin;
+    this.#line.passTurn(plugin);
     if (this.#usage.take(plugin, request)) this.#wanted.change(plugin, 1);
     const release = once(() => {
       if (this.#usage.release(plugin, request)) this.#wanted.change(plugin, -1);
@@ -216,23 +214,14 @@ export class Admission {
       const place = this.#tryTake(call.request);
       if (place === null) break;
       this.#leave(call);
-      this.#line.passTurn(call.request.plugin);
       call.resolve(place);
     }
     this.#tellShortage();
   }
 
-  /**
-   * The call whose turn it is: of the plugins that have no place, and of these not the one that had the last turn, where there
-   * is another. Looks at as many plugins as have places, and two more.
-   */
+  /** The call whose turn it is: of the plugins that have no place, where there is one. Looks at as many as have, and one more. */
   #next(): WaitingCall | null {
-    const line = this.#line;
-    return (
-      line.firstOf((plugin) => this.#hasNone(plugin) && plugin !== this.#lastIn) ??
-      this.#firstWithNone() ??
-      line.first
-    );
+    return this.#firstWithNone() ?? this.#line.first;
   }
 
   #firstWithNone(): WaitingCall | null {

@@ -1,14 +1,17 @@
 import { LinkedSet } from './linked-set.ts';
 
 /**
- * The calls that wait. Those in line are served by turns: first come, first served among the calls of one plugin, and one of
- * each plugin after the other. The others wait for something else first, the turn of their session.
+ * The calls that wait. Those in line are served by turns: first come, first served among the calls of one plugin, and of the
+ * plugins the one first whose last turn is longest ago. The others wait for something else first, the turn of their session.
  */
 export class WaitingLine<Call extends object> {
-  /** In the order of their turns. A plugin of which no call is in line is not among them. */
+  /** In the order of their last turns. A plugin of which no call is in line is not among them. */
   readonly #inLine = new Map<string, LinkedSet<Call>>();
   /** All that wait, of each plugin. */
   readonly #waiting = new Map<string, LinkedSet<Call>>();
+  /** When each plugin had its last turn, in turns. */
+  readonly #lastTurns = new Map<string, number>();
+  #turn = 0;
   #size = 0;
 
   /** How many wait, in line or not. */
@@ -27,7 +30,11 @@ export class WaitingLine<Call extends object> {
 
   /** A call that waits, to the end of the line of its plugin. */
   join(plugin: string, call: Call): void {
+    const isNew = !this.#inLine.has(plugin);
     addTo(this.#inLine, plugin, call);
+    if (!isNew) return;
+    const last = this.#lastTurnOf(plugin);
+    for (const other of [...this.#inLine.keys()]) if (this.#lastTurnOf(other) > last) this.#moveToEnd(other);
   }
 
   remove(plugin: string, call: Call): void {
@@ -35,8 +42,17 @@ export class WaitingLine<Call extends object> {
     if (deleteFrom(this.#waiting, plugin, call)) this.#size--;
   }
 
-  /** The other plugins have their turns before this one has its next. */
+  /** The others have their turns before this one has its next, whether it is in line now or comes later. */
   passTurn(plugin: string): void {
+    this.#lastTurns.set(plugin, ++this.#turn);
+    this.#moveToEnd(plugin);
+  }
+
+  #lastTurnOf(plugin: string): number {
+    return this.#lastTurns.get(plugin) ?? 0;
+  }
+
+  #moveToEnd(plugin: string): void {
     const calls = this.#inLine.get(plugin);
     if (calls !== undefined && this.#inLine.delete(plugin)) this.#inLine.set(plugin, calls);
   }

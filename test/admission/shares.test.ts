@@ -178,6 +178,33 @@ describe('places that one plugin holds for long', () => {
     expect(isIn(honest)).toBe(true);
   });
 
+  test.each([1, 2, 3])('of %i that others had go to those that had no turn yet', async (concurrency) => {
+    const { enter, many } = callsOf(admissionOf({ isShared: () => true, concurrency, maxQueue: 100 }));
+    const names = ['a', 'b', 'c'].slice(0, concurrency);
+    const hanging = names.map((plugin) => enter(plugin));
+    for (const plugin of names) many(4, plugin);
+    const late = ['d', 'honest'].map((plugin) => enter(plugin));
+    await arrive();
+    for (const call of hanging.filter(isIn)) release(call);
+    await arrive();
+    expect(late.filter(isIn)).toHaveLength(Math.min(concurrency, late.length));
+  });
+
+  test('come round to everybody, also where some call again as soon as they were served', async () => {
+    const { enter, many, calls } = callsOf(admissionOf({ concurrency: 1, maxQueue: 100 }));
+    many(2, 'slow');
+    const ended = new Set<object>();
+    for (let round = 0; round < 6; round++) {
+      for (const plugin of ['x', 'y']) enter(plugin);
+      await arrive();
+      const running = calls.find((call) => isIn(call) && !ended.has(call));
+      ended.add(running ?? {});
+      release(running ?? { entered: 'waits' });
+      await arrive();
+    }
+    expect(calls.filter(({ plugin }) => plugin === 'slow').every(isIn)).toBe(true);
+  });
+
   test('keep a large call of a plugin that has one waiting until its own has ended, and no longer', async () => {
     const { enter } = callsOf(
       admissionOf({ isShared: () => true, concurrency: 8, memoryBytes: 100, maxQueue: 100 }),
