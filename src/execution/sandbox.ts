@@ -32,10 +32,10 @@ const UNHEARD_MS = 5_000;
 /** How long the engine may take to tell that a container has ended whose streams have. */
 const EXIT_MS = 1_000;
 /**
- * As much as this can be on its way to a container that does not read: a pipe of the kernel holds it. Beyond that the engine
- * may close a connection in which something is unread, which looks from here like one that was reset.
+ * The engine takes as much as this from the connection in one piece, also for a container that does not read any more. Beyond
+ * that it may close a connection in which something is unread, which looks from here like one that was reset.
  */
-const UNREAD_BYTES = 64 * 1024;
+const UNREAD_BYTES = 16 * 1024;
 
 export interface SandboxPlan {
   readonly engine: ContainerEngine;

@@ -367,3 +367,16 @@ describe('a number of waiting containers in the policy', () => {
     lurkbox = await open();
   });
 });
+
+test('containers that wait or are reused end with the consent that was withdrawn', async () => {
+  const isolation = 'session';
+  await reopen({ maxWarm: 1, policy: { plugins: { 'lc-withdrawn': { isolation } } } });
+  await load('lc-withdrawn', '1.0.0', { permissions: { filesystem: true } });
+  const context = { userId: 'ada', sessionId: 'one' };
+  expect(await lurkbox.plugins.executePlugin('lc-withdrawn', context)).toMatchObject({ outcome: 'OK' });
+  const alive = async () => (await findByLabel(`${LABELS.plugin}=lc-withdrawn`)).containers;
+  await expect.poll(alive).not.toEqual([]);
+  lurkbox.plugins.withdrawConsent('lc-withdrawn');
+  expect((await lurkbox.plugins.executePlugin('lc-withdrawn', context)).outcome).toBe('PERMISSION_DENIED');
+  await expect.poll(alive, { timeout: 20_000 }).toEqual([]);
+});

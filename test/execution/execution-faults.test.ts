@@ -242,6 +242,29 @@ describe('a stream that breaks', () => {
   });
 });
 
+describe('a container that ends after its stream broke', () => {
+  test.each([
+    ['and little was written to it, was lost', 100, 'ENGINE_LOST'],
+    ['and much was written to it, may have left that unread', 100_000, 'NO_RESULT'],
+  ])('%s', async (_title, bytesWritten, outcome) => {
+    const engine = new FakeEngine(async (container) => {
+      container.ready();
+      await container.executed;
+      Object.defineProperty(container.socket, 'bytesWritten', { value: bytesWritten });
+      container.lose();
+      container.exit({ exitCode: 0 });
+    });
+    const execution = execute(engine, {
+      signal: undefined,
+      network: 'none',
+      timeoutMs: 30_000,
+      onSuspicion: () => {},
+    });
+    expect(await within(execution.ending, 4_000, 'the ending')).toMatchObject({ outcome });
+    await execution.removed;
+  });
+});
+
 describe('a host that stands still', () => {
   test('after the deadline, too, does not lose a result that is on its way (P3)', async () => {
     const engine = new FakeEngine(async (container) => {
