@@ -60,6 +60,12 @@ export function formatBytes(bytes: number | null): string {
   return bytes < 1024 * 1024 ? `${Math.round(bytes / 1024)} kB` : `${(bytes / (1024 * 1024)).toFixed(1)} MB`;
 }
 
+/** A stranger's text in lines of which only the first may look like one of ours. */
+export function quoteLines(text: string): string[] {
+  const [first = '', ...more] = text.split('\n').map(harmless);
+  return [first, ...more.map((line) => `| ${line}`)];
+}
+
 const MAX_SHOWN_LINES = 40;
 
 /** What a person reads of something long. */

@@ -3,7 +3,16 @@ import { harmless } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { readContext } from './input.ts';
 import { interruption } from './interruption.ts';
-import { cutLines, formatBytes, formatMs, formatTable, paint, print, printJson } from './output.ts';
+import {
+  cutLines,
+  formatBytes,
+  formatMs,
+  formatTable,
+  paint,
+  print,
+  printJson,
+  quoteLines,
+} from './output.ts';
 import { type CommonOptions, withNamed } from './workspace.ts';
 
 export interface RunOptions extends CommonOptions {
@@ -48,15 +57,21 @@ function showResults(results: Results): void {
 
 function describe(name: string, result: PluginExecutionResult): string {
   const head = result.success ? paint('green', '✔') : paint('red', '✖');
-  const body = result.success ? JSON.stringify(result.result, null, 2) : describeFailure(result);
+  const body = result.success ? toLines(result.result) : describeFailure(result);
   const logs = result.logs.map(({ level, message }) => paint('dim', `${level}: ${harmless(message)}`));
   const warnings = result.warnings.map((warning) => paint('yellow', `warning: ${warning}`));
   const title = `${head} ${paint('bold', name)} ${result.version ?? ''} ${result.outcome}`;
-  return [title, ...cutLines([...body.split('\n').map(harmless), ...logs, ...warnings])].join('\n  ');
+  return [title, ...cutLines([...body, ...logs, ...warnings])].join('\n  ');
 }
 
-function describeFailure({ error }: PluginExecutionResult): string {
-  return [error?.message ?? '', ...(error?.stack?.split('\n').slice(1, 6) ?? [])].join('\n');
+function toLines(result: unknown): string[] {
+  return (JSON.stringify(result, null, 2) ?? 'nothing').split('\n').map(harmless);
+}
+
+function describeFailure({ error }: PluginExecutionResult): string[] {
+  // Before these a stack repeats the message.
+  const where = error?.stack?.split('\n').filter((line) => /^\s+at /.test(line)) ?? [];
+  return [...quoteLines(error?.message ?? ''), ...where.slice(0, 5).map(harmless)];
 }
 
 /** Where the time went and what was used, a line per plugin. */

@@ -251,9 +251,10 @@ export class LiveVersions {
       const known = Object.hasOwn(SYSTEM_ERROR_CODES, code) ? (code as LurkboxErrorCode) : 'ENGINE_LOST';
       throw new LurkboxError(known, `Nobody knows whether \`${full}\` can be loaded. ${message}`);
     }
-    const where = stack?.split('\n').slice(1, 1 + SHOWN_STACK_LINES) ?? [];
+    // Before these a stack repeats the message.
+    const where = stack?.split('\n').filter((line) => /^\s+at /.test(line)) ?? [];
     throw new LurkboxError('PLUGIN_BROKEN', `The code of \`${full}\` cannot be loaded. ${message}`, {
-      problems: where.map((line) => ({ path: '', message: line.trim() })),
+      problems: where.slice(0, SHOWN_STACK_LINES).map((line) => ({ path: '', message: line.trim() })),
     });
   }
 
