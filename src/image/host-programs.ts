@@ -97,6 +97,8 @@ export class HostPrograms {
       HOME: homedir(),
       ...(Object.fromEntries(passedOn) as Record<string, string>),
       LANG: 'C',
+      // npm would read compiled code from a folder in /tmp, which whoever comes first can make.
+      NODE_DISABLE_COMPILE_CACHE: '1',
       // A wrapper around npm starts `node` by name.
       PATH: [dirname(process.execPath), ...guarded].join(delimiter),
     };

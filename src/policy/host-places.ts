@@ -26,7 +26,7 @@ const SCHEDULES = ['/var/spool/cron', '/var/spool/at', '/var/lib/systemd', '/var
 
 /** Names of folders and files that programs take code, settings or certificates from. */
 const NAMING_PLACES =
-  /^(?:npm_config_\w+|NODE_EXTRA_CA_CERTS|SSL_CERT_(?:FILE|DIR)|DOCKER_CONFIG|DOCKER_CERT_PATH|XDG_(?:CONFIG|DATA|CACHE|STATE)_HOME|COREPACK_HOME|NVM_DIR|VOLTA_HOME|FNM_DIR|N_PREFIX|ASDF(?:_DATA)?_DIR|PNPM_HOME)$/i;
+  /^(?:npm_config_\w+|NODE_EXTRA_CA_CERTS|NODE_COMPILE_CACHE|SSL_CERT_(?:FILE|DIR)|DOCKER_CONFIG|DOCKER_CERT_PATH|XDG_(?:CONFIG|DATA|CACHE|STATE)_HOME|COREPACK_HOME|NVM_DIR|VOLTA_HOME|FNM_DIR|N_PREFIX|ASDF(?:_DATA)?_DIR|PNPM_HOME)$/i;
 
 /**
  * What else of a host decides which code runs on it, beside lurkbox and the folders of the system: all that the PATH leads to,
@@ -38,6 +38,11 @@ export function placesOfHost(env: Environment, cwd: string = process.cwd()): Gua
     ...programPlaces(env, cwd),
     ...homes(env).flatMap(homePlaces),
     ...namedPlaces(env, cwd),
+    ...temporaryFolders(env).map((path) => ({
+      what: 'a folder for temporary files',
+      path,
+      reach: 'itself' as const,
+    })),
     ...SCHEDULES.map((path) => ({ what: 'what the system runs by itself', path })),
     ...programInUse(),
   ];
@@ -123,6 +128,11 @@ function pathsIn(file: string, env: Environment): string[] {
 
 function isPath(value: string): boolean {
   return value.startsWith('/') && value.length > 1;
+}
+
+/** Node and others take compiled code, sockets and locks from folders of known names in it. */
+function temporaryFolders(env: Environment): string[] {
+  return [...new Set(['/tmp', '/var/tmp', env['TMPDIR'] ?? '/tmp'])].filter(isPath);
 }
 
 /** The script that was started, which may be the program that uses lurkbox; its data may lie beside it. */

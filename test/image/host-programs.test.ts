@@ -141,7 +141,12 @@ describe('the environment of a program', () => {
       Object.keys(env)
         .sort()
         .filter((name) => name !== 'PWD'),
-    ).toEqual(['HOME', 'LANG', 'PATH']);
+    ).toEqual(['HOME', 'LANG', 'NODE_DISABLE_COMPILE_CACHE', 'PATH']);
+  });
+
+  // npm 11 reads it from a folder in /tmp, whoever made that.
+  test('keeps Node from compiled code in folders that others can make (P10)', async () => {
+    expect(await environment({ HOME: root })).toMatchObject({ NODE_DISABLE_COMPILE_CACHE: '1' });
   });
 
   test('has the token that the npm settings of the user name', async () => {

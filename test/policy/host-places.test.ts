@@ -114,6 +114,13 @@ describe('a folder that plugins may write to is refused (P10)', () => {
     },
   );
 
+  test('when it is a folder for temporary files, and not when it lies in one', async () => {
+    expect(await faultOf('/var/tmp', {})).toMatch(/is a folder for temporary files/);
+    expect(await faultOf(mount, { TMPDIR: mount })).toMatch(/is a folder for temporary files/);
+    expect(await faultOf(mount, { TMPDIR: at('team') })).toBeNull();
+    expect(await faultOf(mount, { NODE_COMPILE_CACHE: join(mount, 'x') })).toMatch(/set to/);
+  });
+
   test('when it is, or holds, the home folder of this user', async () => {
     expect(await faultOf(at('home'), {})).toMatch(/is the home folder of this user/);
     expect(await faultOf(base, {})).toMatch(/holds the home folder of this user/);
