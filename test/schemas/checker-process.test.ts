@@ -1,0 +1,72 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+
+const SOURCE = new URL('../../src/schemas/', import.meta.url);
+/** Checks without an end in both processes; `idle`: one that is quick, and then nothing. */
+const program = (schema: object, then: string) => `
+import { SchemaChecker } from '${new URL('schema-checker.ts', SOURCE).href}';
+import { toSchemaText } from '${new URL('schema-text.ts', SOURCE).href}';
+const checker = new SchemaChecker();
+const check = (plugin) => checker.check({ plugin, checks: [{ schema: toSchemaText(${JSON.stringify(schema)}, 'x'), value: '"${'a'.repeat(60)}!"' }] });
+${then}
+`;
+const HOSTILE = { pattern: '^(a+)+$' };
+
+function checkersOf(pid: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((each) => {
+      try {
+        return (
+          readFileSync(`/proc/${each}/stat`, 'utf8').includes(` ${pid} `) &&
+          readFileSync(`/proc/${each}/cmdline`, 'utf8').includes('checker-program')
+        );
+      } catch {
+        return false;
+      }
+    });
+}
+
+function isGone(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ');
+  } catch {
+    return true;
+  }
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  for (const end = performance.now() + 10_000; !isSo() && performance.now() < end; ) await delay(20);
+  expect(isSo()).toBe(true);
+}
+
+test.runIf(process.platform === 'linux')(
+  'the processes end with an orchestrator that is killed, in the middle of a check too (P2)',
+  async () => {
+    const then = "for (;;) await Promise.all(['a', 'b', 'c'].map(check));";
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program(HOSTILE, then)], {
+      stdio: 'ignore',
+    });
+    await until(() => checkersOf(child.pid as number).length === 2);
+    const checkers = checkersOf(child.pid as number);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    await until(() => checkers.every(isGone));
+  },
+);
+
+test('a process that waits for checks keeps nobody from ending', async () => {
+  const then = "console.log(JSON.stringify(await check('a')));";
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program({ type: 'number' }, then)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const said: string[] = [];
+  child.stdout?.on('data', (chunk: Buffer) => said.push(chunk.toString()));
+  const [code] = (await once(child, 'exit')) as [number];
+  expect(code).toBe(0);
+  expect(said.join('')).toContain('must be number');
+});
