@@ -10,10 +10,12 @@ import { connectEngine } from '../../src/engine/connect.ts';
 import type { ContainerEngine } from '../../src/engine/engine.ts';
 import { LurkboxError } from '../../src/errors.ts';
 import { readArchive } from '../../src/image/archive.ts';
+import { BuildQueue } from '../../src/image/build-queue.ts';
 import { HostPrograms } from '../../src/image/host-programs.ts';
 import { createImageStore, type ImageStoreOptions } from '../../src/image/image-store.ts';
 import { madeImagesFolder } from '../../src/image/made-images.ts';
-import { loadPlugin } from '../../src/manifest/load.ts';
+import { createPackageLocker } from '../../src/image/package-locker.ts';
+import { type LoadedPlugin, loadPlugin, toLocked } from '../../src/manifest/load.ts';
 import { runInImage } from '../image/run-in-image.ts';
 
 /** In the name of every plugin here, so that its images can be told from those of others. */
@@ -82,6 +84,14 @@ async function writePlugin(
   await writeFile(join(path, 'lib/answer.mjs'), 'export const answer = 42;');
   for (const [file, content] of Object.entries(files)) await writeFile(join(path, file), content);
   return loadPlugin(path);
+}
+
+/** The same with the lock of its packages. */
+async function lockedPlugin(...[name, parts]: Parameters<typeof writePlugin>): Promise<LoadedPlugin> {
+  const plugin = await writePlugin(name, parts);
+  const options = { cacheDir: cacheDir(), programs: new HostPrograms(process.env), queue: new BuildQueue() };
+  const { manifest } = plugin;
+  return toLocked(plugin, await createPackageLocker(options).lock(manifest.name, manifest.dependencies));
 }
 
 interface ImageFile extends Header {
@@ -310,6 +320,40 @@ describe('the image of a plugin', () => {
     expect(new Set(images.map(({ id }) => id)).size).toBe(1);
   });
 
+  test('is never one that somebody else gave its name and its labels', async () => {
+    const plugin = await writePlugin('forged', { code: 'console.log("honest");' });
+    const store = createStore();
+    const honest = await store.prepare(plugin, { exec: false });
+    const details = await engine.inspectImage(honest.id);
+    expect(details?.labels['lurkbox.image-key']).toBe(honest.key);
+    await engine.removeImage(honest.tag);
+    const base = await store.prepareBase({ exec: false });
+    const layers = (await engine.inspectImage(base.id))!.layers;
+    await engine.loadImage(toImage(honest.tag, { Labels: details!.labels }, layers));
+    const forged = (await engine.inspectImage(honest.tag))!.id;
+    expect(forged).not.toBe(honest.id);
+
+    expect(await store.find(plugin, { exec: false })).toBeNull();
+    expect(await createStore().prepare(plugin, { exec: false })).toEqual({ ...honest, built: true });
+    // Nobody remembers: it is made again, also where one is there that has its name.
+    await engine.loadImage(toImage(honest.tag, { Labels: details!.labels }, layers));
+    const forgetful = createStore({ madeImagesFolder: join(folder, 'made-by-another') });
+    expect(await forgetful.find(plugin, { exec: false })).toBeNull();
+    expect(await store.find(plugin, { exec: false })).toEqual({ ...honest, built: false });
+    await engine.removeImage(forged);
+  });
+
+  test('that is a forged one is left where it is when the own one is removed', async () => {
+    const plugin = await writePlugin('left', { code: 'console.log("honest");' });
+    const store = createStore();
+    const honest = await store.prepare(plugin, { exec: false });
+    const layers = (await engine.inspectImage((await store.prepareBase({ exec: false })).id))!.layers;
+    await engine.loadImage(toImage(honest.tag, {}, layers));
+    expect(await store.remove(plugin, { exec: false })).toBe(true);
+    expect(await engine.inspectImage(honest.id)).toBeNull();
+    expect(await engine.inspectImage(honest.tag)).not.toBeNull();
+  });
+
   test('is there for both when two processes build it at the same time', async () => {
     const plugin = await writePlugin('raced');
     const [one, other] = await Promise.all([
@@ -341,7 +385,7 @@ describe('the image of a plugin', () => {
   });
 
   test('is given up when the signal aborts', async () => {
-    const plugin = await writePlugin('aborted', { dependencies: ['zod@4'] });
+    const plugin = await lockedPlugin('aborted', { dependencies: ['zod@4'] });
     const controller = new AbortController();
     const reason = new Error('no longer wanted');
     const store = createStore({
@@ -354,7 +398,7 @@ describe('the image of a plugin', () => {
 describe('dependencies', () => {
   test('can be imported, and none of their scripts ran', async () => {
     // The second one compiles itself in an install script.
-    const plugin = await writePlugin('dependent', {
+    const plugin = await lockedPlugin('dependent', {
       code: `import ms from 'ms'; console.log(ms('2 days'));`,
       dependencies: ['ms@^2.1.0', 'cpu-features@0.0.10'],
     });
@@ -367,8 +411,7 @@ describe('dependencies', () => {
   });
 
   test('that do not exist are refused with the words of npm', async () => {
-    const plugin = await writePlugin('wishful', { dependencies: ['ms@^99.0.0'] });
-    await expect(createStore().prepare(plugin, { exec: false })).rejects.toMatchObject({
+    await expect(lockedPlugin('wishful', { dependencies: ['ms@^99.0.0'] })).rejects.toMatchObject({
       code: 'DEPENDENCY_FAILED',
       message: expect.stringMatching(/ms@\^99\.0\.0.*No matching version/s),
     });
