@@ -117,4 +117,19 @@ describe('explain', () => {
   test('--json needs an engine, whose options it shows', async () => {
     expect(await explain('modest', '--json')).toMatchObject({ exitCode: 3, stdout: '' });
   });
+
+  test('tells whose npm packages are not locked yet, and asks nobody for them', async () => {
+    await using other = await createWorkspace();
+    await other.addPlugin('needy', { manifest: { dependencies: ['zod@4'] } });
+    // Nobody listens there.
+    const env = { ...NO_ENGINE, npm_config_registry: 'http://127.0.0.1:9/' };
+    const run = (...args: string[]) => runCli([...args, '--workspace', other.root], { program: SOURCE, env });
+    expect((await run('list')).stdout).toContain('needy: packages not locked yet');
+    expect(JSON.parse((await run('list', '--json')).stdout).plugins[0].lock).toEqual({
+      locked: false,
+      packages: null,
+    });
+    expect((await run('explain', 'needy')).stdout).toContain('packages not locked yet');
+    expect((await run('info', 'needy')).stdout).toContain('Packages: packages not locked yet');
+  });
 });
