@@ -101,7 +101,7 @@ describe('explain', () => {
     const { exitCode, stdout, stderr } = await explain('modest');
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toMatch(
-      /^modest 1\.0\.0 {2}sha256:[0-9a-f]{64}\nAsks for nothing\n\nSecurity rating 8 of 8\n/,
+      /^modest 1\.0\.0 {2}sha256:[0-9a-f]{64}\nFrom: "[^"]*"\nAsks for nothing\n\nSecurity rating 8 of 8\n/,
     );
     expect(stdout).toMatch(/^capabilities: none \(baseline\)\n {4}\S/m);
     expect(stdout).toMatch(/^memory: 96 MiB.* \(manifest\)\n {4}\S/m);

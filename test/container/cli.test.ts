@@ -331,6 +331,7 @@ describe('explain --json', () => {
       'name',
       'version',
       'digest',
+      'lock',
       'rating',
       'grant',
       'restrictions',
