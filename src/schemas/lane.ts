@@ -66,7 +66,8 @@ export class Lane<Job extends CheckRequest> {
     clearTimeout(this.#idleTimer);
     for (let job = this.#queue.next(); job !== null; job = this.#queue.next()) {
       const startedAt = performance.now();
-      const end = this.#isClosed ? 'never' : await this.#run(job);
+      // No process, no memory or no descriptor is left on this host.
+      const end = this.#isClosed ? 'never' : await this.#run(job).catch((): JobEnd => 'never');
       this.#queue.spend(job.plugin, performance.now() - startedAt);
       this.#onEnd(job, end);
     }
@@ -77,6 +78,7 @@ export class Lane<Job extends CheckRequest> {
 
   async #run({ checks }: Job): Promise<JobEnd> {
     if (!this.#process?.isUsable) {
+      this.#process = null;
       this.#compiled = new CompiledSchemas(this.#options.keptChars);
       this.#forget = [];
       this.#process = new CheckerProcess();

@@ -56,7 +56,7 @@ export class SchemaChecker implements AsyncDisposable {
     if (signal?.aborted) return Promise.reject(signal.reason);
     const { promise, resolve, reject } = Promise.withResolvers<readonly Answer[]>();
     if (this.#quick.waiting + this.#slow.waiting >= MAX_WAITING)
-      return Promise.resolve([unavailable(`${MAX_WAITING} checks of schemas are waiting`)]);
+      return Promise.resolve([unavailable(`could not be checked: ${MAX_WAITING} others are waiting`)]);
     const leave = (): void => {
       this.#leave(job);
       reject(signal?.reason);

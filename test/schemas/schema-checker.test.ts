@@ -158,7 +158,7 @@ describe('a hostile schema', () => {
   });
 
   test.each<[string, object, unknown]>([
-    ['120,000 errors', branching([300, 400], 'n'), {}],
+    ['20,000 errors', branching([100, 200], 'n'), {}],
     ['long names', branching([60, 100], 'n'.repeat(50_000)), {}],
     ['long names, and a pattern', branching([60, 100], 'n'.repeat(50_000), { p: { pattern: 'x' } }), {}],
     ['names of control characters', branching([60, 100], '\u0001'.repeat(9_000)), {}],
@@ -169,7 +169,7 @@ describe('a hostile schema', () => {
       'long names that depend on another',
       {
         dependentRequired: {
-          a: Array(200)
+          a: Array(60)
             .fill(0)
             .map((_, at) => `${'n'.repeat(20)}${at}`),
         },
