@@ -106,7 +106,8 @@ async function loadNamed(lurkbox: Lurkbox, named: readonly string[]): Promise<Na
   const discovery = names.length > 0 ? await lurkbox.plugins.discoverAndLoadAll(lurkbox.workspaceRoot) : null;
   const loads = [
     ...folders.map(async (folder) => {
-      const instance = await lurkbox.plugins.loadPlugin(resolve(folder));
+      // Whoever runs it has its packages locked; whoever looks at it asks nobody.
+      const instance = await lurkbox.plugins.loadPlugin(resolve(folder), { lock: false });
       return { reference: instance.name, instance };
     }),
     ...names.map(async (name) => requireNamed(lurkbox, discovery as Discovery, name)),

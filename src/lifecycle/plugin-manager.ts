@@ -31,6 +31,8 @@ export interface LoadOptions {
    * @default false: such a folder is refused
    */
   readonly takeName?: boolean;
+  /** Whether npm is asked now which packages the dependencies mean, or when it is prepared or called first. @default true */
+  readonly lock?: boolean;
 }
 
 export interface UseOptions {
@@ -93,7 +95,7 @@ export class PluginManager {
         'OPTIONS_INVALID',
         `Expected \`activate\` to be "always" or "ifNone", got ${show(options.activate)}.`,
       );
-    return this.#load(await loadPlugin(folder), options, 'always', { lock: true });
+    return this.#load(await loadPlugin(folder), options, 'always', { lock: options.lock ?? true });
   }
 
   /**

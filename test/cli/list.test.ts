@@ -130,6 +130,9 @@ describe('explain', () => {
       packages: null,
     });
     expect((await run('explain', 'needy')).stdout).toContain('packages not locked yet');
+    expect((await run('explain', join(other.root, 'plugins/needy'))).stdout).toContain(
+      'packages not locked yet',
+    );
     expect((await run('info', 'needy')).stdout).toContain('Packages: packages not locked yet');
   });
 });
