@@ -82,19 +82,22 @@ function picture(folder: string): unknown {
 describe('a link where lurkbox keeps its own things', () => {
   const places = ['', 'plugins', 'plugins-without-record', 'audit', 'tmp', 'packages'];
 
-  test.each(places)('in the place of .lurkbox/%s is refused before anything is touched', async (name) => {
-    await fill();
-    rmSync(state(name), { recursive: true, force: true });
-    symlinkSync(victim, state(name));
-    const before = [picture(victim), picture(workspace.root)];
-    await expect(open()).rejects.toMatchObject({
-      code: 'REGISTRY_INVALID',
-      message: expect.stringMatching(
-        /symbolic link.*; nothing was read or changed\. Find out who put it there/,
-      ),
-    });
-    expect([picture(victim), picture(workspace.root)]).toEqual(before);
-  });
+  test.each(places)(
+    'in the place of .lurkbox/%s is refused before anything is touched (P10)',
+    async (name) => {
+      await fill();
+      rmSync(state(name), { recursive: true, force: true });
+      symlinkSync(victim, state(name));
+      const before = [picture(victim), picture(workspace.root)];
+      await expect(open()).rejects.toMatchObject({
+        code: 'REGISTRY_INVALID',
+        message: expect.stringMatching(
+          /symbolic link.*; nothing was read or changed\. Find out who put it there/,
+        ),
+      });
+      expect([picture(victim), picture(workspace.root)]).toEqual(before);
+    },
+  );
 
   test('without a registry beside it is refused too', async () => {
     mkdirSync(state());
@@ -139,7 +142,7 @@ const FILES = [
 
 describe('a file of lurkbox', () => {
   test.each(FILES)(
-    '%s that is a link, a pipe or has a second name is refused, and nothing is touched',
+    '%s that is a link, a pipe or has a second name is refused, and nothing is touched (P10)',
     async (name) => {
       await fill();
       const makers = [
@@ -237,7 +240,7 @@ describe('what others may do', () => {
   });
 });
 
-test('a state folder that is moved away while it is used is neither read nor written any more', async () => {
+test('a state folder that is moved away while it is used is neither read nor written any more (P10)', async () => {
   await using lurkbox = await open();
   await lurkbox.plugins.discoverAndLoadAll(workspace.root);
   renameSync(state(), join(workspace.root, 'aside'));
@@ -251,7 +254,7 @@ test('a state folder that is moved away while it is used is neither read nor wri
   expect(lurkbox.registry.list()).toHaveLength(1);
 });
 
-test('a registry that was copied from another workspace reads and removes nothing there', async () => {
+test('a registry that was copied from another workspace reads and removes nothing there (P10)', async () => {
   await using other = await createWorkspace();
   const folder = await other.addPlugin('nice', {});
   {

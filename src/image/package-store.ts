@@ -1,38 +1,33 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { copyFile, link, lstat, mkdir, readdir, rename, rm, utimes } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, link, lstat, rename, rm, utimes } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
+import { entriesIn } from '../storage/entries.ts';
+import { Folder } from '../storage/folder.ts';
+import { removeTreeLater } from '../storage/remove-tree.ts';
 
 /** What is kept of fetched packages; the ones not used for longest go first. */
 export const STORE_LIMITS = { bytes: 256 * 1024 * 1024, files: 4_000 } as const;
 
+const PACKAGES_FOLDER = 'packages';
+
 /**
  * Tarballs of npm packages by their hash, so that a plugin is built again without asking a registry. Nothing that is read
- * here is believed: whoever takes a file compares its hash.
+ * here is believed: whoever takes a file compares its hash. The folder is reached without following a link.
  */
 export class PackageStore {
-  readonly #folder: string | null;
+  readonly #cacheDir: string | null;
 
   /** `null`: nothing is kept. */
   constructor(cacheDir: string | null) {
-    this.#folder = cacheDir === null ? null : join(cacheDir, 'packages');
+    this.#cacheDir = cacheDir;
   }
 
   /** Puts the tarball at `to` and answers whether it was there, with the hash that it must have. */
   async take(integrity: string, to: string): Promise<boolean> {
-    if (this.#folder === null) return false;
-    const kept = join(this.#folder, fileName(integrity));
     try {
-      if (!(await lstat(kept)).isFile()) return false;
-      // Another process may remove it meanwhile.
-      await linkOrCopy(kept, to);
-      if ((await integrityOf(to)) === integrity) {
-        const now = new Date();
-        await utimes(kept, now, now).catch(() => {});
-        return true;
-      }
-      await rm(kept, { force: true });
+      const taken = await this.#inFolder('folder', (folder) => takeFrom(folder, integrity, to));
+      if (taken === true) return true;
     } catch {
       // It is fetched instead.
     }
@@ -42,16 +37,16 @@ export class PackageStore {
 
   /** Keeps a file that was compared with its hash. What cannot be kept is fetched again. */
   async keep(integrity: string, from: string): Promise<void> {
-    if (this.#folder === null) return;
     try {
-      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-      const kept = join(this.#folder, fileName(integrity));
-      const arriving = `${kept}.${process.pid}`;
-      await rm(arriving, { force: true });
-      await linkOrCopy(from, arriving);
-      await rename(arriving, kept);
-      // Renaming one link of a file over another does nothing (rename(2)).
-      await rm(arriving, { force: true });
+      await this.#inFolder('makeFolder', async (folder) => {
+        const kept = folder.at(fileName(integrity));
+        const arriving = `${kept}.${process.pid}`;
+        await rm(arriving, { force: true });
+        await linkOrCopy(from, arriving);
+        await rename(arriving, kept);
+        // Renaming one link of a file over another does nothing (rename(2)).
+        await rm(arriving, { force: true });
+      });
     } catch {
       // No disk, or a workspace that cannot be written to.
     }
@@ -59,19 +54,44 @@ export class PackageStore {
 
   /** Removes what is beyond `STORE_LIMITS`. */
   async trim(): Promise<void> {
-    if (this.#folder === null) return;
-    const folder = this.#folder;
-    const names = await readdir(folder).catch(() => []);
-    const stats = await Promise.all(names.map((name) => lstat(join(folder, name)).catch(() => null)));
-    const files = names
-      .map((name, index) => ({ name, usedMs: stats[index]?.mtimeMs ?? 0, bytes: stats[index]?.size ?? 0 }))
-      .sort((a, b) => b.usedMs - a.usedMs);
-    let bytes = 0;
-    for (const [index, file] of files.entries()) {
-      bytes += file.bytes;
-      if (bytes <= STORE_LIMITS.bytes && index < STORE_LIMITS.files) continue;
-      await rm(join(folder, file.name), { force: true, recursive: true });
-    }
+    // What is not trimmed now is the next time.
+    await this.#inFolder('folder', trimFolder).catch(() => {});
+  }
+
+  /** `null` where nothing is kept. */
+  async #inFolder<T>(open: 'folder' | 'makeFolder', work: (folder: Folder) => Promise<T>): Promise<T | null> {
+    if (this.#cacheDir === null) return null;
+    using cache = Folder.openResolved(this.#cacheDir);
+    using folder = cache[open](PACKAGES_FOLDER);
+    return await work(folder);
+  }
+}
+
+async function takeFrom(folder: Folder, integrity: string, to: string): Promise<boolean> {
+  const kept = folder.at(fileName(integrity));
+  if (!(await lstat(kept)).isFile()) return false;
+  // Another process may remove it meanwhile.
+  await linkOrCopy(kept, to);
+  if ((await integrityOf(to)) === integrity) {
+    const now = new Date();
+    await utimes(kept, now, now).catch(() => {});
+    return true;
+  }
+  await rm(kept, { force: true });
+  return false;
+}
+
+async function trimFolder(folder: Folder): Promise<void> {
+  const names = entriesIn(folder).map(({ name }) => name);
+  const files = names
+    .map((name) => ({ name, stats: folder.statsOf(name) }))
+    .map(({ name, stats }) => ({ name, usedMs: stats?.mtimeMs ?? 0n, bytes: Number(stats?.size ?? 0n) }))
+    .sort((a, b) => Number(b.usedMs - a.usedMs));
+  let bytes = 0;
+  for (const [index, file] of files.entries()) {
+    bytes += file.bytes;
+    if (bytes <= STORE_LIMITS.bytes && index < STORE_LIMITS.files) continue;
+    await removeTreeLater(folder, file.name);
   }
 }
 
