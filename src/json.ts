@@ -21,6 +21,8 @@ export interface JsonLimits {
   readonly maxDepth?: number;
   /** Values of every kind count, lists and objects too. */
   readonly maxValues?: number;
+  /** Whether the key `__proto__` is data like any other, as it is where nobody means it to be read by a person. @default false */
+  readonly allowsProto?: boolean;
 }
 
 export const DEFAULT_MAX_JSON_DEPTH = 64;
@@ -80,7 +82,12 @@ export class JsonReader {
   /** The bytes have to be UTF-8. */
   constructor(bytes: Buffer, limits: JsonLimits = {}) {
     this.#bytes = bytes;
-    this.#limits = { maxDepth: DEFAULT_MAX_JSON_DEPTH, maxValues: Number.POSITIVE_INFINITY, ...limits };
+    this.#limits = {
+      maxDepth: DEFAULT_MAX_JSON_DEPTH,
+      maxValues: Number.POSITIVE_INFINITY,
+      allowsProto: false,
+      ...limits,
+    };
   }
 
   /** Goes on for so many steps; answers null while there is more to read. */
@@ -257,7 +264,8 @@ export class JsonReader {
   #takeKey(key: string): Next {
     const frame = this.#frames.at(-1) as Frame;
     frame.key = key;
-    if (key === '__proto__') this.#note('forbidden_key', 'the key `__proto__` is not allowed');
+    if (key === '__proto__' && !this.#limits.allowsProto)
+      this.#note('forbidden_key', 'the key `__proto__` is not allowed');
     else if (Object.hasOwn(frame.members as object, key)) {
       this.#note('duplicate_key', 'the key stands here twice; keep one of them');
     }

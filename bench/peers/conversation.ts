@@ -39,7 +39,9 @@ export async function converse({
   startedAt,
 }: ConversationOptions): Promise<Answer | null> {
   const reader = new RecordReader({ maxRecordBytes: 1024 * 1024, maxLineBytes: 1024 });
-  const request = [...toExecuteRecord({ entryPoint, context: toContext(input) })].join('');
+  const request = [
+    ...toExecuteRecord({ entryPoint, maxResultBytes: 1024 * 1024, context: toContext(input) }),
+  ].join('');
   let answer: Answer | null = null;
   for await (const chunk of stdout) {
     for (const { kind, ...piece } of reader.push(chunk as Buffer)) {

@@ -20,19 +20,28 @@ const MAX_DETAIL_CHARS = 50_000;
 export function failed(outcome: FailedOutcome, detail: string, stack: string | null = null): Ending {
   const what = harmlessCut(detail, MAX_DETAIL_CHARS);
   const message = what === '' ? OUTCOMES[outcome] : `${what}. ${OUTCOMES[outcome]}`;
-  return { outcome, error: { code: outcome, message, stack } };
+  return { outcome, error: { code: outcome, message, stack, details: null, hint: null } };
 }
 
 export function endingOfError(error: unknown): Ending {
   if (error instanceof LurkboxError) {
     const outcome = toOutcome(error.code) as FailedOutcome;
-    return { outcome, error: { code: error.code, message: describeError(error), stack: null } };
+    return {
+      outcome,
+      error: { code: error.code, message: describeError(error), stack: null, details: null, hint: null },
+    };
   }
   const message = harmlessCut(error instanceof Error ? error.message : String(error), MAX_MESSAGE_CHARS);
   const stack = error instanceof Error ? toStack(error.stack) : null;
   return {
     outcome: 'INTERNAL',
-    error: { code: 'INTERNAL', message: `${OUTCOMES.INTERNAL} ${message}`, stack },
+    error: {
+      code: 'INTERNAL',
+      message: `${OUTCOMES.INTERNAL} ${message}`,
+      stack,
+      details: null,
+      hint: null,
+    },
   };
 }
 
@@ -40,6 +49,8 @@ export function endingOfError(error: unknown): Ending {
 const MAX_NAME_CHARS = 200;
 const MAX_MESSAGE_CHARS = 4_000;
 const MAX_STACK_CHARS = 16_000;
+/** Beside its characters a cut text is quoted. */
+const MAX_DETAILS_CHARS = 40_000;
 
 function toStack(stack: string | undefined): string | null {
   return stack ? harmlessLines(stack.slice(0, MAX_STACK_CHARS)) : null;
@@ -48,6 +59,7 @@ function toStack(stack: string | undefined): string | null {
 /** An error response of the runner, which the plugin may have written itself: its words are only ever its own, and may have lines. */
 export function endingOfResponse({ code, message, data }: Extract<RunnerMessage, { kind: 'error' }>): Ending {
   if (code === RUNNER_ERRORS.noResult) return failed('NO_RESULT', message.slice(0, MAX_MESSAGE_CHARS));
+  if (code === RUNNER_ERRORS.overLimit) return failed('OUTPUT_LIMIT', message.slice(0, MAX_MESSAGE_CHARS));
   const name = data?.name ? `${data.name.slice(0, MAX_NAME_CHARS)}: ` : '';
   return {
     outcome: 'PLUGIN_ERROR',
@@ -55,8 +67,17 @@ export function endingOfResponse({ code, message, data }: Extract<RunnerMessage,
       code: 'PLUGIN_ERROR',
       message: harmlessLines(`${name}${message.slice(0, MAX_MESSAGE_CHARS)}`),
       stack: toStack(data?.stack),
+      details: toDetails(data?.details),
+      hint: null,
     },
   };
+}
+
+/** Cut as text where it is larger than the runner makes it: it goes wherever the error goes. */
+function toDetails(details: unknown): unknown {
+  if (details === undefined) return null;
+  const json = JSON.stringify(details);
+  return json.length <= MAX_DETAILS_CHARS ? details : `${json.slice(0, MAX_DETAILS_CHARS)}…`;
 }
 
 /** What V8 says on stderr when its heap is full; then it aborts, which never is exit code 0. */

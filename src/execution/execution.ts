@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type PluginExecutionContext, RUNNER_ERRORS } from '../protocol/messages.ts';
+import { GRACE_MS, type PluginExecutionContext, RUNNER_ERRORS } from '../protocol/messages.ts';
 import type { RunnerMessage } from '../protocol/runner-message.ts';
+import type { Surplus } from './conversation.ts';
 import { type Ending, endingOfResponse, failed, unasked } from './ending.ts';
 import { LogBook } from './logs.ts';
 import type { Usage } from './result.ts';
@@ -22,6 +23,9 @@ const CANCEL_GRACE_MS = 200;
 const TOLD_MS = 2_000;
 /** How long a plugin that has answered may take to leave. */
 const LEAVE_MS = 200;
+
+/** How long what was printed to stderr before the answer may come after it. */
+const OUTPUT_END_MS = 2_000;
 
 /** A sandbox that waits for an execution, with what its plugin said while it was loaded. */
 export interface ReadySandbox {
@@ -74,6 +78,11 @@ export class Execution implements SandboxUser {
   #requestId: number | undefined;
   /** Whether `execute` came to its own end; of a plugin that did not load, or let an error pass, nobody knows the state. */
   #hasAnswered = false;
+  /** While the rest of its output is waited for. */
+  #answer: Ending | null = null;
+  #hasAllOutput = false;
+  /** Resolved when nothing that the plugin had under way after its answer is waited for any more. */
+  readonly #grace = Promise.withResolvers<void>();
 
   constructor(plan: ExecutionPlan) {
     this.#plan = plan;
@@ -110,29 +119,64 @@ export class Execution implements SandboxUser {
   }
 
   onMessage(message: Exclude<RunnerMessage, { kind: 'ready' }>): void {
-    if (this.#isSettled()) return;
+    if (message.kind === 'settled') this.#endGrace(message);
+    if (this.#isSettled() || message.kind === 'settled') return;
     if (message.kind === 'log') this.logs.add(message.level, 'console', message.message);
+    else if (message.kind === 'warning') this.logs.warn(message.path, message.message);
     else if (message.kind === 'progress') this.#tellProgress(message.fraction, message.message ?? '');
-    else if (message.id !== this.#requestId) this.#settle(unasked(message.id));
+    else if (message.id !== this.#requestId || this.#answer !== null) this.#settle(unasked(message.id));
     else if (message.kind === 'error') {
       this.#hasAnswered = message.code === RUNNER_ERRORS.pluginFailed;
-      this.#settle(endingOfResponse(message));
+      this.#takeAnswer(endingOfResponse(message));
     } else {
       this.#hasAnswered = true;
-      this.#settle({ outcome: 'OK', result: message.result });
+      this.#takeAnswer({ outcome: 'OK', result: message.result });
     }
   }
 
-  onLine(source: 'stdout' | 'stderr', text: string): void {
-    if (!this.#isSettled()) this.logs.addLine(source, text);
+  onLine(source: 'stdout' | 'stderr', text: string, cutBytes: number): void {
+    if (!this.#isSettled()) this.logs.addLine(source, text, cutBytes);
   }
 
-  onCut(afterBytes: number): void {
-    if (!this.#isSettled()) this.logs.cutStderr(afterBytes);
+  onSurplus(surplus: Surplus): void {
+    if (!this.#isSettled()) this.logs.addSurplus(surplus);
+  }
+
+  onOutputEnd(id: number): void {
+    if (id !== this.#requestId) return;
+    this.#hasAllOutput = true;
+    if (this.#answer !== null) this.#settle(this.#answer);
   }
 
   onEnd(ending: Ending): void {
+    this.#grace.resolve();
     this.#settle(this.#expired ?? ending);
+  }
+
+  /** The answer is there; what was printed to stderr before it comes by another way, and may be a moment later. */
+  #takeAnswer(ending: Ending): void {
+    if (this.#hasAllOutput || this.#expired !== undefined) {
+      this.#settle(ending);
+      return;
+    }
+    this.#answer = ending;
+    this.#limit(OUTPUT_END_MS, () => {
+      this.logs.warn(
+        '',
+        `the end of stderr did not come within ${OUTPUT_END_MS / 1000} s of the answer, so lines may be missing`,
+      );
+      this.#settle(ending);
+    });
+  }
+
+  #endGrace({ id, cut }: { readonly id: number; readonly cut: boolean }): void {
+    if (id !== this.#requestId) return;
+    if (cut)
+      this.#plan.logger.warn(
+        { graceMs: GRACE_MS },
+        'work that the plugin had under way after its answer was not waited for longer',
+      );
+    this.#grace.resolve();
   }
 
   #takeOver(sandbox: Sandbox): void {
@@ -194,8 +238,10 @@ export class Execution implements SandboxUser {
     return this.#settled.signal.aborted;
   }
 
-  #settle(ending: Ending): void {
+  /** An answer that came is what counts, whatever happens while the rest of the output is waited for. */
+  #settle(cause: Ending): void {
     if (this.#isSettled()) return;
+    const ending = this.#answer ?? cause;
     clearTimeout(this.#timer);
     this.#plan.stopwatch.lap(this.#phase());
     this.#settled.abort();
@@ -214,6 +260,8 @@ export class Execution implements SandboxUser {
 
   async #release(ending: Ending): Promise<void> {
     await this.usage;
+    if (this.#hasAnswered && this.#expired === undefined)
+      await Promise.race([this.#grace.promise, delay(GRACE_MS + LEAVE_MS, undefined, { ref: false })]);
     if (this.#hasAnswered && this.#expired === undefined && (await this.#plan.keep?.(this.#sandbox))) return;
     if (ending.outcome === 'OK') await this.#sandbox.hangUp(LEAVE_MS);
     this.#sandbox.stopWaiting();

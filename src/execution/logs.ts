@@ -1,42 +1,112 @@
+import { RECORD_END as LINE_FEED, RecordReader } from '../protocol/framing.ts';
 import type { LogLevel } from '../protocol/messages.ts';
+import { MAX_LINE_BYTES, readLogRecord, type Surplus } from './conversation.ts';
 import type { LogLine } from './result.ts';
 
-const MAX_LINES = 1_000;
-const MAX_CHARS = 256 * 1024;
+/** Of what was logged beyond the first lines, the end of which is kept. */
+const LOG_TAIL = { lines: 300, bytes: 64 * 1024 } as const;
+/** An honest runner tells fewer. */
+const MAX_WARNINGS = 40;
+const MAX_WARNING_CHARS = 1_000;
 
-/** The log lines of one execution, up to a limit; what is over it is counted and not kept. */
+/** The log lines of one execution: the first and the last ones; what lies between is counted and not kept. */
 export class LogBook {
-  readonly lines: LogLine[] = [];
-  #chars = 0;
-  #dropped = 0;
-  #stderrBytes: number | null = null;
+  readonly #head: LogLine[] = [];
+  readonly #tail: Surplus[] = [];
+  #tailBytes = 0;
+  #surplusLines = 0;
+  /** Whether something was taken off the beginning of the tail: then that may begin in the middle of a line. */
+  #isCut = false;
+  #cutLines = 0;
+  readonly #told: string[] = [];
 
   add(level: LogLevel, source: LogLine['source'], message: string): void {
-    if (this.lines.length >= MAX_LINES || this.#chars + message.length > MAX_CHARS) {
-      this.#dropped++;
-      return;
-    }
-    this.#chars += message.length;
-    this.lines.push({ level, source, message });
+    this.#head.push({ level, source, message });
   }
 
   /** What was printed past the console. */
-  addLine(source: 'stdout' | 'stderr', text: string): void {
-    this.add(source === 'stderr' ? 'warn' : 'info', source, text);
+  addLine(source: 'stdout' | 'stderr', text: string, cutBytes = 0): void {
+    if (cutBytes > 0) this.#cutLines++;
+    this.add(levelOf(source), source, text);
   }
 
-  /** What came over stderr after so many bytes is not known line by line. */
-  cutStderr(afterBytes: number): void {
-    this.#stderrBytes = afterBytes;
+  /** Beyond what is kept line by line. */
+  addSurplus({ source, bytes }: Surplus): void {
+    this.#surplusLines += source === 'console' ? 1 : countLineFeeds(bytes);
+    this.#tail.push({ source, bytes });
+    this.#tailBytes += bytes.length;
+    while (this.#tailBytes > LOG_TAIL.bytes) {
+      this.#tailBytes -= this.#tail.shift()?.bytes.length ?? 0;
+      this.#isCut = true;
+    }
+  }
+
+  /** What did not cross as it was. */
+  warn(path: string, message: string): void {
+    if (this.#told.length === MAX_WARNINGS) return;
+    const told = path === '' ? message : `\`${path}\` ${message}`;
+    this.#told.push(told.slice(0, MAX_WARNING_CHARS));
+  }
+
+  lines(): readonly LogLine[] {
+    const tail = this.#readTail();
+    const leftOut = this.#leftOut(tail);
+    const gap: LogLine[] =
+      leftOut === 0
+        ? []
+        : [{ level: 'warn', source: 'lurkbox', message: `${leftOut} lines are left out here` }];
+    return [...this.#head, ...gap, ...tail];
   }
 
   warnings(): string[] {
-    const limits = `${MAX_LINES} lines or ${MAX_CHARS} characters`;
+    const leftOut = this.#leftOut(this.#readTail());
     return [
-      ...(this.#dropped > 0 ? [`${this.#dropped} log lines over the limit of ${limits} were dropped`] : []),
-      ...(this.#stderrBytes === null
-        ? []
-        : [`stderr was dropped after its first ${this.#stderrBytes} bytes`]),
+      ...this.#told,
+      ...(leftOut > 0 ? [`${leftOut} log lines between the first and the last ones were left out`] : []),
+      ...(this.#cutLines > 0
+        ? [`${this.#cutLines} log lines were longer than ${MAX_LINE_BYTES} bytes and were cut`]
+        : []),
     ];
   }
+
+  #leftOut(tail: readonly LogLine[]): number {
+    return Math.max(0, this.#surplusLines - tail.length);
+  }
+
+  #readTail(): readonly LogLine[] {
+    const lines = readSurplus(this.#tail);
+    return lines.slice(this.#isCut ? 1 : 0).slice(-LOG_TAIL.lines);
+  }
+}
+
+function readSurplus(surplus: readonly Surplus[]): LogLine[] {
+  const limits = { maxRecordBytes: 0, maxLineBytes: MAX_LINE_BYTES, records: false };
+  const readers = { stdout: new RecordReader(limits), stderr: new RecordReader(limits) };
+  const toLine = (source: 'stdout' | 'stderr', bytes: Buffer): LogLine => ({
+    level: levelOf(source),
+    source,
+    message: bytes.toString('utf8'),
+  });
+  const lines: LogLine[] = [];
+  for (const { source, bytes } of surplus) {
+    if (source === 'console') {
+      const record = readLogRecord(bytes);
+      if (record !== null) lines.push({ level: record.level, source, message: record.message });
+    } else
+      for (const piece of readers[source].push(bytes))
+        if (piece.kind === 'line') lines.push(toLine(source, piece.bytes));
+  }
+  for (const source of ['stdout', 'stderr'] as const)
+    for (const piece of readers[source].end()) lines.push(toLine(source, piece.bytes));
+  return lines;
+}
+
+function countLineFeeds(bytes: Buffer): number {
+  let count = 0;
+  for (let at = bytes.indexOf(LINE_FEED); at !== -1; at = bytes.indexOf(LINE_FEED, at + 1)) count++;
+  return count;
+}
+
+function levelOf(source: 'stdout' | 'stderr'): LogLevel {
+  return source === 'stderr' ? 'warn' : 'info';
 }

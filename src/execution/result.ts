@@ -3,8 +3,8 @@ import type { Outcome } from './outcome.ts';
 
 export interface LogLine {
   readonly level: LogLevel;
-  /** `console`: through `console` or `host.log`; the others: printed past it. */
-  readonly source: 'console' | 'stdout' | 'stderr';
+  /** `console`: through `console` or `host.log`; `stdout`, `stderr`: printed past it; `lurkbox`: a note on lines that are not there. */
+  readonly source: 'console' | 'stdout' | 'stderr' | 'lurkbox';
   /** As the plugin wrote it: escape it before it reaches a terminal. */
   readonly message: string;
 }
@@ -39,6 +39,10 @@ export interface ExecutionError {
   readonly message: string;
   /** The plugin's own stack, where it threw; likewise. */
   readonly stack: string | null;
+  /** What else the error has: its `cause`, `errors`, `code` and other fields; of a thrown value that is no error, all of it. */
+  readonly details: unknown;
+  /** What in the sandbox explains it and what to do, where that is known. */
+  readonly hint: string | null;
 }
 
 /** How one call ended. Every call settles with exactly one of these. */

@@ -18,7 +18,7 @@ import type { RunnerMessage } from '../protocol/runner-message.ts';
 import { type ContainerAllowance, toAllowance } from '../spec/allowance.ts';
 import { buildContainerSpec, IMAGE_PATHS } from '../spec/build.ts';
 import type { ContainerSpec } from '../spec/container-spec.ts';
-import { type Heard, listen, OutputRoom } from './conversation.ts';
+import { type Heard, listen, OutputRoom, type Surplus } from './conversation.ts';
 import { type Ending, endingOfError, endingOfExit, failed, lost, tellsHeapIsFull } from './ending.ts';
 import type { FinishedContainer, FinishedContainers } from './finished.ts';
 import { removeSandbox } from './removal.ts';
@@ -64,9 +64,11 @@ export interface SandboxUser {
   /** A phase of the start is over; after `bootMs` it takes a request. */
   onPhase(phase: SandboxPhase): void;
   onMessage(message: Exclude<RunnerMessage, { kind: 'ready' }>): void;
-  onLine(source: 'stdout' | 'stderr', text: string): void;
-  /** From here on stderr is not heard line by line. */
-  onCut(afterBytes: number): void;
+  onLine(source: 'stdout' | 'stderr', text: string, cutBytes: number): void;
+  /** One of more log lines than are kept one by one. */
+  onSurplus(surplus: Surplus): void;
+  /** All that was printed to stderr by the execution of that id has been heard. */
+  onOutputEnd(id: number): void;
   /** Nothing more will come of it, and why. */
   onEnd(ending: Ending): void;
 }
@@ -178,7 +180,11 @@ export class Sandbox {
     if (id > EXECUTE_ID) this.#room.empty();
     else this.#room.open();
     if (this.#socket !== undefined)
-      void sendExecute(this.#socket, { id, entryPoint: this.#entryPoint, context }, signal);
+      void sendExecute(
+        this.#socket,
+        { id, entryPoint: this.#entryPoint, maxResultBytes: this.#room.maxResultBytes, context },
+        signal,
+      );
     return id;
   }
 
@@ -345,10 +351,13 @@ export class Sandbox {
   #hear(heard: Heard): void {
     if (heard.kind === 'message') this.#hearMessage(heard.message);
     else if (heard.kind === 'fault') this.#end(failed(heard.outcome, heard.reason));
-    else if (heard.kind === 'cut') this.#user.onCut(heard.afterBytes);
-    else {
+    else if (heard.kind === 'outputEnd') this.#user.onOutputEnd(heard.id);
+    else if (heard.kind === 'surplus') {
+      if (heard.source === 'stderr') this.#heapWasFull ||= tellsHeapIsFull(heard.bytes.toString('latin1'));
+      this.#user.onSurplus(heard);
+    } else {
       if (heard.source === 'stderr') this.#heapWasFull ||= tellsHeapIsFull(heard.text);
-      this.#user.onLine(heard.source, heard.text);
+      this.#user.onLine(heard.source, heard.text, heard.cutBytes);
     }
   }
 

@@ -102,7 +102,7 @@ export class SchemaChecks {
 
 function tooCostly(outcome: 'INPUT_INVALID' | 'OUTPUT_INVALID', detail: string): Ending {
   const message = `${detail}. ${OUTCOMES[outcome]}`;
-  return { outcome, error: { code: SCHEMA_TOO_COSTLY, message, stack: null } };
+  return { outcome, error: { code: SCHEMA_TOO_COSTLY, message, stack: null, details: null, hint: null } };
 }
 
 function unusable(problems: readonly Problem[]): LurkboxError {

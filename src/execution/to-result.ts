@@ -28,7 +28,7 @@ export function toResult({ ending, logs, stopwatch, ...parts }: ResultParts): Pl
     executionTimeMs: stopwatch.totalMs(),
     phases: stopwatch.phases(),
     usage: parts.usage,
-    logs: [...logs.lines],
+    logs: logs.lines(),
     warnings: logs.warnings(),
     metadata: parts.metadata ?? {},
   };

@@ -96,5 +96,8 @@ export function describeVersions({ versions }: PluginRecord): string {
 
 /** The message says it all: the general sentence of the outcome would be of another case. */
 function refusal(outcome: FailedOutcome, message: string, version: InstalledVersion | null = null): Choice {
-  return { refusal: { outcome, error: { code: outcome, message, stack: null } }, version };
+  return {
+    refusal: { outcome, error: { code: outcome, message, stack: null, details: null, hint: null } },
+    version,
+  };
 }

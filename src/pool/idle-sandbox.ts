@@ -1,4 +1,5 @@
 import type { Hold } from '../admission/admission.ts';
+import type { Surplus } from '../execution/conversation.ts';
 import { type Ending, endingOfResponse, failed, unasked } from '../execution/ending.ts';
 import type { ReadySandbox } from '../execution/execution.ts';
 import { LogBook } from '../execution/logs.ts';
@@ -122,20 +123,23 @@ export class IdleSandbox implements SandboxUser {
 
   onMessage(message: Exclude<RunnerMessage, { kind: 'ready' }>): void {
     if (message.kind === 'log') this.logs.add(message.level, 'console', message.message);
-    else if (message.kind === 'progress') return;
+    else if (message.kind === 'warning') this.logs.warn(message.path, message.message);
+    else if (message.kind === 'progress' || message.kind === 'settled') return;
     else if (message.id !== LOAD_ID || this.#isReady) this.onEnd(unasked(message.id));
     else if (message.kind === 'error') this.onEnd(endingOfResponse(message));
     else this.#becomeReady();
   }
 
-  onLine(source: 'stdout' | 'stderr', text: string): void {
-    this.logs.addLine(source, text);
+  onLine(source: 'stdout' | 'stderr', text: string, cutBytes: number): void {
+    this.logs.addLine(source, text, cutBytes);
   }
 
-  /** Nobody reads a flood that nobody called for. */
-  onCut(afterBytes: number): void {
-    this.onEnd(failed('OUTPUT_LIMIT', `more than ${afterBytes} bytes came over stderr while nobody called`));
+  onSurplus(surplus: Surplus): void {
+    this.logs.addSurplus(surplus);
   }
+
+  /** Of a call that has been answered. */
+  onOutputEnd(): void {}
 
   onEnd(ending: Ending): void {
     if (this.#isOver) return;

@@ -5,6 +5,8 @@
 export const RECORD_START = 0x1e;
 export const RECORD_END = 0x0a;
 
+const CARRIAGE_RETURN = 0x0d;
+
 const FIRST_BYTES = 4096;
 /** What is larger gets room for all that it may become: growing step by step would leave a copy behind at each of them. */
 const LARGE_BYTES = 64 * 1024;
@@ -18,6 +20,8 @@ export function frameRecord(json: string): string {
 export interface StrayLine {
   readonly kind: 'line';
   readonly bytes: Buffer;
+  /** How many bytes of the line are not there, because it was longer than a line may be. */
+  readonly cutBytes: number;
 }
 
 export type Piece =
@@ -41,11 +45,19 @@ export class RecordReader {
   readonly #limits: FramingLimits;
   #kept = Buffer.alloc(FIRST_BYTES);
   #bytes = 0;
+  #cutBytes = 0;
+  /** Whether the line that is kept gives way to what comes next: a progress bar draws over itself. */
+  #isDrawnOver = false;
   #inRecord = false;
   #overflowed = false;
 
   constructor(limits: FramingLimits) {
     this.#limits = limits;
+  }
+
+  /** Whether a record was begun and has not ended. */
+  get isInRecord(): boolean {
+    return this.#inRecord;
   }
 
   *push(chunk: Buffer): Generator<Piece> {
@@ -65,7 +77,7 @@ export class RecordReader {
       if (end === chunk.length) return;
       // An empty line says nothing.
       if (this.#inRecord) yield { kind: 'record', bytes: this.#take() };
-      else if (this.#bytes > 0) yield { kind: 'line', bytes: this.#take() };
+      else if (this.#bytes > 0) yield this.#takeLine();
       // A record start inside a stray line ends that line: what the plugin left unfinished cannot hide a record.
       this.#inRecord = end === start;
       at = end + 1;
@@ -74,7 +86,7 @@ export class RecordReader {
 
   /** What is left when the stream has ended: an unfinished line, or nothing. An unfinished record is no record. */
   *end(): Generator<StrayLine> {
-    if (!this.#inRecord && this.#bytes > 0) yield { kind: 'line', bytes: this.#take() };
+    if (!this.#inRecord && this.#bytes > 0) yield this.#takeLine();
   }
 
   #append(bytes: Buffer): void {
@@ -83,7 +95,30 @@ export class RecordReader {
       if (!this.#overflowed) this.#keep(bytes);
       return;
     }
-    this.#keep(bytes.subarray(0, Math.max(0, this.#limits.maxLineBytes - this.#bytes)));
+    this.#appendLine(bytes);
+  }
+
+  /** After a carriage return the next character begins the line anew, unless it is the line feed. */
+  #appendLine(bytes: Buffer): void {
+    const last = lastDrawing(bytes);
+    if (last.start > 0 || (this.#isDrawnOver && last.end > 0)) this.#clearLine();
+    this.#isDrawnOver = last.end < bytes.length || (this.#isDrawnOver && last.end === 0);
+    const drawn = bytes.subarray(last.start, last.end);
+    const kept = drawn.subarray(0, Math.max(0, this.#limits.maxLineBytes - this.#bytes));
+    this.#cutBytes += drawn.length - kept.length;
+    this.#keep(kept);
+  }
+
+  #clearLine(): void {
+    this.#bytes = 0;
+    this.#cutBytes = 0;
+  }
+
+  #takeLine(): StrayLine {
+    const cutBytes = this.#cutBytes;
+    this.#cutBytes = 0;
+    this.#isDrawnOver = false;
+    return { kind: 'line', bytes: this.#take(), cutBytes };
   }
 
   // One growing buffer and not a list of slices: a writer of single bytes would make each of them an object.
@@ -112,6 +147,14 @@ export class RecordReader {
     this.#kept = Buffer.alloc(FIRST_BYTES);
     return kept;
   }
+}
+
+/** What is seen last of bytes without a line feed: what follows the last carriage return that something follows. */
+function lastDrawing(bytes: Buffer): { start: number; end: number } {
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === CARRIAGE_RETURN) end--;
+  const start = end === 0 ? 0 : bytes.lastIndexOf(CARRIAGE_RETURN, end - 1) + 1;
+  return { start, end };
 }
 
 function indexOf(chunk: Buffer, byte: number, from: number): number {

@@ -28,6 +28,22 @@ export const STRIPPED_FILE = '/lurkbox/stripped.json';
 /** Where folders of the host are bound, each under its name in the policy. */
 export const MOUNTS_FOLDER = '/mnt';
 
+/** Where plugins are in the container, and what their working directory is. */
+export const PLUGIN_FOLDER = '/plugin';
+
+/** Lists and objects in each other that a result may have: it is a tree of data, and deeper ones are hard on whoever walks them. */
+export const MAX_RESULT_DEPTH = 64;
+/** Values of every kind in a result. Each takes some hundred bytes of memory on the other side, whatever it took on the wire. */
+export const MAX_RESULT_VALUES = 100_000;
+
+/** The notification that the runner writes on stderr where the output of an execution ends, before its response. */
+export function toOutputEnd(id: number): string {
+  return `{"jsonrpc":"2.0","method":"outputEnd","params":{"id":${id}}}`;
+}
+
+/** Milliseconds that work which is still under way has after the answer. */
+export const GRACE_MS = 200;
+
 /** What a plugin is given, complete. Field names are those of the plugin system that this one rebuilds. */
 export interface PluginExecutionContext {
   readonly executionId: string;
@@ -47,6 +63,8 @@ export interface LoadParams {
 }
 
 export interface ExecuteParams extends LoadParams {
+  /** What the result may have as JSON. */
+  readonly maxResultBytes: number;
   readonly context: PluginExecutionContext;
 }
 
@@ -62,4 +80,6 @@ export const RUNNER_ERRORS = {
   notSerializable: -32004,
   /** Something threw that nobody called, or a promise was rejected that nobody waits for. */
   uncaught: -32005,
+  /** The result is deeper, longer or larger than it may be. */
+  overLimit: -32006,
 } as const;

@@ -29,6 +29,20 @@ export const ProgressSchema = z.object({
   params: z.object({ fraction: z.number().min(0).max(1), message: text.optional() }),
 });
 
+/** What did not cross as it was. */
+export const WarningSchema = z.object({
+  jsonrpc: Version,
+  method: z.literal('warning'),
+  params: z.object({ path: text, message: text }),
+});
+
+/** Nothing of an answered request is under way any more, or it was not waited for longer. */
+export const SettledSchema = z.object({
+  jsonrpc: Version,
+  method: z.literal('settled'),
+  params: z.object({ id: RequestId, cut: z.boolean() }),
+});
+
 export const ResultSchema = z.object({
   jsonrpc: Version,
   id: RequestId,
@@ -41,7 +55,9 @@ export const ErrorSchema = z.object({
   error: z.object({
     code: z.number().int(),
     message: text,
-    data: z.object({ name: text.optional(), stack: text.optional() }).optional(),
+    data: z
+      .object({ name: text.optional(), stack: text.optional(), details: z.unknown().optional() })
+      .optional(),
   }),
 });
 
@@ -50,10 +66,18 @@ export type RunnerMessage =
   | ({ kind: 'ready' } & z.infer<typeof ReadySchema>['params'])
   | ({ kind: 'log' } & z.infer<typeof LogSchema>['params'])
   | ({ kind: 'progress' } & z.infer<typeof ProgressSchema>['params'])
+  | ({ kind: 'warning' } & z.infer<typeof WarningSchema>['params'])
+  | ({ kind: 'settled' } & z.infer<typeof SettledSchema>['params'])
   | { kind: 'result'; id: number; result: unknown }
   | ({ kind: 'error'; id: number } & z.infer<typeof ErrorSchema>['error']);
 
-const NOTIFICATIONS = { ready: ReadySchema, log: LogSchema, progress: ProgressSchema } as const;
+const NOTIFICATIONS = {
+  ready: ReadySchema,
+  log: LogSchema,
+  progress: ProgressSchema,
+  warning: WarningSchema,
+  settled: SettledSchema,
+} as const;
 
 /** One parsed record → the message in it, or what is wrong with it. */
 export function parseRunnerMessage(record: unknown): RunnerMessage | { kind: 'invalid'; reason: string } {

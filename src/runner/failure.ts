@@ -1,19 +1,95 @@
 import { RUNNER_ERRORS } from '../protocol/messages.ts';
+import { Border } from './border.ts';
 import { quote } from './channel.ts';
-import { reflectGet, slice, toStringOf } from './primordials.ts';
+import { convertError } from './kinds.ts';
+import { placeOf } from './place.ts';
+import { isArray, keys, reflectGet, slice, stringify, toStringOf } from './primordials.ts';
 
 /** Long enough for any honest message; the host cuts again by its own limits. */
 const MAX_NAME_CHARS = 200;
 const MAX_MESSAGE_CHARS = 4_000;
 const MAX_STACK_CHARS = 16_000;
+const MAX_DETAILS_CHARS = 16_000;
+const MAX_TEXT_CHARS = 1_000;
+/** Of an error; more helps nobody to mend it. */
+const DETAILS = { depth: 8, values: 300, describes: true } as const;
+const MAX_CAUSES = 5;
+const MAX_ERRORS = 10;
 
 /** A thrown value, whatever it is, as the `error` object of a response. Never throws: a value may lie in every getter. */
 export function describeFailure(code: keyof typeof RUNNER_ERRORS, thrown: unknown): string {
   const name = readText(thrown, 'name', MAX_NAME_CHARS) ?? '';
-  const message = readText(thrown, 'message', MAX_MESSAGE_CHARS) ?? toText(thrown);
   const stack = readText(thrown, 'stack', MAX_STACK_CHARS) ?? '';
-  const data = `{"name":${quote(name)},"stack":${quote(stack)}}`;
+  const details = toDetails(thrown);
+  const message = slice(
+    `${readText(thrown, 'message', MAX_MESSAGE_CHARS) ?? toText(thrown)}${tellCauses(details)}`,
+    0,
+    MAX_MESSAGE_CHARS,
+  );
+  const data = `{"name":${quote(name)},"stack":${quote(stack)},"details":${toJson(details)}}`;
   return `{"code":${RUNNER_ERRORS[code]},"message":${quote(message)},"data":${data}}`;
+}
+
+/** What else an error has: its cause, the errors in it, its code and other fields; of what is no error, all of it. */
+function toDetails(thrown: unknown): unknown {
+  try {
+    if (typeof thrown !== 'object' || thrown === null) return null;
+    const border = new Border(DETAILS);
+    const box: { value: unknown } = { value: null };
+    const place = placeOf('error');
+    if (!(thrown instanceof Error)) {
+      border.convert(thrown, place, { target: box, key: 'value' });
+      return box.value;
+    }
+    const fields = convertError(border, thrown, place) as Record<string, unknown>;
+    for (const key of ['name', 'message', 'stack']) delete fields[key];
+    return keys(fields).length === 0 ? null : fields;
+  } catch {
+    return null;
+  }
+}
+
+function toJson(details: unknown): string {
+  try {
+    const json = stringify(details) ?? 'null';
+    return json.length <= MAX_DETAILS_CHARS ? json : quote(`${slice(json, 0, MAX_DETAILS_CHARS)}…`);
+  } catch {
+    return 'null';
+  }
+}
+
+/** ` (caused by Error: connect ECONNREFUSED 127.0.0.1:9)`, as far down as it goes. */
+function tellCauses(details: unknown): string {
+  let text = '';
+  let at = details;
+  for (let depth = 0; depth < MAX_CAUSES && isFields(at); depth++) {
+    text += tellErrors(reflectGet(at, 'errors'));
+    const cause: unknown = reflectGet(at, 'cause');
+    if (cause === undefined || cause === null) break;
+    text += ` (caused by ${oneLine(cause)})`;
+    at = cause;
+  }
+  return text;
+}
+
+function tellErrors(errors: unknown): string {
+  if (!isArray(errors) || errors.length === 0) return '';
+  let text = '';
+  for (let index = 0; index < errors.length && index < MAX_ERRORS; index++)
+    text += `${index === 0 ? '' : '; '}${oneLine(errors[index])}`;
+  return ` (${errors.length} errors: ${text}${errors.length > MAX_ERRORS ? '; …' : ''})`;
+}
+
+function oneLine(error: unknown): string {
+  if (!isFields(error)) return slice(toStringOf(error), 0, MAX_TEXT_CHARS);
+  const { name, message, code } = error;
+  if (typeof message !== 'string') return slice(stringify(error) ?? '', 0, MAX_TEXT_CHARS);
+  const shownCode = typeof code === 'string' && message.indexOf(code) === -1 ? ` [${code}]` : '';
+  return slice(`${typeof name === 'string' ? `${name}: ` : ''}${message}${shownCode}`, 0, MAX_TEXT_CHARS);
+}
+
+function isFields(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !isArray(value);
 }
 
 function readText(thrown: unknown, property: string, maxChars: number): string | null {
@@ -28,7 +104,9 @@ function readText(thrown: unknown, property: string, maxChars: number): string |
 
 function toText(thrown: unknown): string {
   try {
-    return slice(`a thrown ${typeof thrown}: ${toStringOf(thrown)}`, 0, MAX_MESSAGE_CHARS);
+    const text = toStringOf(thrown);
+    const shown = text === '[object Object]' ? (stringify(toDetails(thrown)) ?? text) : text;
+    return slice(`a thrown ${typeof thrown}: ${shown}`, 0, MAX_TEXT_CHARS);
   } catch {
     return 'a thrown value that cannot be read';
   }

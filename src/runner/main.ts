@@ -1,52 +1,66 @@
 /** The program inside the container: says `ready`, serves one request at a time, and leaves when the host hangs up. */
 import {
   type ExecuteParams,
+  GRACE_MS,
+  LOAD_ID,
   type LoadParams,
-  type LogLevel,
+  MAX_RESULT_DEPTH,
+  MAX_RESULT_VALUES,
   MOUNTS_FOLDER,
+  PLUGIN_FOLDER,
   PROTOCOL_VERSION,
   type RUNNER_ERRORS,
   STRIPPED_FILE,
 } from '../protocol/messages.ts';
+import { BorderError } from './border.ts';
 import { listen, quote, send, sendNotification } from './channel.ts';
-import { captureConsole, sendLog } from './console.ts';
+import { captureConsole } from './console.ts';
 import { describeFailure } from './failure.ts';
+import { createHost } from './host.ts';
 import { tellMounts } from './mounts.ts';
+import { drainOutput, markEnd, watchOutput } from './output.ts';
 import { type Execute, loadExecute } from './plugin.ts';
-import { abortOf, freeze, isFiniteNumber, stringify, toStringOf } from './primordials.ts';
+import { abortOf } from './primordials.ts';
+import { type ResultText, toResultText } from './result.ts';
 import { loadStripped } from './stripped.ts';
 import { nameUser } from './user-info.ts';
 
-const LOG_LEVELS: Readonly<Record<string, LogLevel | null>> = freeze({
-  __proto__: null,
-  debug: 'debug',
-  info: 'info',
-  warn: 'warn',
-  error: 'error',
-});
-
 /** The request that waits for its response; at most one does. */
 let pending: number | null = null;
+/** Whether an answer is on its way; what goes wrong then ends the process after it. */
+let isAnswering = false;
+let isBroken = false;
+/** The request that was answered, while what it left under way goes on. */
+let settling: number | null = null;
 let cancel: (reason: Error) => void = () => {};
+let flushHost: () => void = () => {};
 let run: Execute | undefined;
 const exit = process.exit.bind(process, 1);
+const listenerCount = process.listenerCount.bind(process);
+const { setTimeout } = globalThis;
 
+watchOutput();
 captureConsole();
 nameUser();
 loadStripped(STRIPPED_FILE);
+enterFolder();
 const stdin = listen(({ method, id, params }) => {
   if (method === 'load') void serve(id, () => load(params as LoadParams));
   if (method === 'execute') void serve(id, () => execute(id, params as ExecuteParams));
   if (method === 'cancel') cancel(new Error('the execution was cancelled'));
 });
 process.on('uncaughtException', (error) => {
+  // A plugin that handles them itself goes on.
+  if (listenerCount('uncaughtException') > 1) return;
   // With nothing to answer it would be told to nobody, and what it broke would serve the next call.
-  if (pending === null) exit();
-  else fail(pending, 'uncaught', error);
+  if (isAnswering) isBroken = true;
+  else if (pending === null) exit();
+  else void fail(pending, 'uncaught', error);
 });
 process.on('beforeExit', () => {
-  if (pending !== null)
-    fail(pending, 'noResult', new Error('nothing is left to wait for, and no result came'));
+  if (settling !== null) settle(settling, false);
+  else if (pending !== null)
+    void fail(pending, 'noResult', new Error('nothing is left to wait for, and no result came'));
 });
 const mounts = tellMounts(MOUNTS_FOLDER);
 sendNotification(
@@ -54,63 +68,84 @@ sendNotification(
   `{"protocol":${PROTOCOL_VERSION},"node":${quote(process.version)}${mounts === null ? '' : `,"mounts":${mounts}`}}`,
 );
 
-async function serve(id: number, answer: () => Promise<unknown>): Promise<void> {
+// The working directory of the container is fixed: an image could name another one.
+function enterFolder(): void {
+  try {
+    process.chdir(PLUGIN_FOLDER);
+  } catch {
+    // Outside of a container there is none.
+  }
+}
+
+async function serve(id: number, answer: () => Promise<ResultText>): Promise<void> {
   pending = id;
+  settling = null;
   // Only the plugin keeps the process busy now: when it has nothing left to wait for, it can never answer.
   stdin.unref();
   try {
-    succeed(id, await answer());
+    const { json, warnings } = await answer();
+    for (const { path, message } of warnings)
+      sendNotification('warning', `{"path":${quote(path)},"message":${quote(message)}}`);
+    await respond(id, `"result":${json}`);
   } catch (error) {
-    fail(id, run === undefined ? 'notLoadable' : 'pluginFailed', error);
+    await fail(id, codeOf(error), error);
   }
 }
 
-async function load({ entryPoint }: LoadParams): Promise<null> {
-  run = await loadExecute(entryPoint);
-  return null;
+function codeOf(error: unknown): keyof typeof RUNNER_ERRORS {
+  if (run === undefined) return 'notLoadable';
+  if (!BorderError.is(error)) return 'pluginFailed';
+  return error.kind === 'limit' ? 'overLimit' : 'notSerializable';
 }
 
-async function execute(id: number, { entryPoint, context }: ExecuteParams): Promise<unknown> {
+async function load({ entryPoint }: LoadParams): Promise<ResultText> {
+  run = await loadExecute(entryPoint);
+  return { json: 'null', warnings: [] };
+}
+
+async function execute(
+  id: number,
+  { entryPoint, context, maxResultBytes }: ExecuteParams,
+): Promise<ResultText> {
   if (run === undefined) await load({ entryPoint });
   const cancellation = new AbortController();
   cancel = (reason) => abortOf(cancellation, reason);
-  // What a plugin gets beside its context; it is deaf and dumb once its own execution is over.
-  const host = freeze({
-    log: (level: string, message: unknown): void => {
-      if (pending === id) sendLog(LOG_LEVELS[level] ?? 'info', toStringOf(message));
-    },
-    progress: (fraction: number, message = ''): void => {
-      if (!isFiniteNumber(fraction) || fraction < 0 || fraction > 1) {
-        throw new RangeError(`expected a fraction from 0 to 1, got ${toStringOf(fraction)}`);
-      }
-      const told = `{"fraction":${fraction},"message":${quote(toStringOf(message))}}`;
-      if (pending === id) sendNotification('progress', told);
-    },
-    signal: cancellation.signal,
-  });
-  return (run as Execute)(context, host);
+  // It is deaf and dumb once its own execution is over.
+  const host = createHost({ isOpen: () => pending === id, signal: cancellation.signal });
+  flushHost = host.flush;
+  const result: unknown = await (run as Execute)(context, host.face);
+  return toResultText(result, { depth: MAX_RESULT_DEPTH, values: MAX_RESULT_VALUES, bytes: maxResultBytes });
 }
 
-function succeed(id: number, result: unknown): void {
-  let json: string;
-  try {
-    // A function or `undefined` is no JSON; a plugin that returns nothing answers null.
-    json = stringify(result) ?? 'null';
-  } catch (error) {
-    fail(id, 'notSerializable', error);
-    return;
-  }
-  respond(id, `"result":${json}`);
+function fail(id: number, code: keyof typeof RUNNER_ERRORS, error: unknown): Promise<void> {
+  return respond(id, `"error":${describeFailure(code, error)}`);
 }
 
-function fail(id: number, code: keyof typeof RUNNER_ERRORS, error: unknown): void {
-  respond(id, `"error":${describeFailure(code, error)}`);
-}
-
-function respond(id: number, member: string): void {
+/** After everything that was printed before it. */
+async function respond(id: number, member: string): Promise<void> {
   if (pending !== id) return;
   pending = null;
   // The host reads the response and ends the container or asks again; this process must not end by itself.
   stdin.ref();
+  isAnswering = true;
+  flushHost();
+  await drainOutput();
+  if (id !== LOAD_ID) markEnd(id);
   send(`{"jsonrpc":"2.0","id":${id},${member}}`);
+  isAnswering = false;
+  if (isBroken) exit();
+  // What a plugin has under way when it is loaded is there to stay.
+  if (id === LOAD_ID) return;
+  settling = id;
+  // From here on only what the plugin has under way keeps the process busy, and at its end `beforeExit` comes.
+  stdin.unref();
+  setTimeout(() => settle(id, true), GRACE_MS).unref();
+}
+
+/** Tells that nothing is under way any more, or that it was not waited for longer. */
+function settle(id: number, isCut: boolean): void {
+  if (settling !== id) return;
+  settling = null;
+  stdin.ref();
+  sendNotification('settled', `{"id":${id},"cut":${isCut}}`);
 }

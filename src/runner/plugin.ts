@@ -1,25 +1,81 @@
 import { pathToFileURL } from 'node:url';
-import { keys, reflectGet } from './primordials.ts';
+import { construct, keys, reflectApply, reflectGet, slice, sourceOf, startsWith } from './primordials.ts';
 
 export type Execute = (context: unknown, host: unknown) => unknown;
 
-/**
- * Loads the plugin and finds its `execute`: exported by name, as the default export, or as a property of it, which is
- * what `module.exports = { execute }` becomes.
- */
+/** How deep the default export of a default export is looked for: compilers wrap one module in another. */
+const MAX_DEFAULTS = 3;
+const MAX_SHOWN_CHARS = 300;
+
+/** Loads the plugin and finds its `execute`. */
 export async function loadExecute(entryPoint: string): Promise<Execute> {
   const plugin = (await import(pathToFileURL(entryPoint).href)) as Record<string, unknown>;
-  const candidates = [plugin['execute'], plugin['default'], propertyOf(plugin['default'], 'execute')];
-  const execute = candidates.find((candidate) => typeof candidate === 'function');
-  if (execute === undefined) {
-    const names = keys(plugin).join(', ') || 'nothing';
-    throw new TypeError(
-      `expected the plugin to export a function \`execute(context, host)\`, it exports ${names}`,
-    );
+  const execute = await findExecute(plugin);
+  if (execute !== null) return execute;
+  throw new TypeError(
+    `expected the plugin to export a function \`execute(context, host)\`, or as default such a function, an object or a class that has it; it exports ${describeExports(plugin)}`,
+  );
+}
+
+/**
+ * In every shape that people and compilers give it: by name, as the default, as a method of the default or of an exported
+ * `plugin`, of an instance of a default class, below `exports.default` of transpiled CommonJS, or from a function that
+ * gives an object which has it.
+ */
+async function findExecute(plugin: Record<string, unknown>): Promise<Execute | null> {
+  let holder: unknown = plugin;
+  for (let level = 0; level < MAX_DEFAULTS; level++) {
+    const found = ofHolder(holder) ?? (level === 0 ? null : ofFunction(holder));
+    if (found !== null) return found;
+    const named = ofHolder(await propertyOf(holder, 'plugin'));
+    if (named !== null) return named;
+    holder = await propertyOf(holder, 'default');
   }
-  return execute as Execute;
+  return ofHolder(holder) ?? ofFunction(holder);
+}
+
+/** A method is called on its object: it may have helpers beside it. */
+function ofHolder(holder: unknown): Execute | null {
+  const method = propertyOf(holder, 'execute');
+  if (typeof method !== 'function') return null;
+  return (context, host) => reflectApply(method, holder, [context, host]);
+}
+
+function ofFunction(value: unknown): Execute | null {
+  if (typeof value !== 'function') return null;
+  if (isClass(value)) return ofHolder(construct(value as never, []));
+  return async (context, host) => {
+    const result: unknown = await reflectApply(value as never, undefined, [context, host]);
+    // Data has no function in it: what has an `execute` is the plugin, made by this function.
+    const made = ofHolder(result);
+    return made === null ? result : made(context, host);
+  };
+}
+
+/** Compilers for older engines write a function whose prototype has the methods. */
+function isClass(value: unknown): boolean {
+  return (
+    startsWith(sourceOf(value as never), 'class') ||
+    typeof propertyOf(propertyOf(value, 'prototype'), 'execute') === 'function'
+  );
 }
 
 function propertyOf(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? reflectGet(value, name) : undefined;
+  const mayHave = (typeof value === 'object' && value !== null) || typeof value === 'function';
+  return mayHave ? reflectGet(value as object, name) : undefined;
+}
+
+function describeExports(plugin: Record<string, unknown>): string {
+  let text = '';
+  for (const name of keys(plugin))
+    text += `${text === '' ? '' : ', '}\`${name}\` (${kindOf(reflectGet(plugin, name))})`;
+  return text === '' ? 'nothing' : slice(text, 0, MAX_SHOWN_CHARS);
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (typeof value !== 'object') return typeof value;
+  let text = '';
+  for (const name of keys(value)) text += `${text === '' ? '' : ', '}${name}`;
+  return text === '' ? 'an object' : `an object with ${slice(text, 0, 80)}`;
 }

@@ -1,19 +1,63 @@
+import { types } from 'node:util';
+
 /**
  * What the runner uses of the language, taken before any code of a plugin is loaded. A plugin can replace every global
  * and every method of a prototype afterwards; these stay what they were.
  */
-const uncurry = <This, Args extends unknown[], Result>(
+export const uncurry = <This, Args extends unknown[], Result>(
   method: (this: This, ...args: Args) => Result,
 ): ((self: This, ...args: Args) => Result) => Function.prototype.call.bind(method) as never;
 
 export const { stringify, parse } = JSON;
-export const { get: reflectGet, set: reflectSet, apply: reflectApply } = Reflect;
+export const {
+  get: reflectGet,
+  set: reflectSet,
+  apply: reflectApply,
+  construct,
+  deleteProperty,
+  ownKeys,
+} = Reflect;
 export const { wait: atomicsWait } = Atomics;
-export const { isFinite: isFiniteNumber } = Number;
-export const { freeze, keys } = Object;
+export const { isFinite: isFiniteNumber, isNaN: isNotANumber } = Number;
+export const { isArray } = Array;
+export const { freeze, keys, create, defineProperty, getOwnPropertyDescriptor, getPrototypeOf } = Object;
 export const toStringOf = String;
 export const bufferFrom = Buffer.from;
+export const byteLength = Buffer.byteLength;
 export const slice = uncurry(String.prototype.slice);
+export const join = uncurry(Array.prototype.join);
 export const mapGet = uncurry(Map.prototype.get);
+export const mapForEach = uncurry(Map.prototype.forEach);
+export const setForEach = uncurry(Set.prototype.forEach);
+export const toIsoString = uncurry(Date.prototype.toISOString);
+export const toTime = uncurry(Date.prototype.getTime);
+export const toBase64 = uncurry(Buffer.prototype.toString);
+export const sourceOf = uncurry(Function.prototype.toString);
 export const abortOf = uncurry(AbortController.prototype.abort);
 export const endsWith = uncurry(String.prototype.endsWith);
+export const startsWith = uncurry(String.prototype.startsWith);
+
+/** Node's own tests of what a value is, which no prototype and no tag can answer. */
+export const {
+  isProxy,
+  isNativeError,
+  isDate,
+  isMap,
+  isSet,
+  isRegExp,
+  isPromise,
+  isAnyArrayBuffer,
+  isBoxedPrimitive,
+  isBigIntObject,
+  isSymbolObject,
+  isNumberObject,
+  isStringObject,
+  isWeakMap,
+  isWeakSet,
+} = types;
+export const isView = ArrayBuffer.isView;
+export const objectPrototype = Object.prototype;
+export const arrayPrototype = Array.prototype;
+export const iterator: typeof Symbol.iterator = Symbol.iterator;
+export const asyncIterator: typeof Symbol.asyncIterator = Symbol.asyncIterator;
+export const toStringTag: typeof Symbol.toStringTag = Symbol.toStringTag;

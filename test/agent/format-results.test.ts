@@ -29,7 +29,7 @@ const failed = (message: string, stack: string | null = null) =>
   resultOf({
     outcome: 'PLUGIN_ERROR',
     success: false,
-    error: { code: 'PLUGIN_ERROR', message, stack },
+    error: { code: 'PLUGIN_ERROR', message, stack, details: null, hint: null },
   });
 
 /** Lines as a model, a terminal or a Unicode editor breaks them. */

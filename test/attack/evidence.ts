@@ -73,7 +73,7 @@ export function ok(result: unknown, rest: Partial<Seen> = {}): Seen {
 }
 
 export function ended(outcome: Outcome, message = 'what came of it', rest: Partial<Seen> = {}): Seen {
-  const error = { code: outcome, message, stack: null };
+  const error = { code: outcome, message, stack: null, details: null, hint: null };
   return { ...SEEN, result: { ...RESULT, outcome, success: false, error }, ...rest };
 }
 

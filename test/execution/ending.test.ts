@@ -148,6 +148,8 @@ describe('an error', () => {
         code: 'IMAGE_BUILD_FAILED',
         message: 'No disk.\n  - `HostConfig.Binds`: expected [], got ["/:/host"]',
         stack: null,
+        details: null,
+        hint: null,
       },
     });
   });

@@ -15,6 +15,7 @@ import { SILENT_LOGGER } from '../../src/logger.ts';
 import { PluginManifestSchema } from '../../src/manifest/schema.ts';
 import type { Grant } from '../../src/policy/grant.ts';
 import { frameRecord } from '../../src/protocol/framing.ts';
+import { toOutputEnd } from '../../src/protocol/messages.ts';
 import { admissionOf } from '../admission/sample.ts';
 import {
   type EngineCall,
@@ -178,6 +179,7 @@ test('a complete result that was written before the deadline is never lost (P3)'
       container.ready();
       await container.executed;
       const startedAt = performance.now();
+      container.print(`\n${frameRecord(toOutputEnd(1))}`, 'stderr');
       const bytes = frames(frameRecord(JSON.stringify({ jsonrpc: '2.0', id: 1, result })));
       for (const [index, piece] of splitAt(bytes, plan.cuts).entries()) {
         const afterMs = plan.pieceAfterMs[index] ?? null;

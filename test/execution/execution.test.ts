@@ -146,6 +146,7 @@ describe('an execution', () => {
         method: 'execute',
         params: {
           entryPoint: '/plugin/index.js',
+          maxResultBytes: expect.any(Number),
           context: expect.objectContaining({ executionId: 'e1', inputData: { text: 'hi' } }),
         },
       },
@@ -182,7 +183,7 @@ describe('an execution', () => {
     );
     const execution = execute(engine);
     await execution.ending;
-    expect(execution.logs.lines).toEqual([
+    expect(execution.logs.lines()).toEqual([
       { level: 'error', source: 'console', message: 'logged' },
       { level: 'info', source: 'stdout', message: 'printed' },
       { level: 'warn', source: 'stderr', message: 'complained' },
@@ -272,20 +273,22 @@ describe('the outcome', () => {
     ['TIMEOUT', 'silence', silent, { timeoutMs: 50 }],
     [
       'OUTPUT_LIMIT',
-      'a flood of lines',
-      runner((container) => container.print('x\n'.repeat(4096))),
+      'a record without an end',
+      runner((container) => container.print(`\u001e${'x'.repeat(4096 + 16 * 1024 + 1)}`)),
       { outputBytes: 4096 },
     ],
     [
       'OUTPUT_LIMIT',
-      'a flood without a line',
-      runner((container) => container.print('x'.repeat(4097))),
-      { outputBytes: 4096 },
+      'a result that the runner finds too large',
+      runner((container) =>
+        container.say({ id: 1, error: { code: -32006, message: '`result` has too much' } }),
+      ),
+      {},
     ],
     [
       'OUTPUT_LIMIT',
       'a result that is too large',
-      runner((container) => container.answer('x'.repeat(4096))),
+      runner((container) => container.answer('x'.repeat(4096 + 16 * 1024))),
       { outputBytes: 4096 },
     ],
     ['PROTOCOL_ERROR', 'a record that is no JSON', runner((container) => container.print('\u001e{\n'))],
@@ -332,12 +335,18 @@ describe('the outcome', () => {
     const failure = {
       code: -32001,
       message: 'no such city',
-      data: { name: 'RangeError', stack: 'RangeError: …' },
+      data: { name: 'RangeError', stack: 'RangeError: …', details: { status: 404 } },
     };
     const engine = new FakeEngine(runner((container) => container.say({ id: 1, error: failure })));
     await expect(execute(engine).ending).resolves.toEqual({
       outcome: 'PLUGIN_ERROR',
-      error: { code: 'PLUGIN_ERROR', message: 'RangeError: no such city', stack: 'RangeError: …' },
+      error: {
+        code: 'PLUGIN_ERROR',
+        message: 'RangeError: no such city',
+        stack: 'RangeError: …',
+        details: { status: 404 },
+        hint: null,
+      },
     });
   });
 });

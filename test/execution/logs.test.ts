@@ -1,41 +1,58 @@
 import { expect, test } from 'vitest';
 import { LogBook } from '../../src/execution/logs.ts';
 
-function filledWith(count: number, message: string): LogBook {
-  const book = new LogBook();
-  for (let line = 0; line < count; line++) book.add('info', 'stdout', message);
-  return book;
-}
+const surplus = (text: string, source: 'stdout' | 'stderr' | 'console' = 'stdout') => ({
+  source,
+  bytes: Buffer.from(source === 'console' ? text : `${text}\n`),
+});
 
 test('lines are kept as they came', () => {
   const book = new LogBook();
   book.add('warn', 'stderr', '\u001b[31mred\u2028');
-  expect(book.lines).toEqual([{ level: 'warn', source: 'stderr', message: '\u001b[31mred\u2028' }]);
+  expect(book.lines()).toEqual([{ level: 'warn', source: 'stderr', message: '\u001b[31mred\u2028' }]);
   expect(book.warnings()).toEqual([]);
 });
 
-test.each([
-  ['1000 lines', 1_000, 'x', 1_000, 0],
-  ['one line more', 1_001, 'x', 1_000, 1],
-  ['a flood of empty lines', 100_000, '', 1_000, 99_000],
-  ['256 Ki characters', 32, 'x'.repeat(8_192), 32, 0],
-  ['one long line more', 33, 'x'.repeat(8_192), 32, 1],
-  ['a line longer than all together may be', 1, 'x'.repeat(256 * 1024 + 1), 0, 1],
-])('of %s so many are kept, and the rest is counted', (_title, count, message, kept, dropped) => {
-  const book = filledWith(count, message);
-  expect(book.lines).toHaveLength(kept);
-  expect(book.warnings()).toEqual(
-    dropped === 0
-      ? []
-      : [`${dropped} log lines over the limit of 1000 lines or 262144 characters were dropped`],
-  );
+test('of a long log the end is there, and what lies between is counted', () => {
+  const book = new LogBook();
+  book.addLine('stdout', 'first');
+  for (let line = 0; line < 3_000; line++) book.addSurplus(surplus(`line ${line}`));
+  book.addSurplus(surplus('the reason', 'stderr'));
+  const lines = book.lines();
+  expect(lines[0]).toMatchObject({ message: 'first' });
+  expect(lines[1]).toEqual({ level: 'warn', source: 'lurkbox', message: '2701 lines are left out here' });
+  expect(lines).toHaveLength(2 + 300);
+  expect(lines.at(-1)).toEqual({ level: 'warn', source: 'stderr', message: 'the reason' });
+  expect(book.warnings()).toEqual(['2701 log lines between the first and the last ones were left out']);
 });
 
-test('that stderr was cut is a warning of its own', () => {
-  const book = filledWith(1_001, 'x');
-  book.cutStderr(4096);
-  expect(book.warnings()).toEqual([
-    '1 log lines over the limit of 1000 lines or 262144 characters were dropped',
-    'stderr was dropped after its first 4096 bytes',
-  ]);
+test('the end of a log has at most 64 KiB', () => {
+  const book = new LogBook();
+  for (let line = 0; line < 100; line++) book.addSurplus(surplus('x'.repeat(8192)));
+  expect(book.lines()).toHaveLength(1 + 6);
+});
+
+test('records among the last lines are read, and what is none is left out', () => {
+  const book = new LogBook();
+  book.addSurplus(
+    surplus('{"jsonrpc":"2.0","method":"log","params":{"level":"error","message":"why"}}', 'console'),
+  );
+  book.addSurplus(surplus('{"jsonrpc":"2.0","method":"log",', 'console'));
+  expect(book.lines().at(-1)).toEqual({ level: 'error', source: 'console', message: 'why' });
+  expect(book.warnings()).toEqual(['1 log lines between the first and the last ones were left out']);
+});
+
+test('what did not cross as it was is told with its path, and no plugin tells without end', () => {
+  const book = new LogBook();
+  book.warn('result.mean', 'is NaN');
+  for (let index = 0; index < 100; index++) book.warn('', 'x'.repeat(5_000));
+  expect(book.warnings()[0]).toBe('`result.mean` is NaN');
+  expect(book.warnings()).toHaveLength(40);
+  expect(book.warnings()[1]).toHaveLength(1_000);
+});
+
+test('that lines were cut is told', () => {
+  const book = new LogBook();
+  book.addLine('stdout', 'x'.repeat(8192), 10);
+  expect(book.warnings()).toEqual(['1 log lines were longer than 8192 bytes and were cut']);
 });

@@ -17,12 +17,12 @@ const CONTEXT = {
 };
 
 function paramsWith(inputData: unknown): ExecuteParams {
-  return { entryPoint: '/plugin/index.js', context: { ...CONTEXT, inputData } };
+  return { entryPoint: '/plugin/index.js', maxResultBytes: 1024, context: { ...CONTEXT, inputData } };
 }
 
 test('the requests of the host are pinned', () => {
   expect([...toExecuteRecord(paramsWith('a\nb\u001e'))]).toEqual([
-    '\u001e{"jsonrpc":"2.0","id":1,"method":"execute","params":{"entryPoint":"/plugin/index.js","context":' +
+    '\u001e{"jsonrpc":"2.0","id":1,"method":"execute","params":{"entryPoint":"/plugin/index.js","maxResultBytes":1024,"context":' +
       '{"executionId":"e1","userId":null,"channelId":null,"sessionId":null,"inputData":"a\\nb\\u001e",' +
       '"parameters":{},"environment":{},"config":{}}}}\n',
   ]);

@@ -12,6 +12,7 @@ import type {
 } from '../../src/engine/engine.ts';
 import { LurkboxError, type LurkboxErrorCode } from '../../src/errors.ts';
 import { frameRecord } from '../../src/protocol/framing.ts';
+import { LOAD_ID, toOutputEnd } from '../../src/protocol/messages.ts';
 import type { ContainerSpec } from '../../src/spec/container-spec.ts';
 import { FACTS } from '../engine/sample.ts';
 
@@ -281,7 +282,14 @@ export class FakeContainer {
 
   /** One message in a record, as the runner writes it. */
   say(message: object): void {
+    const id = 'id' in message && typeof message.id === 'number' ? message.id : LOAD_ID;
+    // The runner marks the end of stderr before each response to `execute`, and tells when nothing is under way.
+    if (id !== LOAD_ID) this.print(`\n${frameRecord(toOutputEnd(id))}`, 'stderr');
     this.print(frameRecord(JSON.stringify({ jsonrpc: '2.0', ...message })));
+    if (id !== LOAD_ID)
+      this.print(
+        frameRecord(JSON.stringify({ jsonrpc: '2.0', method: 'settled', params: { id, cut: false } })),
+      );
   }
 
   ready(): void {

@@ -37,7 +37,7 @@ function callOf(
   const phases = { queueMs: 0, createMs: 0, startMs: 0, bootMs: 0, runMs, teardownMs: null };
   return {
     context: parseContext({}),
-    result: { outcome, error: { code, message: '', stack: null }, phases },
+    result: { outcome, error: { code, message: '', stack: null, details: null, hint: null }, phases },
     isShort,
   };
 }

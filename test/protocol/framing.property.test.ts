@@ -19,14 +19,22 @@ function model(stream: Buffer, { maxRecordBytes, maxLineBytes, records = true }:
   const pieces: string[] = [];
   let kept = '';
   let inRecord = false;
+  let isDrawnOver = false;
   for (const byte of stream) {
     if (byte === 0x0a || (records && byte === 0x1e)) {
       if (inRecord) pieces.push(`record:${kept}`);
       else if (kept !== '') pieces.push(`line:${kept}`);
       kept = '';
+      isDrawnOver = false;
       inRecord = byte === 0x1e;
       continue;
     }
+    if (!inRecord && byte === 0x0d) {
+      isDrawnOver = true;
+      continue;
+    }
+    if (isDrawnOver) kept = '';
+    isDrawnOver = false;
     if (inRecord && kept.length === maxRecordBytes) return [...pieces, `overflow:${maxRecordBytes}`];
     if (inRecord || kept.length < maxLineBytes) kept += String.fromCharCode(byte);
   }
@@ -51,10 +59,11 @@ test('any bytes, however they are cut, are the records and lines that a reader o
   );
 });
 
-test('no byte is invented, and outside of what the limits cut none is lost', () => {
+test('no byte is invented, and outside of what the limits cut and what is drawn over none is lost', () => {
   const limits = { maxRecordBytes: 1_000_000, maxLineBytes: 1_000_000 };
   fc.assert(
-    fc.property(anyBytes, anyCuts, (stream, cuts) => {
+    fc.property(anyBytes, anyCuts, (bytes, cuts) => {
+      const stream = bytes.map((byte) => (byte === 0x0d ? 0x20 : byte));
       const ended = Buffer.concat([stream, Buffer.from('\n')]);
       const text = read(splitAt(ended, cuts), limits)
         .map((piece) => piece.slice(piece.indexOf(':') + 1))

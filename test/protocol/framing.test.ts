@@ -44,7 +44,8 @@ describe('a stream is split into', () => {
       `a\n\u001e${'x'.repeat(33)}\n\u001e1\nb\n`,
       ['line:a', 'overflow:32'],
     ],
-    ['carriage returns as they are', 'a\r\n', ['line:a\r']],
+    ['a carriage return before a line feed as a part of it', 'a\r\n', ['line:a']],
+    ['what is drawn over as its last state', '1 %\r2 %\r3 %\n', ['line:3 %']],
   ])('%s', (_title, text, pieces) => {
     expect(read([bytesOf(text)])).toEqual(pieces);
   });

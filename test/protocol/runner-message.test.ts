@@ -129,6 +129,7 @@ describe('pinned', () => {
         noResult: -32003,
         notSerializable: -32004,
         uncaught: -32005,
+        overLimit: -32006,
       },
     });
   });

@@ -61,7 +61,8 @@ describe.concurrent('`host.log`', () => {
     ["'debug', 42", 'debug', '42'],
     ["'strange', 'm'", 'info', 'm'],
     ["'constructor', 'm'", 'info', 'm'],
-    ["undefined, { toString: () => 'm' }", 'info', 'm'],
+    ['undefined, { a: [1] }', 'info', '{ a: [ 1 ] }'],
+    ["'info', 'got %d of', 3, new Map([['a', 1]])", 'info', "got 3 of Map(1) { 'a' => 1 }"],
   ])('with %s is a record of level %s', async (args, level, message) => {
     expect(await logsOf(`host.log(${args})`)).toEqual([{ level, message }]);
   });
@@ -78,6 +79,6 @@ test('what is printed past the console is no record', async () => {
       };`,
   });
   expect(lines).toEqual(['by the stream', 'by the descriptor']);
-  expect(messages.map(({ method }) => method)).toEqual(['ready', undefined]);
+  expect(messages.map(({ method }) => method)).toEqual(['ready', undefined, 'settled']);
   expect(response).toMatchObject({ result: 1 });
 });

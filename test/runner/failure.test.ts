@@ -4,7 +4,7 @@ import { describeFailure } from '../../src/runner/failure.ts';
 interface Failure {
   code: number;
   message: string;
-  data: { name: string; stack: string };
+  data: { name: string; stack: string; details: unknown };
 }
 
 const describeThrown = (thrown: unknown): Failure => JSON.parse(describeFailure('pluginFailed', thrown));
@@ -25,9 +25,14 @@ describe('a thrown value becomes', () => {
     ['nothing', undefined, 'a thrown undefined: undefined'],
     ['null', null, 'a thrown object: null'],
     ['a symbol', Symbol('s'), 'a thrown symbol: Symbol(s)'],
-    ['an object', {}, 'a thrown object: [object Object]'],
+    [
+      'an object',
+      { status: 402, body: { reason: 'no money' } },
+      'a thrown object: {"status":402,"body":{"reason":"no money"}}',
+    ],
+    ['an empty object', {}, 'a thrown object: {}'],
     ['an object with a message', { message: 'm', name: 'n' }, 'm', 'n'],
-    ['an object whose message is no text', { message: 1 }, 'a thrown object: [object Object]'],
+    ['an object whose message is no text', { message: 1 }, 'a thrown object: {"message":1}'],
     ['an object without a prototype', Object.create(null), 'a thrown value that cannot be read'],
     ['an error whose message cannot be read', liar('message'), 'a thrown value that cannot be read', 'Error'],
     ['an error whose name cannot be read', liar('name'), 'm', ''],
@@ -77,4 +82,60 @@ test.each([
   ['uncaught', -32005],
 ] as const)('`%s` is the code %i', (code, number) => {
   expect(JSON.parse(describeFailure(code, new Error('m'))).code).toBe(number);
+});
+
+describe('of an error', () => {
+  test('the cause is in its text and in its details, as far down as it goes', () => {
+    const refused = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:9'), {
+      code: 'ECONNREFUSED',
+      port: 9,
+    });
+    const failed = new TypeError('fetch failed', { cause: new Error('outer', { cause: refused }) });
+    const { message, data } = describeThrown(failed);
+    expect(message).toBe(
+      'fetch failed (caused by Error: outer) (caused by Error: connect ECONNREFUSED 127.0.0.1:9)',
+    );
+    expect(data.details).toMatchObject({
+      cause: { message: 'outer', cause: { code: 'ECONNREFUSED', port: 9 } },
+    });
+  });
+
+  test('the errors in it are told in their order', () => {
+    const { message, data } = describeThrown(new AggregateError([new Error('one'), 'two'], 'all failed'));
+    expect(message).toBe('all failed (2 errors: Error: one; two)');
+    expect(data.details).toEqual({ errors: [{ name: 'Error', message: 'one' }, 'two'] });
+  });
+
+  test('its own fields are its details', () => {
+    const { data } = describeThrown(
+      Object.assign(new Error('m'), { code: 'E_PAY', status: 402, at: new Date(0) }),
+    );
+    expect(data.details).toEqual({ code: 'E_PAY', status: 402, at: '1970-01-01T00:00:00.000Z' });
+  });
+
+  test('that is its own cause the circle is told once', () => {
+    const error = new Error('round');
+    error.cause = error;
+    expect(describeThrown(error).message).toMatch(/^round \(caused by \[`error.cause` is `error` again/);
+  });
+
+  test.each([
+    ['a million fields', () => Object.fromEntries(Array.from({ length: 1_000_000 }, (_, i) => [`k${i}`, i]))],
+    ['a text of ten megabytes', () => ({ text: 'x'.repeat(10_000_000) })],
+    ['a list without end', () => ({ list: Array(1_000_000).fill('x') })],
+    [
+      'a getter that throws',
+      () =>
+        Object.defineProperty({}, 'a', {
+          enumerable: true,
+          get: () => {
+            throw new Error('no');
+          },
+        }),
+    ],
+  ])('that has %s the details are bounded', (_title, fields) => {
+    expect(
+      describeFailure('pluginFailed', Object.assign(new Error('m'), { fields: fields() })).length,
+    ).toBeLessThan(60_000);
+  });
 });

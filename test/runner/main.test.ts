@@ -25,8 +25,6 @@ describe.concurrent('a result is', () => {
     ],
     ['what its promise came to', 'return new Promise((resolve) => setTimeout(resolve, 5, 42));', 42],
     ['null, of nothing', '', null],
-    ['null, of a function', 'return () => 1;', null],
-    ['null, of a symbol', 'return Symbol("x");', null],
     [
       'what JSON makes of it',
       'return { at: new Date(0), u: undefined };',
@@ -55,8 +53,27 @@ describe.concurrent('an error is', () => {
       -32005,
       'lost',
     ],
-    ['a result that contains itself', 'const a = {}; a.a = a; return a;', -32004, 'circular'],
-    ['a big integer', 'return 1n;', -32004, 'BigInt'],
+    [
+      'a result that contains itself',
+      'const a = {}; a.a = a; return a;',
+      -32004,
+      '`result.a` is `result` again',
+    ],
+    ['a function', 'return () => 1;', -32004, '`result` is a function'],
+    ['a symbol', 'return Symbol("x");', -32004, '`result` is a symbol'],
+    [
+      'a result that is too large',
+      'return { a: "x".repeat(70_000_000) };',
+      -32006,
+      '`result.a` has 70000002 bytes',
+    ],
+    [
+      'a result that is too deep',
+      'let a = []; for (let i = 0; i < 100; i++) a = [a]; return a;',
+      -32006,
+      'deeper than 64 levels',
+    ],
+    ['a result of too many values', 'return { list: Array(200_000).fill(0) };', -32006, '`result.list'],
     ['a `toJSON` that throws', 'return { toJSON() { throw new Error("no JSON"); } };', -32004, 'no JSON'],
     ['nothing left to wait for', 'await new Promise(() => {});', -32003, 'nothing is left to wait for'],
     [
@@ -154,14 +171,38 @@ describe.concurrent('`host.progress`', () => {
     ]);
   });
 
-  test.each(['-0.1', '1.1', 'NaN', '"0.5"', '{ valueOf: () => 0.5 }', 'undefined'])(
-    'throws at %s, and tells nothing',
-    async (fraction) => {
-      const { messages, response } = await runPlugin(plugin(`host.progress(${fraction});`));
-      expect(response?.error).toMatchObject({ data: { name: 'RangeError' } });
-      expect(messages.filter(({ method }) => method === 'progress')).toEqual([]);
+  test.each([
+    ['-0.1', [0]],
+    ['1.1', [1]],
+    ['1/0', [1]],
+    ['NaN', []],
+    ['"0.5"', []],
+    ['{ valueOf: () => 0.5 }', []],
+    ['undefined', []],
+  ])(
+    'of %s fails no call: it is moved to 0 or 1 or left out, and the first is warned of',
+    async (fraction, told) => {
+      const { messages, response } = await runPlugin(
+        plugin(`host.progress(${fraction}); host.progress(${fraction}); return 1;`),
+      );
+      expect(response).toMatchObject({ result: 1 });
+      const fractions = messages.flatMap(({ method, params }) =>
+        method === 'progress' ? [params?.['fraction']] : [],
+      );
+      expect(fractions).toEqual([...told, ...told]);
+      expect(messages.filter(({ method }) => method === 'warning')).toHaveLength(1);
     },
   );
+
+  test('that a sum of fractions comes to is told without a warning', async () => {
+    const { messages } = await runPlugin(
+      plugin('let sum = 0; for (let i = 0; i < 9; i++) host.progress(sum += 1 / 9); return sum;'),
+    );
+    expect(messages.filter(({ method }) => method === 'progress').at(-1)).toMatchObject({
+      params: { fraction: 1 },
+    });
+    expect(messages.filter(({ method }) => method === 'warning')).toEqual([]);
+  });
 });
 
 test.each([
@@ -232,7 +273,8 @@ describe.concurrent('a host that', () => {
     runner.send({ method: 'strange' });
     await runner.execute();
     expect(await runner.heard(({ id }) => id === 1)).toMatchObject({ result: 1 });
-    expect(runner.messages).toHaveLength(2);
+    await runner.heard(({ method }) => method === 'settled');
+    expect(runner.messages.map(({ id, method }) => method ?? id)).toEqual(['ready', 1, 'settled']);
   });
 
   test.each([

@@ -18,6 +18,46 @@ describe.concurrent('a plugin is loaded that', () => {
     ],
     ['waits while it is loaded', { code: 'const answer = await 42; export const execute = () => answer;' }],
     [
+      'is CommonJS as a compiler of TypeScript makes it',
+      {
+        code: 'Object.defineProperty(exports, "__esModule", { value: true }); exports.default = () => 42;',
+        file: 'index.cjs',
+      },
+    ],
+    [
+      'is transpiled CommonJS with an object',
+      {
+        code: 'exports.__esModule = true; exports.default = { answer: 42, execute() { return this.answer; } };',
+        file: 'index.cjs',
+      },
+    ],
+    [
+      'exports an object with helpers beside `execute`',
+      { code: 'export default { format: () => 42, execute() { return this.format(); } };' },
+    ],
+    [
+      'exports a class',
+      { code: 'export default class { #answer = 42; execute() { return this.#answer; } }' },
+    ],
+    [
+      'exports an instance',
+      { code: 'class A { #b = 42; execute() { return this.#b; } } export default new A();' },
+    ],
+    [
+      'exports a class as older compilers write it',
+      {
+        code: 'function A() { this.b = 42; } A.prototype.execute = function () { return this.b; }; module.exports = A;',
+        file: 'index.cjs',
+      },
+    ],
+    ['exports a function that makes it', { code: 'export default () => ({ execute: () => 42 });' }],
+    [
+      'exports a function that makes it later',
+      { code: 'export default async () => ({ execute: () => 42 });' },
+    ],
+    ['exports a promise of it', { code: 'export default Promise.resolve({ execute: () => 42 });' }],
+    ['exports it as `plugin`', { code: 'export const plugin = { execute: () => 42 };' }],
+    [
       'exports both, and then the one of that name',
       { code: 'export const execute = () => 42; export default () => 1;' },
     ],
@@ -30,13 +70,17 @@ describe.concurrent('a plugin is loaded that', () => {
 describe.concurrent('a plugin cannot be loaded that', () => {
   test.each<[string, Source, string]>([
     ['exports nothing', { code: '' }, 'it exports nothing'],
-    ['exports something else', { code: 'export const run = 1, other = 2;' }, 'it exports other, run'],
+    [
+      'exports something else',
+      { code: 'export const run = 1, other = 2;' },
+      'it exports `other` (number), `run` (number)',
+    ],
     [
       'exports an `execute` that is no function',
       { code: 'export const execute = 42;' },
-      'it exports execute',
+      'it exports `execute` (number)',
     ],
-    ['exports null', { code: 'export default null;' }, 'it exports default'],
+    ['exports null', { code: 'export default null;' }, 'it exports `default` (null)'],
     ['is no JavaScript', { code: 'export const = ;' }, 'Unexpected token'],
     ['throws while it is loaded', { code: 'throw new Error("at load");' }, 'at load'],
     ['imports what is not there', { code: 'import "left-pad";' }, "Cannot find package 'left-pad'"],

@@ -48,7 +48,7 @@ export class RunnerProcess implements AsyncDisposable {
     writeFileSync(this.#entryPoint, code);
     const runner = join(this.#folder, 'runner.cjs');
     writeFileSync(runner, RUNNER);
-    this.#child = spawn(process.execPath, ['--disable-proto=delete', runner], { env: {}, stdio: 'pipe' });
+    this.#child = spawn(process.execPath, [runner], { env: {}, stdio: 'pipe' });
     this.ended = this.#listen();
   }
 
@@ -73,7 +73,11 @@ export class RunnerProcess implements AsyncDisposable {
   async execute(inputData: unknown = null): Promise<void> {
     await this.heard(({ method }) => method === READY);
     const context = { executionId: 'e1', inputData };
-    this.send({ id: 1, method: 'execute', params: { entryPoint: this.#entryPoint, context } });
+    this.send({
+      id: 1,
+      method: 'execute',
+      params: { entryPoint: this.#entryPoint, context, maxResultBytes: 64 * 1024 * 1024 },
+    });
   }
 
   send(message: object): void {

@@ -65,7 +65,7 @@ export function toResult(
     outcome,
     success: outcome === 'OK',
     result,
-    error: outcome === 'OK' ? null : { code: outcome, message, stack: null },
+    error: outcome === 'OK' ? null : { code: outcome, message, stack: null, details: null, hint: null },
     executionTimeMs: 1,
     phases: { queueMs: 0, createMs: 0, startMs: 0, bootMs: 0, runMs: 0, teardownMs: null },
     usage: { peakMemoryBytes: null, cpuTimeMs: null },

@@ -1,0 +1,44 @@
+import type { Place } from './place.ts';
+import { reflectGet, slice, toStringOf } from './primordials.ts';
+
+/** Where what became of a value is put. */
+export interface Slot {
+  readonly target: object;
+  readonly key: string | number;
+}
+
+/** What the rules of `kinds.ts` can do with a value and with what is in it. */
+export interface Conversion {
+  /** Puts what becomes of a value into its slot. */
+  convert(value: unknown, place: Place, slot: Slot): void;
+  /** Every element, those that are not there too. */
+  list(elements: readonly unknown[], place: Place): unknown[];
+  /** The enumerable fields of its own, without those that hold nothing, added to what is there. */
+  fields(object: object, place: Place, fields?: Record<string, unknown>): Record<string, unknown>;
+  field(fields: Record<string, unknown>, key: string, value: unknown, at: Place): void;
+  /** Whatever a getter or a proxy answers. */
+  read(object: object, key: PropertyKey, place: Place): unknown;
+  /** Goes into an object, unless it is too deep or is around itself. */
+  enter(place: Place, object: object): void;
+  assertRoom(elements: number, place: Place): void;
+  /** Has what comes of the work take the place of a value, which null holds until then. */
+  wait(place: Place, slot: Slot, value: () => Promise<unknown>): null;
+  warn(place: Place, message: string): void;
+  /** Stands for a value that is lost, and tells so. */
+  lose(place: Place, message: string): null;
+  refuse(place: Place, message: string): never;
+}
+
+const MAX_REASON_CHARS = 300;
+
+/** Of a thrown value, whatever it is. */
+export function reasonOf(thrown: unknown): string {
+  try {
+    const name = typeof thrown === 'object' && thrown !== null ? reflectGet(thrown, 'name') : undefined;
+    const message = typeof thrown === 'object' && thrown !== null ? reflectGet(thrown, 'message') : thrown;
+    const text = typeof name === 'string' ? `${name}: ${toStringOf(message)}` : toStringOf(message);
+    return slice(text, 0, MAX_REASON_CHARS);
+  } catch {
+    return 'something that cannot be read was thrown';
+  }
+}

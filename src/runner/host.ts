@@ -1,0 +1,89 @@
+import { format } from 'node:util';
+import type { LogLevel } from '../protocol/messages.ts';
+import { quote, sendNotification } from './channel.ts';
+import { sendLog } from './console.ts';
+import { freeze, isFiniteNumber, isNotANumber, toStringOf } from './primordials.ts';
+
+const now = performance.now.bind(performance);
+
+const LOG_LEVELS: Readonly<Record<string, LogLevel | null>> = freeze({
+  __proto__: null,
+  debug: 'debug',
+  info: 'info',
+  warn: 'warn',
+  error: 'error',
+});
+
+export interface HostOptions {
+  /** Whether its execution has not been answered yet. */
+  readonly isOpen: () => boolean;
+  readonly signal: AbortSignal;
+}
+
+/** The host reads every report: more often nobody can see a difference. */
+const PROGRESS_PERIOD_MS = 10;
+
+export interface Host {
+  /** What a plugin gets beside its context. */
+  readonly face: object;
+  /** Tells the last progress, if it was held back. */
+  flush(): void;
+}
+
+export function createHost({ isOpen, signal }: HostOptions): Host {
+  let isOdd = false;
+  let toldAt = Number.NEGATIVE_INFINITY;
+  let held: string | null = null;
+  const flush = (): void => {
+    if (held !== null) sendNotification('progress', held);
+    held = null;
+  };
+  const face = freeze({
+    /** As `console` prints it: objects are shown, and further arguments follow. */
+    log: (level: string, ...message: unknown[]): void => {
+      if (isOpen()) sendLog(LOG_LEVELS[level] ?? 'info', toText(message));
+    },
+    /** A sum of fractions is seldom 1: what lies beside 0 to 1 is moved there, and never fails a call. */
+    progress: (fraction: unknown, message: unknown = ''): void => {
+      if (!isOpen()) return;
+      const clamped = toFraction(fraction);
+      if (clamped === null || (clamped !== fraction && !isRounding(fraction))) tellOdd(fraction);
+      if (clamped === null) return;
+      held = `{"fraction":${clamped},"message":${quote(toText([message]))}}`;
+      const time = now();
+      if (time - toldAt < PROGRESS_PERIOD_MS) return;
+      toldAt = time;
+      flush();
+    },
+    signal,
+  });
+  return { face, flush };
+
+  function tellOdd(fraction: unknown): void {
+    if (isOdd) return;
+    isOdd = true;
+    const message = `\`host.progress\` got ${toText([fraction])}, expected a fraction from 0 to 1; what lies outside is moved there, what is no number is left out`;
+    sendNotification('warning', `{"path":"","message":${quote(message)}}`);
+  }
+}
+
+function toFraction(value: unknown): number | null {
+  if (typeof value !== 'number' || isNotANumber(value)) return null;
+  return value < 0 ? 0 : value > 1 ? 1 : value;
+}
+
+function isRounding(value: unknown): boolean {
+  return isFiniteNumber(value) && (value as number) > -1e-9 && (value as number) < 1 + 1e-9;
+}
+
+function toText(values: readonly unknown[]): string {
+  try {
+    return format(...values);
+  } catch {
+    try {
+      return toStringOf(values[0]);
+    } catch {
+      return 'a value that cannot be shown';
+    }
+  }
+}

@@ -1,0 +1,335 @@
+import { type Conversion, reasonOf, type Slot } from './conversion.ts';
+import { below, type Place } from './place.ts';
+import {
+  asyncIterator,
+  bufferFrom,
+  create,
+  getPrototypeOf,
+  isAnyArrayBuffer,
+  isArray,
+  isBoxedPrimitive,
+  isDate,
+  isFiniteNumber,
+  isMap,
+  isNativeError,
+  isPromise,
+  isRegExp,
+  isSet,
+  isSymbolObject,
+  isView,
+  isWeakMap,
+  isWeakSet,
+  iterator,
+  keys,
+  mapForEach,
+  objectPrototype,
+  ownKeys,
+  reflectGet,
+  setForEach,
+  slice,
+  toBase64,
+  toIsoString,
+  toStringOf,
+  toStringTag,
+  toTime,
+} from './primordials.ts';
+
+/** The form of one kind of object on the other side. */
+interface Kind<Value extends object = object> {
+  readonly is: (value: object) => boolean;
+  readonly convert: (border: Conversion, value: Value, place: Place, slot: Slot) => unknown;
+}
+
+const MAX_NAME_CHARS = 80;
+
+/** What has no form that would be true; what an author does instead. */
+const REFUSED: Readonly<Record<string, string>> = {
+  __proto__: null as never,
+  Response: 'is a Response; return what is in it, such as `await response.json()` or `await response.text()`',
+  Request: 'is a Request; return its fields that are needed',
+  ReadableStream:
+    'is a stream; read it first, such as by `await Array.fromAsync(stream)`, and return what was in it',
+  WritableStream: 'is a stream; return what was written to it',
+  TransformStream: 'is a stream; read it first, and return what came out of it',
+};
+
+/** In this order: the first that fits. docs/values.md has the table for authors. */
+const KINDS: readonly Kind<never>[] = [
+  { is: isArray, convert: convertList },
+  { is: isPlainObject, convert: convertFields },
+  { is: isDate, convert: convertDate },
+  { is: isMap, convert: convertMap },
+  {
+    is: isSet,
+    convert: (border: Conversion, value: Set<unknown>, place: Place) => border.list(elementsOf(value), place),
+  },
+  { is: isError, convert: convertError },
+  { is: isPromise, convert: convertPromise },
+  { is: isView, convert: convertView },
+  {
+    is: isAnyArrayBuffer,
+    convert: (_: Conversion, value: ArrayBuffer) => toBase64(bufferFrom(value), 'base64'),
+  },
+  { is: isRegExp, convert: (_: Conversion, value: RegExp) => toStringOf(value) },
+  { is: isBoxedPrimitive, convert: convertBoxed },
+  { is: (value) => isWeakMap(value) || isWeakSet(value), convert: refuseWeak },
+  { is: isRefused, convert: refuseTagged },
+  { is: isNodeStream, convert: refuseStream },
+  { is: isBlob, convert: convertBlob },
+  {
+    is: (value) => hasTag(value, ['URL', 'URLSearchParams']),
+    convert: (_: Conversion, value: object) => toStringOf(value),
+  },
+  { is: (value) => hasTag(value, ['Headers', 'FormData']), convert: convertPairs },
+  { is: (value) => hasMethod(value, 'toJSON'), convert: convertByItself },
+  { is: isIterator, convert: convertIterator },
+  { is: isThenable, convert: convertPromise },
+  { is: () => true, convert: convertInstance },
+];
+
+export function convertKind(border: Conversion, value: object, place: Place, slot: Slot): unknown {
+  for (let index = 0; ; index++) {
+    const kind = KINDS[index] as Kind;
+    if (kind.is(value)) return kind.convert(border, value, place, slot);
+  }
+}
+
+function isPlainObject(value: object): boolean {
+  const prototype = getPrototypeOf(value);
+  if (prototype !== null && prototype !== objectPrototype) return false;
+  return !hasMethod(value, 'toJSON') && !hasMethod(value, 'then') && !isIterator(value);
+}
+
+function convertFields(border: Conversion, value: object, place: Place): unknown {
+  return border.fields(value, place);
+}
+
+function convertList(border: Conversion, value: unknown[], place: Place): unknown {
+  const own = ownKeys(value).length;
+  const list = border.list(value, place);
+  let named = 0;
+  // A list has as many keys as elements and `length`: only one that has not is looked at key by key.
+  if (own !== value.length + 1) for (const key of keys(value)) if (toStringOf(+key >>> 0) !== key) named++;
+  if (named > 0) border.warn(place, `a list with named fields (${named}), which are left out`);
+  return list;
+}
+
+function convertDate(border: Conversion, value: Date, place: Place): unknown {
+  return isFiniteNumber(toTime(value))
+    ? toIsoString(value)
+    : border.lose(place, 'an invalid Date: null stands in its place');
+}
+
+/** An object where all keys are texts, else a list of pairs. */
+function convertMap(border: Conversion, value: Map<unknown, unknown>, place: Place): unknown {
+  const pairs: [unknown, unknown][] = [];
+  let hasOnlyTexts = true;
+  mapForEach(value, (member: unknown, key: unknown) => {
+    pairs[pairs.length] = [key, member];
+    if (typeof key !== 'string') hasOnlyTexts = false;
+  });
+  if (hasOnlyTexts) return toObject(border, value, pairs as [string, unknown][], place);
+  border.warn(place, 'a Map with keys that are no text: it crosses as a list of pairs');
+  return border.list(pairs, place);
+}
+
+function toObject(
+  border: Conversion,
+  value: object,
+  pairs: readonly [string, unknown][],
+  place: Place,
+): unknown {
+  border.enter(place, value);
+  const fields: Record<string, unknown> = create(null);
+  for (let index = 0; index < pairs.length; index++) {
+    const [key, member] = pairs[index] as [string, unknown];
+    border.field(fields, key, member, below(place, value, key));
+  }
+  return fields;
+}
+
+function elementsOf(set: Set<unknown>): unknown[] {
+  const elements: unknown[] = [];
+  setForEach(set, (element: unknown) => {
+    elements[elements.length] = element;
+  });
+  return elements;
+}
+
+function isError(value: object): boolean {
+  return isNativeError(value) || value instanceof Error;
+}
+
+/** Its name and message first, which are no enumerable fields, then what else it has. The stack stays where it is. */
+export function convertError(border: Conversion, value: Error, place: Place): unknown {
+  border.enter(place, value);
+  const fields: Record<string, unknown> = create(null);
+  for (const key of ['name', 'message', 'code', 'cause', 'errors']) {
+    const at = below(place, value, key);
+    border.field(fields, key, border.read(value, key, at), at);
+  }
+  return border.fields(value, place, fields);
+}
+
+function convertPromise(border: Conversion, value: PromiseLike<unknown>, place: Place, slot: Slot): unknown {
+  return border.wait(place, slot, async () => value);
+}
+
+function convertView(_: Conversion, { buffer, byteOffset, byteLength }: ArrayBufferView): unknown {
+  return toBase64(bufferFrom(buffer as ArrayBuffer, byteOffset, byteLength), 'base64');
+}
+
+function convertBoxed(border: Conversion, value: object, place: Place, slot: Slot): unknown {
+  if (isSymbolObject(value)) return border.lose(place, 'a symbol: null stands in its place');
+  border.convert(value.valueOf(), place, slot);
+  return (slot.target as Record<string | number, unknown>)[slot.key];
+}
+
+function refuseWeak(border: Conversion, _: object, place: Place): never {
+  return border.refuse(
+    place,
+    'is a WeakMap or WeakSet, whose content nobody can list; return a Map or a Set',
+  );
+}
+
+function tagOf(value: object): string {
+  try {
+    const tag = reflectGet(value, toStringTag);
+    return typeof tag === 'string' ? tag : '';
+  } catch {
+    return '';
+  }
+}
+
+function hasTag(value: object, tags: readonly string[]): boolean {
+  const tag = tagOf(value);
+  for (let index = 0; index < tags.length; index++) if (tags[index] === tag) return true;
+  return false;
+}
+
+function isRefused(value: object): boolean {
+  return typeof REFUSED[tagOf(value)] === 'string' && !hasMethod(value, 'toJSON');
+}
+
+function refuseTagged(border: Conversion, value: object, place: Place): never {
+  return border.refuse(place, REFUSED[tagOf(value)] as string);
+}
+
+function isNodeStream(value: object): boolean {
+  return hasMethod(value, 'pipe') && hasMethod(value, 'on');
+}
+
+function refuseStream(border: Conversion, _: object, place: Place): never {
+  return border.refuse(
+    place,
+    'is a stream; read it first, such as by `await Array.fromAsync(stream)`, and return what was in it',
+  );
+}
+
+function isBlob(value: object): boolean {
+  return hasTag(value, ['Blob', 'File']) && hasMethod(value, 'arrayBuffer');
+}
+
+function convertBlob(border: Conversion, value: Blob, place: Place, slot: Slot): unknown {
+  return border.wait(place, slot, () => value.arrayBuffer());
+}
+
+/** By name; several of one name as a list. */
+function convertPairs(border: Conversion, value: Iterable<[string, unknown]>, place: Place): unknown {
+  const byName = new Map<string, unknown>();
+  for (const [name, member] of value) {
+    const before = byName.get(name);
+    byName.set(
+      name,
+      before === undefined ? member : isArray(before) ? [...before, member] : [before, member],
+    );
+  }
+  return toObject(border, value, [...byName], place);
+}
+
+function hasMethod(value: object, name: string): boolean {
+  return typeof reflectGet(value, name) === 'function';
+}
+
+function convertByItself(
+  border: Conversion,
+  value: { toJSON(key: string): unknown },
+  place: Place,
+  slot: Slot,
+): unknown {
+  border.enter(place, value);
+  const inner = value.toJSON(`${place.segment}`);
+  // What answers itself would be asked for ever.
+  if (inner === value) return border.fields(value, place);
+  if (inner === undefined || typeof inner === 'function' || typeof inner === 'symbol')
+    return border.lose(place, 'an object whose `toJSON` gave nothing: null stands in its place');
+  border.convert(inner, { ...place, parent: { ...place, holder: value } }, slot);
+  return (slot.target as Record<string | number, unknown>)[slot.key];
+}
+
+function isThenable(value: object): boolean {
+  return hasMethod(value, 'then');
+}
+
+/** What a generator function gives, and what iterators of lists, maps and sets are. */
+function isIterator(value: object): boolean {
+  return (
+    hasMethod(value, 'next') &&
+    (isFunction(reflectGet(value, iterator)) || isFunction(reflectGet(value, asyncIterator)))
+  );
+}
+
+function isFunction(value: unknown): boolean {
+  return typeof value === 'function';
+}
+
+function convertIterator(
+  border: Conversion,
+  value: AsyncIterator<unknown>,
+  place: Place,
+  slot: Slot,
+): unknown {
+  return border.wait(place, slot, () => drain(border, value, place));
+}
+
+/** Runs it to its end, as far as its elements may cross. */
+async function drain(border: Conversion, steps: AsyncIterator<unknown>, place: Place): Promise<unknown[]> {
+  const elements: unknown[] = [];
+  try {
+    for (;;) {
+      const { done, value } = await steps.next();
+      if (done) {
+        if (value !== undefined)
+          border.warn(place, 'an iterator that returned a value beside what it yielded, which is left out');
+        return elements;
+      }
+      border.assertRoom(elements.length + 1, place);
+      elements[elements.length] = await value;
+    }
+  } catch (error) {
+    await steps.return?.();
+    throw error;
+  }
+}
+
+function convertInstance(border: Conversion, value: object, place: Place): unknown {
+  const fields = border.fields(value, place);
+  const name = classOf(value);
+  if (keys(fields).length === 0 && name !== null)
+    border.warn(
+      place,
+      `an instance of \`${name}\` without fields of its own: \`{}\` stands in its place; give the class a \`toJSON\``,
+    );
+  return fields;
+}
+
+function classOf(value: object): string | null {
+  try {
+    const maker = reflectGet(value, 'constructor') as { name?: unknown } | undefined;
+    return typeof maker?.name === 'string' && maker.name !== 'Object'
+      ? slice(maker.name, 0, MAX_NAME_CHARS)
+      : null;
+  } catch (error) {
+    return reasonOf(error);
+  }
+}

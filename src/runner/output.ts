@@ -1,0 +1,87 @@
+import { subscribe } from 'node:diagnostics_channel';
+import * as fs from 'node:fs';
+import { Writable } from 'node:stream';
+import { frameRecord } from '../protocol/framing.ts';
+import { toOutputEnd } from '../protocol/messages.ts';
+import {
+  bufferFrom,
+  defineProperty,
+  getOwnPropertyDescriptor,
+  reflectApply,
+  uncurry,
+} from './primordials.ts';
+
+const STDERR = 2;
+/** In which what a logger put off for a moment is printed. */
+const TICKS = 3;
+/** Of the event loop, in which what threads have printed comes to the streams of this one. */
+const TURNS = 3;
+/** A host that does not read is dead, and whoever waits for it waits for nobody. */
+const MAX_WAIT_MS = 1_000;
+
+const { writeSync } = fs;
+const write = uncurry(Writable.prototype.write) as unknown as (
+  stream: Writable,
+  text: string,
+  done: () => void,
+) => boolean;
+const { setImmediate, setTimeout, clearTimeout } = globalThis;
+const nextTick = process.nextTick.bind(process);
+const opened: Writable[] = [];
+let hasThreads = false;
+
+/** Learns which of Node's own output streams are in use; one that nobody asked for is never made. */
+export function watchOutput(): void {
+  subscribe('worker_threads', () => {
+    hasThreads = true;
+  });
+  for (const name of ['stdout', 'stderr'] as const) {
+    const own = getOwnPropertyDescriptor(process, name)?.get;
+    if (own === undefined) continue;
+    let stream: Writable | undefined;
+    const get = (): Writable => {
+      if (stream === undefined) {
+        stream = reflectApply(own, process, []) as Writable;
+        opened[opened.length] = stream;
+      }
+      return stream;
+    };
+    defineProperty(process, name, { get, configurable: true, enumerable: true });
+  }
+}
+
+/** Resolves when the kernel has all that was printed until now, as far as Node knows of it. */
+export async function drainOutput(): Promise<void> {
+  for (let tick = 0; tick < TICKS; tick++) await new Promise<void>((resolve) => nextTick(resolve));
+  // Without threads nothing of the plugin's comes between its answer and this.
+  for (let turn = 0; hasThreads && turn < TURNS; turn++)
+    await new Promise<void>((resolve) => void setImmediate(resolve));
+  for (let index = 0; index < opened.length; index++) await drain(opened[index] as Writable);
+}
+
+/** Marks on stderr where the output of an execution ends: what comes over stdout does not tell how far stderr is. */
+export function markEnd(id: number): void {
+  try {
+    // On a line of its own, whatever the plugin left unfinished.
+    writeSync(STDERR, bufferFrom(`\n${frameRecord(toOutputEnd(id))}`));
+  } catch {
+    // Closed by the plugin, or full: the host waits for a moment and no longer.
+  }
+}
+
+async function drain(stream: Writable): Promise<void> {
+  if (stream.destroyed || stream.writableEnded || stream.writableLength === 0) return;
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, MAX_WAIT_MS);
+    const done = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    stream.once('error', done);
+    try {
+      write(stream, '', done);
+    } catch {
+      done();
+    }
+  });
+}

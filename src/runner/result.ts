@@ -1,0 +1,75 @@
+import { Border, BorderError, type BorderLimits, type BorderWarning, isPlain, type Later } from './border.ts';
+import { pathTo, placeOf } from './place.ts';
+import { byteLength, deleteProperty, isArray, keys, slice, stringify } from './primordials.ts';
+
+export interface ResultLimits extends BorderLimits {
+  /** Of the result as JSON. */
+  readonly bytes: number;
+}
+
+export interface ResultText {
+  readonly json: string;
+  readonly warnings: readonly BorderWarning[];
+}
+
+const NAME = 'result';
+
+/**
+ * What `execute` returned, as JSON. docs/values.md says how each value crosses.
+ * @throws BorderError when it cannot, or is too much; whatever a promise in it was rejected with
+ */
+export async function toResultText(value: unknown, limits: ResultLimits): Promise<ResultText> {
+  // Who returns nothing answers null.
+  if (value === undefined) return { json: 'null', warnings: [] };
+  if (isPlain(value, limits)) return { json: within(stringify(value), value, limits), warnings: [] };
+  const place = placeOf(NAME);
+  const border = new Border(limits);
+  if (typeof value === 'function' || typeof value === 'symbol')
+    border.refuse(place, `is a ${typeof value}; return data`);
+  const box: { value: unknown } = { value: null };
+  border.convert(value, place, { target: box, key: 'value' });
+  for (let index = 0; index < border.later.length; index++) {
+    const later = border.later[index] as (typeof border.later)[number];
+    settle(border, later, await later.value());
+  }
+  return { json: within(stringify(box.value) ?? 'null', box.value, limits), warnings: border.warnings };
+}
+
+function settle(border: Border, { place, slot }: Later, value: unknown): void {
+  // A field that holds nothing is left out, as it is where it held nothing from the start.
+  if (value === undefined && typeof slot.key === 'string') deleteProperty(slot.target, slot.key);
+  else border.convert(value, place, slot);
+}
+
+function within(json: string, value: unknown, { bytes: most }: ResultLimits): string {
+  const bytes = byteLength(json);
+  if (bytes <= most) return json;
+  const place = largestPlace(value);
+  throw new BorderError(
+    'limit',
+    place.path,
+    `has ${place.bytes} bytes of the ${bytes} that the result has as JSON, and it may have ${most}: return less, or raise \`output_kb\``,
+  );
+}
+
+/** Down to what is more than half of the whole. */
+function largestPlace(value: unknown): { path: string; bytes: number } {
+  let at = { path: pathTo(placeOf(NAME)), value, bytes: byteLength(stringify(value) ?? '') };
+  for (let level = 0; level < 4; level++) {
+    if (typeof at.value !== 'object' || at.value === null) break;
+    let largest = { path: at.path, value: null as unknown, bytes: 0 };
+    for (const key of keys(at.value)) {
+      const inner = (at.value as Record<string, unknown>)[key];
+      const bytes = byteLength(stringify(inner) ?? '');
+      if (bytes > largest.bytes)
+        largest = {
+          path: `${at.path}${isArray(at.value) ? `[${key}]` : `.${slice(key, 0, 80)}`}`,
+          value: inner,
+          bytes,
+        };
+    }
+    if (largest.bytes * 2 < at.bytes) break;
+    at = largest;
+  }
+  return at;
+}
