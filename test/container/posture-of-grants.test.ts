@@ -273,7 +273,7 @@ describe.each(Object.keys(GRANTS))(
         'LD_PRELOAD=',
         'NODE_EXTRA_CA_CERTS=',
         'NODE_OPTIONS=',
-        grant.exec ? 'PATH=/bin' : 'PATH=/nonexistent',
+        grant.exec ? 'PATH=/bin:/usr/local/bin' : 'PATH=/nonexistent',
         'TZ=UTC',
       ].sort();
       expect(held.answer.environment).toEqual(expected);

@@ -16,12 +16,7 @@ describe('pinned', () => {
       Image: `sha256:${'c0de'.repeat(16)}`,
       User: '65532:65532',
       WorkingDir: '/',
-      Entrypoint: [
-        '/usr/local/bin/node',
-        '--max-old-space-size=416',
-        '--disable-proto=delete',
-        '/lurkbox/runner.cjs',
-      ],
+      Entrypoint: ['/usr/local/bin/node', '--max-old-space-size=416', '/lurkbox/runner.cjs'],
       Cmd: [],
       Env: [
         'PATH=/nonexistent',

@@ -18,12 +18,7 @@ test('the spec of the minimal grant is pinned', () => {
   expect(spec).toStrictEqual({
     name: NAME,
     image: IMAGE,
-    command: [
-      '/usr/local/bin/node',
-      '--max-old-space-size=416',
-      '--disable-proto=delete',
-      '/lurkbox/runner.cjs',
-    ],
+    command: ['/usr/local/bin/node', '--max-old-space-size=416', '/lurkbox/runner.cjs'],
     env: {
       PATH: '/nonexistent',
       HOME: '/tmp',
@@ -87,7 +82,7 @@ describe('a grant of', () => {
       {
         exec: true,
         seccompProfile: buildSeccompProfile({ exec: true }),
-        env: { ...BASELINE.env.value, PATH: '/bin' },
+        env: { ...BASELINE.env.value, PATH: '/bin:/usr/local/bin' },
       },
     ],
     ['memory', { memoryBytes: 128 * MIB }, { memoryBytes: 128 * MIB, command: commandWithHeap(51) }],

@@ -175,7 +175,7 @@ function statements(
     'is not root': /^[1-9]\d{3,}:[1-9]\d{3,}$/.test(String(config['User'])),
     'starts in /': config['WorkingDir'] === '/',
     'runs Node and the runner and nothing of the plugin':
-      /^\/usr\/local\/bin\/node --max-old-space-size=\d+ --disable-proto=delete \/lurkbox\/runner\.cjs$/.test(
+      /^\/usr\/local\/bin\/node --max-old-space-size=\d+ \/lurkbox\/runner\.cjs$/.test(
         (config['Entrypoint'] as string[]).join(' '),
       ),
     'leaves V8 less than the memory':
@@ -189,7 +189,9 @@ function statements(
     ].every((entry) => env.includes(entry)),
     'sets each variable once':
       new Set(env.map((entry) => entry.split('=')[0])).size === env.length && env.length === 8,
-    'finds programs only with the permission': env.includes(exec ? 'PATH=/bin' : 'PATH=/nonexistent'),
+    'finds programs only with the permission': env.includes(
+      exec ? 'PATH=/bin:/usr/local/bin' : 'PATH=/nonexistent',
+    ),
     'has labels of ours only': Object.keys(config['Labels'] as object).every((label) =>
       label.startsWith('lurkbox.'),
     ),

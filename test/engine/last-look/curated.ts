@@ -46,8 +46,9 @@ export const CONFIG_MUTATIONS: Readonly<Record<string, readonly Curated[]>> = {
   ),
   WorkingDir: to('/proc/self/fd/8', '/plugin', '//', '.'),
   Entrypoint: [
-    ...to(['/bin/sh', '-c', 'true'], '/usr/local/bin/node'),
-    ...to(['/usr/local/bin/node', '--import=/plugin/index.js', '/lurkbox/runner.cjs']),
+    ...to(['/bin/sh', '-c'], '/usr/local/bin/node'),
+    ...to(['/usr/local/bin/node', '--import=/plugin/index.js', '--', '/lurkbox/runner.cjs']),
+    ...at([1], '--import=/plugin/index.js'),
     ...at([0], '/usr/local/bin/../bin/node', 'node'),
     ...at(
       [1],
@@ -56,9 +57,9 @@ export const CONFIG_MUTATIONS: Readonly<Record<string, readonly Curated[]>> = {
       '--max-heap-size=416',
       '--inspect=0.0.0.0',
     ),
-    ...at([2], '--disable-proto=throw', '--expose-gc', '--require=/plugin/index.js'),
-    ...at([3], '/plugin/index.mjs', '/lurkbox/../plugin/index.mjs'),
-    ...of('Entrypoint', at([4], '--inspect'), without([2])),
+    ...at([2], '--expose-gc', '--require=/plugin/index.js'),
+    ...at([2], '/plugin/index.mjs', '/lurkbox/../plugin/index.mjs'),
+    ...of('Entrypoint', at([3], '--inspect'), without([1])),
   ],
   Cmd: of('Cmd', to(['--eval'], [''])),
   Env: [

@@ -98,7 +98,7 @@ function failuresByFile(): Record<string, Failure[]> {
 }
 
 function ofField(at: Path, curated: readonly Curated[]): Failure[] {
-  const usual: Curated[] = [{}, { to: null }, { to: 'x' }, { to: 1.5 }, { to: ['x', 'x', 'x'] }];
+  const usual: Curated[] = [{}, { to: null }, { to: 'x' }, { to: 1.5 }, { to: ['x', 'x', 'x', 'x'] }];
   return [...usual, ...curated].map(({ at: below = [], reference = 'minimal', names, ...change }) => ({
     reference,
     at: [...at, ...below],
