@@ -59,9 +59,11 @@ function describe(name: string, result: PluginExecutionResult): string {
   const head = result.success ? paint('green', '✔') : paint('red', '✖');
   const body = result.success ? toLines(result.result) : describeFailure(result);
   const logs = result.logs.map(({ level, message }) => paint('dim', `${level}: ${harmless(message)}`));
-  const warnings = result.warnings.map((warning) => paint('yellow', `warning: ${warning}`));
+  const warnings = result.warnings.map((warning) => paint('yellow', `warning: ${harmless(warning)}`));
+  const hint = result.error?.hint ?? null;
+  const hints = hint === null ? [] : [paint('yellow', `hint: ${harmless(hint)}`)];
   const title = `${head} ${paint('bold', name)} ${result.version ?? ''} ${result.outcome}`;
-  return [title, ...cutLines([...body, ...logs, ...warnings])].join('\n  ');
+  return [title, ...cutLines([...body, ...hints, ...logs, ...warnings])].join('\n  ');
 }
 
 function toLines(result: unknown): string[] {

@@ -9,6 +9,7 @@ import type { SchemaChecker } from '../schemas/schema-checker.ts';
 import { type ExecutionContextConfig, MAX_CONTEXT_BYTES } from './context.ts';
 import { type Ending, endingOfError, failed } from './ending.ts';
 import { Execution, type ExecutionPlan } from './execution.ts';
+import { withHint } from './hints.ts';
 import { LogBook } from './logs.ts';
 import type { Reaper } from './reaper.ts';
 import { countJsonBytes } from './request.ts';
@@ -337,6 +338,7 @@ export class ContainerSandbox implements PluginSandbox {
       version: manifest.version,
       digest,
       ...settled,
+      ending: withHint(settled.ending, this.#options.grant, settled.logs),
       stopwatch,
     });
   }

@@ -1,0 +1,132 @@
+import type { Grant } from '../policy/grant.ts';
+import type { Ending } from './ending.ts';
+import type { LogBook } from './logs.ts';
+import { FAULT_OF, type Outcome } from './outcome.ts';
+
+/** What explains a failure by the sandbox that it happened in. */
+interface Hint {
+  /** In the words of Node, of libuv or of the C library. */
+  readonly when: RegExp;
+  /** Whether the grant is what explains it. */
+  readonly if: (grant: Grant) => boolean;
+  readonly say: (grant: Grant) => string;
+}
+
+const ALWAYS = (): boolean => true;
+const MIB = 1024 * 1024;
+
+/** The first that fits is told, so what is more certain comes first. */
+const HINTS: readonly Hint[] = [
+  {
+    when: /\bspawn\w*\b.*\b(?:EPERM|EACCES)\b|\b(?:EPERM|EACCES)\b.*\bspawn/,
+    if: ({ exec }) => !exec,
+    say: () =>
+      'This plugin may not start processes: `"exec": true` below `permissions` in plugin.json asks for it, and `allow.exec` in the policy allows it.',
+  },
+  {
+    when: /\bspawn\w* (\S+) ENOENT\b/,
+    if: ({ exec }) => exec,
+    say: () =>
+      'The program is not in the image, which holds Node (`node`) and a shell (`sh`, with the commands of busybox) and nothing else: bring it along in the plugin, or as an npm package.',
+  },
+  {
+    when: /\b(?:ENOTFOUND|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH|EADDRNOTAVAIL|ECONNREFUSED|EAI_FAIL)\b|\bfetch failed\b|\bgetaddrinfo\b/,
+    if: ({ network }) => network === 'none',
+    say: () =>
+      'This plugin has no network, only a loopback of its own: `"network": true` below `permissions` in plugin.json asks for one, and `allow.bridge` in the policy allows it.',
+  },
+  {
+    when: /self[- ]signed certificate|unable to (?:get|verify)[^:]*certificate|UNABLE_TO_\w+|CERT_\w+/,
+    if: ({ network }) => network !== 'none',
+    say: () =>
+      'The certificate is not signed by one of the authorities that Node knows. Behind a proxy that opens connections its own authority is missing in the container.',
+  },
+  {
+    when: /\bEROFS\b|read-only file system/,
+    if: ALWAYS,
+    say: ({ scratchBytes, mounts }) => {
+      const writable = mounts
+        .filter(({ mode }) => mode === 'rw')
+        .map(({ containerPath }) => `\`${containerPath}\``);
+      const places = ['`/tmp`', ...(scratchBytes > 0 ? ['`/scratch`'] : []), ...writable].join(', ');
+      const more = scratchBytes > 0 ? '' : '; `"filesystem": true` below `permissions` adds `/scratch`';
+      return `The file system of a container is read-only but for ${places}${more}.`;
+    },
+  },
+  {
+    when: /\bENOSPC\b|no space left on device/,
+    if: ALWAYS,
+    say: ({ tmpBytes, scratchBytes }) =>
+      `\`/tmp\` has ${tmpBytes / MIB} MB (\`tmp_mb\` below \`resources\`)${scratchBytes > 0 ? ` and \`/scratch\` ${scratchBytes / MIB} MB (\`scratch_mb\`)` : ''}; both count as memory.`,
+  },
+  {
+    when: /\bEMFILE\b|too many open files/,
+    if: ALWAYS,
+    say: () =>
+      'A process in the sandbox may have 256 files and sockets open at once; close some before opening more.',
+  },
+  {
+    when: /Could not locate the bindings file|Cannot find module '[^']*\.node'|No native build was found|Please reinstall|node-gyp|prebuild/i,
+    if: ALWAYS,
+    say: () =>
+      'A package has a native part that its install script would have built or fetched, and no script of a package is run. Use one that ships it in its tarball or in a package for the platform, or one without.',
+  },
+  {
+    when: /(lib[\w+.-]+\.so[\w.]*): cannot open shared object file/,
+    if: ALWAYS,
+    say: () =>
+      'A native package needs a shared library that is not in the image; use one that brings its libraries along.',
+  },
+  {
+    when: /Cannot find (?:package|module) '(?:\.{1,2}|\/plugin)\/[^']*\.(?:js|mjs|cjs)'/,
+    if: ALWAYS,
+    say: () =>
+      'There is no such file in the plugin. In TypeScript that is not compiled first, imports name the file as it is, such as `./helper.ts`. The names of files differ in upper and lower case.',
+  },
+  {
+    when: /Cannot find (?:package|module) '[^./]/,
+    if: ALWAYS,
+    say: () =>
+      'The package is not in the image: name it with its version range in `dependencies` of plugin.json, such as "ms@^2.1.3". The `package.json` and the `node_modules` of the folder are not read.',
+  },
+  {
+    when: /does not provide an export named/,
+    if: ALWAYS,
+    say: () =>
+      'Where the name is a type of TypeScript, import it by `import type`: types are blanked out and not looked up.',
+  },
+  {
+    when: /heap out of memory|Reached heap limit|limit of \d+ MB|Array buffer allocation failed/,
+    if: ALWAYS,
+    say: ({ memoryBytes }) =>
+      `The container has ${memoryBytes / MIB} MB in all, files in \`/tmp\` included; \`memory_mb\` below \`resources\` in plugin.json asks for more.`,
+  },
+];
+
+/** Longer texts are looked at up to here: what an error is about stands at its beginning. */
+const MAX_CHARS = 8_000;
+/** Of the log of a process that ended without an answer: what it died of stands at the end. */
+const LAST_LINES = 20;
+
+/** An ending with what in the sandbox explains it, where that is known. */
+export function withHint(ending: Ending, grant: Grant, logs: LogBook): Ending {
+  if (ending.outcome === 'OK' || FAULT_OF[ending.outcome] !== 'plugin') return ending;
+  const { message, stack } = ending.error;
+  const hint = hintFor([message, stack ?? '', ...lastWords(ending.outcome, logs)].join('\n'), grant);
+  return hint === null ? ending : { ...ending, error: { ...ending.error, hint } };
+}
+
+function lastWords(outcome: Outcome, logs: LogBook): string[] {
+  if (outcome !== 'PLUGIN_CRASHED') return [];
+  return logs
+    .lines()
+    .slice(-LAST_LINES)
+    .map(({ message }) => message.slice(0, MAX_CHARS / LAST_LINES));
+}
+
+/** What in the sandbox explains a failure and what to do about it; `null` where nothing is known. */
+export function hintFor(text: string, grant: Grant): string | null {
+  const looked = text.slice(0, MAX_CHARS);
+  const hint = HINTS.find(({ when, if: fits }) => fits(grant) && when.test(looked));
+  return hint === undefined ? null : hint.say(grant);
+}
