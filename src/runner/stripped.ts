@@ -15,6 +15,15 @@ export function loadStripped(file: string): void {
   if (!fs.existsSync(file)) return;
   const sources = new Map(Object.entries<string>(parse(fs.readFileSync(file, 'utf8'))));
   module.registerHooks({
+    resolve: (specifier, context, nextResolve) => {
+      try {
+        return nextResolve(specifier, context);
+      } catch (error) {
+        const written = toTypeScript(specifier);
+        if (written === null || !isNotFound(error)) throw error;
+        return tryResolve(() => nextResolve(written, context), error);
+      }
+    },
     load: (url, context, nextLoad) => {
       const source = mapGet(sources, url) as string | undefined;
       if (source === undefined) return nextLoad(url, context);
@@ -22,6 +31,26 @@ export function loadStripped(file: string): void {
       return { ...nextLoad(url, { ...context, format }), source };
     },
   });
+}
+
+/** A compiler leaves `./x.js` as it is where only `x.ts` is there, because it will be; here it will not. */
+function toTypeScript(specifier: string): string | null {
+  const [, path, kind] = /^(\.{1,2}\/.*\.)([cm]?)js$/.exec(specifier) ?? [];
+  return path === undefined ? null : `${path}${kind}ts`;
+}
+
+function isNotFound(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND';
+}
+
+/** What was written is not there either: then the words of the first error are the right ones. */
+function tryResolve<T>(work: () => T, first: unknown): T {
+  try {
+    return work();
+  } catch {
+    throw first;
+  }
 }
 
 // By the extension and the nearest `package.json`, as Node has found out; without either it goes by the syntax.

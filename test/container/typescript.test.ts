@@ -142,3 +142,35 @@ test('a syntax error that only JavaScript knows is told with its place', async (
     error: { message: expect.stringMatching(/already been (declared|defined)/) },
   });
 });
+
+describe('an import of `./x.js` where only `x.ts` is there', () => {
+  test('is that of `x.ts`, also by `require` and for `.mjs`', async () => {
+    const { outcome, result, error } = await callOnce('typescript-js-imports', {
+      code: `
+import { name } from './helper.js';
+import { other } from './lib/other.mjs';
+import { createRequire } from 'node:module';
+import { both } from './both.js';
+export const execute = (): string[] => [name, other, createRequire(import.meta.url)('./helper.js').name, both];
+`,
+      files: {
+        'helper.ts': "export const name: string = 'helper';",
+        'lib/other.mts': "export const other: string = 'other';",
+        'both.js': "export const both = 'JavaScript';",
+        'both.ts': "export const both: string = 'TypeScript';",
+      },
+    });
+    expect({ outcome, result, error }).toEqual({
+      outcome: 'OK',
+      result: ['helper', 'other', 'helper', 'JavaScript'],
+      error: null,
+    });
+  });
+
+  test('of a file that is in neither form is told as it was written', async () => {
+    const { error } = await callOnce('typescript-js-missing', {
+      code: "import { name } from './missing.js';\nexport const execute = (): string => name;\n",
+    });
+    expect(error?.message).toContain('/plugin/missing.js');
+  });
+});
