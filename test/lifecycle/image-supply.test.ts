@@ -48,7 +48,7 @@ test('a build that failed is not tried by every call, and after a pause again (P
     await expect(supply.wait(version, build, undefined)).rejects.toThrow('no such package');
     await expect(supply.wait(version, build, undefined)).rejects.toMatchObject({
       code: 'DEPENDENCY_FAILED',
-      message: expect.stringMatching(/^no such package\nThe next try is in 5 s/),
+      message: expect.stringMatching(/^no such package\. The next try is in 5 s/),
     });
     expect(build).toHaveBeenCalledTimes(1);
     vi.advanceTimersByTime(5_000);
