@@ -108,7 +108,7 @@ function tooCostly(outcome: 'INPUT_INVALID' | 'OUTPUT_INVALID', detail: string):
 function unusable(problems: readonly Problem[]): LurkboxError {
   const fields = problems.map(({ path }) => `\`${path}\``).join(', ');
   const what = problems.length === 1 ? 'is not a JSON Schema' : 'are not JSON Schemas';
-  return new LurkboxError('MANIFEST_INVALID', `${fields} ${what} (draft 2020-12) that can be used.`, {
+  return new LurkboxError('MANIFEST_INVALID', `${fields} ${what} that can be used.`, {
     problems,
   });
 }

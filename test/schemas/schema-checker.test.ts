@@ -35,6 +35,38 @@ describe('a value fits', () => {
     ['a schema that names its draft', { $schema: META, type: 'number' }, 1],
     ['a schema with an `$id`', { $id: 'https://example.org/a', type: 'number' }, 1],
     ['a recursive schema', { ...list, $ref: '#/$defs/node' }, { v: 1, next: { v: 2, next: { v: 3 } } }],
+    [
+      'a list of schemas for the items of a list, in draft-07',
+      {
+        $schema: 'http://json-schema.org/draft-07/schema#',
+        items: [{ type: 'number' }],
+        additionalItems: false,
+      },
+      [1],
+    ],
+    [
+      'definitions of draft-06',
+      {
+        $schema: 'http://json-schema.org/draft-06/schema#',
+        definitions: { n: { type: 'number', exclusiveMinimum: 0 } },
+        $ref: '#/definitions/n',
+      },
+      1,
+    ],
+    [
+      'a recursive reference of draft 2019-09',
+      {
+        $schema: 'https://json-schema.org/draft/2019-09/schema',
+        properties: { next: { $recursiveRef: '#' } },
+        unevaluatedProperties: false,
+      },
+      { next: { next: {} } },
+    ],
+    ['a price to the cent', { type: 'number', multipleOf: 0.01 }, 19.99],
+    ['a tenth below zero', { multipleOf: 0.1 }, -0.3],
+    ['a large number in steps of a small one', { multipleOf: 1e-8 }, 1e300],
+    ['a very small number', { multipleOf: 5e-324 }, 1.5e-322],
+    ['zero, in any steps', { multipleOf: 0.7 }, 0],
     ['an anchor', { $defs: { n: { $anchor: 'n', type: 'number' } }, $ref: '#n' }, 1],
   ])('%s', async (_title, schema, value) => {
     expect(await problemsOf(schema, value)).toEqual([]);
@@ -59,6 +91,20 @@ describe('a value that does not fit says where and why', () => {
       '',
       'must NOT have additional properties (`b`)',
     ],
+    [
+      'in draft-07',
+      {
+        $schema: 'http://json-schema.org/draft-07/schema#',
+        items: [{ type: 'number' }],
+        additionalItems: false,
+      },
+      [1, 2],
+      '',
+      'must NOT have more than 1 items',
+    ],
+    ['for a part of a cent', { multipleOf: 0.01 }, 19.991, '', 'must be multiple of 0.01'],
+    ['for a number between two steps', { multipleOf: 3 }, 10, '', 'must be multiple of 3'],
+    ['for a number beyond 2^53', { multipleOf: 7 }, 1e22, '', 'must be multiple of 7'],
     ['for a format', { type: 'string', format: 'email' }, 'x', '', 'must match format "email"'],
   ])('%s', async (_title, schema, value, path, message) => {
     expect(await problemsOf(schema, value)).toEqual([{ path, message }]);
@@ -69,7 +115,12 @@ describe('refused is a schema', () => {
   test.each<[string, object, RegExp]>([
     ['that is none', { type: 'strange' }, /type/],
     ['with a keyword that nobody knows', { minimun: 1 }, /unknown keyword: "minimun"/],
-    ['of another draft', { $schema: 'http://json-schema.org/draft-07/schema#', type: 'number' }, /no schema/],
+    [
+      'of a draft that is too old',
+      { $schema: 'http://json-schema.org/draft-04/schema#', type: 'number' },
+      /`\$schema` is "http:\/\/json-schema.org\/draft-04\/schema#"; known are draft-06, draft-07, 2019-09 and 2020-12/,
+    ],
+    ['whose dialect is no text', { $schema: 7, type: 'number' }, /`\$schema` is 7; known are/],
     ['that is asynchronous', { $async: true, type: 'object' }, /\$async/],
     ['that is asynchronous below', { properties: { a: { $async: true, type: 'number' } } }, /async/],
     [
