@@ -7,7 +7,14 @@
 import { show } from './printable.ts';
 
 export interface JsonFault {
-  readonly reason: 'syntax' | 'too_deep' | 'too_many' | 'too_long' | 'duplicate_key' | 'forbidden_key';
+  readonly reason:
+    | 'syntax'
+    | 'too_deep'
+    | 'too_many'
+    | 'too_long'
+    | 'duplicate_key'
+    | 'forbidden_key'
+    | 'inexact_integer';
   /** Dotted path of the fault; empty for the document itself. */
   readonly path: string;
   readonly message: string;
@@ -23,6 +30,8 @@ export interface JsonLimits {
   readonly maxValues?: number;
   /** Whether the key `__proto__` is data like any other, as it is where nobody means it to be read by a person. @default false */
   readonly allowsProto?: boolean;
+  /** Whether an integer that a number of JavaScript cannot hold is a fault; else it becomes another one. @default false */
+  readonly keepsIntegers?: boolean;
 }
 
 export const DEFAULT_MAX_JSON_DEPTH = 64;
@@ -86,6 +95,7 @@ export class JsonReader {
       maxDepth: DEFAULT_MAX_JSON_DEPTH,
       maxValues: Number.POSITIVE_INFINITY,
       allowsProto: false,
+      keepsIntegers: false,
       ...limits,
     };
   }
@@ -220,7 +230,10 @@ export class JsonReader {
     const text = this.#bytes.toString('latin1', this.#at, end);
     if (!NUMBER.test(text)) return this.#refuseSyntax();
     this.#at = end;
-    return this.#take(Number(text));
+    const value = Number(text);
+    if (this.#limits.keepsIntegers && isRounded(text, value))
+      this.#note('inexact_integer', `a number cannot hold this integer; send it as text: ${show(text)}`);
+    return this.#take(value);
   }
 
   /** The next piece of a text, most often all of it. */
@@ -301,6 +314,13 @@ export class JsonReader {
 }
 
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+
+const INTEGER = /^-?\d+$/;
+
+function isRounded(text: string, value: number): boolean {
+  if (!Number.isFinite(value)) return true;
+  return !Number.isSafeInteger(value) && INTEGER.test(text) && BigInt(text) !== BigInt(value);
+}
 
 function isOfNumber(byte = 0): boolean {
   if (byte >= 0x30 && byte <= 0x39) return true;

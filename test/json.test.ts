@@ -183,6 +183,36 @@ describe('parseJson', () => {
     expect({}.constructor).toBe(Object);
   });
 
+  test('refuses an integer that would become another one, where it is asked to', () => {
+    const text = '{"id":1234567890123456789,"ids":[9007199254740992,-9007199254740993],"far":1e400}';
+    expect(parseJson(text).ok).toBe(true);
+    expect(parseJson(text, { keepsIntegers: true })).toMatchObject({
+      faults: [
+        {
+          reason: 'inexact_integer',
+          path: 'id',
+          message: 'a number cannot hold this integer; send it as text: "1234567890123456789"',
+        },
+        { reason: 'inexact_integer', path: 'ids[1]' },
+        { reason: 'inexact_integer', path: 'far' },
+      ],
+    });
+  });
+
+  test.each([
+    '0',
+    '-0',
+    '0.1',
+    '1e30',
+    '9007199254740991',
+    '-9007199254740992',
+    '1234567890123456768',
+    '1.5e300',
+    '123456789012345678.9',
+  ])('takes %s, where integers have to stay what they are', (text) => {
+    expect(parseJson(text, { keepsIntegers: true })).toEqual({ ok: true, value: Number(text) });
+  });
+
   test('reports a limited number of faults', () => {
     const reading = parseJson(`{${'"a":1,'.repeat(10_000)}"a":1}`);
     expect(!reading.ok && reading.faults.length).toBe(20);

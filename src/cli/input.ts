@@ -43,9 +43,13 @@ async function readText(file: string, source: string): Promise<string> {
 }
 
 function parse(text: string, source: string): unknown {
-  const reading = parseJson(text);
+  const reading = parseJson(text, { keepsIntegers: true });
   if (reading.ok) return reading.value;
-  throw invalid(`Expected ${source} to be JSON.`, reading.faults);
+  const isJson = reading.faults.every(({ reason }) => reason === 'inexact_integer');
+  const expected = isJson
+    ? `the integers of ${source} to fit into numbers of JavaScript`
+    : `${source} to be JSON`;
+  throw invalid(`Expected ${expected}.`, reading.faults);
 }
 
 function invalid(message: string, problems: readonly Problem[] = []): LurkboxError {

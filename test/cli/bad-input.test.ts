@@ -108,6 +108,13 @@ describe('run refuses before it looks for an engine, and exits with 2', () => {
   test('an input that is no JSON', () =>
     expectRefusal(['fine', '--input', '{a:1}'], ['--input', 'not valid JSON']));
 
+  test('an integer that would arrive as another one, with its place', async () => {
+    const words = ['`ids[1]`', 'send it as text: "1234567890123456789"'];
+    await expectRefusal(['fine', '--input', '{"ids":[1,1234567890123456789]}'], ['--input', ...words]);
+    const context = '{"inputData":{"ids":[1,1234567890123456789]}}';
+    await expectRefusal(['fine', '--context', '-'], ['stdin', '`inputData.ids[1]`'], context);
+  });
+
   test('a context with a key that is none, by its name', async () => {
     const file = await writeInto('context.json', '{ "inputs": {} }');
     await expectRefusal(['fine', '--context', file], ['inputs', 'inputData']);
