@@ -1,8 +1,7 @@
-import { realpathSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { LurkboxError, type Problem } from './errors.ts';
 import type { ImageProgress } from './image/image-store.ts';
 import { type Logger, SILENT_LOGGER, toHarmless } from './logger.ts';
+import { withoutLinks } from './path-steps.ts';
 
 /** What a caller of `createLurkbox` writes; everything may be left out. */
 export interface LurkboxOptions {
@@ -30,14 +29,17 @@ export interface LurkboxOptions {
    * of which most wait, where fewer are of the plugin of this one. @default 1000
    */
   readonly maxQueue?: number;
-  /** Megabytes that the grants of all containers together may come to. @default all memory of the engine's host */
+  /**
+   * Megabytes that the grants of all containers together may come to. @default the memory of the engine's host, less 96 MB of
+   * kernel memory for each of `concurrency`, which no limit of a container counts, and at most a quarter of the host's
+   */
   readonly maxMemoryMb?: number;
   /** Cores that the grants of all containers together may come to. @default no limit: quotas share the cores */
   readonly maxCpuCores?: number;
   /** Containers that may wait for calls, over all plugins; 0: none is started before its call. @default 32 */
   readonly maxWarm?: number;
   /**
-   * Megabytes that the grants of all waiting containers together may come to; never more than the memory of the engine's host.
+   * Megabytes that the grants of all waiting containers together may come to; never more than what all containers may have.
    * @default 4096, or `maxMemoryMb` if that is less
    */
   readonly maxWarmMemoryMb?: number;
@@ -82,7 +84,7 @@ export interface LurkboxConfig {
 /** @throws LurkboxError `OPTIONS_INVALID` with every problem */
 export function normalizeOptions(options: LurkboxOptions = {}): LurkboxConfig {
   const config: LurkboxConfig = {
-    workspaceRoot: withoutLinks(resolve(options.workspaceRoot ?? '.')),
+    workspaceRoot: withoutLinks(options.workspaceRoot ?? '.'),
     persist: options.persist ?? true,
     policy: options.policy,
     logger: options.logger === undefined ? SILENT_LOGGER : toHarmless(options.logger),
@@ -132,15 +134,6 @@ export function normalizeOptions(options: LurkboxOptions = {}): LurkboxConfig {
 }
 
 // A typo would otherwise silently be a default.
-/** One that is not there yet is made as it is written. */
-function withoutLinks(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
-  }
-}
-
 function unknownOptions(options: object, config: LurkboxConfig): Problem[] {
   return Object.keys(options)
     .filter((key) => !Object.hasOwn(config, key))

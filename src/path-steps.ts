@@ -1,5 +1,5 @@
-import { lstatSync, readlinkSync } from 'node:fs';
-import { isAbsolute, join, parse, sep } from 'node:path';
+import { lstatSync, readlinkSync, realpathSync } from 'node:fs';
+import { isAbsolute, join, parse, resolve, sep } from 'node:path';
 
 const MAX_LINKS = 40;
 
@@ -36,5 +36,14 @@ function linkTarget(path: string): string | null {
     return lstatSync(path).isSymbolicLink() ? readlinkSync(path) : null;
   } catch {
     return null;
+  }
+}
+
+/** The absolute path without links; one that is not there yet is taken as it is written. */
+export function withoutLinks(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return resolve(path);
   }
 }

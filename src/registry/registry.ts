@@ -1,5 +1,4 @@
-import { realpathSync } from 'node:fs';
-import { dirname, isAbsolute, resolve } from 'node:path';
+import { dirname, isAbsolute } from 'node:path';
 import { z } from 'zod';
 import { LurkboxError } from '../errors.ts';
 import type { PluginEvent } from '../events/event.ts';
@@ -8,6 +7,7 @@ import { identityOf, isIdentityOf } from '../manifest/digest.ts';
 import { isLocked } from '../manifest/load.ts';
 import { check } from '../manifest/problems.ts';
 import { type PluginManifest, PluginManifestSchema, PluginNameSchema } from '../manifest/schema.ts';
+import { withoutLinks } from '../path-steps.ts';
 import { show } from '../printable.ts';
 import type { Folder } from '../storage/folder.ts';
 import { openStateFolder } from '../storage/state-folder.ts';
@@ -586,15 +586,6 @@ const NEW_VERSION = {
 
 function toNewPlugin(name: string, origin: PluginOrigin): OwnRecord {
   return { name, origin, active: null, consents: [], uid: null, canary: null, activeBefore: [] };
-}
-
-/** The folder may not be there yet. */
-function withoutLinks(folder: string): string {
-  try {
-    return realpathSync(folder);
-  } catch {
-    return resolve(folder);
-  }
 }
 
 function parseArgument<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
