@@ -41,7 +41,7 @@ export const ResourcesSchema = strictObject({
     .describe('Processes and threads together; Node alone needs about 11.')
     .optional(),
   output_kb: wholeNumber({ min: 1, max: 1_048_576 })
-    .describe('Everything written to stdout in one execution, the result included, in KiB.')
+    .describe('The result of one execution as JSON, in KiB; log lines do not count.')
     .optional(),
   tmp_mb: wholeNumber({ min: 1, max: 1_048_576 }).describe('Size of `/tmp`, in MiB.').optional(),
   scratch_mb: wholeNumber({ min: 1, max: 1_048_576 })

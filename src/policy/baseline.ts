@@ -116,7 +116,8 @@ export const BASELINE = {
   },
   outputBytes: {
     value: 1024 * 1024,
-    reason: 'All that may come over stdout, the result included; the orchestrator holds no more than this.',
+    reason:
+      'The result as JSON: the orchestrator holds no more than this and 16 KiB of records, and 256 KiB of log lines.',
   },
   nofile: {
     value: 256,

@@ -251,6 +251,16 @@ const LIMITED: Evidence = {
   ],
 };
 
+const CHEAP_FLOOD: Evidence = {
+  good: [ended('TIMEOUT')],
+  bad: [
+    ok('done'),
+    ended('OUTPUT_LIMIT'),
+    ended('OUT_OF_MEMORY'),
+    ...COSTS.map((cost) => ended('TIMEOUT', '', { cost })),
+  ],
+};
+
 const FAULT: Evidence = {
   good: [ended('PROTOCOL_ERROR')],
   bad: [
@@ -514,11 +524,11 @@ export const EVIDENCE: Readonly<Record<string, Evidence>> = {
       ended('TIMEOUT', '', { cancelledMs: 10 }),
     ],
   },
-  'output-flood': LIMITED,
-  'output-line': LIMITED,
-  'output-short-lines': LIMITED,
+  'output-flood': CHEAP_FLOOD,
+  'output-line': CHEAP_FLOOD,
+  'output-short-lines': CHEAP_FLOOD,
   'output-record': LIMITED,
-  'output-records': LIMITED,
+  'output-records': CHEAP_FLOOD,
   'output-values': {
     good: [ended('PROTOCOL_ERROR'), ended('OUTPUT_LIMIT')],
     bad: [ok([0]), ended('TIMEOUT'), ...COSTS.map((cost) => ended('PROTOCOL_ERROR', '', { cost }))],

@@ -26,8 +26,10 @@ const WORK: readonly {
     program: () => {
       for (;;) console.log('flood');
     },
-    ends: ['OUTPUT_LIMIT'],
+    ends: ['TIMEOUT'],
+    timeoutMs: 300,
   },
+  { program: () => 'x'.repeat(2_000_000), ends: ['OUTPUT_LIMIT'] },
   {
     program: () => {
       for (;;);
