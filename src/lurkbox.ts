@@ -28,6 +28,7 @@ import { readHostAccounts } from './lifecycle/host-accounts.ts';
 import { HotReloadManager, type HotReloadOptions } from './lifecycle/hot-reload.ts';
 import { ImageSupply } from './lifecycle/image-supply.ts';
 import { Journal } from './lifecycle/journal.ts';
+import { KeptNames } from './lifecycle/kept-names.ts';
 import { LiveVersions, type PluginInstance } from './lifecycle/live-versions.ts';
 import { PackageLocks } from './lifecycle/package-locks.ts';
 import { PluginLoader } from './lifecycle/plugin-loader.ts';
@@ -47,7 +48,7 @@ import { Pool } from './pool/pool.ts';
 import { PluginRegistry } from './registry/registry.ts';
 import { SchemaChecker } from './schemas/schema-checker.ts';
 import { buildContainerSpec } from './spec/build.ts';
-import { openStatePlace, type StatePlace } from './state-place.ts';
+import { openStatePlace, readKeptRecords, type StatePlace } from './state-place.ts';
 import { VERSION } from './version.ts';
 
 /** How often it is looked whether another process has switched, disabled or unloaded what nobody calls here. */
@@ -175,6 +176,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     policy,
     journal,
     pluginsFolder,
+    keptNames: config.persist ? null : new KeptNames({ policy, read: () => readKeptRecords(config) }),
     schemaChecker,
     release: (versions) => activation.release(versions),
   });

@@ -5,7 +5,10 @@ import { LurkboxError } from './errors.ts';
 import { createTempFolder, type TempFolder } from './image/temp-folder.ts';
 import { CopiedFiles, FilesInPlace, type PluginFiles } from './lifecycle/plugin-files.ts';
 import { ReadOnlyFiles } from './lifecycle/read-only-files.ts';
+import type { Logger } from './logger.ts';
 import { showPath } from './printable.ts';
+import type { PluginRecord } from './registry/record.ts';
+import { PluginRegistry } from './registry/registry.ts';
 import { copyFile } from './storage/copy-file.ts';
 import { Folder } from './storage/folder.ts';
 import { isMissing, PathError } from './storage/path-error.ts';
@@ -53,6 +56,32 @@ export async function openStatePlace({
     return inMemory(ownCache(), notice);
   }
   return isWritable(state, ['registry.db', 'activity.db']) ? kept(path) : await fromCopy(state);
+}
+
+/**
+ * What a workspace knows of plugins, for a process that keeps nothing there. Nothing in it is written.
+ * @throws LurkboxError `REGISTRY_INVALID` where it is another user's, or is not what lurkbox makes
+ */
+export async function readKeptRecords({
+  workspaceRoot,
+  logger,
+}: {
+  workspaceRoot: string;
+  logger: Logger;
+}): Promise<ReadonlyMap<string, PluginRecord>> {
+  using state = findStateFolder(join(workspaceRoot, STATE_FOLDER));
+  if (state === null) return new Map();
+  await using copies = await createTempFolder(ownCache());
+  copyStores(state, copies, STORES.slice(0, 2));
+  const registry = await PluginRegistry.open({
+    stateFolder: copies.path,
+    workspaceRoot,
+    isKept: false,
+    logger,
+  });
+  const records = new Map(registry.list().map((record) => [record.name, record]));
+  await registry.close();
+  return records;
 }
 
 function kept(path: string): StatePlace {
@@ -106,14 +135,14 @@ const MAX_COPIED_BYTES = 1024 * 1024 * 1024;
 /** Another machine may be writing to what is read-only here. */
 const TRIES = 5;
 
-function copyStores(state: Folder, { folder }: TempFolder): void {
+function copyStores(state: Folder, { folder }: TempFolder, names: readonly string[] = STORES): void {
   for (let left = TRIES; ; left--) {
-    const before = describeStores(state);
+    const before = describeStores(state, names);
     for (const { name } of before) {
       folder.remove(name);
       copyFile(state, name, folder);
     }
-    if (JSON.stringify(before) === JSON.stringify(describeStores(state))) return;
+    if (JSON.stringify(before) === JSON.stringify(describeStores(state, names))) return;
     if (left === 1)
       throw new LurkboxError(
         'REGISTRY_INVALID',
@@ -122,11 +151,16 @@ function copyStores(state: Folder, { folder }: TempFolder): void {
   }
 }
 
-function describeStores(state: Folder): { name: string; size: string; changed: string }[] {
-  const present = STORES.flatMap((name) => [name, `${name}-wal`]).flatMap((name) => {
-    const stats = state.statsOf(name);
-    return stats === null ? [] : [{ name, stats }];
-  });
+function describeStores(
+  state: Folder,
+  names: readonly string[],
+): { name: string; size: string; changed: string }[] {
+  const present = names
+    .flatMap((name) => [name, `${name}-wal`])
+    .flatMap((name) => {
+      const stats = state.statsOf(name);
+      return stats === null ? [] : [{ name, stats }];
+    });
   const total = present.reduce((sum, { stats }) => sum + Number(stats.size), 0);
   if (total > MAX_COPIED_BYTES)
     throw new LurkboxError(

@@ -1,4 +1,4 @@
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { LurkboxError } from '../errors.ts';
 import { discoverPlugins } from '../manifest/discover.ts';
 import { type LoadedPlugin, readPluginName } from '../manifest/load.ts';
@@ -12,6 +12,8 @@ export interface Claim {
   readonly content: InstalledVersion['content'];
   /** Somebody named this folder, and did not only put it where plugins are looked for. */
   readonly isNamed: boolean;
+  /** The policy gives the name something of its own. */
+  readonly hasRules: boolean;
 }
 
 export interface Surroundings {
@@ -28,7 +30,7 @@ export interface Surroundings {
  */
 export function standingOf(
   record: PluginRecord,
-  { origin, content, isNamed }: Claim,
+  { origin, content, isNamed, hasRules }: Claim,
   { pluginsFolder, isGone }: Surroundings,
 ): 'owner' | 'moved' | 'stranger' {
   const owner = record.origin;
@@ -36,17 +38,27 @@ export function standingOf(
   if (isSameOrigin(owner, origin)) return 'owner';
   // Releases of one plugin that lie side by side, as `weather-1.0` and `weather-1.1`.
   const isBeside = dirname(owner.path) === dirname(origin.path) && dirname(origin.path) !== pluginsFolder;
-  if (isBeside && (isNamed || isKnown)) return 'owner';
+  const isRelease = isNamed && (!hasRules || withoutVersion(origin.path) === withoutVersion(owner.path));
+  if (isBeside && (isRelease || isKnown)) return 'owner';
   const isSameContent = (record.active ?? record.versions[0])?.content === content;
   return isSameContent && isGone(owner.path) ? 'moved' : 'stranger';
 }
 
+/** `weather-1.1` → `weather`. */
+function withoutVersion(path: string): string {
+  return basename(path).replace(/[-_.@]?v?\d[\w.+-]*$/i, '');
+}
+
 /** Another folder in `plugins/` whose manifest says the same name, where the plugin is in there too. */
-export async function namesakeOf(
-  { folder, manifest }: LoadedPlugin,
+export async function namesakeOf(plugin: LoadedPlugin, pluginsFolder: string): Promise<string | null> {
+  return dirname(plugin.folder) === pluginsFolder ? namesakeIn(pluginsFolder, plugin) : null;
+}
+
+/** Another folder in `plugins/` whose manifest says the same name. */
+export async function namesakeIn(
   pluginsFolder: string,
+  { folder, manifest }: LoadedPlugin,
 ): Promise<string | null> {
-  if (dirname(folder) !== pluginsFolder) return null;
   for (const other of await discoverPlugins(dirname(pluginsFolder)))
     if (other !== folder && (await readPluginName(other)) === manifest.name) return other;
   return null;

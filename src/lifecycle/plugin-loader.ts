@@ -16,7 +16,8 @@ import {
 import type { PluginRegistry } from '../registry/registry.ts';
 import type { SchemaChecker } from '../schemas/schema-checker.ts';
 import type { Journal } from './journal.ts';
-import { nameIsTaken, standingOf } from './ownership.ts';
+import type { KeptNames } from './kept-names.ts';
+import { nameIsTaken, type Surroundings, standingOf } from './ownership.ts';
 import type { PackageLocks } from './package-locks.ts';
 import type { PluginFiles } from './plugin-files.ts';
 import { dependentsOf, orderByRequirements, type Requirable } from './requirements.ts';
@@ -31,6 +32,8 @@ export interface PluginLoaderOptions {
   readonly journal: Journal;
   /** `plugins/` of the workspace, absolute and without links. */
   readonly pluginsFolder: string;
+  /** Whose names those in the policy are; `null`: the registry knows. */
+  readonly keptNames: KeptNames | null;
   readonly schemaChecker: SchemaChecker;
   readonly locks: PackageLocks;
   /** Takes containers, files and images of what was forgotten; resolves when nothing of it is left. */
@@ -69,8 +72,9 @@ export class PluginLoader {
 
   /** The same for a folder that was read already. */
   async install(given: LoadedPlugin, options: InstallOptions = {}): Promise<InstalledVersion> {
-    const { registry, locks } = this.#options;
+    const { registry, locks, keptNames } = this.#options;
     const { again = true, lock = false, signal } = options;
+    await keptNames?.assertOwn(given, this.#surroundings);
     const isTaken = !this.#settleName(given, options);
     let plugin = isTaken ? given : locks.known(given);
     const found = isTaken ? null : this.#find(plugin);
@@ -122,12 +126,12 @@ export class PluginLoader {
     { manifest: { name }, content, folder }: LoadedPlugin,
     { isNamed = false, takeName = false }: InstallOptions,
   ): boolean {
-    const { registry, pluginsFolder } = this.#options;
+    const { registry, policy } = this.#options;
     const record = registry.get(name);
     if (record === null) return true;
     const origin: PluginOrigin = { kind: 'folder', path: folder };
-    const isGone = (path: string): boolean => !existsSync(join(path, MANIFEST_FILE));
-    const standing = standingOf(record, { origin, content, isNamed }, { pluginsFolder, isGone });
+    const hasRules = Object.hasOwn(policy.plugins, name);
+    const standing = standingOf(record, { origin, content, isNamed, hasRules }, this.#surroundings);
     if (standing === 'stranger' && !takeName) throw nameIsTaken(folder, name, record.origin.path);
     if (standing === 'moved')
       registry.transaction(() => {
@@ -136,6 +140,11 @@ export class PluginLoader {
           if (version.content === content) registry.register({ ...toNewVersion(version), origin });
       });
     return standing !== 'stranger';
+  }
+
+  get #surroundings(): Surroundings {
+    const { pluginsFolder } = this.#options;
+    return { pluginsFolder, isGone: (path) => !existsSync(join(path, MANIFEST_FILE)) };
   }
 
   /** @throws LurkboxError `MANIFEST_INVALID` for a folder that says a name that belongs to another origin */

@@ -177,6 +177,21 @@ test('releases that lie side by side and are loaded by name are of one plugin, a
   expect((await discover()).failed).toEqual([[inside, expect.stringContaining('reports-1.0')]]);
 });
 
+test('what is beside a release is none of a plugin that the policy gives something, unless it is called the same', async () => {
+  const release = (folder: string, version: string) =>
+    workspace.addPlugin(`../ruled/${folder}`, { manifest: { name: 'reports', version } });
+  await using ruled = await createLurkbox({
+    workspaceRoot: workspace.root,
+    maxWarm: 0,
+    env: NO_ENGINE,
+    policy: { plugins: { reports: { allow: { exec: true } } } },
+  });
+  await ruled.plugins.loadPlugin(await release('reports-1.0', '1.0.0'));
+  await ruled.plugins.loadPlugin(await release('reports-v1.1.0-rc.1', '1.1.0'));
+  for (const folder of ['other-1.2', '9-reports', 'reports-fork'])
+    await expect(ruled.plugins.loadPlugin(await release(folder, '1.2.0'))).rejects.toMatchObject(TAKEN);
+});
+
 test('of two processes that install a new name from two folders one has it, and the other is told', async () => {
   await using other = await open();
   const one = await workspace.addPlugin('../a/reports', { manifest: { name: 'reports' } });
@@ -217,4 +232,34 @@ test('a workspace that was moved stays the same', async () => {
     await lurkbox.close();
     await rename(moved, workspace.root);
   }
+});
+
+describe('a folder that is only tried out', () => {
+  const trying = (policy: object) =>
+    createLurkbox({ workspaceRoot: workspace.root, persist: false, maxWarm: 0, env: NO_ENGINE, policy });
+  const OWN_RULES = { plugins: { reports: { allow: { exec: true } } } };
+
+  test('gets nothing of what the policy gives a name of the workspace, whether that was loaded already or not', async () => {
+    honest = await workspace.addPlugin('reports');
+    const stranger = await workspace.addPlugin('../elsewhere/reports', THIEF);
+    await using before = await trying(OWN_RULES);
+    await expect(before.plugins.loadPlugin(stranger)).rejects.toMatchObject(TAKEN);
+    await discover();
+    await using after = await trying(OWN_RULES);
+    await expect(after.plugins.loadPlugin(stranger)).rejects.toMatchObject(TAKEN);
+    await rm(honest, { recursive: true });
+    await using orphaned = await trying(OWN_RULES);
+    await expect(orphaned.plugins.loadPlugin(stranger)).rejects.toMatchObject(TAKEN);
+  });
+
+  test('may have the name where the policy gives that nothing, and where it is the folder that has it', async () => {
+    honest = await workspace.addPlugin('reports');
+    await discover();
+    await using owner = await trying(OWN_RULES);
+    expect((await owner.plugins.loadPlugin(honest)).name).toBe('reports');
+    const stranger = await workspace.addPlugin('../elsewhere/reports', THIEF);
+    await using other = await trying({});
+    expect((await other.plugins.loadPlugin(stranger)).version).toBe('9.0.0');
+    expect(versionsOf()).toEqual(['1.0.0']);
+  });
 });
