@@ -69,11 +69,21 @@ export const PROTOCOL: AttackGroup = {
       'a record that is nested thousands deep is refused before it is built',
       response(`${'['.repeat(5000)}${']'.repeat(5000)}`),
     ),
-    faulty(
-      'protocol-proto',
-      'a record with `__proto__` changes no object of the orchestrator',
-      response('{"__proto__":{"lurkboxPolluted":1},"constructor":{"prototype":{"lurkboxPolluted":1}}}'),
-    ),
+    {
+      id: 'protocol-proto',
+      title: 'a result with `__proto__` as a key changes no object of the orchestrator',
+      promises: ['P1'],
+      attempt: {
+        program: forge as Program,
+        args: {
+          bytes: response(
+            '{"__proto__":{"lurkboxPolluted":1},"constructor":{"prototype":{"lurkboxPolluted":1}}}',
+          ),
+          next: 'wait',
+        } satisfies Forgery,
+      },
+      judge: judgeOutcome(['OK'], (seen) => all(isClean(seen), isKey(seen, '__proto__'))),
+    },
     faulty('protocol-keys', 'a record with a key twice is refused', response('{"a":1,"a":2}')),
     faulty(
       'protocol-ready',
@@ -196,6 +206,12 @@ function isResult({ result: { result, success, plugin }, here }: Seen, expected:
     `the result \`${expected}\` of ${here.grant.plugin}`,
     JSON.stringify({ result, success, plugin }),
   );
+}
+
+/** Whether the result has it as a key of its own, which says nothing about what the result is. */
+function isKey({ result: { result } }: Seen, key: string): Verdict {
+  const isOwn = typeof result === 'object' && result !== null && Object.hasOwn(result, key);
+  return heldIf(isOwn, `the key \`${key}\` in the result`, JSON.stringify(result));
 }
 
 function isClean({ pollution }: Seen): Verdict {

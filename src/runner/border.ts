@@ -9,9 +9,12 @@ import {
   isArray,
   isFiniteNumber,
   isProxy,
+  isSafeInteger,
   objectPrototype,
   ownKeys,
   reflectGet,
+  toBigInt,
+  toNumber,
   toStringOf,
 } from './primordials.ts';
 
@@ -185,7 +188,8 @@ export class Border implements Conversion {
     const own = ownKeys(object);
     this.assertRoom(own.length, place);
     let symbols = 0;
-    for (const key of own) {
+    for (let index = 0; index < own.length; index++) {
+      const key = own[index] as string | symbol;
       const at = below(place, object, typeof key === 'symbol' ? toStringOf(key) : key);
       if (!this.#isEnumerable(object, key, at)) continue;
       if (typeof key === 'symbol') symbols++;
@@ -231,8 +235,8 @@ export class Border implements Conversion {
   }
 
   #bigint(value: bigint, place: Place): number | string {
-    const number = Number(value);
-    if (BigInt(number) === value && Number.isSafeInteger(number)) return number;
+    const number = toNumber(value);
+    if (toBigInt(number) === value && isSafeInteger(number)) return number;
     this.warn(place, 'a BigInt beyond 2^53: its digits cross as text');
     return toStringOf(value);
   }
@@ -273,7 +277,9 @@ export function isPlain(value: unknown, { depth, values }: BorderLimits): boolea
 
   function isPlainObject(object: object, levels: number): boolean {
     if (!hasPlainFace(object)) return false;
-    for (const key of ownKeys(object)) {
+    const own = ownKeys(object);
+    for (let index = 0; index < own.length; index++) {
+      const key = own[index] as string | symbol;
       if (typeof key === 'symbol') return false;
       const descriptor = getOwnPropertyDescriptor(object, key);
       if (descriptor === undefined || !descriptor.enumerable || !('value' in descriptor)) return false;
@@ -289,9 +295,10 @@ function hasPlainFace(value: object): boolean {
   return prototype === null || prototype === objectPrototype || prototype === arrayPrototype;
 }
 
-/** What a plugin can give everything at once. */
+/** What a plugin can give everything at once. It is not asked for: a getter of the plugin may throw. */
 function hasPlainPrototypes(): boolean {
   return (
-    reflectGet(objectPrototype, 'toJSON') === undefined && reflectGet(arrayPrototype, 'toJSON') === undefined
+    getOwnPropertyDescriptor(objectPrototype, 'toJSON') === undefined &&
+    getOwnPropertyDescriptor(arrayPrototype, 'toJSON') === undefined
   );
 }

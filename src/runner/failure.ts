@@ -3,7 +3,16 @@ import { Border } from './border.ts';
 import { quote } from './channel.ts';
 import { convertError } from './kinds.ts';
 import { placeOf } from './place.ts';
-import { isArray, keys, reflectGet, slice, stringify, toStringOf } from './primordials.ts';
+import {
+  indexOf,
+  isArray,
+  isInstanceOfError,
+  keys,
+  reflectGet,
+  slice,
+  stringify,
+  toStringOf,
+} from './primordials.ts';
 
 /** Long enough for any honest message; the host cuts again by its own limits. */
 const MAX_NAME_CHARS = 200;
@@ -37,12 +46,14 @@ function toDetails(thrown: unknown): unknown {
     const border = new Border(DETAILS);
     const box: { value: unknown } = { value: null };
     const place = placeOf('error');
-    if (!(thrown instanceof Error)) {
+    if (!isInstanceOfError(thrown)) {
       border.convert(thrown, place, { target: box, key: 'value' });
       return box.value;
     }
     const fields = convertError(border, thrown, place) as Record<string, unknown>;
-    for (const key of ['name', 'message', 'stack']) delete fields[key];
+    delete fields['name'];
+    delete fields['message'];
+    delete fields['stack'];
     return keys(fields).length === 0 ? null : fields;
   } catch {
     return null;
@@ -84,7 +95,7 @@ function oneLine(error: unknown): string {
   if (!isFields(error)) return slice(toStringOf(error), 0, MAX_TEXT_CHARS);
   const { name, message, code } = error;
   if (typeof message !== 'string') return slice(stringify(error) ?? '', 0, MAX_TEXT_CHARS);
-  const shownCode = typeof code === 'string' && message.indexOf(code) === -1 ? ` [${code}]` : '';
+  const shownCode = typeof code === 'string' && indexOf(message, code) === -1 ? ` [${code}]` : '';
   return slice(`${typeof name === 'string' ? `${name}: ` : ''}${message}${shownCode}`, 0, MAX_TEXT_CHARS);
 }
 

@@ -10,6 +10,7 @@ import {
   isBoxedPrimitive,
   isDate,
   isFiniteNumber,
+  isInstanceOfError,
   isMap,
   isNativeError,
   isPromise,
@@ -42,13 +43,15 @@ interface Kind<Value extends object = object> {
 
 const MAX_NAME_CHARS = 80;
 
+const IS_A_STREAM =
+  'is a stream; read it first, such as by `await Array.fromAsync(stream)`, and return what was in it';
+
 /** What has no form that would be true; what an author does instead. */
 const REFUSED: Readonly<Record<string, string>> = {
   __proto__: null as never,
   Response: 'is a Response; return what is in it, such as `await response.json()` or `await response.text()`',
   Request: 'is a Request; return its fields that are needed',
-  ReadableStream:
-    'is a stream; read it first, such as by `await Array.fromAsync(stream)`, and return what was in it',
+  ReadableStream: IS_A_STREAM,
   WritableStream: 'is a stream; return what was written to it',
   TransformStream: 'is a stream; read it first, and return what came out of it',
 };
@@ -109,7 +112,11 @@ function convertList(border: Conversion, value: unknown[], place: Place): unknow
   const list = border.list(value, place);
   let named = 0;
   // A list has as many keys as elements and `length`: only one that has not is looked at key by key.
-  if (own !== value.length + 1) for (const key of keys(value)) if (toStringOf(+key >>> 0) !== key) named++;
+  if (own !== value.length + 1) {
+    const names = keys(value);
+    for (let index = 0; index < names.length; index++)
+      if (toStringOf(+(names[index] as string) >>> 0) !== names[index]) named++;
+  }
   if (named > 0) border.warn(place, `a list with named fields (${named}), which are left out`);
   return list;
 }
@@ -157,14 +164,17 @@ function elementsOf(set: Set<unknown>): unknown[] {
 }
 
 function isError(value: object): boolean {
-  return isNativeError(value) || value instanceof Error;
+  return isNativeError(value) || isInstanceOfError(value);
 }
+
+const ERROR_FIELDS = ['name', 'message', 'code', 'cause', 'errors'] as const;
 
 /** Its name and message first, which are no enumerable fields, then what else it has. The stack stays where it is. */
 export function convertError(border: Conversion, value: Error, place: Place): unknown {
   border.enter(place, value);
   const fields: Record<string, unknown> = create(null);
-  for (const key of ['name', 'message', 'code', 'cause', 'errors']) {
+  for (let index = 0; index < ERROR_FIELDS.length; index++) {
+    const key = ERROR_FIELDS[index] as string;
     const at = below(place, value, key);
     border.field(fields, key, border.read(value, key, at), at);
   }
@@ -220,10 +230,7 @@ function isNodeStream(value: object): boolean {
 }
 
 function refuseStream(border: Conversion, _: object, place: Place): never {
-  return border.refuse(
-    place,
-    'is a stream; read it first, such as by `await Array.fromAsync(stream)`, and return what was in it',
-  );
+  return border.refuse(place, IS_A_STREAM);
 }
 
 function isBlob(value: object): boolean {

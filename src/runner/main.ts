@@ -12,7 +12,7 @@ import {
   type RUNNER_ERRORS,
   STRIPPED_FILE,
 } from '../protocol/messages.ts';
-import { BorderError } from './border.ts';
+import { BorderError, type BorderWarning } from './border.ts';
 import { listen, quote, send, sendNotification } from './channel.ts';
 import { captureConsole } from './console.ts';
 import { describeFailure } from './failure.ts';
@@ -21,7 +21,7 @@ import { tellMounts } from './mounts.ts';
 import { drainOutput, markEnd, watchOutput } from './output.ts';
 import { type Execute, loadExecute } from './plugin.ts';
 import { abortOf } from './primordials.ts';
-import { type ResultText, toResultText } from './result.ts';
+import { type ResultText, textOf, toResultText } from './result.ts';
 import { loadStripped } from './stripped.ts';
 import { nameUser } from './user-info.ts';
 
@@ -84,8 +84,11 @@ async function serve(id: number, answer: () => Promise<ResultText>): Promise<voi
   stdin.unref();
   try {
     const { json, warnings } = await answer();
-    for (const { path, message } of warnings)
+    // Not by an iterator, nor by `then` below: the plugin may have replaced both.
+    for (let index = 0; index < warnings.length; index++) {
+      const { path, message } = warnings[index] as BorderWarning;
       sendNotification('warning', `{"path":${quote(path)},"message":${quote(message)}}`);
+    }
     await respond(id, `"result":${json}`);
   } catch (error) {
     await fail(id, codeOf(error), error);
@@ -100,7 +103,7 @@ function codeOf(error: unknown): keyof typeof RUNNER_ERRORS {
 
 async function load({ entryPoint }: LoadParams): Promise<ResultText> {
   run = await loadExecute(entryPoint);
-  return { json: 'null', warnings: [] };
+  return textOf('null');
 }
 
 async function execute(
@@ -114,7 +117,8 @@ async function execute(
   const host = createHost({ isOpen: () => pending === id, signal: cancellation.signal });
   flushHost = host.flush;
   const result: unknown = await (run as Execute)(context, host.face);
-  return toResultText(result, { depth: MAX_RESULT_DEPTH, values: MAX_RESULT_VALUES, bytes: maxResultBytes });
+  const limits = { depth: MAX_RESULT_DEPTH, values: MAX_RESULT_VALUES, bytes: maxResultBytes };
+  return await toResultText(result, limits);
 }
 
 function fail(id: number, code: keyof typeof RUNNER_ERRORS, error: unknown): Promise<void> {

@@ -7,6 +7,7 @@ import {
   bufferFrom,
   defineProperty,
   getOwnPropertyDescriptor,
+  newPromise,
   reflectApply,
   uncurry,
 } from './primordials.ts';
@@ -52,10 +53,10 @@ export function watchOutput(): void {
 
 /** Resolves when the kernel has all that was printed until now, as far as Node knows of it. */
 export async function drainOutput(): Promise<void> {
-  for (let tick = 0; tick < TICKS; tick++) await new Promise<void>((resolve) => nextTick(resolve));
+  for (let tick = 0; tick < TICKS; tick++) await newPromise<void>((resolve) => nextTick(resolve));
   // Without threads nothing of the plugin's comes between its answer and this.
   for (let turn = 0; hasThreads && turn < TURNS; turn++)
-    await new Promise<void>((resolve) => void setImmediate(resolve));
+    await newPromise<void>((resolve) => void setImmediate(resolve));
   for (let index = 0; index < opened.length; index++) await drain(opened[index] as Writable);
 }
 
@@ -71,7 +72,7 @@ export function markEnd(id: number): void {
 
 async function drain(stream: Writable): Promise<void> {
   if (stream.destroyed || stream.writableEnded || stream.writableLength === 0) return;
-  await new Promise<void>((resolve) => {
+  await newPromise<void>((resolve) => {
     const timer = setTimeout(resolve, MAX_WAIT_MS);
     const done = (): void => {
       clearTimeout(timer);

@@ -18,13 +18,16 @@ export const {
   ownKeys,
 } = Reflect;
 export const { wait: atomicsWait } = Atomics;
-export const { isFinite: isFiniteNumber, isNaN: isNotANumber } = Number;
+export const { isFinite: isFiniteNumber, isNaN: isNotANumber, isSafeInteger } = Number;
+export const toNumber = Number;
+export const toBigInt = BigInt;
 export const { isArray } = Array;
 export const { freeze, keys, create, defineProperty, getOwnPropertyDescriptor, getPrototypeOf } = Object;
 export const toStringOf = String;
 export const bufferFrom = Buffer.from;
 export const byteLength = Buffer.byteLength;
 export const slice = uncurry(String.prototype.slice);
+export const indexOf = uncurry(String.prototype.indexOf);
 export const join = uncurry(Array.prototype.join);
 export const mapGet = uncurry(Map.prototype.get);
 export const mapForEach = uncurry(Map.prototype.forEach);
@@ -36,6 +39,12 @@ export const sourceOf = uncurry(Function.prototype.toString);
 export const abortOf = uncurry(AbortController.prototype.abort);
 export const endsWith = uncurry(String.prototype.endsWith);
 export const startsWith = uncurry(String.prototype.startsWith);
+
+const { Promise: NativePromise, Error: NativeError } = globalThis;
+/** `await` asks neither the global nor `then` for such a promise. */
+export const newPromise = <T>(start: (resolve: (value: T) => void) => void): Promise<T> =>
+  new NativePromise<T>(start);
+export const isInstanceOfError = (value: unknown): value is Error => value instanceof NativeError;
 
 /** Node's own tests of what a value is, which no prototype and no tag can answer. */
 export const {

@@ -20,8 +20,8 @@ const NAME = 'result';
  */
 export async function toResultText(value: unknown, limits: ResultLimits): Promise<ResultText> {
   // Who returns nothing answers null.
-  if (value === undefined) return { json: 'null', warnings: [] };
-  if (isPlain(value, limits)) return { json: within(stringify(value), value, limits), warnings: [] };
+  if (value === undefined) return textOf('null');
+  if (isPlain(value, limits)) return textOf(within(stringify(value), value, limits));
   const place = placeOf(NAME);
   const border = new Border(limits);
   if (typeof value === 'function' || typeof value === 'symbol')
@@ -32,7 +32,13 @@ export async function toResultText(value: unknown, limits: ResultLimits): Promis
     const later = border.later[index] as (typeof border.later)[number];
     settle(border, later, await later.value());
   }
-  return { json: within(stringify(box.value) ?? 'null', box.value, limits), warnings: border.warnings };
+  return textOf(within(stringify(box.value) ?? 'null', box.value, limits), border.warnings);
+}
+
+/** Without a prototype: whoever waits for an object asks it for `then`, which a plugin can give to all that have one. */
+export function textOf(json: string, warnings: readonly BorderWarning[] = []): ResultText {
+  const text = { __proto__: null, json, warnings };
+  return text;
 }
 
 function settle(border: Border, { place, slot }: Later, value: unknown): void {
@@ -58,7 +64,9 @@ function largestPlace(value: unknown): { path: string; bytes: number } {
   for (let level = 0; level < 4; level++) {
     if (typeof at.value !== 'object' || at.value === null) break;
     let largest = { path: at.path, value: null as unknown, bytes: 0 };
-    for (const key of keys(at.value)) {
+    const names = keys(at.value);
+    for (let index = 0; index < names.length; index++) {
+      const key = names[index] as string;
       const inner = (at.value as Record<string, unknown>)[key];
       const bytes = byteLength(stringify(inner) ?? '');
       if (bytes > largest.bytes)

@@ -272,6 +272,8 @@ const FAULT: Evidence = {
   ],
 };
 
+const WITH_PROTO: unknown = JSON.parse('{"__proto__":{"lurkboxPolluted":1}}');
+
 function answered(result: string): Evidence {
   return {
     good: [ok(result)],
@@ -549,7 +551,16 @@ export const EVIDENCE: Readonly<Record<string, Evidence>> = {
   'protocol-garbage': FAULT,
   'protocol-utf8': FAULT,
   'protocol-deep': FAULT,
-  'protocol-proto': FAULT,
+  'protocol-proto': {
+    good: [ok(WITH_PROTO)],
+    bad: [
+      ok({}),
+      ok(null),
+      ended('TIMEOUT'),
+      ended('PROTOCOL_ERROR'),
+      { ...ok(WITH_PROTO), pollution: ['lurkboxPolluted'] },
+    ],
+  },
   'protocol-keys': FAULT,
   'protocol-ready': FAULT,
   'protocol-other': FAULT,

@@ -125,31 +125,88 @@ describe.concurrent('there is one response', () => {
   });
 });
 
+const LANGUAGE: readonly [title: string, body: string][] = [
+  ['`JSON`', 'JSON.stringify = () => "0"; JSON.parse = () => 0;'],
+  ['`Buffer`', 'Buffer.from = () => { throw new Error("no"); };'],
+  [
+    '`toJSON` of everything',
+    'Object.prototype.toJSON = () => "forged"; String.prototype.toJSON = () => "forged";',
+  ],
+  [
+    'methods of strings',
+    'for (const name of ["slice", "endsWith", "replace", "split"]) String.prototype[name] = () => "forged";',
+  ],
+  [
+    'methods of functions',
+    'Function.prototype.call = () => 0; Function.prototype.apply = () => 0; Function.prototype.bind = () => 0;',
+  ],
+  [
+    '`Reflect` and `Object`',
+    'Reflect.get = Reflect.apply = () => 0; Object.freeze = Object.keys = () => [];',
+  ],
+  ['`Number` and `String`', 'Number.isFinite = () => false; globalThis.String = () => "forged";'],
+  ['`Atomics`', 'Atomics.wait = () => { throw new Error("no"); };'],
+  ['the console', 'globalThis.console = null;'],
+  ['`process`', 'process.exit = () => {}; process.removeAllListeners();'],
+];
+
 describe.concurrent('a plugin that changes the language', () => {
   test.each([
+    ...LANGUAGE,
+    ['`then` of promises', 'Promise.prototype.then = () => { throw new Error("no"); };'],
+    [
+      'every iterator',
+      '[][Symbol.iterator]().__proto__.next = Array.prototype[Symbol.iterator] = () => { throw new Error("no"); };',
+    ],
+    [
+      'a getter of everything',
+      'for (const name of ["toJSON", "then", "id"]) Object.defineProperty(Object.prototype, name, { get() { throw new Error("no"); }, set() {} });',
+    ],
+    [
+      'everything that has a name',
+      'for (const name of ["JSON", "Buffer", "Reflect", "Promise", "Error", "Map", "Number", "BigInt", "process", "console"]) delete globalThis[name];',
+    ],
+  ])('in %s still answers what it returns', async (_title, body) => {
+    const { response } = await runPlugin(plugin(`process.stdout; ${body} return "mine";`));
+    expect(response).toMatchObject({ id: 1, result: 'mine' });
+  });
+
+  test.each([
+    ['`then` of promises', 'Promise.prototype.then = () => { throw new Error("no"); };'],
+    [
+      'every iterator',
+      '[][Symbol.iterator]().__proto__.next = Array.prototype[Symbol.iterator] = () => { throw new Error("no"); };',
+    ],
+    [
+      'names',
+      'for (const name of ["JSON", "Promise", "Error", "Map", "Number", "BigInt"]) delete globalThis[name];',
+    ],
+  ])('in %s still answers lists, objects and what needs a rule', async (_title, body) => {
+    const result = '{ rows: [1, { a: 2n }], nothing: NaN, fault: new RangeError("r", { cause: 1 }) }';
+    const { response, messages } = await runPlugin(
+      plugin(`const result = ${result}; ${body} return result;`),
+    );
+    expect(response?.result).toEqual({
+      rows: [1, { a: 2 }],
+      nothing: null,
+      fault: { name: 'RangeError', message: 'r', cause: 1 },
+    });
+    expect(messages.filter(({ method }) => method === 'warning')).toHaveLength(1);
+  });
+
+  test.each([
     ['`JSON`', 'JSON.stringify = () => "0"; JSON.parse = () => 0;'],
-    ['`Buffer`', 'Buffer.from = () => { throw new Error("no"); };'],
     [
-      '`toJSON` of everything',
-      'Object.prototype.toJSON = () => "forged"; String.prototype.toJSON = () => "forged";',
+      'methods of strings and lists',
+      'for (const prototype of [String.prototype, Array.prototype]) for (const name of ["indexOf", "slice", "join", "push"]) prototype[name] = () => { throw new Error("no"); };',
     ],
-    [
-      'methods of strings',
-      'for (const name of ["slice", "endsWith", "replace", "split"]) String.prototype[name] = () => "forged";',
-    ],
-    [
-      'methods of functions',
-      'Function.prototype.call = () => 0; Function.prototype.apply = () => 0; Function.prototype.bind = () => 0;',
-    ],
-    [
-      '`Reflect` and `Object`',
-      'Reflect.get = Reflect.apply = () => 0; Object.freeze = Object.keys = () => [];',
-    ],
-    ['`Number` and `String`', 'Number.isFinite = () => false; globalThis.String = () => "forged";'],
-    ['`Atomics`', 'Atomics.wait = () => { throw new Error("no"); };'],
-    ['the console', 'globalThis.console = null;'],
-    ['`process`', 'process.exit = () => {}; process.removeAllListeners();'],
-  ])('in %s still answers what it threw and logged', async (_title, body) => {
+  ])('in %s still answers the causes of what it threw', async (_title, body) => {
+    const thrown = 'new Error("outer", { cause: Object.assign(new Error("inner"), { code: "E1" }) })';
+    const { response } = await runPlugin(plugin(`const thrown = ${thrown}; ${body} throw thrown;`));
+    expect(response?.error?.message).toBe('outer (caused by Error: inner [E1])');
+  });
+
+  test.each(LANGUAGE)('in %s still answers what it threw and logged', async (_title, body) => {
     const code = `${body} host.log('warn', 'logged'); throw new RangeError('thrown');`;
     const { messages, response } = await runPlugin(plugin(code));
     expect(response?.error).toMatchObject({ code: -32001, message: 'thrown', data: { name: 'RangeError' } });
