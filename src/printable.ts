@@ -66,8 +66,8 @@ export function harmlessCut(text: string, maxChars: number): string {
   return `${cutWhole(escaped, maxChars)}… (${text.length} characters)`;
 }
 
-/** No half of a character is left at the end. */
-function cutWhole(text: string, maxChars: number): string {
+/** The beginning of a text; no half of a character is left at the end. */
+export function cutWhole(text: string, maxChars: number): string {
   const cut = text.slice(0, maxChars);
   return text.length > maxChars ? cut.replace(/[\ud800-\udbff]$/, '') : cut;
 }

@@ -29,7 +29,7 @@ export interface ExecuteOptions {
   readonly waitForRemoval?: boolean;
   /** Shorter than what the plugin is granted, in milliseconds. @default what it is granted */
   readonly timeoutMs?: number;
-  /** Told what the plugin says of its progress, from 0 to 1. */
+  /** Told what the plugin says of its progress, from 0 to 1; the message is harmless, and cut after 1,000 characters. */
   readonly onProgress?: (fraction: number, message: string) => void;
 }
 

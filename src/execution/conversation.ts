@@ -7,6 +7,7 @@ import { JsonReader, type JsonReading } from '../json.ts';
 import { type Piece, RECORD_START, RecordReader, type StrayLine } from '../protocol/framing.ts';
 import { MAX_RESULT_DEPTH, MAX_RESULT_VALUES } from '../protocol/messages.ts';
 import { parseRunnerMessage, type RunnerMessage } from '../protocol/runner-message.ts';
+import { type Stretch, splitFlood } from './flood.ts';
 import { Turns } from './turns.ts';
 
 /** One thing that came out of a container, judged. */
@@ -147,19 +148,22 @@ export async function* listen(socket: Duplex, room: OutputRoom): AsyncGenerator<
         return;
       }
       const reader = readers[stream];
-      if (room.isLogFull && !reader.isInRecord && !bytes.includes(RECORD_START)) {
-        // Nobody reads it line by line any more: a flood costs a look at its bytes, and no object for each line.
-        for (const { bytes: begun } of reader.end()) yield { kind: 'surplus', source: stream, bytes: begun };
-        room.takesLog(bytes.length);
-        yield { kind: 'surplus', source: stream, bytes: Buffer.from(bytes) };
-        continue;
-      }
-      for (const piece of reader.push(bytes)) {
-        const heard = await judge(stream, piece, room, turns);
-        yield heard;
-        // Who breaks the protocol is not listened to any more.
-        if (heard.kind === 'fault') return;
-        if (turns.isOver()) await turns.next();
+      for (const { isFlood, bytes: part } of stretchesOf(stream, bytes, reader, room)) {
+        if (isFlood) {
+          // Nobody reads it line by line any more: a flood costs a look at its bytes, and no object for each line.
+          for (const { bytes: begun } of reader.end())
+            yield { kind: 'surplus', source: stream, bytes: begun };
+          room.takesLog(part.length);
+          yield { kind: 'surplus', source: stream, bytes: Buffer.from(part) };
+          continue;
+        }
+        for (const piece of reader.push(part)) {
+          const heard = await judge(stream, piece, room, turns);
+          yield heard;
+          // Who breaks the protocol is not listened to any more.
+          if (heard.kind === 'fault') return;
+          if (turns.isOver()) await turns.next();
+        }
       }
     }
     const pauseMs = room.pauseMs((chunk as Buffer).length);
@@ -170,6 +174,17 @@ export async function* listen(socket: Duplex, room: OutputRoom): AsyncGenerator<
   demuxer.end();
   for (const stream of ['stdout', 'stderr'] as const)
     for (const piece of readers[stream].end()) yield toLine(stream, piece, room);
+}
+
+function stretchesOf(
+  stream: Stream,
+  bytes: Buffer,
+  reader: RecordReader,
+  room: OutputRoom,
+): Iterable<Stretch> {
+  if (!room.isLogFull) return [{ isFlood: false, bytes }];
+  if (stream === 'stderr') return splitFlood(bytes, () => reader.heldByte === RECORD_START);
+  return [{ isFlood: !reader.isInRecord && !bytes.includes(RECORD_START), bytes }];
 }
 
 async function judge(stream: Stream, piece: Piece, room: OutputRoom, turns: Turns): Promise<Heard> {

@@ -3,6 +3,7 @@ import { describeError, LurkboxError } from '../errors.ts';
 import { harmlessCut, harmlessLines } from '../printable.ts';
 import { HUNG_UP_EXIT_CODE, RUNNER_ERRORS } from '../protocol/messages.ts';
 import type { RunnerMessage } from '../protocol/runner-message.ts';
+import { toDetails } from './details.ts';
 import { OUTCOMES, type Outcome, toOutcome } from './outcome.ts';
 import type { ExecutionError } from './result.ts';
 
@@ -49,8 +50,6 @@ export function endingOfError(error: unknown): Ending {
 const MAX_NAME_CHARS = 200;
 const MAX_MESSAGE_CHARS = 4_000;
 const MAX_STACK_CHARS = 16_000;
-/** Beside its characters a cut text is quoted. */
-const MAX_DETAILS_CHARS = 40_000;
 
 function toStack(stack: string | undefined): string | null {
   return stack ? harmlessLines(stack.slice(0, MAX_STACK_CHARS)) : null;
@@ -71,13 +70,6 @@ export function endingOfResponse({ code, message, data }: Extract<RunnerMessage,
       hint: null,
     },
   };
-}
-
-/** Cut as text where it is larger than the runner makes it: it goes wherever the error goes. */
-function toDetails(details: unknown): unknown {
-  if (details === undefined) return null;
-  const json = JSON.stringify(details);
-  return json.length <= MAX_DETAILS_CHARS ? details : `${json.slice(0, MAX_DETAILS_CHARS)}…`;
 }
 
 /** What V8 says on stderr when its heap is full; then it aborts, which never is exit code 0. */

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { harmlessCut } from '../printable.ts';
 import { GRACE_MS, type PluginExecutionContext, RUNNER_ERRORS } from '../protocol/messages.ts';
 import type { RunnerMessage } from '../protocol/runner-message.ts';
 import type { Surplus } from './conversation.ts';
@@ -26,6 +27,7 @@ const LEAVE_MS = 200;
 
 /** How long what was printed to stderr before the answer may come after it. */
 const OUTPUT_END_MS = 2_000;
+const MAX_PROGRESS_CHARS = 1_000;
 
 /** A sandbox that waits for an execution, with what its plugin said while it was loaded. */
 export interface ReadySandbox {
@@ -194,7 +196,7 @@ export class Execution implements SandboxUser {
   // A listener that throws cannot change the execution.
   #tellProgress(fraction: number, message: string): void {
     try {
-      this.#plan.onProgress?.(fraction, message);
+      this.#plan.onProgress?.(fraction, harmlessCut(message, MAX_PROGRESS_CHARS));
     } catch (error) {
       this.#plan.logger.warn({ err: error }, 'a progress listener threw');
     }

@@ -1,3 +1,4 @@
+import { cutWhole, harmless } from '../printable.ts';
 import { RECORD_END as LINE_FEED, RecordReader } from '../protocol/framing.ts';
 import type { LogLevel } from '../protocol/messages.ts';
 import { MAX_LINE_BYTES, readLogRecord, type Surplus } from './conversation.ts';
@@ -12,7 +13,9 @@ const MAX_WARNING_CHARS = 1_000;
 /** The log lines of one execution: the first and the last ones; what lies between is counted and not kept. */
 export class LogBook {
   readonly #head: LogLine[] = [];
-  readonly #tail: Surplus[] = [];
+  #tail: Surplus[] = [];
+  /** What was taken off the beginning and not moved yet: to move the rest each time would take as long as there are pieces. */
+  #tailStart = 0;
   #tailBytes = 0;
   #surplusLines = 0;
   /** Whether something was taken off the beginning of the tail: then that may begin in the middle of a line. */
@@ -36,16 +39,20 @@ export class LogBook {
     this.#tail.push({ source, bytes });
     this.#tailBytes += bytes.length;
     while (this.#tailBytes > LOG_TAIL.bytes) {
-      this.#tailBytes -= this.#tail.shift()?.bytes.length ?? 0;
+      this.#tailBytes -= this.#tail[this.#tailStart++]?.bytes.length ?? 0;
       this.#isCut = true;
     }
+    if (this.#tailStart <= this.#tail.length / 2) return;
+    this.#tail = this.#tail.slice(this.#tailStart);
+    this.#tailStart = 0;
   }
 
   /** What did not cross as it was. */
   warn(path: string, message: string): void {
     if (this.#told.length === MAX_WARNINGS) return;
     const told = path === '' ? message : `\`${path}\` ${message}`;
-    this.#told.push(told.slice(0, MAX_WARNING_CHARS));
+    // An honest runner quotes keys of the plugin; and a plugin can write one itself.
+    this.#told.push(cutWhole(harmless(cutWhole(told, MAX_WARNING_CHARS)), MAX_WARNING_CHARS));
   }
 
   lines(): readonly LogLine[] {
@@ -74,7 +81,7 @@ export class LogBook {
   }
 
   #readTail(): readonly LogLine[] {
-    const lines = readSurplus(this.#tail);
+    const lines = readSurplus(this.#tail.slice(this.#tailStart));
     return lines.slice(this.#isCut ? 1 : 0).slice(-LOG_TAIL.lines);
   }
 }

@@ -165,7 +165,14 @@ function spend(value: unknown, chars: number): number {
   if (typeof value === 'string') return chars - value.length;
   let left = chars - 4;
   if (typeof value !== 'object' || value === null) return left;
-  const members = Array.isArray(value) ? value : Object.entries(value);
-  for (let index = 0; index < members.length && left >= 0; index++) left = spend(members[index], left);
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length && left >= 0; index++) left = spend(value[index], left);
+    return left;
+  }
+  const keys = Object.keys(value);
+  for (let index = 0; index < keys.length && left >= 0; index++) {
+    const key = keys[index] as string;
+    left = spend((value as Record<string, unknown>)[key], left - 4 - key.length);
+  }
   return left;
 }

@@ -60,6 +60,11 @@ export class RecordReader {
     return this.#inRecord;
   }
 
+  /** What the unfinished line or record begins with, where there is one. */
+  get heldByte(): number | undefined {
+    return this.#bytes === 0 ? undefined : this.#kept[0];
+  }
+
   *push(chunk: Buffer): Generator<Piece> {
     let lineFeed = -1;
     let start = -1;

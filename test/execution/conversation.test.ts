@@ -35,6 +35,8 @@ const result = (value: unknown): Heard => ({
   message: { kind: 'result', id: 1, result: value },
 });
 
+const END = `\n${frameRecord(toOutputEnd(3))}`;
+
 /** Beside the result there is room for the head of its response. */
 const ROOM = LIMIT + 16 * 1024;
 const PROGRESS = record({ method: 'progress', params: { fraction: 0 } });
@@ -264,9 +266,30 @@ test('where the output of an execution ends is told by the runner on stderr', as
   expect(heard).toEqual([line('half a line', 'stderr'), { kind: 'outputEnd', id: 3 }]);
 });
 
+test('the end of stderr is heard after a flood too, wherever that is split', async () => {
+  const flood = 'x\n'.repeat(1_000);
+  for (let at = 0; at <= END.length; at++) {
+    const heard = await hear([
+      stderr(flood),
+      stderr(`${END.slice(0, at)}`),
+      stderr(`${END.slice(at)}more\n`),
+    ]);
+    expect(heard.filter(({ kind }) => kind === 'outputEnd')).toEqual([{ kind: 'outputEnd', id: 3 }]);
+  }
+});
+
+test('whoever prints what a record begins with makes a flood on stderr no slower', async () => {
+  const heard = await hear([
+    stderr('x\n'.repeat(1_000)),
+    ...Array.from({ length: 20 }, () => stderr(`${'\u001ea\n'.repeat(20_000)}\u001e{"jsonrpc":"2.0",`)),
+  ]);
+  expect(heard.length).toBeLessThan(1_000 + 20 * 10);
+});
+
 describe('a line that is drawn over', () => {
   const states = (draw: (percent: number) => string): string =>
     Array.from({ length: 400 }, (_, index) => draw(index / 4)).join('');
+
   test.each([
     ['by returns before each state', states((percent) => `\r[####] ${percent} %`), '[####] 99.75 %'],
     ['by returns after each state', states((percent) => `[####] ${percent} %\r`), '[####] 99.75 %'],

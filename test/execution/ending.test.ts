@@ -139,6 +139,40 @@ describe('a response', () => {
   });
 });
 
+describe('what an error has beside its message', () => {
+  const detailsOf = (details: unknown): unknown => {
+    const ending = endingOfResponse({
+      kind: 'error',
+      id: 1,
+      code: -32001,
+      message: 'm',
+      data: { name: 'E', details },
+    });
+    return ending.outcome === 'OK' ? undefined : ending.error.details;
+  };
+
+  test('stays what it is where it is small and honest', () => {
+    const details = { code: 'E', cause: { stack: 'one\n    at two' }, list: [1, null, true, 'ü'] };
+    expect(detailsOf(details)).toEqual(details);
+    expect(detailsOf(undefined)).toBeNull();
+  });
+
+  test('steers nothing', () => {
+    expect(detailsOf({ 'a\n\u202e': ['\u001b[2J'] })).toEqual({ 'a\\u000a\\u202e': ['\\u001b[2J'] });
+  });
+
+  test.each([
+    ['a long text', '\u0001'.repeat(1_000_000)],
+    ['many texts', Array(50_000).fill('\u{e0041}')],
+    ['many members', Object.fromEntries(Array.from({ length: 50_000 }, (_, key) => [`key ${key}`, 0]))],
+    ['a long key', { ['k'.repeat(1_000_000)]: 1 }],
+  ])('is cut as text where it is %s', (_title, details) => {
+    const cut = detailsOf(details);
+    expect(cut).toMatch(/^["[{].*… \(\d+ characters\)$/);
+    expect((cut as string).length).toBeLessThan(40_100);
+  });
+});
+
 describe('an error', () => {
   test('of ours keeps its finer code, its problems, and no stack', () => {
     const problems = [{ path: 'HostConfig.Binds', message: 'expected [], got ["/:/host"]' }];

@@ -207,6 +207,19 @@ describe('an execution', () => {
     ]);
   });
 
+  test('tells what its plugin says of its progress on one line, and no more of it than a line holds', async () => {
+    const told: string[] = [];
+    const engine = new FakeEngine(
+      runner((container) => {
+        container.say({ method: 'progress', params: { fraction: 0, message: 'a\n\u001b[2J' } });
+        container.say({ method: 'progress', params: { fraction: 1, message: 'x'.repeat(50_000) } });
+        container.answer(1);
+      }),
+    );
+    await execute(engine, { onProgress: (_fraction, message) => told.push(message) }).removed;
+    expect(told).toEqual(['a\\u000a\\u001b[2J', `${'x'.repeat(1_000)}… (50000 characters)`]);
+  });
+
   test('does not end differently because a listener throws', async () => {
     const engine = new FakeEngine(
       runner((container) => {

@@ -51,6 +51,23 @@ test('what did not cross as it was is told with its path, and no plugin tells wi
   expect(book.warnings()[1]).toHaveLength(1_000);
 });
 
+test('a warning begins no line, and steers nothing', () => {
+  const book = new LogBook();
+  book.warn('a\n\u001b[2Jb', 'is\u202e odd');
+  book.warn('', `${'x'.repeat(999)}\u{1f600}`);
+  expect(book.warnings()[0]).toBe('`a\\u000a\\u001b[2Jb` is\\u202e odd');
+  expect(book.warnings()[1]).toBe('x'.repeat(999));
+});
+
+test('a flood of short pieces costs no more for each of them the longer it goes on', () => {
+  const book = new LogBook();
+  const beganAt = performance.now();
+  for (let piece = 0; piece < 400_000; piece++) book.addSurplus(surplus('ab'));
+  // Where the rest is moved for each of them, it takes ten times as long.
+  expect(performance.now() - beganAt).toBeLessThan(2_000);
+  expect(book.lines()).toHaveLength(1 + 300);
+});
+
 test('that lines were cut is told', () => {
   const book = new LogBook();
   book.addLine('stdout', 'x'.repeat(8192), 10);
