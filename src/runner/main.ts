@@ -27,8 +27,8 @@ import { nameUser } from './user-info.ts';
 
 /** The request that waits for its response; at most one does. */
 let pending: number | null = null;
-/** Whether an answer is on its way; what goes wrong then ends the process after it. */
-let isAnswering = false;
+/** Sends the answer that waits for what was printed before it; what goes wrong meanwhile ends the process after that. */
+let pendingAnswer: (() => void) | null = null;
 let isBroken = false;
 /** The request that was answered, while what it left under way goes on. */
 let settling: number | null = null;
@@ -53,8 +53,11 @@ process.on('uncaughtException', (error) => {
   // A plugin that handles them itself goes on.
   if (listenerCount('uncaughtException') > 1) return;
   // With nothing to answer it would be told to nobody, and what it broke would serve the next call.
-  if (isAnswering) isBroken = true;
-  else if (pending === null) exit();
+  if (pendingAnswer !== null) {
+    // Once may be the plugin; after that Node itself is broken, and the waiting never ends.
+    if (isBroken) pendingAnswer();
+    isBroken = true;
+  } else if (pending === null) exit();
   else void fail(pending, 'uncaught', error);
 });
 process.on('beforeExit', () => {
@@ -131,13 +134,17 @@ async function respond(id: number, member: string): Promise<void> {
   pending = null;
   // The host reads the response and ends the container or asks again; this process must not end by itself.
   stdin.ref();
-  isAnswering = true;
+  const answerOnce = (): void => {
+    if (pendingAnswer !== answerOnce) return;
+    pendingAnswer = null;
+    if (id !== LOAD_ID) markEnd(id);
+    send(`{"jsonrpc":"2.0","id":${id},${member}}`);
+    if (isBroken) exit();
+  };
+  pendingAnswer = answerOnce;
   flushHost();
   await drainOutput();
-  if (id !== LOAD_ID) markEnd(id);
-  send(`{"jsonrpc":"2.0","id":${id},${member}}`);
-  isAnswering = false;
-  if (isBroken) exit();
+  answerOnce();
   // What a plugin has under way when it is loaded is there to stay.
   if (id === LOAD_ID) return;
   settling = id;

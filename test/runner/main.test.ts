@@ -153,6 +153,10 @@ const LANGUAGE: readonly [title: string, body: string][] = [
 describe.concurrent('a plugin that changes the language', () => {
   test.each([
     ...LANGUAGE,
+    [
+      '`pop`, which Node itself uses after each callback',
+      'Array.prototype.pop = () => { throw new Error("no"); };',
+    ],
     ['`then` of promises', 'Promise.prototype.then = () => { throw new Error("no"); };'],
     [
       'every iterator',
