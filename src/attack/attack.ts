@@ -73,6 +73,7 @@ export interface ControlTarget {
   readonly labels: Readonly<Record<string, string>>;
   /** Writes a folder with the attacker under another manifest. */
   readonly withManifest: (changes: object) => Promise<string>;
+  readonly signal: AbortSignal;
 }
 
 /** What is there when all attacks are over, and what the engine told meanwhile. */

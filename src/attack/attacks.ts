@@ -11,6 +11,7 @@ import { OUTPUT } from './output.ts';
 import { POSTURE } from './posture.ts';
 import { PROGRAMS } from './programs.ts';
 import { PROTOCOL } from './protocol.ts';
+import { TABLES } from './tables.ts';
 
 /** Everything that `lurkbox doctor --attack` tries, in the order in which it is told. */
 export const ATTACKS: readonly AttackGroup[] = [
@@ -24,6 +25,7 @@ export const ATTACKS: readonly AttackGroup[] = [
   OUTPUT,
   PROTOCOL,
   ISOLATION,
+  TABLES,
   CONTROLS,
   AFTERMATH,
 ];

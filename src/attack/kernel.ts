@@ -32,6 +32,7 @@ import {
   STATE_CALLS,
   SYSCALLS,
   type Syscall,
+  TABLE_CALLS,
   TAMPERING_CALLS,
   THREAD_CALLS,
   X32_CALLS,
@@ -43,7 +44,11 @@ const PROBES = {
   'threads.node': THREAD_CALLS,
   'int80.node': INT80_CALLS,
   'x32.node': X32_CALLS,
+  'tables.node': TABLE_CALLS,
 } as const;
+
+/** Fills what the kernel counts by user. */
+export const TABLES_PROBE = '/plugin/tables.node';
 
 /** The files, for the folder of the attacker. */
 export function buildProbes(): Record<string, Buffer> {
@@ -131,7 +136,7 @@ function calls(id: string, title: string, tried: readonly Syscall[]): PluginAtta
   };
 }
 
-function rawCallsOnly({ facts }: Here): string | null {
+export function rawCallsOnly({ facts }: Here): string | null {
   const { architecture } = facts.platform;
   return architecture === 'amd64' ? null : `raw system calls are not tried on ${architecture}`;
 }

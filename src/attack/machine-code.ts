@@ -41,7 +41,7 @@ export class MachineCode {
     this.#texts = texts;
   }
 
-  setArguments(args: readonly (Argument | 'answers' | 'descriptor')[]): void {
+  setArguments(args: readonly (Argument | 'descriptor')[]): void {
     for (const [index, register] of ARGUMENT_REGISTERS.entries()) {
       const arg = args[index] ?? 0;
       if (arg === 'descriptor')

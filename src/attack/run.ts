@@ -138,11 +138,11 @@ async function attackControls(ledger: Ledger, target: ControlTarget, signal: Abo
 }
 
 async function toTarget(
-  { lurkbox, engine }: Stage,
+  { lurkbox, engine, signal }: Stage,
   { instance, image, withManifest }: Attacker,
 ): Promise<ControlTarget> {
   const { Labels: labels } = await lurkbox.dockerOptions(instance);
-  return { lurkbox, engine, instance, image, labels, withManifest };
+  return { lurkbox, engine, instance, image, labels, withManifest, signal };
 }
 
 function isByPlugin(attack: Attack): attack is PluginAttack {

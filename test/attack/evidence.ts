@@ -328,6 +328,8 @@ const MARKS = [
   { connections: { ...FOUND.connections, 'an abstract socket': 'connected' } },
 ];
 
+const looks = (own: object, other: object): object => ({ own: ok(own).result, other: ok(other).result });
+
 const AFTERMATH: Aftermath = {
   results: [RESULT, { ...RESULT, executionId: '2', phases: { ...RESULT.phases, startMs: null } }],
   calls: 2,
@@ -577,6 +579,22 @@ export const EVIDENCE: Readonly<Record<string, Evidence>> = {
     hostname: 'aaaaaaaaaaaa',
   }),
   'isolation-beside': found(ended('CANCELLED').result, ...MARKS),
+  'tables-shared': {
+    good: [
+      looks({ watch: 'EMFILE', signals: 101 }, { watch: 'works', signals: 0 }),
+      // A larger table than one process can fill.
+      looks({ watch: 'works', signals: 101 }, { watch: 'works', signals: 0 }),
+    ],
+    bad: [
+      looks({ watch: 'EMFILE', signals: 101 }, { watch: 'EMFILE', signals: 0 }),
+      looks({ watch: 'EMFILE', signals: 101 }, { watch: 'works', signals: 101 }),
+      {},
+    ],
+    late: [
+      looks({ watch: 'works', signals: 0 }, { watch: 'works', signals: 0 }),
+      { own: ended('BUSY').result, other: RESULT },
+    ],
+  },
   'controls-weaker': { good: [], bad: [{}, { 'what it is granted': 'created' }] },
   'controls-runtime': {
     good: [

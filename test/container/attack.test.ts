@@ -1,10 +1,17 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AFTERMATH } from '../../src/attack/aftermath.ts';
-import { type AttackGroup, HELD, judgeAnswer, type PluginAttack } from '../../src/attack/attack.ts';
+import {
+  type AttackGroup,
+  type ControlAttack,
+  HELD,
+  judgeAnswer,
+  type PluginAttack,
+  type Verdict,
+} from '../../src/attack/attack.ts';
 import { createAttacker } from '../../src/attack/attacker.ts';
 import { ISOLATION } from '../../src/attack/isolation.ts';
 import type { AttackReport } from '../../src/attack/ledger.ts';
@@ -13,10 +20,11 @@ import { POSTURE } from '../../src/attack/posture.ts';
 import { PROGRAMS } from '../../src/attack/programs.ts';
 import { runAttacks } from '../../src/attack/run.ts';
 import { loadSyscallProbe, type SyscallAnswer, toProbeArgs } from '../../src/attack/syscall-probe.ts';
-import { SYSCALLS } from '../../src/attack/syscalls.ts';
+import { HELD_TIMERS, SYSCALLS } from '../../src/attack/syscalls.ts';
+import { TABLES } from '../../src/attack/tables.ts';
 import { connectEngine } from '../../src/engine/connect.ts';
 import { Demuxer } from '../../src/engine/demux.ts';
-import { createLurkbox } from '../../src/index.ts';
+import { createLurkbox, type PluginExecutionResult } from '../../src/index.ts';
 import { LABELS } from '../../src/labels.ts';
 import { PROMISES } from '../../src/promises.ts';
 import { runCli, SOURCE, STEERING, startCli } from '../cli/run-cli.ts';
@@ -187,6 +195,25 @@ describe('an attacker that is granted more', () => {
     expect(started?.got).toMatch(/spawn: started.*spawnSync: started/);
     expect(await findLeft()).toEqual([]);
   });
+});
+
+test('the attack on tables by user sees them full where they are shared, and empty for another plugin (P7, P10)', async () => {
+  const isSmall = Number(await readFile('/proc/sys/fs/inotify/max_user_instances', 'utf8')) < 200;
+  const [attack] = TABLES.attacks;
+  const seen: object[] = [];
+  const judge = ({ own, other }: { own: PluginExecutionResult; other: PluginExecutionResult }): Verdict => {
+    seen.push({ own: own.result, other: other.result });
+    return HELD;
+  };
+  await using lurkbox = await createLurkbox({ maxWarm: 0, workspaceRoot: workspace.root });
+  await runAttacks(lurkbox, [{ ...TABLES, attacks: [{ ...(attack as ControlAttack), judge }] }]);
+  expect(seen).toEqual([
+    {
+      own: { watch: isSmall ? 'EMFILE' : 'works', signals: HELD_TIMERS },
+      other: { watch: 'works', signals: 0 },
+    },
+  ]);
+  expect(await findLeft()).toEqual([]);
 });
 
 describe('the judgement', () => {
