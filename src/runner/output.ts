@@ -9,6 +9,7 @@ import {
   getOwnPropertyDescriptor,
   newPromise,
   reflectApply,
+  startsWith,
   uncurry,
 } from './primordials.ts';
 
@@ -17,6 +18,9 @@ const STDERR = 2;
 const TICKS = 3;
 /** Of the event loop, in which what threads have printed comes to the streams of this one. */
 const TURNS = 3;
+/** For writes under way, as loggers leave some: each begins the next when it has ended. */
+const MAX_WRITING_MS = 200;
+const WRITING_POLL_MS = 1;
 /** A host that does not read is dead, and whoever waits for it waits for nobody. */
 const MAX_WAIT_MS = 1_000;
 
@@ -27,9 +31,16 @@ const write = uncurry(Writable.prototype.write) as unknown as (
   done: () => void,
 ) => boolean;
 const { setImmediate, setTimeout, clearTimeout } = globalThis;
+const now = performance.now.bind(performance);
+const underWay = process.getActiveResourcesInfo.bind(process);
 const nextTick = process.nextTick.bind(process);
 const opened: Writable[] = [];
 let hasThreads = false;
+
+/** A pipe of Node's own. */
+interface Blockable {
+  readonly setBlocking?: (isBlocking: boolean) => void;
+}
 
 /** Learns which of Node's own output streams are in use; one that nobody asked for is never made. */
 export function watchOutput(): void {
@@ -39,10 +50,12 @@ export function watchOutput(): void {
   for (const name of ['stdout', 'stderr'] as const) {
     const own = getOwnPropertyDescriptor(process, name)?.get;
     if (own === undefined) continue;
-    let stream: Writable | undefined;
+    let stream: (Writable & { readonly _handle?: Blockable }) | undefined;
     const get = (): Writable => {
       if (stream === undefined) {
-        stream = reflectApply(own, process, []) as Writable;
+        stream = reflectApply(own, process, []) as Writable & { readonly _handle?: Blockable };
+        // Else a logger beside the stream gets EAGAIN where the host reads slowly, and tries again much later.
+        stream._handle?.setBlocking?.(true);
         opened[opened.length] = stream;
       }
       return stream;
@@ -57,7 +70,22 @@ export async function drainOutput(): Promise<void> {
   // Without threads nothing of the plugin's comes between its answer and this.
   for (let turn = 0; hasThreads && turn < TURNS; turn++)
     await newPromise<void>((resolve) => void setImmediate(resolve));
+  const until = now() + MAX_WRITING_MS;
+  while (isWriting() && now() < until)
+    await newPromise<void>((resolve) => void setTimeout(resolve, WRITING_POLL_MS));
   for (let index = 0; index < opened.length; index++) await drain(opened[index] as Writable);
+}
+
+/** Whether Node is asked to read or write a file, a descriptor of the output perhaps. */
+function isWriting(): boolean {
+  try {
+    const resources = underWay();
+    for (let index = 0; index < resources.length; index++)
+      if (startsWith(resources[index] as string, 'FSReq')) return true;
+  } catch {
+    // The plugin broke what Node uses for that; the answer does not wait.
+  }
+  return false;
 }
 
 /** Marks on stderr where the output of an execution ends: what comes over stdout does not tell how far stderr is. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { runPlugin } from './run.ts';
+import { RunnerProcess, runPlugin } from './run.ts';
 
 /** The log records of a plugin with this body. */
 async function logsOf(body: string): Promise<unknown[]> {
@@ -81,4 +81,61 @@ test('what is printed past the console is no record', async () => {
   expect(lines).toEqual(['by the stream', 'by the descriptor']);
   expect(messages.map(({ method }) => method)).toEqual(['ready', undefined, 'settled']);
   expect(response).toMatchObject({ result: 1 });
+});
+
+test('what a logger is writing when the plugin answers comes before the answer', async () => {
+  await using runner = new RunnerProcess({
+    code: `
+      import { write } from 'node:fs';
+      const lines = [];
+      // As loggers do it that never block: what comes meanwhile goes out when the write before has ended.
+      const writeNext = () => {
+        if (lines.length > 0) write(1, lines.shift(), writeNext);
+      };
+      export const execute = async () => {
+        for (let line = 1; line <= 50; line++) lines.push(\`line \${line}\\n\`);
+        writeNext();
+        return 1;
+      };`,
+  });
+  await runner.execute();
+  expect(await runner.heard(({ id }) => id !== undefined)).toMatchObject({ result: 1 });
+  expect(runner.lines).toHaveLength(50);
+});
+
+test('a logger beside a stream whose reader is slow is not told to try again', async () => {
+  await using runner = new RunnerProcess({
+    code: `
+      import { writeSync } from 'node:fs';
+      export const execute = () => {
+        const { fd } = process.stdout;
+        let refused = 0;
+        for (let line = 0; line < 3000; line++) {
+          try {
+            writeSync(fd, 'x'.repeat(999) + '\\n');
+          } catch {
+            refused++;
+          }
+        }
+        return { refused };
+      };`,
+  });
+  await runner.execute();
+  expect(await runner.heard(({ id }) => id !== undefined)).toMatchObject({ result: { refused: 0 } });
+});
+
+test('a read that never ends holds up the answer for a moment only', async () => {
+  await using runner = new RunnerProcess({
+    code: `
+      import { execFileSync } from 'node:child_process';
+      import { readFile } from 'node:fs';
+      export const execute = () => {
+        const pipe = new URL('pipe', import.meta.url).pathname;
+        execFileSync('/usr/bin/mkfifo', [pipe]);
+        readFile(pipe, () => {});
+        return 1;
+      };`,
+  });
+  await runner.execute();
+  expect(await runner.heard(({ id }) => id !== undefined)).toMatchObject({ result: 1 });
 });
