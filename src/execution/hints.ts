@@ -54,6 +54,12 @@ const HINTS: readonly Hint[] = [
     },
   },
   {
+    when: /\b(?:EACCES|EPERM)\b.*'\/mnt\//,
+    if: ({ mounts }) => mounts.length > 0,
+    say: ({ uid }) =>
+      `On a mount the permissions of the host hold, and this plugin has the user and group id ${uid}: open the host folder to it, for instance by \`chown -R ${uid}:${uid}\`.`,
+  },
+  {
     when: /\bENOSPC\b|no space left on device/,
     if: ALWAYS,
     say: ({ tmpBytes, scratchBytes }) =>
@@ -90,7 +96,13 @@ const HINTS: readonly Hint[] = [
       'The package is not in the image: name it with its version range in `dependencies` of plugin.json, such as "ms@^2.1.3". The `package.json` and the `node_modules` of the folder are not read.',
   },
   {
-    when: /does not provide an export named/,
+    when: /is not supported in strip-only mode/,
+    if: ALWAYS,
+    say: () =>
+      'Node runs TypeScript by leaving its types out: write `enum` as an object (`const Color = { Red: 0 } as const`), parameter properties as fields and namespaces as modules, or compile the plugin first.',
+  },
+  {
+    when: /does not provide an export named|Named export '[^']*' not found\. The requested module '[^']*\.[cm]?ts'/,
     if: ALWAYS,
     say: () =>
       'Where the name is a type of TypeScript, import it by `import type`: types are blanked out and not looked up.',

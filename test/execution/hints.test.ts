@@ -24,6 +24,27 @@ describe('what failed is explained by the sandbox:', () => {
       {},
       'read-only but for `/tmp`',
     ],
+    [
+      'a mount that the host keeps closed',
+      "EACCES: permission denied, open '/mnt/notes/count'",
+      {
+        uid: 42_726,
+        mounts: [{ name: 'notes', hostPath: '/srv/notes', containerPath: '/mnt/notes', mode: 'rw' }],
+      },
+      '`chown -R 42726:42726`',
+    ],
+    [
+      'what Node cannot leave out of TypeScript',
+      'SyntaxError: TypeScript enum is not supported in strip-only mode',
+      {},
+      'write `enum` as an object',
+    ],
+    [
+      'a type that is imported from a file of types',
+      "SyntaxError: Named export 'City' not found. The requested module './types.ts' is a CommonJS module",
+      {},
+      '`import type`',
+    ],
     ['a full temporary folder', 'ENOSPC: no space left on device, write', {}, '`tmp_mb`'],
     [
       'a package of its own package.json',
