@@ -5,7 +5,10 @@ import { FAULT_OF, type Outcome } from './outcome.ts';
 
 /** What explains a failure by the sandbox that it happened in. */
 interface Hint {
-  /** In the words of Node, of libuv or of the C library. */
+  /**
+   * In the words of Node, of libuv or of the C library. The plugin chooses the text and this process matches it, so nothing in
+   * it repeats without a bound.
+   */
   readonly when: RegExp;
   /** Whether the grant is what explains it. */
   readonly if: (grant: Grant) => boolean;
@@ -18,13 +21,13 @@ const MIB = 1024 * 1024;
 /** The first that fits is told, so what is more certain comes first. */
 const HINTS: readonly Hint[] = [
   {
-    when: /\bspawn\w*\b.*\b(?:EPERM|EACCES)\b|\b(?:EPERM|EACCES)\b.*\bspawn/,
+    when: /\bspawn.{0,500}\b(?:EPERM|EACCES)\b|\b(?:EPERM|EACCES)\b.{0,500}\bspawn/,
     if: ({ exec }) => !exec,
     say: () =>
       'This plugin may not start processes: `"exec": true` below `permissions` in plugin.json asks for it, and `allow.exec` in the policy allows it.',
   },
   {
-    when: /\bspawn\w* (\S+) ENOENT\b/,
+    when: /\bspawn\w{0,20} \S{1,500} ENOENT\b/,
     if: ({ exec }) => exec,
     say: () =>
       'The program is not in the image, which holds Node (`node`) and a shell (`sh`, with the commands of busybox) and nothing else: bring it along in the plugin, or as an npm package.',
@@ -36,7 +39,7 @@ const HINTS: readonly Hint[] = [
       'This plugin has no network, only a loopback of its own: `"network": true` below `permissions` in plugin.json asks for one, and `allow.bridge` in the policy allows it.',
   },
   {
-    when: /self[- ]signed certificate|unable to (?:get|verify)[^:]*certificate|UNABLE_TO_\w+|CERT_\w+/,
+    when: /self[- ]signed certificate|unable to (?:get|verify)[^:]{0,200}certificate|UNABLE_TO_\w|CERT_\w/,
     if: ({ network }) => network !== 'none',
     say: () =>
       'The certificate is not signed by one of the authorities that Node knows. Behind a proxy that opens connections its own authority is missing in the container.',
@@ -72,19 +75,19 @@ const HINTS: readonly Hint[] = [
       'A process in the sandbox may have 256 files and sockets open at once; close some before opening more.',
   },
   {
-    when: /Could not locate the bindings file|Cannot find module '[^']*\.node'|No native build was found|Please reinstall|node-gyp|prebuild/i,
+    when: /Could not locate the bindings file|Cannot find module '[^']{0,1000}\.node'|No native build was found|Please reinstall|node-gyp|prebuild/i,
     if: ALWAYS,
     say: () =>
       'A package has a native part that its install script would have built or fetched, and no script of a package is run. Use one that ships it in its tarball or in a package for the platform, or one without.',
   },
   {
-    when: /(lib[\w+.-]+\.so[\w.]*): cannot open shared object file/,
+    when: /\.so[\w.]{0,40}: cannot open shared object file/,
     if: ALWAYS,
     say: () =>
       'A native package needs a shared library that is not in the image; use one that brings its libraries along.',
   },
   {
-    when: /Cannot find (?:package|module) '(?:\.{1,2}|\/plugin)\/[^']*\.(?:js|mjs|cjs)'/,
+    when: /Cannot find (?:package|module) '(?:\.{1,2}|\/plugin)\/[^']{0,1000}\.(?:js|mjs|cjs)'/,
     if: ALWAYS,
     say: () =>
       'There is no such file in the plugin. In TypeScript that is not compiled first, imports name the file as it is, such as `./helper.ts`. The names of files differ in upper and lower case.',
@@ -108,7 +111,7 @@ const HINTS: readonly Hint[] = [
       'Where the name is a type of TypeScript, import it by `import type`: types are blanked out and not looked up.',
   },
   {
-    when: /heap out of memory|Reached heap limit|limit of \d+ MB|Array buffer allocation failed/,
+    when: /heap out of memory|Reached heap limit|limit of \d{1,9} MB|Array buffer allocation failed/,
     if: ALWAYS,
     say: ({ memoryBytes }) =>
       `The container has ${memoryBytes / MIB} MB in all, files in \`/tmp\` included; \`memory_mb\` below \`resources\` in plugin.json asks for more.`,

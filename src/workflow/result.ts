@@ -8,7 +8,7 @@ export type StepStatus = 'done' | 'failed' | 'skipped' | 'cancelled' | 'not_reac
 
 export interface StepResult {
   readonly status: StepStatus;
-  /** One sentence for a person; `null` when `done`. It may quote the plugin: escape it before it reaches a terminal. */
+  /** One harmless sentence for a person, which may quote the plugin; `null` when `done`. */
   readonly reason: string | null;
   /** `null` where the plugin was not called, or gave no answer in time. */
   readonly result: PluginExecutionResult | null;

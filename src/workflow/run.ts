@@ -3,7 +3,7 @@ import type { ExecuteOptions } from '../execution/container-sandbox.ts';
 import type { ExecutionContextConfig, ExecutionContextOptions } from '../execution/context.ts';
 import { readContext } from '../execution/read-context.ts';
 import type { PluginExecutionResult } from '../execution/result.ts';
-import { show } from '../printable.ts';
+import { cutWhole, harmless, show } from '../printable.ts';
 import { holds } from './condition.ts';
 import { Forecast } from './forecast.ts';
 import { buildGraph, type Graph, sourcesOf, testedBy } from './graph.ts';
@@ -258,7 +258,7 @@ class WorkflowRun {
 /** A call that was refused as wrong: a timeout above what the plugin is granted, a context that it cannot take. */
 function toFault(error: unknown): Ending {
   const message = error instanceof LurkboxError ? describe(error) : String(error);
-  return { status: 'failed', reason: message.slice(0, MAX_REASON_CHARS), result: null };
+  return { status: 'failed', reason: toReason(message), result: null };
 }
 
 function describe({ code, message, problems }: LurkboxError): string {
@@ -268,5 +268,10 @@ function describe({ code, message, problems }: LurkboxError): string {
 
 function reasonOf(result: PluginExecutionResult | null): string {
   if (result === null) return 'it gave no answer';
-  return `${result.outcome}: ${result.error?.message ?? ''}`.slice(0, MAX_REASON_CHARS);
+  return toReason(`${result.outcome}: ${result.error?.message ?? ''}`);
+}
+
+/** On one line: it stands in the reasons and warnings of the workflow, whoever prints those. */
+function toReason(text: string): string {
+  return cutWhole(harmless(cutWhole(text, MAX_REASON_CHARS)), MAX_REASON_CHARS);
 }

@@ -97,6 +97,34 @@ describe('what failed is explained by the sandbox:', () => {
   });
 });
 
+test('no text of a plugin makes it long to look for one', () => {
+  const pieces = [
+    'lib.so',
+    'lib',
+    '.so.',
+    'spawn ',
+    'EPERM ',
+    'unable to get ',
+    "Cannot find module './",
+    '.js',
+    '1',
+    'a',
+  ];
+  const texts = pieces.flatMap((piece) => [
+    piece.repeat(8_000),
+    `spawn ${piece.repeat(8_000)}`,
+    `lib${piece.repeat(8_000)}`,
+    `Cannot find module './${piece.repeat(8_000)}`,
+    `limit of ${piece.repeat(8_000)}`,
+  ]);
+  const beganAt = performance.now();
+  for (const text of texts)
+    for (const network of ['none', 'bridge'] as const)
+      for (const exec of [true, false]) hint(text, { network, exec });
+  // One alone took some seconds where a pattern repeated within itself.
+  expect(performance.now() - beganAt).toBeLessThan(4_000);
+});
+
 test('what a process died of stands in its last lines', () => {
   const logs = new LogBook();
   logs.addLine('stderr', "Error: Cannot find module 'left-pad'");

@@ -313,6 +313,17 @@ describe('a failure', () => {
     expect(result.steps['bad']?.result).toMatchObject({ outcome: 'PLUGIN_ERROR' });
   });
 
+  test('is told on one line, whatever the plugin threw', async () => {
+    const bad = () => {
+      throw new Error('one\nlurkbox: two\u202e');
+    };
+    const { result } = await run({
+      plugins: { bad },
+      steps: stepsOf({ bad: { on_failure: 'continue' } }),
+    });
+    expect(result.warnings[0]).toMatch(/PLUGIN_ERROR: one\\u000alurkbox: two\\u202e$/);
+  });
+
   test('with the rule continue skips only those that take its result', async () => {
     const { statuses, result } = await run({
       plugins: { bad: fail },
