@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Admission, type Place, type Refusal, RefusedError } from '../admission/admission.ts';
+import { type Admission, type Place, RefusedError } from '../admission/admission.ts';
 import type { ContainerEngine } from '../engine/engine.ts';
 import type { Logger } from '../logger.ts';
 import type { LoadedPlugin } from '../manifest/load.ts';
 import type { Grant } from '../policy/grant.ts';
 import type { SchemaChecker } from '../schemas/schema-checker.ts';
+import { toBusy } from './busy.ts';
 import { type ExecutionContextConfig, MAX_CONTEXT_BYTES } from './context.ts';
 import { type Ending, endingOfError, failed } from './ending.ts';
 import { Execution, type ExecutionPlan } from './execution.ts';
@@ -202,7 +203,7 @@ export class ContainerSandbox implements PluginSandbox {
         return;
       }
     } catch (error) {
-      // Who calls again until there is a place must let happen meanwhile what makes one.
+      // Yields, so that a caller that retries on `BUSY` cannot starve the work that frees a place.
       if (error instanceof RefusedError) await nextTurn();
       // Who was aborted has been told already.
       settle(withoutContainer(error instanceof RefusedError ? toBusy(error.refusal) : endingOfError(error)));
@@ -361,28 +362,4 @@ function endingOfAbort(): Ending {
 
 function withoutContainer(ending: Ending): Settled {
   return { ending, usage: UNKNOWN_USAGE, logs: new LogBook(), metadata: {} };
-}
-
-export function toBusy(refusal: Refusal): Ending {
-  if (refusal.kind !== 'too large') return failed('BUSY', describeLine(refusal));
-  const { what, asked, ceiling } = refusal;
-  const show = (value: number): string =>
-    what === 'memory' ? `${Math.floor(value / (1024 * 1024))} MB of memory` : `${value} cores`;
-  return failed(
-    'HOST_RESOURCES',
-    `The plugin is granted ${show(asked)}, and all sandboxes together may have ${show(ceiling)}`,
-  );
-}
-
-function describeLine({
-  kind,
-  waiting,
-  ofPlugin,
-  plugins,
-  share,
-}: Exclude<Refusal, { kind: 'too large' }>): string {
-  const line = `${waiting} executions are waiting`;
-  if (plugins === 1) return line;
-  const shares = `${line}, ${ofPlugin} of this plugin, and the share of each of ${plugins} plugins is ${share}`;
-  return kind === 'full' ? shares : `It waited, and gave its room to a call of another plugin: ${shares}`;
 }

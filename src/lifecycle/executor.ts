@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { RefusedError } from '../admission/admission.ts';
 import { LurkboxError } from '../errors.ts';
-import { type ExecuteOptions, toBusy } from '../execution/container-sandbox.ts';
+import { toBusy } from '../execution/busy.ts';
+import type { ExecuteOptions } from '../execution/container-sandbox.ts';
 import type { ExecutionContextConfig } from '../execution/context.ts';
 import { type Ending, endingOfError, failed } from '../execution/ending.ts';
 import { LogBook } from '../execution/logs.ts';

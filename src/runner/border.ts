@@ -2,15 +2,10 @@ import { type Conversion, reasonOf, type Slot } from './conversion.ts';
 import { convertKind } from './kinds.ts';
 import { below, type Place, pathTo, placeAround } from './place.ts';
 import {
-  arrayPrototype,
   create,
   getOwnPropertyDescriptor,
-  getPrototypeOf,
-  isArray,
   isFiniteNumber,
-  isProxy,
   isSafeInteger,
-  objectPrototype,
   ownKeys,
   reflectGet,
   toBigInt,
@@ -252,53 +247,4 @@ export class Border implements Conversion {
       return fault.kind === 'limit' ? LEFT_OUT : `[${fault.message}]`;
     }
   }
-}
-
-/** Whether `JSON.stringify` writes all of it as it is, within the limits: most results are, and cost no copy. */
-export function isPlain(value: unknown, { depth, values }: BorderLimits): boolean {
-  let left = values;
-  return hasPlainPrototypes() && visit(value, depth);
-
-  function visit(value: unknown, levels: number): boolean {
-    if (--left < 0) return false;
-    if (typeof value === 'string' || typeof value === 'boolean' || value === null) return true;
-    if (typeof value === 'number') return isFiniteNumber(value);
-    if (typeof value !== 'object' || levels === 0 || isProxy(value)) return false;
-    return isArray(value) ? isPlainList(value, levels) : isPlainObject(value, levels);
-  }
-
-  function isPlainList(list: readonly unknown[], levels: number): boolean {
-    if (list.length > left || !hasPlainFace(list)) return false;
-    // One more than elements: `length`. Holes and named fields show in the count.
-    if (ownKeys(list).length !== list.length + 1) return false;
-    for (let index = 0; index < list.length; index++) if (!visit(list[index], levels - 1)) return false;
-    return true;
-  }
-
-  function isPlainObject(object: object, levels: number): boolean {
-    if (!hasPlainFace(object)) return false;
-    const own = ownKeys(object);
-    for (let index = 0; index < own.length; index++) {
-      const key = own[index] as string | symbol;
-      if (typeof key === 'symbol') return false;
-      const descriptor = getOwnPropertyDescriptor(object, key);
-      if (descriptor === undefined || !descriptor.enumerable || !('value' in descriptor)) return false;
-      if (!visit(descriptor.value, levels - 1)) return false;
-    }
-    return true;
-  }
-}
-
-/** Whether it is an object or a list as a literal makes them. */
-function hasPlainFace(value: object): boolean {
-  const prototype = getPrototypeOf(value);
-  return prototype === null || prototype === objectPrototype || prototype === arrayPrototype;
-}
-
-/** What a plugin can give everything at once. It is not asked for: a getter of the plugin may throw. */
-function hasPlainPrototypes(): boolean {
-  return (
-    getOwnPropertyDescriptor(objectPrototype, 'toJSON') === undefined &&
-    getOwnPropertyDescriptor(arrayPrototype, 'toJSON') === undefined
-  );
 }

@@ -1,5 +1,6 @@
-import { Border, BorderError, type BorderLimits, type BorderWarning, isPlain, type Later } from './border.ts';
+import { Border, BorderError, type BorderLimits, type BorderWarning, type Later } from './border.ts';
 import { pathTo, placeOf } from './place.ts';
+import { isPlain } from './plain.ts';
 import { byteLength, deleteProperty, isArray, keys, slice, stringify } from './primordials.ts';
 
 export interface ResultLimits extends BorderLimits {
