@@ -20,13 +20,13 @@ export interface LurkboxOptions {
   /** Any pino-shaped logger; what it throws changes nothing. @default silent */
   readonly logger?: Logger;
   /**
-   * How many executions may run at once, over all plugins; waiting, kept and parked containers come on top. From 4 on, and where more
-   * than one plugin is installed, one plugin leaves an eighth of them to the others. @default 16
+   * How many executions may run at once, over all plugins; waiting, reused and finished containers come on top. Where more
+   * than one plugin is installed, a plugin leaves an eighth of them to the others; below 4 there is no such reserve. @default 16
    */
   readonly concurrency?: number;
   /**
-   * How many executions may wait for a place or for the turn of their session. The next one is `BUSY`; or another one is, of the plugin
-   * of which most wait, where fewer are of the plugin of this one. @default 1000
+   * How many executions may wait for a place or for the turn of their session. Beyond that the next one is `BUSY`, or, where its
+   * plugin has fewer waiting, the newest one of the plugin that has most. @default 1000
    */
   readonly maxQueue?: number;
   /**

@@ -12,7 +12,7 @@ export type { Needs } from './usage.ts';
 export interface AdmissionOptions extends Ceilings {
   /** How many may wait for a place, or for the turn of their session. */
   readonly maxQueue: number;
-  /** Whether there are plugins to keep a reserve for. @default there are none */
+  /** Whether other plugins exist, for which a reserve is left. @default there are none */
   readonly isShared?: () => boolean;
 }
 
@@ -22,15 +22,15 @@ export interface AdmissionOptions extends Ceilings {
  * Containers that are idle hold memory and nothing else. They give way: when memory is all that a call lacks, `onShortage`
  * is told how much, and what is released goes to that call.
  *
- * Who does not fit waits in line: first come, first served among the calls of one plugin, and the plugins take turns, those
- * of which nothing runs before the others. When the call whose turn it is does not fit, those behind it wait too, so that small ones cannot keep a large one out for ever;
- * it gets what is freed next, and waits no longer than what runs. Of each session one call is in line at most: the others wait
- * for that one to be done, and are in nobody's way.
+ * A call that does not fit waits in line: first come, first served among the calls of one plugin. Plugins take turns, and
+ * those that have nothing running come before the others. When the next call does not fit, those behind it wait too, so that
+ * small calls cannot keep a large one out for ever; it gets what is freed next. Each session has at most one call in line:
+ * its others wait until that one is done.
  *
- * No plugin crowds out another. One of which something runs leaves a reserve (see `sharedCeiling`) to those of which nothing
- * does, where there are any. When the line is full, a call gets room in it by taking that of
- * the newest waiting call of the plugin that has most, where that one has at least two more: the other way round, with room
- * kept free, a few plugins could fill that room as well. The line of a plugin that is alone is as long as there is room.
+ * No plugin crowds out another. A plugin that has something running leaves a reserve (see `sharedCeiling`) to those that have
+ * nothing, where there are other plugins. When the line is full, a call takes the room of the newest waiting call of the
+ * plugin with the most, where that plugin has at least two more. Keeping room free instead would let a few plugins fill it.
+ * A plugin that is alone may use the whole line.
  */
 export class Admission {
   readonly #maxQueue: number;

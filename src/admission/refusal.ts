@@ -11,7 +11,7 @@ export interface FullLine {
 
 export type Refusal =
   | ({ readonly kind: 'full' } & FullLine)
-  /** It waited, and its plugin had more than its share when another one wanted its own. */
+  /** It waited, and lost its room to a plugin with fewer waiting calls. */
   | ({ readonly kind: 'gave way' } & FullLine)
   | {
       readonly kind: 'too large';

@@ -41,7 +41,7 @@ export class Activation {
     const { name, id } = version;
     const { active: seen, canary } = this.#require(name);
     if (seen?.id === id && seen.state !== 'LOADED' && seen.state !== 'ERROR') {
-      // Who wants the active one wants no trial of another.
+      // Activating the active version cancels a running trial.
       if (canary !== null) registry.setCanary(name, null);
       return seen;
     }

@@ -157,7 +157,7 @@ export class LiveVersions {
     return this.#unproven.has(id);
   }
 
-  /** Until this is disposed of nobody is served by it who does not name it by its number. */
+  /** While held, ranges skip this version; only its exact number reaches it. */
   prove(version: InstalledVersion): Disposable {
     this.#unproven.add(version.id);
     return { [Symbol.dispose]: () => void this.#unproven.delete(version.id) };

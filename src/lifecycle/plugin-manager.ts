@@ -134,8 +134,8 @@ export class PluginManager {
   }
 
   /**
-   * Has a version serve the calls that name none, at once or when a trial or a replay went well; answers the replay. A version
-   * in state `ERROR` gets another chance by a trial.
+   * Makes a version the default, at once or when a trial or a replay went well; answers the replay. A version in state
+   * `ERROR` gets another chance by a trial.
    * @throws LurkboxError `PLUGIN_NOT_FOUND`, `CONSENT_NEEDED`, `STATE_INVALID` when the replay did not go well or nothing
    * is recorded, or `OPTIONS_INVALID`
    */
@@ -277,8 +277,8 @@ export class PluginManager {
   }
 
   /**
-   * Has so many containers of a plugin wait for calls, loaded, for a minute; `size` 0 takes that back. Resolves with how many
-   * wait: fewer where no more could be started, which the log tells, or where calls have the memory.
+   * Keeps `size` containers of a plugin warm, with its code loaded, for one minute; 0 cancels. Resolves with the number that
+   * wait: fewer where no more could be started, which the log says, or where calls have the memory.
    * @throws LurkboxError `PLUGIN_NOT_FOUND`, or `OPTIONS_INVALID` with both numbers when so many do not fit
    */
   async hint(written: string, size: number): Promise<number> {

@@ -1,10 +1,10 @@
 /**
- * What waits, by who it is for. Next is always the one whose work has taken the least time: who takes long waits long, and
- * who takes no time waits for one piece of work of the others at most.
+ * What waits, by owner. The owner whose work has taken the least time comes next: slow work delays its own owner, and quick
+ * work waits for at most one piece of work of each other owner.
  */
 export class FairQueue<Item> {
   readonly #waiting = new Map<string, Set<Item>>();
-  /** What each has had; nobody saves up while it wants nothing. */
+  /** Time that each owner has had. An owner that waits for nothing saves none up. */
   readonly #spentMs = new Map<string, number>();
   #floorMs = 0;
   #size = 0;
@@ -42,7 +42,7 @@ export class FairQueue<Item> {
 
   spend(owner: string, ms: number): void {
     this.#spentMs.set(owner, this.#spent(owner) + ms);
-    // Who has had no more than the one that was next is where a new one is.
+    // An owner that has had no more than the last one chosen stands where a new owner would: forgetting it changes nothing.
     for (const [other, spent] of this.#spentMs)
       if (spent <= this.#floorMs && !this.#waiting.has(other)) this.#spentMs.delete(other);
   }
