@@ -90,6 +90,8 @@ interface Settled {
 export class ContainerSandbox implements PluginSandbox {
   readonly #options: ContainerSandboxOptions;
   readonly #checks: SchemaChecks;
+  /** Resolves when the calls before have their image, or have left. */
+  #before: Promise<void> = Promise.resolve();
   readonly #alive = new Set<Promise<void>>();
   /** The image was in the engine when somebody last looked. */
   #hasImage = false;
@@ -192,7 +194,7 @@ export class ContainerSandbox implements PluginSandbox {
     };
     try {
       for (;;) {
-        const prepared = this.#hasImage ? null : await this.#prepareImage(signal);
+        const prepared = this.#hasImage ? null : await this.#inOrder(this.#prepareImage(signal));
         using place = await admission.enter({ plugin, session, memoryBytes, cpuCores, signal, claim });
         const image = kindOf(claimed) === 'cold' ? (prepared ?? (await this.#findImage())) : null;
         // Somebody has removed it: it is built again, and not in this place.
@@ -219,6 +221,16 @@ export class ContainerSandbox implements PluginSandbox {
     const image = await prepareImage(signal);
     this.#hasImage = true;
     return image;
+  }
+
+  /** Calls come to the admission in the order in which they were made, whichever of them is answered first. */
+  #inOrder<T>(work: Promise<T>): Promise<T> {
+    const result = Promise.all([work, this.#before]).then(([value]) => value);
+    this.#before = result.then(
+      () => {},
+      () => {},
+    );
+    return result;
   }
 
   /** Whether the input does; else settles, and what was claimed for the call waits for the next one. */

@@ -17,7 +17,7 @@ import { joinStreams } from './chaos-stream.ts';
 
 export interface ChaosProxy extends AsyncDisposable {
   /** For whoever is to be disturbed. */
-  readonly env: { readonly DOCKER_HOST: string };
+  readonly env: NodeJS.ProcessEnv;
   /** What happens to calls from now on. */
   chaos: Chaos;
   /** The socket of the engine behind it from now on. */
@@ -53,7 +53,8 @@ export async function createChaosProxy(enginePath = '/var/run/docker.sock'): Pro
   const sockets = new Set<Duplex>();
   const server = http.createServer();
   const proxy: ChaosProxy = {
-    env: { DOCKER_HOST: `unix://${socketPath}` },
+    // Images are made by programs of the host.
+    env: { PATH: process.env['PATH'], DOCKER_HOST: `unix://${socketPath}` },
     chaos: CALM,
     enginePath,
     stream: null,

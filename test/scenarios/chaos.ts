@@ -54,7 +54,7 @@ export async function createChaosStage(): Promise<ChaosStage> {
       const name = wanted.fresh ? `chaos-fresh-${++fresh}` : 'chaos-probe';
       const folder = wanted.fresh ? await addProbe(name) : ready;
       const proxy = await createChaosProxy();
-      const lurkbox = await createLurkbox({ ...options, env: { PATH: process.env['PATH'], ...proxy.env } });
+      const lurkbox = await createLurkbox({ ...options, env: proxy.env });
       await lurkbox.plugins.loadPlugin(folder);
       return {
         proxy,
