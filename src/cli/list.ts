@@ -37,7 +37,10 @@ function summarise(lurkbox: Lurkbox, { name, active, versions, canary }: PluginR
     type: manifest.plugin_type,
     description: manifest.description,
     tags: manifest.tags,
-    /** `null` where the policy denies it by now. */
+    /** Whether somebody has to agree to it first. */
+    awaitsConsent:
+      active === null && lurkbox.plugins.missingConsent(`${name}@${shown.version}#${digest}`).length > 0,
+    /** `null` where nobody agreed to it, or the policy denies it by now. */
     rating: instance?.rating.score ?? null,
     digest,
     lock: lockFacts(shown),
@@ -78,13 +81,24 @@ function show(
   }
 }
 
-function toRow({ name, version, state, enabled, type, rating, grant, versions, trial }: Summary): string[] {
+function toRow({
+  name,
+  version,
+  state,
+  enabled,
+  type,
+  rating,
+  awaitsConsent,
+  grant,
+  versions,
+  trial,
+}: Summary): string[] {
   const others = versions.filter((other) => other.version !== version);
   return [
     name,
     version,
     type,
-    rating === null ? 'denied' : `${rating} of 8`,
+    rating === null ? (awaitsConsent ? 'needs consent' : 'denied') : `${rating} of 8`,
     grant === null ? '' : opened(grant).join(', ') || 'nothing',
     enabled ? 'yes' : state === 'DISABLED' ? 'no' : state,
     others.map((other) => `${other.version}${markOf(other, trial)}`).join(', '),

@@ -42,3 +42,14 @@ test('what was agreed to is taken back, once and for all', { timeout: 30_000 }, 
   expect(again).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('Nothing was agreed to') });
   expect((await lurkbox('consent', 'one', '--withdraw', '--yes', digest)).exitCode).toBe(2);
 });
+
+test('a plugin that somebody has to agree to first is shown as that, and not as denied', {
+  timeout: 30_000,
+}, async () => {
+  await workspace.addPlugin('two', { manifest: { permissions: { filesystem: true } } });
+  await lurkbox('list');
+  await lurkbox('consent', 'two', '--withdraw');
+  const { stdout } = await lurkbox('list');
+  expect(stdout).toMatch(/^two .* needs consent/m);
+  expect(stdout).not.toContain('denied');
+});
