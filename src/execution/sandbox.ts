@@ -263,7 +263,7 @@ export class Sandbox {
   async #checkMounts(): Promise<void> {
     const { engine, grant } = this.#plan;
     if (grant.mounts.length === 0) return;
-    const folders = await MountFolders.open(grant.mounts);
+    const folders = await MountFolders.open(grant.mounts, grant.uids);
     if (await keepsInodes(engine, grant.runtime).catch(() => true)) this.#folders = folders;
     else folders[Symbol.dispose]();
   }

@@ -1,3 +1,4 @@
+import type { UidRange } from './uids.ts';
 import type { UnenforcedControl } from './unenforced.ts';
 
 /** Who decided a value of the grant. */
@@ -27,6 +28,8 @@ export interface Grant {
   readonly plugin: string;
   /** Number of the user, and of the group, that its processes run as. */
   readonly uid: number;
+  /** Among which all plugins of this policy have theirs. */
+  readonly uids: UidRange;
   readonly network: 'none' | 'bridge' | 'host';
   readonly exec: boolean;
   readonly memoryBytes: number;

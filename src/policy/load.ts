@@ -69,7 +69,7 @@ async function readPolicyFile(file: string, path: 'written' | 'resolved', source
 
 async function mountProblems(policy: Policy): Promise<Problem[]> {
   const checks = Object.entries(policy.allow.mounts).map(async ([name, { path }]) => {
-    const fault = await folderFault(path);
+    const fault = await folderFault(path, policy.uids);
     const message = `expected an existing folder; ${show(path)} ${fault}`;
     return fault === null ? [] : [{ path: `allow.mounts.${name}.path`, message }];
   });

@@ -5,7 +5,7 @@ import { Folder } from '../storage/folder.ts';
 import { PathError } from '../storage/path-error.ts';
 import type { GrantedMount } from './grant.ts';
 import { ENGINE_SOCKETS } from './mount-path.ts';
-import { isPluginUid } from './uids.ts';
+import { isPluginUid, type UidRange } from './uids.ts';
 
 /**
  * The folders behind the mounts of one container, held open from when they were checked until they were compared with what is
@@ -20,9 +20,9 @@ export class MountFolders implements Disposable {
   }
 
   /** Right before they are used: since the policy was read, they may have been replaced. @throws LurkboxError `POLICY_INVALID` */
-  static async open(mounts: readonly GrantedMount[]): Promise<MountFolders> {
+  static async open(mounts: readonly GrantedMount[], uids: UidRange): Promise<MountFolders> {
     const looks = await Promise.all(
-      mounts.map(async ({ name, hostPath }) => ({ name, ...(await lookAt(hostPath)) })),
+      mounts.map(async ({ name, hostPath }) => ({ name, ...(await lookAt(hostPath, uids)) })),
     );
     const folders = new MountFolders(
       looks.flatMap(({ name, folder }) => (folder === null ? [] : [{ name, folder }])),
@@ -54,16 +54,19 @@ export class MountFolders implements Disposable {
 }
 
 /** What keeps a folder of the host from being bound; `null` when nothing does. */
-export async function folderFault(path: string): Promise<string | null> {
-  const { folder, fault } = await lookAt(path);
+export async function folderFault(path: string, uids: UidRange): Promise<string | null> {
+  const { folder, fault } = await lookAt(path, uids);
   folder?.[Symbol.dispose]();
   return fault;
 }
 
-async function lookAt(path: string): Promise<{ folder: Folder | null; fault: string | null }> {
+async function lookAt(
+  path: string,
+  uids: UidRange,
+): Promise<{ folder: Folder | null; fault: string | null }> {
   try {
     const folder = await Folder.openResolvedLater(path);
-    return { folder, fault: socketFault(folder) };
+    return { folder, fault: socketFault(folder, uids) };
   } catch (error) {
     return { folder: null, fault: await describe(error, path) };
   }
@@ -79,8 +82,8 @@ async function describe(error: unknown, path: string): Promise<string> {
     : `leads through a symbolic link to ${showPath(real)}; write that path`;
 }
 
-function socketFault(folder: Folder): string | null {
-  const socket = ENGINE_SOCKETS.find((name) => isForeignSocket(folder, name));
+function socketFault(folder: Folder, uids: UidRange): string | null {
+  const socket = ENGINE_SOCKETS.find((name) => isForeignSocket(folder, name, uids));
   return socket === undefined ? null : `holds \`${socket}\`, the socket of an engine`;
 }
 
@@ -100,10 +103,10 @@ function changed(problems: readonly Problem[]): LurkboxError {
 }
 
 // A plugin that may write there could give its own socket or file that name, and nobody could use the folder any more.
-function isForeignSocket(folder: Folder, name: string): boolean {
+function isForeignSocket(folder: Folder, name: string, uids: UidRange): boolean {
   try {
     const stats = folder.statsOf(name);
-    return stats?.isSocket() === true && !isPluginUid(Number(stats.uid));
+    return stats?.isSocket() === true && !isPluginUid(Number(stats.uid), uids);
   } catch {
     return false;
   }

@@ -74,6 +74,7 @@ function toGrant(request: Request, uid: number | null): Grant {
   return deepFreeze({
     plugin: manifest.name,
     uid: policy.uid ?? uid ?? SHARED_UID,
+    uids: { ...policy.uids },
     network,
     exec: manifest.permissions.exec,
     ...numbers,

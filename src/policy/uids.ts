@@ -43,7 +43,7 @@ export function isInRange(uid: number, { first, last }: UidRange): boolean {
   return uid >= first && uid <= last;
 }
 
-/** Whether it is one that plugins have where a policy does not choose otherwise. */
-export function isPluginUid(uid: number): boolean {
-  return uid === SHARED_UID || isInRange(uid, DEFAULT_UID_RANGE);
+/** Whether plugins have it, by this policy or by the default of an earlier one: what they made then is still there. */
+export function isPluginUid(uid: number, uids: UidRange): boolean {
+  return uid === SHARED_UID || isInRange(uid, uids) || isInRange(uid, DEFAULT_UID_RANGE);
 }

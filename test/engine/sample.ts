@@ -49,6 +49,7 @@ const mebibytes = (min: number, max = 1_048_576) => fc.integer({ min, max }).map
 export const anyGrant: fc.Arbitrary<Grant> = fc.record({
   plugin: fc.stringMatching(/^[a-z][a-z0-9-]{0,30}$/),
   uid: fc.integer({ min: 1_000, max: 65_532 }),
+  uids: fc.constant({ first: 40_000, last: 59_999 }),
   network: fc.constantFrom('none' as const, 'bridge' as const, 'host' as const),
   exec: fc.boolean(),
   memoryBytes: mebibytes(64),

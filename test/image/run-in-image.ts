@@ -12,6 +12,7 @@ const MB = 1024 * 1024;
 const GRANT: Grant = {
   plugin: 'image-test',
   uid: 65_532,
+  uids: { first: 40_000, last: 59_999 },
   network: 'none',
   exec: false,
   memoryBytes: 256 * MB,

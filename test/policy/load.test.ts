@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -216,6 +216,30 @@ describe('a folder that a plugin may write to does not become unusable by what i
     await writeFile(join(folder, 'docker.sock'), '');
     await expect(parsePolicy(mounts(folder))).resolves.toBeDefined();
   });
+
+  test.skipIf(process.getuid?.() !== 0).each([
+    ['the user of a plugin', {}, 40_001],
+    ['the user of a plugin by the range of this policy', { uids: { first: 20_000, last: 20_009 } }, 20_005],
+    ['the user of a plugin before the policy had a range', { uids: { first: 20_000, last: 20_009 } }, 40_001],
+  ])('a socket named like that of an engine, made by %s', async (_, uids, owner) => {
+    const socket = join(folder, 'docker.sock');
+    await using _server = await listenAt(socket);
+    await chown(socket, owner, owner);
+    await expect(parsePolicy({ ...mounts(folder), ...uids })).resolves.toBeDefined();
+  });
+
+  test.skipIf(process.getuid?.() !== 0)(
+    'but the socket of somebody else is refused, also by a policy with a range of its own',
+    async () => {
+      const socket = join(folder, 'docker.sock');
+      await using _server = await listenAt(socket);
+      for (const owner of [0, 1_000, 30_000]) {
+        await chown(socket, owner, owner);
+        const policy = { ...mounts(folder), uids: { first: 20_000, last: 20_009 } };
+        await expect(parsePolicy(policy)).rejects.toMatchObject({ code: 'POLICY_INVALID' });
+      }
+    },
+  );
 
   test('a link to the socket of an engine', async () => {
     await symlink('/var/run/docker.sock', join(folder, 'docker.sock'));

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { LurkboxError } from '../../src/errors.ts';
 import type { GrantedMount } from '../../src/policy/grant.ts';
 import { MountFolders } from '../../src/policy/mount-folder.ts';
+import { DEFAULT_UID_RANGE } from '../../src/policy/uids.ts';
 
 let base: string;
 beforeEach(async () => {
@@ -26,7 +27,7 @@ const identityOf = async (name: string): Promise<string> => {
 };
 
 test('what is bound is the folder that was checked, wherever its path leads by then', async () => {
-  using folders = await MountFolders.open([mount('data'), mount('other')]);
+  using folders = await MountFolders.open([mount('data'), mount('other')], DEFAULT_UID_RANGE);
   const bound = { data: await identityOf('data'), other: await identityOf('other') };
   await rename(join(base, 'data'), join(base, 'moved'));
   await symlink('other', join(base, 'data'));
@@ -44,7 +45,7 @@ describe('what is bound is refused', () => {
     ],
     ['where it is told by a name that every object has', async () => ({ __proto__: { data: 'x' } as never })],
   ])('%s', async (_what, bound) => {
-    using folders = await MountFolders.open([mount('data')]);
+    using folders = await MountFolders.open([mount('data')], DEFAULT_UID_RANGE);
     const told = await bound();
     expect(() => folders.assertBound(told)).toThrow(
       expect.objectContaining({
@@ -63,7 +64,7 @@ describe('what is bound is refused', () => {
 });
 
 test('a folder that is removed while it is held cannot come back under its number', async () => {
-  using folders = await MountFolders.open([mount('data')]);
+  using folders = await MountFolders.open([mount('data')], DEFAULT_UID_RANGE);
   await rm(join(base, 'data'), { recursive: true });
   for (let i = 0; i < 100; i++) {
     await mkdir(join(base, 'data'));
@@ -76,7 +77,10 @@ test('a folder that is removed while it is held cannot come back under its numbe
 test('every fault of all of them is told, and nothing stays open', async () => {
   await symlink('other', join(base, 'link'));
   const before = (await readdir('/proc/self/fd')).length;
-  const error: LurkboxError = await MountFolders.open(['data', 'link', 'missing'].map(mount)).then(
+  const error: LurkboxError = await MountFolders.open(
+    ['data', 'link', 'missing'].map(mount),
+    DEFAULT_UID_RANGE,
+  ).then(
     () => expect.fail('it was opened'),
     (thrown) => thrown,
   );

@@ -5,6 +5,7 @@ import { rateGrant } from '../../src/policy/rating.ts';
 const BASELINE_GRANT: Grant = {
   plugin: 'word-count',
   uid: 65_532,
+  uids: { first: 40_000, last: 59_999 },
   network: 'none',
   exec: false,
   memoryBytes: 1,

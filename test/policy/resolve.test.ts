@@ -13,6 +13,7 @@ test('the grant of a manifest that asks for nothing is pinned', () => {
   expect(grantOf({})).toEqual({
     plugin: 'word-count',
     uid: 65_532,
+    uids: { first: 40_000, last: 59_999 },
     network: 'none',
     exec: false,
     memoryBytes: 536_870_912,

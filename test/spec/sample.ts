@@ -9,6 +9,7 @@ export const MIB = 1024 * 1024;
 export const GRANT: Grant = Object.freeze({
   plugin: 'word-count',
   uid: 65_532,
+  uids: { first: 40_000, last: 59_999 },
   network: 'none',
   exec: false,
   memoryBytes: 512 * MIB,
