@@ -21,8 +21,17 @@ const PROGRAMS = [
   'lurkbox',
 ];
 
-/** Run by others, also when nobody is there. */
-const SCHEDULES = ['/var/spool/cron', '/var/spool/at', '/var/lib/systemd', '/var/lib/dpkg', '/var/lib/apt'];
+/** Run by others, also when nobody is there: by the clock, from packages, and by containerd, which looks into `/opt` first. */
+const SCHEDULES = [
+  '/var/spool/cron',
+  '/var/spool/at',
+  '/var/lib/systemd',
+  '/var/lib/dpkg',
+  '/var/lib/apt',
+  '/var/cache/apt',
+  '/opt/containerd',
+  '/opt/cni',
+];
 
 /** Names of folders and files that programs take code, settings or certificates from. */
 const NAMING_PLACES =

@@ -37,6 +37,10 @@ async function faultOf(
 }
 
 describe('a folder that plugins may write to is refused (P10)', () => {
+  test.each(['/var/cache', '/opt'])('when packages or programs of the engine come from %s', async (path) => {
+    expect(await faultOf(path, {})).toMatch(/holds what the system runs by itself/);
+  });
+
   test('when it is on the PATH', async () => {
     expect(await faultOf(mount, { PATH: `${mount}:/usr/bin` })).toMatch(
       /^is "rw" and is a folder of the PATH, .* or make it "ro"$/,
