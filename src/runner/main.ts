@@ -18,7 +18,7 @@ import { captureConsole } from './console.ts';
 import { describeFailure } from './failure.ts';
 import { createHost } from './host.ts';
 import { tellMounts } from './mounts.ts';
-import { drainOutput, markEnd, watchOutput } from './output.ts';
+import { drainOutput, hasWorkUnderWay, markEnd, watchOutput } from './output.ts';
 import { type Execute, loadExecute } from './plugin.ts';
 import { abortOf } from './primordials.ts';
 import { type ResultText, textOf, toResultText } from './result.ts';
@@ -137,7 +137,12 @@ async function respond(id: number, member: string): Promise<void> {
   const answerOnce = (): void => {
     if (pendingAnswer !== answerOnce) return;
     pendingAnswer = null;
-    if (id !== LOAD_ID) markEnd(id);
+    if (id !== LOAD_ID) {
+      markEnd(id);
+      settling = id;
+      // Told before the answer, so that whoever calls again at once finds the container free.
+      if (!hasWorkUnderWay(stdin)) settle(id, false);
+    }
     send(`{"jsonrpc":"2.0","id":${id},${member}}`);
     if (isBroken) exit();
   };
@@ -146,8 +151,7 @@ async function respond(id: number, member: string): Promise<void> {
   await drainOutput();
   answerOnce();
   // What a plugin has under way when it is loaded is there to stay.
-  if (id === LOAD_ID) return;
-  settling = id;
+  if (settling !== id) return;
   // From here on only what the plugin has under way keeps the process busy, and at its end `beforeExit` comes.
   stdin.unref();
   setTimeout(() => settle(id, true), GRACE_MS).unref();

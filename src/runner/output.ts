@@ -88,6 +88,14 @@ function isWriting(): boolean {
   return false;
 }
 
+/** Whether anything but the channel to the host keeps the process busy. */
+export function hasWorkUnderWay(channel: { ref(): unknown; unref(): unknown }): boolean {
+  channel.unref();
+  const isBusy = hasThreads || underWay().length > 0;
+  channel.ref();
+  return isBusy;
+}
+
 /** Marks on stderr where the output of an execution ends: what comes over stdout does not tell how far stderr is. */
 export function markEnd(id: number): void {
   try {

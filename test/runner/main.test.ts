@@ -335,7 +335,7 @@ describe.concurrent('a host that', () => {
     await runner.execute();
     expect(await runner.heard(({ id }) => id === 1)).toMatchObject({ result: 1 });
     await runner.heard(({ method }) => method === 'settled');
-    expect(runner.messages.map(({ id, method }) => method ?? id)).toEqual(['ready', 1, 'settled']);
+    expect(runner.messages.map(({ id, method }) => method ?? id)).toEqual(['ready', 'settled', 1]);
   });
 
   test.each([
