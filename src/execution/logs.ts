@@ -17,6 +17,8 @@ export class LogBook {
   /** What was taken off the beginning and not moved yet: to move the rest each time would take as long as there are pieces. */
   #tailStart = 0;
   #tailBytes = 0;
+  /** Of what was counted. */
+  readonly #lastByte = { stdout: LINE_FEED, stderr: LINE_FEED };
   #surplusLines = 0;
   /** Whether something was taken off the beginning of the tail: then that may begin in the middle of a line. */
   #isCut = false;
@@ -35,7 +37,8 @@ export class LogBook {
 
   /** Beyond what is kept line by line. */
   addSurplus({ source, bytes }: Surplus): void {
-    this.#surplusLines += source === 'console' ? 1 : countLineFeeds(bytes);
+    this.#surplusLines += source === 'console' ? 1 : countLines(bytes, this.#lastByte[source]);
+    if (source !== 'console') this.#lastByte[source] = bytes.at(-1) ?? LINE_FEED;
     this.#tail.push({ source, bytes });
     this.#tailBytes += bytes.length;
     while (this.#tailBytes > LOG_TAIL.bytes) {
@@ -108,9 +111,11 @@ function readSurplus(surplus: readonly Surplus[]): LogLine[] {
   return lines;
 }
 
-function countLineFeeds(bytes: Buffer): number {
+/** An empty line says nothing, and is none. `before`: the byte that came before these. */
+function countLines(bytes: Buffer, before: number): number {
   let count = 0;
-  for (let at = bytes.indexOf(LINE_FEED); at !== -1; at = bytes.indexOf(LINE_FEED, at + 1)) count++;
+  for (let at = bytes.indexOf(LINE_FEED); at !== -1; at = bytes.indexOf(LINE_FEED, at + 1))
+    if ((at === 0 ? before : bytes[at - 1]) !== LINE_FEED) count++;
   return count;
 }
 

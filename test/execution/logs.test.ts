@@ -26,6 +26,15 @@ test('of a long log the end is there, and what lies between is counted', () => {
   expect(book.warnings()).toEqual(['2701 log lines between the first and the last ones were left out']);
 });
 
+test('an empty line is none, wherever it is cut', () => {
+  const book = new LogBook();
+  book.addSurplus({ source: 'stderr', bytes: Buffer.from('one') });
+  book.addSurplus({ source: 'stderr', bytes: Buffer.from('\n\n') });
+  book.addSurplus({ source: 'stderr', bytes: Buffer.from('\ntwo\n') });
+  expect(book.lines().map(({ message }) => message)).toEqual(['one', 'two']);
+  expect(book.warnings()).toEqual([]);
+});
+
 test('the end of a log has at most 64 KiB', () => {
   const book = new LogBook();
   for (let line = 0; line < 100; line++) book.addSurplus(surplus('x'.repeat(8192)));
