@@ -52,7 +52,12 @@ export class Executor {
     context: ExecutionContextConfig,
     options: ExecuteOptions,
   ): Promise<PluginExecutionResult> {
-    const choice = await this.#chooseLocked(reference, options);
+    const drawn = this.#random();
+    const choose = () => this.#choose(reference, (share) => drawn < share);
+    const first = choose();
+    // In this turn where nothing has to be locked: who unloads the plugin in the next one waits for this call.
+    const isReady = 'refusal' in first || isLocked(first.version);
+    const choice = isReady ? first : await this.#lock(first, choose, options);
     if ('refusal' in choice) return this.#refuse(choice.version ?? reference, choice.refusal);
     const { version, isTrial } = choice;
     const result = await this.executeVersion(version, context, options);
@@ -80,7 +85,7 @@ export class Executor {
   ): Promise<PluginExecutionResult> {
     const { live, locks, journal } = this.#options;
     try {
-      const locked = await locks.ensureForCall(version, options.signal);
+      const locked = isLocked(version) ? version : await locks.ensureForCall(version, options.signal);
       const result = await live.get(locked).sandbox.execute(context, options);
       journal.executed(result, live.instanceOf(locked).grant);
       return result;
@@ -91,11 +96,11 @@ export class Executor {
   }
 
   /** The first call of a version has its npm packages locked; whether it may serve is judged when it is known what it is. */
-  async #chooseLocked(reference: PluginReference, options: ExecuteOptions): Promise<Choice> {
-    const drawn = this.#random();
-    const choose = () => this.#choose(reference, (share) => drawn < share);
-    const choice = choose();
-    if ('refusal' in choice || isLocked(choice.version)) return choice;
+  async #lock(
+    choice: Exclude<Choice, { refusal: unknown }>,
+    choose: () => Choice,
+    options: ExecuteOptions,
+  ): Promise<Choice> {
     try {
       await this.#options.locks.ensureForCall(choice.version, options.signal);
     } catch {
