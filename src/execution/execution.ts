@@ -174,7 +174,7 @@ export class Execution implements SandboxUser {
   #endGrace({ id, cut }: { readonly id: number; readonly cut: boolean }): void {
     if (id !== this.#requestId) return;
     if (cut)
-      this.#plan.logger.warn(
+      this.#plan.logger.info(
         { graceMs: GRACE_MS },
         'work that the plugin had under way after its answer was not waited for longer',
       );
