@@ -27,7 +27,7 @@ const LEAVE_MS = 200;
 
 /** How long what was printed to stderr before the answer may come after it. */
 const OUTPUT_END_MS = 2_000;
-const MAX_PROGRESS_CHARS = 1_000;
+const MAX_PROGRESS_CHARS = 8_000;
 
 /** A sandbox that waits for an execution, with what its plugin said while it was loaded. */
 export interface ReadySandbox {

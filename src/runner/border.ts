@@ -8,6 +8,7 @@ import {
   isSafeInteger,
   ownKeys,
   reflectGet,
+  slice,
   toBigInt,
   toNumber,
   toStringOf,
@@ -60,6 +61,15 @@ export interface Later {
 
 const MAX_WARNINGS = 20;
 const LEFT_OUT = '…';
+/** Of a text in the description of an error. */
+const MAX_TEXT_CHARS = 900;
+const MAX_READ_CHARS = 100_000;
+
+function cutText(text: string): string {
+  // To take a part of a text that was put together makes all of it, for which there may be no memory.
+  if (text.length > MAX_READ_CHARS) return `[a text of ${text.length} characters]`;
+  return text.length <= MAX_TEXT_CHARS ? text : `${slice(text, 0, MAX_TEXT_CHARS)}…`;
+}
 
 /**
  * Makes plain data of whatever a plugin has: objects without a prototype, lists, texts, finite numbers, booleans and null.
@@ -100,6 +110,7 @@ export class Border implements Conversion {
     }
     switch (typeof value) {
       case 'string':
+        return this.#limits.describes ? cutText(value) : value;
       case 'boolean':
         return value;
       case 'number':

@@ -54,6 +54,8 @@ function toDetails(thrown: unknown): unknown {
     delete fields['name'];
     delete fields['message'];
     delete fields['stack'];
+    // Of an HTTP client: large, and they hold what the plugin signed in with.
+    for (const key of ['request', 'response', 'config', 'headers']) delete fields[key];
     return keys(fields).length === 0 ? null : fields;
   } catch {
     return null;

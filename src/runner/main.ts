@@ -111,7 +111,7 @@ async function load({ entryPoint }: LoadParams): Promise<ResultText> {
 
 async function execute(
   id: number,
-  { entryPoint, context, maxResultBytes }: ExecuteParams,
+  { entryPoint, context, maxResultBytes = Number.POSITIVE_INFINITY }: ExecuteParams,
 ): Promise<ResultText> {
   if (run === undefined) await load({ entryPoint });
   const cancellation = new AbortController();

@@ -217,7 +217,7 @@ describe('an execution', () => {
       }),
     );
     await execute(engine, { onProgress: (_fraction, message) => told.push(message) }).removed;
-    expect(told).toEqual(['a\\u000a\\u001b[2J', `${'x'.repeat(1_000)}… (50000 characters)`]);
+    expect(told).toEqual(['a\\u000a\\u001b[2J', `${'x'.repeat(8_000)}… (50000 characters)`]);
   });
 
   test('does not end differently because a listener throws', async () => {

@@ -20,7 +20,9 @@ export async function execute({ inputData: { lures } }) {
   const names = readdirSync('/').sort();
   return {
     codes: [...new Set(codes.flatMap(Object.values))].sort(),
-    sameRoot: roads.every((road) => readdirSync(road).sort().join() === names.join()),
+    sameRoot: roads
+      .filter((road) => !road.endsWith('cwd'))
+      .every((road) => readdirSync(road).sort().join() === names.join()),
     root: readlinkSync('/proc/1/root'),
     processes: readdirSync('/proc').filter((name) => /^\d+$/.test(name)),
   };
