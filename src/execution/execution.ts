@@ -83,8 +83,8 @@ export class Execution implements SandboxUser {
   /** While the rest of its output is waited for. */
   #answer: Ending | null = null;
   #hasAllOutput = false;
-  /** Resolved when nothing that the plugin had under way after its answer is waited for any more. */
-  readonly #grace = Promise.withResolvers<void>();
+  /** Aborted when nothing that the plugin had under way after its answer is waited for any more. */
+  readonly #grace = new AbortController();
 
   constructor(plan: ExecutionPlan) {
     this.#plan = plan;
@@ -151,7 +151,7 @@ export class Execution implements SandboxUser {
   }
 
   onEnd(ending: Ending): void {
-    this.#grace.resolve();
+    this.#grace.abort();
     this.#settle(this.#expired ?? ending);
   }
 
@@ -178,7 +178,7 @@ export class Execution implements SandboxUser {
         { graceMs: GRACE_MS },
         'work that the plugin had under way after its answer was not waited for longer',
       );
-    this.#grace.resolve();
+    this.#grace.abort();
   }
 
   #takeOver(sandbox: Sandbox): void {
@@ -263,7 +263,7 @@ export class Execution implements SandboxUser {
   async #release(ending: Ending): Promise<void> {
     await this.usage;
     if (this.#hasAnswered && this.#expired === undefined)
-      await Promise.race([this.#grace.promise, delay(GRACE_MS + LEAVE_MS, undefined, { ref: false })]);
+      await waitUntil(this.#grace.signal, GRACE_MS + LEAVE_MS);
     if (this.#hasAnswered && this.#expired === undefined && (await this.#plan.keep?.(this.#sandbox))) return;
     if (ending.outcome === 'OK') await this.#sandbox.hangUp(LEAVE_MS);
     this.#sandbox.stopWaiting();
@@ -271,6 +271,11 @@ export class Execution implements SandboxUser {
     await this.#sandbox.close({ mayLeave: this.#plan.mayLeave });
     this.#plan.stopwatch.lap('teardownMs');
   }
+}
+
+/** No longer than so many milliseconds, and without a timer where it has been. */
+async function waitUntil(signal: AbortSignal, ms: number): Promise<void> {
+  if (!signal.aborted) await delay(ms, undefined, { ref: false, signal }).catch(() => {});
 }
 
 /** Nothing of this one call: the container may outlive it. */

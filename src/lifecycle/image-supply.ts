@@ -79,7 +79,7 @@ export class ImageSupply {
     const { code, message, problems } = failed.error;
     throw new LurkboxError(
       code,
-      `${message.replace(/[.\s]*$/, '')}. The next try is in ${Math.ceil(pauseMs / 1000)} s, or with \`lurkbox image build\`.`,
+      `${message.endsWith('.') ? message : `${message}.`} The next try is in ${Math.ceil(pauseMs / 1000)} s, or with \`lurkbox image build\`.`,
       { problems, cause: failed.error },
     );
   }
