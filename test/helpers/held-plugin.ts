@@ -17,10 +17,15 @@ export async function holdOpen<Answer>(
   program: () => Answer,
 ): Promise<HeldPlugin<Awaited<Answer>>> {
   const release = new AbortController();
+  let text = '';
   const answer = Promise.withResolvers<string>();
+  const take = (fraction: number, piece: string): void => {
+    text += piece;
+    if (fraction === 1) answer.resolve(text);
+  };
   const execution = plugin.call(
     { inputData: { program: answerAndStay(program), args: null } },
-    { signal: release.signal, onProgress: (_, message) => answer.resolve(message) },
+    { signal: release.signal, onProgress: take },
   );
   void execution.then(({ outcome, error }) =>
     answer.reject(new Error(`the program ended with ${outcome}: ${error?.message}`)),
@@ -30,18 +35,21 @@ export async function holdOpen<Answer>(
     await execution;
   };
   try {
-    const text = await answer.promise;
-    return { answer: JSON.parse(text), ...(await findProcess(plugin.name)), [Symbol.asyncDispose]: letGo };
+    return { answer: JSON.parse(await answer.promise), ...(await findProcess(plugin.name)), [Symbol.asyncDispose]: letGo };
   } catch (error) {
     await letGo();
     throw error;
   }
 }
 
-/** As text, like every program of a probe. */
+/** As text, like every program of a probe. In pieces: a long message is cut, and of many in a row the last ones are told. */
 function answerAndStay(program: () => unknown): string {
   return `(async (_, host) => {
-    host.progress(1, JSON.stringify(await (${program})()));
+    const pieces = JSON.stringify(await (${program})()).match(/.{1,4000}/gs);
+    for (const [index, piece] of pieces.entries()) {
+      host.progress((index + 1) / pieces.length, piece);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
     await new Promise((resolve) => host.signal.addEventListener('abort', resolve));
   })`;
 }
