@@ -157,18 +157,10 @@ export class Execution implements SandboxUser {
 
   /** The answer is there; what was printed to stderr before it comes by another way, and may be a moment later. */
   #takeAnswer(ending: Ending): void {
-    if (this.#hasAllOutput || this.#expired !== undefined) {
-      this.#settle(ending);
-      return;
-    }
     this.#answer = ending;
-    this.#limit(OUTPUT_END_MS, () => {
-      this.logs.warn(
-        '',
-        `the end of stderr did not come within ${OUTPUT_END_MS / 1000} s of the answer, so lines may be missing`,
-      );
-      this.#settle(ending);
-    });
+    if (this.#hasAllOutput) this.#settle(ending);
+    // After the deadline the rest is waited for already.
+    else if (this.#expired === undefined) this.#limit(OUTPUT_END_MS, () => this.#settle(ending));
   }
 
   #endGrace({ id, cut }: { readonly id: number; readonly cut: boolean }): void {
@@ -244,6 +236,8 @@ export class Execution implements SandboxUser {
   #settle(cause: Ending): void {
     if (this.#isSettled()) return;
     const ending = this.#answer ?? cause;
+    if (this.#answer !== null && !this.#hasAllOutput)
+      this.logs.warn('', 'the end of what was printed to stderr did not come, so lines may be missing');
     clearTimeout(this.#timer);
     this.#plan.stopwatch.lap(this.#phase());
     this.#settled.abort();

@@ -7,6 +7,8 @@ import { OUTCOMES, type Outcome } from '../../src/execution/outcome.ts';
 import { Stopwatch } from '../../src/execution/stopwatch.ts';
 import { SILENT_LOGGER } from '../../src/logger.ts';
 import type { Grant } from '../../src/policy/grant.ts';
+import { frameRecord } from '../../src/protocol/framing.ts';
+import { toOutputEnd } from '../../src/protocol/messages.ts';
 import {
   type EngineCall,
   engineError,
@@ -389,6 +391,34 @@ describe('a deadline', () => {
     engine.before.removeContainer = () => delay(20);
     const execution = execute(engine, { grant });
     await expect(execution.ending).resolves.toEqual({ outcome: 'OK', result: 'in time' });
+    await expectNothingLeft(engine, execution);
+  });
+
+  test('does not lose what was printed before an answer that was written in time', async () => {
+    const engine = new FakeEngine(silent);
+    engine.before.removeContainer = async () => {
+      const { container } = engine;
+      container.print(frameRecord(JSON.stringify({ jsonrpc: '2.0', id: 1, result: 'in time' })));
+      await delay(20);
+      container.print(`why\n${frameRecord(toOutputEnd(1))}`, 'stderr');
+    };
+    const execution = execute(engine, { grant });
+    await expect(execution.ending).resolves.toEqual({ outcome: 'OK', result: 'in time' });
+    expect(execution.logs.lines()).toMatchObject([{ source: 'stderr', message: 'why' }]);
+    expect(execution.logs.warnings()).toEqual([]);
+    await expectNothingLeft(engine, execution);
+  });
+
+  test('tells when the end of what was printed before the answer is missing', async () => {
+    const engine = new FakeEngine(
+      runner((container) => {
+        container.print(frameRecord(JSON.stringify({ jsonrpc: '2.0', id: 1, result: 'alone' })));
+        container.exit();
+      }),
+    );
+    const execution = execute(engine);
+    await expect(execution.ending).resolves.toEqual({ outcome: 'OK', result: 'alone' });
+    expect(execution.logs.warnings()).toEqual([expect.stringContaining('lines may be missing')]);
     await expectNothingLeft(engine, execution);
   });
 
