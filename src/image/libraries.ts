@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { LurkboxError } from '../errors.ts';
 import { lastLines, runCommand } from './command.ts';
 import { readElf } from './elf.ts';
 import type { Architecture } from './node-binary.ts';
 
-/** What Node is linked against; the loader comes first. */
+/** Where the loader is, and where it looks for libraries by itself. */
 export const LIBRARIES: Readonly<Record<Architecture, { loader: string; folders: readonly string[] }>> = {
   amd64: {
     loader: '/lib64/ld-linux-x86-64.so.2',
@@ -32,13 +32,34 @@ export const LIBRARIES: Readonly<Record<Architecture, { loader: string; folders:
   },
 };
 
-const SONAMES = [
+/** What Node is linked against: without one of them there is no image. */
+const NODE_NEEDS = [
   'libc.so.6',
   'libdl.so.2',
   'libgcc_s.so.1',
   'libm.so.6',
   'libpthread.so.0',
   'libstdc++.so.6',
+] as const;
+
+/**
+ * The rest of glibc at run time, and of GCC: native packages are built on machines that have it. Taken as far as the host has
+ * it; the tools for debugging among them (`libmemusage.so` and the like) are left out.
+ */
+const REST = [
+  'libBrokenLocale.so.1',
+  'libanl.so.1',
+  'libatomic.so.1',
+  'libmvec.so.1',
+  'libnsl.so.1',
+  'libnss_compat.so.2',
+  'libnss_dns.so.2',
+  'libnss_files.so.2',
+  'libnss_hesiod.so.2',
+  'libresolv.so.2',
+  'librt.so.1',
+  'libthread_db.so.1',
+  'libutil.so.1',
 ] as const;
 
 /** Older ones look up names in files and DNS with libraries that Node does not say it needs. */
@@ -51,22 +72,25 @@ export interface Library {
   readonly sha256: string;
 }
 
-/** The loader and the libraries of this host; `null` when it lacks one or they are of another kind. */
+/** The loader and the libraries of this host; `null` when it lacks one that Node needs or they are of another kind. */
 export async function findLibraries(architecture: Architecture): Promise<Library[] | null> {
   const { loader, folders } = LIBRARIES[architecture];
-  const found = await Promise.all([
-    firstLibrary([loader], architecture),
-    ...SONAMES.map((soname) =>
-      firstLibrary(
-        folders.map((folder) => join(folder, soname)),
-        architecture,
+  const find = (sonames: readonly string[], places: readonly string[]) =>
+    Promise.all(
+      sonames.map((soname) =>
+        firstLibrary(
+          places.map((folder) => join(folder, soname)),
+          architecture,
+        ),
       ),
-    ),
-  ]);
-  const libraries = found.filter((library) => library !== null);
-  if (libraries.length < found.length) return null;
-  const libc = libraries.find(({ path }) => path.endsWith('/libc.so.6'));
-  return libc !== undefined && isRecentGlibc(libc.content) ? libraries : null;
+    );
+  const found = [await firstLibrary([loader], architecture), ...(await find(NODE_NEEDS, folders))];
+  const needed = found.filter((library) => library !== null);
+  const libc = needed.find(({ path }) => path.endsWith('/libc.so.6'));
+  if (needed.length < found.length || libc === undefined || !isRecentGlibc(libc.content)) return null;
+  // Parts of another glibc than the one that is taken would fail when they are loaded.
+  const rest = await find(REST, [...new Set(needed.slice(1).map(({ path }) => dirname(path)))]);
+  return [...needed, ...rest.filter((library) => library !== null)];
 }
 
 async function firstLibrary(paths: readonly string[], architecture: Architecture): Promise<Library | null> {
