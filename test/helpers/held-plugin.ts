@@ -35,7 +35,11 @@ export async function holdOpen<Answer>(
     await execution;
   };
   try {
-    return { answer: JSON.parse(await answer.promise), ...(await findProcess(plugin.name)), [Symbol.asyncDispose]: letGo };
+    return {
+      answer: JSON.parse(await answer.promise),
+      ...(await findProcess(plugin.name)),
+      [Symbol.asyncDispose]: letGo,
+    };
   } catch (error) {
     await letGo();
     throw error;
