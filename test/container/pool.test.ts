@@ -11,6 +11,7 @@ import {
 import { LABELS } from '../../src/labels.ts';
 import { findGuards, startOrchestrator } from '../helpers/orchestrator.ts';
 import { createPrivateEngine } from '../helpers/private-engine.ts';
+import { until } from '../helpers/until.ts';
 import {
   createWorkspace,
   type Program,
@@ -62,14 +63,6 @@ function inMode(isolation: string, reuse: object = {}): LurkboxOptions {
 }
 
 const containersOf = (plugin: string) => engine.listContainers(`${LABELS.plugin}=${plugin}`);
-
-async function until(what: string, isSo: () => Promise<boolean> | boolean, ms = 20_000): Promise<void> {
-  const deadline = performance.now() + ms;
-  while (!(await isSo())) {
-    if (performance.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`);
-    await delay(50);
-  }
-}
 
 /** Of the plugin itself: how often this container was called, and what it found. */
 async function look(lurkbox: Lurkbox, context: object = {}) {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type EngineWitness, witnessEngine } from '../../src/engine/witness.ts';
+import { until } from '../helpers/until.ts';
 
 let folder: string;
 let socketPath: string;
@@ -58,11 +59,6 @@ async function send(method: string, path: string): Promise<void> {
   });
 }
 
-async function until(isSo: () => boolean): Promise<void> {
-  const deadline = Date.now() + 5_000;
-  while (!isSo() && Date.now() < deadline) await delay(10);
-}
-
 test('lists every container, whoever made it', async () => {
   await using witness = await connect();
   expect(await witness.containers()).toEqual([
@@ -86,7 +82,7 @@ test('hears what happens to containers, in whatever pieces it comes', async () =
   stream?.write(event.slice(0, 30));
   await delay(20);
   stream?.write(`${event.slice(30)}\n${event}\n`);
-  await until(() => witness.events.length === 2);
+  await until('both events are there', () => witness.events.length === 2);
   expect(witness.events[0]).toEqual({
     action: 'start',
     id: 'c2',

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { KEPT, stageOf, until } from './sample.ts';
+import { until } from '../helpers/until.ts';
+import { KEPT, stageOf } from './sample.ts';
 
 const input_schema = { type: 'object', required: ['city'] };
 const SILENT = { inputData: { city: 'x' } };

@@ -5,8 +5,9 @@ import { type Logger, SILENT_LOGGER } from '../../src/logger.ts';
 import { HUNG_UP_EXIT_CODE } from '../../src/protocol/messages.ts';
 import { admissionOf } from '../admission/sample.ts';
 import { engineError, FakeEngine } from '../helpers/fake-engine.ts';
+import { until } from '../helpers/until.ts';
 import { GRANT, IMAGE, specOf } from '../spec/sample.ts';
-import { KEPT, type Stage, serve, soon, stageOf, until } from './sample.ts';
+import { KEPT, type Stage, serve, soon, stageOf } from './sample.ts';
 
 describe('what a container sends while nobody calls it', () => {
   const unfinished = (bytes: number): string => `\u001e${'x'.repeat(bytes)}`;

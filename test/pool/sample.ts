@@ -102,11 +102,6 @@ export function stageOf(changes: Partial<PoolOptions> & { engine?: FakeEngine } 
   return { engine, admission, pool, plugin, [Symbol.asyncDispose]: close };
 }
 
-export async function until(what: string, isSo: () => boolean, ms = 3_000): Promise<void> {
-  for (const end = performance.now() + ms; !isSo(); await delay(5))
-    if (performance.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
-}
-
 /** What comes of it; fails when that takes long. */
 export function soon<T>(work: Promise<T>): Promise<T> {
   const late = delay(3_000, undefined, { ref: false }).then(() => {

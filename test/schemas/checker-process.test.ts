@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { until } from '../helpers/until.ts';
 
 const SOURCE = new URL('../../src/schemas/', import.meta.url);
 /** Checks without an end in both processes; `idle`: one that is quick, and then nothing. */
@@ -39,11 +39,6 @@ function isGone(pid: number): boolean {
   }
 }
 
-async function until(isSo: () => boolean): Promise<void> {
-  for (const end = performance.now() + 10_000; !isSo() && performance.now() < end; ) await delay(20);
-  expect(isSo()).toBe(true);
-}
-
 test.runIf(process.platform === 'linux')(
   'the processes end with an orchestrator that is killed, in the middle of a check too (P2)',
   async () => {
@@ -51,11 +46,11 @@ test.runIf(process.platform === 'linux')(
     const child = spawn(process.execPath, ['--input-type=module', '-e', program(HOSTILE, then)], {
       stdio: 'ignore',
     });
-    await until(() => checkersOf(child.pid as number).length === 2);
+    await until('both are there', () => checkersOf(child.pid as number).length === 2);
     const checkers = checkersOf(child.pid as number);
     child.kill('SIGKILL');
     await once(child, 'exit');
-    await until(() => checkers.every(isGone));
+    await until('both are gone', () => checkers.every(isGone));
   },
 );
 
