@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { NO_CONTENT } from '../src/manifest/no-content.ts';
 import { PluginManifestSchema } from '../src/manifest/schema.ts';
 import { ENGINE_SOCKETS, FORBIDDEN_MOUNTS } from '../src/policy/mount-path.ts';
 import { RATING_TABLE } from '../src/policy/rating.ts';
@@ -29,6 +30,7 @@ export const BLOCKS: Readonly<Record<string, string>> = {
   baseline: baselineTable(),
   rating: ratingTable(),
   'forbidden-mounts': FORBIDDEN_MOUNTS.map((path) => `- \`${path}\``).join('\n'),
+  'no-content': noContentTable(),
   'engine-sockets': ENGINE_SOCKETS.map((name) => `- \`${name}\``).join('\n'),
   syscalls: syscallTable(),
 };
@@ -120,6 +122,18 @@ function ratingTable(): string {
     RATING_TABLE.map(({ points, most, reason }) => [
       `${points > 0 ? '+' : '−'}${Math.abs(points)}`,
       most === undefined ? reason : `${reason} Never above ${most}.`,
+    ]),
+  );
+}
+
+function noContentTable(): string {
+  return table(
+    ['Names', 'What', 'Where', 'Made by'],
+    NO_CONTENT.map(({ names, kind, where, from }) => [
+      names.map((name) => `\`${name}\``).join(' '),
+      { file: 'files', folder: 'folders', any: 'files and folders' }[kind],
+      where === 'top' ? 'at the top' : 'anywhere',
+      from,
     ]),
   );
 }

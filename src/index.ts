@@ -44,7 +44,12 @@ export type { Reloaded, Reloader } from './lifecycle/reloader.ts';
 export { type Replay, ReplayError, type ReplayedCall } from './lifecycle/replay.ts';
 export type { Logger } from './logger.ts';
 export { createLurkbox, type Lurkbox } from './lurkbox.ts';
-export type { LoadedPlugin } from './manifest/load.ts';
+export {
+  type ContentDifferences,
+  compareContents,
+  describeDifferences,
+} from './manifest/content-differences.ts';
+export { type LoadedPlugin, loadPlugin as loadPluginFolder } from './manifest/load.ts';
 export { countPackages as countLockedPackages } from './manifest/package-lock.ts';
 export { type PluginManifest, PluginManifestSchema } from './manifest/schema.ts';
 export type { LurkboxOptions } from './options.ts';

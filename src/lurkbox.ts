@@ -29,6 +29,7 @@ import { HotReloadManager, type HotReloadOptions } from './lifecycle/hot-reload.
 import { ImageSupply } from './lifecycle/image-supply.ts';
 import { Journal } from './lifecycle/journal.ts';
 import { KeptNames } from './lifecycle/kept-names.ts';
+import { KnownContents } from './lifecycle/known-contents.ts';
 import { LiveVersions, type PluginInstance } from './lifecycle/live-versions.ts';
 import { PackageLocks } from './lifecycle/package-locks.ts';
 import { PluginLoader } from './lifecycle/plugin-loader.ts';
@@ -169,8 +170,10 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     }),
     journal,
   });
+  const contents = new KnownContents(registry, files);
   const loader = new PluginLoader({
     locks,
+    contents,
     registry,
     files,
     policy,
@@ -214,7 +217,17 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
   const watch = new VersionWatch({ registry, activation, policy, journal, probe: live });
   const executor = new Executor({ registry, live, locks, watch, policy, journal, logger: config.logger });
   const reloader = new FolderReloader({ registry, loader, live, activation, journal, pluginsFolder });
-  const plugins = new PluginManager({ registry, loader, live, locks, activation, executor, pool, journal });
+  const plugins = new PluginManager({
+    registry,
+    loader,
+    live,
+    locks,
+    contents,
+    activation,
+    executor,
+    pool,
+    journal,
+  });
 
   const watching = new Set<HotReloadManager>();
   const following = setInterval(() => live.followAll((name) => registry.get(name)), FOLLOW_MS).unref();

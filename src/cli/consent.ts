@@ -1,6 +1,12 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
-import type { InstalledVersion, PermissionChange } from '../index.ts';
+import {
+  describeDifferences,
+  type InstalledVersion,
+  LurkboxError,
+  type PermissionChange,
+  type PluginManager,
+} from '../index.ts';
 import { harmless, showPath } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { interruption } from './interruption.ts';
@@ -31,7 +37,7 @@ export async function consent(reference: string, options: ConsentOptions): Promi
       showAsked(version, changes);
     const agreed = options.yes ?? (asks && (await askFor(digest)) ? digest : undefined);
     if (agreed !== undefined) assertKept(lurkbox);
-    if (agreed !== undefined) plugins.consent(reference, { digest: agreed });
+    if (agreed !== undefined) await agree(plugins, reference, agreed);
     const isAgreed = agreed !== undefined && changes.length > 0;
     if (options.json === true)
       printJson({
@@ -68,6 +74,19 @@ async function withdraw(name: string, options: ConsentOptions): Promise<number> 
     }
     return EXIT.ok;
   });
+}
+
+/** Whoever looked at another content is told what became of it. */
+async function agree(plugins: PluginManager, reference: string, digest: string): Promise<void> {
+  try {
+    plugins.consent(reference, { digest });
+  } catch (error) {
+    const isOther = error instanceof LurkboxError && error.code === 'OPTIONS_INVALID';
+    const differences = isOther ? await plugins.differencesFrom(reference, digest) : null;
+    if (!isOther || differences === null) throw error;
+    const message = `against the content that was named: ${describeDifferences(differences)}`;
+    throw new LurkboxError(error.code, error.message, { problems: [{ path: '', message }], cause: error });
+  }
 }
 
 function showAsked(

@@ -8,6 +8,7 @@ import { type DoctorOptions, doctor } from './doctor.ts';
 import { type EventsOptions, events } from './events.ts';
 import { EXIT, reportError } from './exit.ts';
 import { explain } from './explain.ts';
+import { files } from './files.ts';
 import { imageBuild, imageList, imagePrune } from './image.ts';
 import {
   info,
@@ -79,6 +80,13 @@ function createProgram(exit: (code: number) => void): Command {
     .description('show every restriction of a plugin, its reason and who decided it')
     .argument('<plugin>', 'name of a plugin in the workspace, or a folder')
     .action(async (plugin: string, options: CommonOptions) => exit(await explain(plugin, options)));
+  common(program.command('files'))
+    .description('list the files that the digest of a plugin is made of, or name what differs between two')
+    .argument('<plugin>', 'name, name@version, or a folder')
+    .argument('[other]', 'the one to compare with')
+    .action(async (plugin: string, other: string | undefined, options: CommonOptions) =>
+      exit(await files(plugin, other, options)),
+    );
   common(program.command('doctor'))
     .description('tell what this engine enforces and what is missing')
     .option('--attack', 'attack it too, from inside of real containers, and tell what held (about 15 s)')

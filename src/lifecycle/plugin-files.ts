@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { LurkboxError } from '../errors.ts';
 import { createTempFolder } from '../image/temp-folder.ts';
+import { compareContents, describeDifferences } from '../manifest/content-differences.ts';
 import { type LoadedPlugin, loadPlugin, readPluginFiles, toLocked } from '../manifest/load.ts';
+import { showPath } from '../printable.ts';
 import type { InstalledVersion } from '../registry/record.ts';
 import { makeBelow, openBelow } from '../storage/descent.ts';
 import { entriesIn } from '../storage/entries.ts';
@@ -124,16 +126,35 @@ export class FilesInPlace implements PluginFiles {
 }
 
 async function readUnchanged(
-  { name, version, content, lock }: Pick<InstalledVersion, 'name' | 'version' | 'content' | 'lock'>,
+  { name, version, content, lock, origin }: InstalledVersion,
   folder: string,
 ): Promise<LoadedPlugin> {
   const plugin = await loadPlugin(folder, { path: 'resolved' });
   if (plugin.content === content) return toLocked(plugin, lock);
+  const asBefore = await loadPlugin(folder, { path: 'resolved', names: 'all' });
+  // Earlier releases installed files that systems and editors drop too, and what was installed stays what it is.
+  if (asBefore.content === content) return toLocked(asBefore, lock);
+  const differences = await differencesFromOrigin(asBefore, { content, origin });
   throw new LurkboxError(
     'MANIFEST_INVALID',
     `The files of \`${name}@${version}\` are not what was installed; load it again.`,
-    { problems: [{ path: '', message: `expected the content ${content}, got ${plugin.content}` }] },
+    {
+      problems: [
+        { path: '', message: `expected the content ${content}, got ${asBefore.content}; ${differences}` },
+      ],
+    },
   );
+}
+
+/** A digest does not say which files it was made of; the folder that they were copied from may still hold them. */
+async function differencesFromOrigin(
+  plugin: LoadedPlugin,
+  { content, origin }: Pick<InstalledVersion, 'content' | 'origin'>,
+): Promise<string> {
+  const original = await loadPlugin(origin.path).catch(() => null);
+  if (original?.content !== content)
+    return `which files differ is not known, because ${showPath(origin.path)} has other content by now`;
+  return describeDifferences(compareContents({ ...original, lock: null }, { ...plugin, lock: null }));
 }
 
 function folderOf({ manifest, content }: LoadedPlugin): string {

@@ -4,6 +4,7 @@ import { LurkboxError, type Problem } from '../errors.ts';
 import { SchemaChecks } from '../execution/schema-checks.ts';
 import { isLocked, type LoadedPlugin, loadPlugin, MANIFEST_FILE } from '../manifest/load.ts';
 import { type PermissionChange, permissionsBeyond } from '../policy/permission-changes.ts';
+import { toPluginPolicy } from '../policy/plugin-policy.ts';
 import { decideRequest, resolveOrThrow } from '../policy/resolve.ts';
 import type { Policy } from '../policy/schema.ts';
 import { showPath } from '../printable.ts';
@@ -17,6 +18,7 @@ import type { PluginRegistry } from '../registry/registry.ts';
 import type { SchemaChecker } from '../schemas/schema-checker.ts';
 import type { Journal } from './journal.ts';
 import type { KeptNames } from './kept-names.ts';
+import type { KnownContents } from './known-contents.ts';
 import { nameIsTaken, type Surroundings, standingOf } from './ownership.ts';
 import type { PackageLocks } from './package-locks.ts';
 import type { PluginFiles } from './plugin-files.ts';
@@ -28,6 +30,7 @@ export const FOLDER_GONE = 'its folder is gone';
 export interface PluginLoaderOptions {
   readonly registry: PluginRegistry;
   readonly files: PluginFiles;
+  readonly contents: KnownContents;
   readonly policy: Policy;
   readonly journal: Journal;
   /** `plugins/` of the workspace, absolute and without links. */
@@ -78,11 +81,11 @@ export class PluginLoader {
     const isTaken = !this.#settleName(given, options);
     let plugin = isTaken ? given : locks.known(given);
     const found = isTaken ? null : this.#find(plugin);
-    this.#assertUsable(plugin, found === null, isTaken);
+    await this.#assertUsable(plugin, found === null, isTaken);
     if (lock && !isLocked(plugin)) {
       plugin = isTaken ? await locks.make(plugin, signal) : await locks.lock(plugin, signal);
       // What the policy pins can be judged only now.
-      this.#assertUsable(plugin, found === null, isTaken);
+      await this.#assertUsable(plugin, found === null, isTaken);
     }
     const known = found === null || plugin.lock === null ? found : registry.setLock(found.id, plugin.lock);
     const isBack = known?.reason === FOLDER_GONE;
@@ -284,16 +287,33 @@ export class PluginLoader {
     return versions.find((one) => one.version === version && one.content === content) ?? null;
   }
 
-  #assertUsable(plugin: LoadedPlugin, isNew: boolean, isTaken: boolean): void {
+  async #assertUsable(plugin: LoadedPlugin, isNew: boolean, isTaken: boolean): Promise<void> {
     const { policy, journal } = this.#options;
     const { manifest, digest } = plugin;
     const { name, version } = manifest;
     // What is installed already was written down then.
     const pinned = isLocked(plugin) ? digest : null;
     if (isNew) journal.decided({ name, version, digest }, decideRequest(manifest, policy, pinned));
-    resolveOrThrow(manifest, policy, pinned);
+    try {
+      resolveOrThrow(manifest, policy, pinned);
+    } catch (error) {
+      throw await this.#withDifferences(plugin, error);
+    }
     if (!isTaken) this.#assertSameSource(plugin);
     this.#assertRequirements(plugin);
+  }
+
+  /** Where a pin is one of the reasons, what differs from what it pins is told too. */
+  async #withDifferences(plugin: LoadedPlugin, error: unknown): Promise<unknown> {
+    const { policy, contents } = this.#options;
+    const pin = toPluginPolicy(policy, plugin.manifest.name).pinnedDigest;
+    const isPinned = pin !== null && pin !== plugin.digest && isLocked(plugin);
+    if (!isPinned || !(error instanceof LurkboxError)) return error;
+    const message = await contents.describeDifferences(pin, plugin);
+    return new LurkboxError(error.code, error.message, {
+      problems: [...error.problems, { path: '', message }],
+      cause: error,
+    });
   }
 
   /** One name and version with two contents are two folders that claim to be the same plugin. */

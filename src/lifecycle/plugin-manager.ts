@@ -4,6 +4,7 @@ import { type ExecutionContextOptions, parseContext } from '../execution/context
 import { readContext } from '../execution/read-context.ts';
 import type { PluginExecutionResult } from '../execution/result.ts';
 import type { PreparedImage } from '../image/image-store.ts';
+import type { ContentDifferences } from '../manifest/content-differences.ts';
 import { type LoadedPlugin, loadPlugin } from '../manifest/load.ts';
 import type { PermissionChange } from '../policy/permission-changes.ts';
 import type { Pool } from '../pool/pool.ts';
@@ -14,6 +15,7 @@ import type { Activation } from './activation.ts';
 import { type Discovery, discoverAndLoad, foldersGone } from './discovery.ts';
 import type { Executor } from './executor.ts';
 import type { Journal } from './journal.ts';
+import type { KnownContents } from './known-contents.ts';
 import { assertLocked, type LiveVersions, type PluginInstance } from './live-versions.ts';
 import type { PackageLocks } from './package-locks.ts';
 import type { PluginLoader } from './plugin-loader.ts';
@@ -53,6 +55,7 @@ export interface PluginManagerOptions {
   readonly loader: PluginLoader;
   readonly live: LiveVersions;
   readonly locks: PackageLocks;
+  readonly contents: KnownContents;
   readonly activation: Activation;
   readonly executor: Executor;
   readonly pool: Pool;
@@ -208,6 +211,23 @@ export class PluginManager {
   withdrawConsent(name: string): readonly string[] {
     this.#assertName(name);
     return this.#options.activation.withdrawConsent(name);
+  }
+
+  /**
+   * How the content of a version differs from another one that is installed, by that one's whole digest; `null` where no version
+   * has that. `name` alone means the newest version.
+   * @throws LurkboxError `PLUGIN_NOT_FOUND`, or `MANIFEST_INVALID` when the files are not any more what was installed
+   */
+  async differencesFrom(written: string, digest: string): Promise<ContentDifferences | null> {
+    const { contents } = this.#options;
+    return contents.differencesFrom(toDigest(digest), await contents.read(this.newest(written)));
+  }
+
+  /** The files of a version, with their hashes; `name` alone means the active one, or else the newest. */
+  async readFiles(written: string): Promise<LoadedPlugin> {
+    const { registry, contents } = this.#options;
+    const active = written.includes('@') ? null : (registry.get(written)?.active ?? null);
+    return contents.read(active ?? this.newest(written));
   }
 
   /** What a version asks for beyond what was agreed to; `name` alone means its newest one. */
@@ -440,5 +460,9 @@ function assertTrial({ share, calls = DEFAULT_TRIAL_CALLS }: NonNullable<UseOpti
 
 /** With or without the `sha256:`. */
 function isWhole(written: string, digest: string): boolean {
-  return `sha256:${written.toLowerCase().replace(/^sha256:/, '')}` === digest;
+  return toDigest(written) === digest;
+}
+
+function toDigest(written: string): string {
+  return `sha256:${written.toLowerCase().replace(/^sha256:/, '')}`;
 }

@@ -1,15 +1,13 @@
-import { existsSync } from 'node:fs';
-import { basename, join, relative, sep } from 'node:path';
+import { existsSync, type Stats } from 'node:fs';
+import { join, relative, sep } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import type { LurkboxError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { MANIFEST_FILE } from '../manifest/load.ts';
+import { isContentPath } from '../manifest/no-content.ts';
 import { MAX_DEPTH, SKIPPED_AT_TOP } from '../manifest/walk.ts';
 import { tooManyEntries, watchesExhausted } from './watch-errors.ts';
 import { WatchedPlugin, type WatchedPluginOptions } from './watched-plugin.ts';
-
-/** Files that editors keep beside the one that is edited. A save is seen by the file itself. */
-const EDITOR_FILE = /^\..*\.sw[a-z]$|^\.#|^#.*#$|~$/;
 
 export interface WatchedPathOptions extends Omit<WatchedPluginOptions, 'signal' | 'forget'> {
   readonly logger: Logger;
@@ -71,7 +69,7 @@ export class WatchedPath {
 
   #watch(): FSWatcher {
     return watch(this.#root, {
-      ignored: (path) => this.#isIgnored(path),
+      ignored: (path, stats) => this.#isIgnored(path, stats),
       followSymlinks: false,
       // One level more than a plugin may have, so that taking away what is too deep is seen.
       depth: this.#isPlugin ? MAX_DEPTH : MAX_DEPTH + 1,
@@ -88,12 +86,24 @@ export class WatchedPath {
       });
   }
 
-  #isIgnored(path: string): boolean {
+  #isIgnored(path: string, stats: Stats | undefined): boolean {
     const parts = this.#partsOf(path);
     if (parts === null) return true;
-    const [first = '', second = ''] = parts;
-    if (this.#isPlugin) return SKIPPED_AT_TOP.includes(first);
-    return first.startsWith('.') || SKIPPED_AT_TOP.includes(first) || SKIPPED_AT_TOP.includes(second);
+    if (!this.#isPlugin && (parts[0]?.startsWith('.') || SKIPPED_AT_TOP.includes(parts[0] ?? '')))
+      return true;
+    if (SKIPPED_AT_TOP.includes(this.#inPlugin(parts)[0] ?? '')) return true;
+    // What it is decides whether it counts; before it was looked at only what is on the way to it can be judged.
+    return stats === undefined
+      ? !this.#isContent(parts.slice(0, -1), true)
+      : !this.#isContent(parts, stats.isDirectory());
+  }
+
+  #isContent(parts: readonly string[], isFolder: boolean): boolean {
+    return isContentPath(this.#inPlugin(parts).join('/'), isFolder ? 'folder' : 'file');
+  }
+
+  #inPlugin(parts: readonly string[]): readonly string[] {
+    return this.#isPlugin ? parts : parts.slice(1);
   }
 
   #see(event: string, path: string): void {
@@ -104,7 +114,7 @@ export class WatchedPath {
     const { maxEntries } = this.#options;
     if (this.#entries > maxEntries) this.#lose(tooManyEntries(this.#root, maxEntries));
     else if (event === 'add' && this.#turnsOutToBePlugin(parts)) this.#becomePlugin();
-    else if (event.endsWith('Dir') || !EDITOR_FILE.test(basename(path))) this.#change(parts);
+    else if (this.#isContent(parts, event.endsWith('Dir'))) this.#change(parts);
     if (event === 'add') this.#noteManifest(parts);
   }
 

@@ -8,10 +8,11 @@ import { readFileIn } from '../storage/read-file.ts';
 import { VERSION } from '../version.ts';
 import { changedSinceLoaded, changedWhileRead, FileChangedError } from './changed.ts';
 import { contentDigestOf, identityOf, type PluginFile, sha256Of } from './digest.ts';
+import { isContentPath } from './no-content.ts';
 import { MAX_DOCUMENT_BYTES, parseDocument } from './parse-document.ts';
 import { type Checked, check, limitProblems } from './problems.ts';
 import { type PluginManifest, PluginManifestSchema } from './schema.ts';
-import { walkFolder } from './walk.ts';
+import { type WalkOptions, walkFolder } from './walk.ts';
 
 export type { PluginFile } from './digest.ts';
 
@@ -28,13 +29,15 @@ export interface LoadedPlugin {
   readonly lock: string | null;
   /** Identity: `content` of a plugin without npm packages, else a hash over that and the lock. */
   readonly digest: `sha256:${string}`;
-  /** Every file except a top-level `node_modules` or `.git`, sorted by path. */
+  /** Every file except a top-level `node_modules` and what systems and editors drop, sorted by path. */
   readonly files: readonly PluginFile[];
 }
 
 export interface LoadPluginOptions {
   /** `resolved`: the path has none, so that one on the way to the folder is refused too. @default written by a person */
   readonly path?: 'written' | 'resolved';
+  /** `all`: files that systems and editors drop count too. @default content */
+  readonly names?: WalkOptions['names'];
 }
 
 /**
@@ -45,11 +48,11 @@ export interface LoadPluginOptions {
  */
 export async function loadPlugin(
   folder: string,
-  { path = 'written' }: LoadPluginOptions = {},
+  { path = 'written', names = 'content' }: LoadPluginOptions = {},
 ): Promise<LoadedPlugin> {
   using root = openFolder(folder, path);
   const document = await readManifest(root);
-  const content = await readContent(root);
+  const content = await readContent(root, names);
   const problems = [
     ...problemsOf(document),
     ...problemsOf(content),
@@ -90,13 +93,14 @@ export async function* readPluginFiles(
   // Where the folder itself is another one, none of its files is what it was.
   if (root === null) throw invalid(folder, [changedSinceLoaded(files[0]?.path ?? '')]);
   using descent = new Descent(root);
+  const changed: string[] = [];
   for (const { path, sizeBytes, sha256 } of files) {
     const content = await readFileOf(descent, path, sizeBytes).catch(() => null);
-    if (content === null || sha256Of(content) !== sha256) {
-      throw invalid(folder, [changedSinceLoaded(path)]);
-    }
-    yield { path, content };
+    if (content === null || sha256Of(content) !== sha256) changed.push(path);
+    // What differs is told of all of them, and nothing of any is used.
+    else if (changed.length === 0) yield { path, content };
   }
+  if (changed.length > 0) throw invalid(folder, changed.map(changedSinceLoaded));
 }
 
 function openFolder(path: string, kind: 'written' | 'resolved'): Folder {
@@ -169,9 +173,12 @@ async function readManifest(root: Folder): Promise<Checked<ManifestDocument>> {
   return checked.ok ? { ok: true, value: { manifest: checked.value, sha256: sha256Of(bytes) } } : checked;
 }
 
-async function readContent(root: Folder): Promise<Checked<readonly PluginFile[]>> {
+async function readContent(
+  root: Folder,
+  names: WalkOptions['names'] & string,
+): Promise<Checked<readonly PluginFile[]>> {
   try {
-    const { files, problems } = await walkFolder(root);
+    const { files, problems } = await walkFolder(root, { names });
     return problems.length > 0 ? { ok: false, problems } : { ok: true, value: files };
   } catch (error) {
     if (error instanceof FileChangedError) return { ok: false, problems: [changedWhileRead(error.path)] };
@@ -193,7 +200,7 @@ function agreementProblems({ manifest, sha256 }: ManifestDocument, files: readon
     problems.push(changedWhileRead(MANIFEST_FILE));
   }
   if (!files.some(({ path }) => path === manifest.entry_point)) {
-    const message = `expected a file of the plugin folder, got ${show(manifest.entry_point)}, which is none`;
+    const message = `expected a file of the plugin folder, got ${show(manifest.entry_point)}, which is ${isContentPath(manifest.entry_point) ? 'none' : 'what systems and editors drop, and no content'}`;
     problems.push({ path: 'entry_point', message });
   }
   return problems;

@@ -7,13 +7,17 @@ import type { Folder } from '../storage/folder.ts';
 import { PathError } from '../storage/path-error.ts';
 import { FileChangedError } from './changed.ts';
 import { hashFile, type PluginFile } from './digest.ts';
+import { isContent } from './no-content.ts';
 
 export const MAX_ENTRIES = 2000;
 export const MAX_DEPTH = 32;
 export const MAX_TOTAL_BYTES = 32 * 1024 * 1024;
 
-/** Not part of a plugin: dependencies are installed from the manifest, and history is nobody's business. */
-export const SKIPPED_AT_TOP: readonly string[] = ['.git', 'node_modules'];
+/** Entries that are looked at in a folder and the folders in it, whether they count or not. */
+const MAX_LISTED = 20_000;
+
+/** Not part of a plugin: dependencies are installed from the manifest. */
+export const SKIPPED_AT_TOP: readonly string[] = ['node_modules'];
 
 const FILES_AT_ONCE = 8;
 
@@ -23,14 +27,19 @@ export interface Walk {
   readonly problems: readonly Problem[];
 }
 
+export interface WalkOptions {
+  /** `all`: what systems and editors drop counts too, as it did in versions that earlier releases installed. @default content */
+  readonly names?: 'content' | 'all';
+}
+
 /**
  * Every file of a plugin folder with its hash. A folder is listed, and its files are opened, while it is held open: what
  * is put in its place meanwhile is not seen, and no link is followed. Stops at the first bound that is broken, because a
  * folder can be made without an end. At most one folder of each level and eight files are open.
  * @throws FileChangedError when something is no longer what it was when its folder was listed
  */
-export async function walkFolder(root: Folder): Promise<Walk> {
-  const walker = new Walker();
+export async function walkFolder(root: Folder, { names = 'content' }: WalkOptions = {}): Promise<Walk> {
+  const walker = new Walker(names);
   try {
     await walker.visit(root, '');
   } catch (error) {
@@ -47,8 +56,14 @@ class Walker {
   readonly files: PluginFile[] = [];
   readonly problems: Problem[] = [];
   readonly #limit = pLimit(FILES_AT_ONCE);
+  readonly #names: 'content' | 'all';
+  #listed = 0;
   #entries = 0;
   #bytes = 0;
+
+  constructor(names: 'content' | 'all') {
+    this.#names = names;
+  }
 
   async visit(folder: Folder, parent: string): Promise<void> {
     const { files, folders } = await this.#list(folder, parent);
@@ -66,7 +81,12 @@ class Walker {
     const folders: string[] = [];
     for await (const { name: bytes, kind } of readEntries(folder)) {
       const name = bytes.toString();
+      if (++this.#listed > MAX_LISTED)
+        throw new BrokenBoundError(
+          `holds more than ${MAX_LISTED} entries, files that systems and editors drop among them`,
+        );
       if (parent === '' && SKIPPED_AT_TOP.includes(name)) continue;
+      if (this.#names === 'content' && !isContent(name, { kind, isAtTop: parent === '' })) continue;
       const fault = nameFault(bytes) ?? kindFault(kind);
       if (fault !== null) this.problems.push({ path: harmless(parent + name), message: fault });
       else (kind === 'folder' ? folders : files).push(name);

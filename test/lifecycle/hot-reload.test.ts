@@ -174,17 +174,24 @@ describe('a plugin', () => {
     await expect.poll(() => told.at(-1), PATIENT).toBe('live hello 2');
   });
 
-  test.each(['.git/HEAD', 'node_modules/zod/index.js', '.index.js.swp', 'index.js~', '#index.js#'])(
-    'is not reloaded for %s',
-    async (file) => {
-      await startWithHello();
-      const before = await asks();
-      await put(`hello/${file}`);
-      await asks();
-      await put(`hello/${file}`, 'changed');
-      expect(await asks()).toBe(before);
-    },
-  );
+  test.each([
+    '.git/HEAD',
+    'node_modules/zod/index.js',
+    '.index.js.swp',
+    'index.js~',
+    '#index.js#',
+    '.DS_Store',
+    '._a.js',
+    '.idea/workspace.xml',
+    'Thumbs.db',
+  ])('is not reloaded for %s', async (file) => {
+    await startWithHello();
+    const before = await asks();
+    await put(`hello/${file}`);
+    await asks();
+    await put(`hello/${file}`, 'changed');
+    expect(await asks()).toBe(before);
+  });
 
   test.each(['.env.json', 'lib/node_modules/x.js'])(
     'is reloaded for %s, which is part of it',

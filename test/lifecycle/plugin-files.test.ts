@@ -156,3 +156,32 @@ function expectUntouched(): void {
   expect(readFileSync(join(victim, 'projects/thesis/chapter-1/text'), 'utf8')).toBe('years of work');
   expect(readFileSync(join(victim, 'plugins/name/1.0.0/text'), 'utf8')).toBe('years of work');
 }
+
+describe('a copy', () => {
+  test('that an earlier release made with files that systems drop is still what was installed', async () => {
+    const plugin = await loadPlugin(await workspace.addPlugin('one', { files: { '.DS_Store': 'x' } }), {
+      names: 'all',
+    });
+    const files = new CopiedFiles(state);
+    await using staged = await files.stage(plugin);
+    staged.place();
+    const { content, manifest } = plugin;
+    const version = { name: 'one', version: '1.0.0', content, lock: null, folder: staged.folder, manifest };
+    const origin = { kind: 'folder', path: plugin.folder };
+    expect((await files.read({ ...version, origin } as never)).files).toEqual(plugin.files);
+  });
+
+  test('that was changed is refused with the files that differ, as long as its origin has them', async () => {
+    const plugin = await loadPlugin(await workspace.addPlugin('one'));
+    const files = new CopiedFiles(state);
+    await using staged = await files.stage(plugin);
+    staged.place();
+    writeFileSync(join(state, staged.folder, 'index.mjs'), 'changed');
+    const { content } = plugin;
+    const origin = { kind: 'folder', path: plugin.folder };
+    const version = { name: 'one', version: '1.0.0', content, lock: null, folder: staged.folder, origin };
+    await expect(files.read(version as never)).rejects.toMatchObject({
+      problems: [{ message: expect.stringContaining('changed `index.mjs`') }],
+    });
+  });
+});

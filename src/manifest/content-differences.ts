@@ -1,0 +1,78 @@
+import { harmlessCut } from '../printable.ts';
+import type { PluginFile } from './digest.ts';
+import { type LockEntry, parseLock } from './package-lock.ts';
+
+/** What a digest is made of. */
+export interface Content {
+  readonly files: readonly PluginFile[];
+  readonly lock: string | null;
+}
+
+/** What one content has that another has not; each list is sorted. */
+export interface ContentDifferences {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly changed: readonly string[];
+  /** Of the npm packages: `name@version` at a place, before and after. */
+  readonly packages: readonly string[];
+}
+
+const MAX_NAMED = 10;
+const MAX_NAME_CHARS = 200;
+
+export function compareContents(before: Content, after: Content): ContentDifferences {
+  const former = new Map(before.files.map((file) => [file.path, file.sha256]));
+  const present = new Map(after.files.map((file) => [file.path, file.sha256]));
+  return {
+    added: [...present.keys()].filter((path) => !former.has(path)),
+    removed: [...former.keys()].filter((path) => !present.has(path)),
+    changed: [...present].flatMap(([path, sha256]) =>
+      former.has(path) && former.get(path) !== sha256 ? [path] : [],
+    ),
+    packages: comparePackages(before.lock, after.lock),
+  };
+}
+
+/** In words: the first ten names, and how many there are beyond those. */
+export function describeDifferences({ added, removed, changed, packages }: ContentDifferences): string {
+  const all = [
+    ...changed.map((path) => `changed ${quoteName(path)}`),
+    ...added.map((path) => `added ${quoteName(path)}`),
+    ...removed.map((path) => `removed ${quoteName(path)}`),
+    ...packages.map((text) => `npm package ${text}`),
+  ];
+  if (all.length === 0) return 'the files are the same';
+  const more = all.length > MAX_NAMED ? ` and ${all.length - MAX_NAMED} more` : '';
+  return `${all.slice(0, MAX_NAMED).join(', ')}${more}`;
+}
+
+function quoteName(path: string): string {
+  return `\`${harmlessCut(path, MAX_NAME_CHARS)}\``;
+}
+
+function comparePackages(before: string | null, after: string | null): string[] {
+  if (before === after) return [];
+  const [former, present] = [packagesOf(before), packagesOf(after)];
+  const places = [...new Set([...former.keys(), ...present.keys()])].sort();
+  return places.flatMap((place) => {
+    const [was, is] = [former.get(place), present.get(place)];
+    if (was?.version === is?.version && was?.integrity === is?.integrity) return [];
+    const name = quoteName(place.replace(/^node_modules\//, ''));
+    if (was === undefined || is === undefined)
+      return [`${name} ${(was ?? is)?.version} ${was === undefined ? 'added' : 'removed'}`];
+    return [
+      was.version === is.version
+        ? `${name} ${is.version} of other bytes`
+        : `${name} ${was.version} → ${is.version}`,
+    ];
+  });
+}
+
+function packagesOf(lock: string | null): ReadonlyMap<string, LockEntry> {
+  if (lock === null) return new Map();
+  try {
+    return new Map(Object.entries(parseLock(lock).packages));
+  } catch {
+    return new Map();
+  }
+}
