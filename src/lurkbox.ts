@@ -110,7 +110,6 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     maxKeptPerPlugin: config.maxKeptPerPlugin,
     startsAtOnce: availableParallelism(),
     maxAgeMs: config.maxWarmSeconds * 1000,
-    maxParked: config.maxParked,
     logger: config.logger,
   });
   const connect = once(async () => {

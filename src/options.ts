@@ -20,7 +20,7 @@ export interface LurkboxOptions {
   /** Any pino-shaped logger; what it throws changes nothing. @default silent */
   readonly logger?: Logger;
   /**
-   * How many executions may run at once, over all plugins; waiting, reused and finished containers come on top. Where more
+   * How many executions may run at once, over all plugins; waiting and reused containers come on top. Where more
    * than one plugin is installed, a plugin leaves an eighth of them to the others; below 4 there is no such reserve. @default 16
    */
   readonly concurrency?: number;
@@ -45,10 +45,7 @@ export interface LurkboxOptions {
   readonly maxWarmMemoryMb?: number;
   /** Seconds after which a container that waits is replaced by a new one. @default 300 */
   readonly maxWarmSeconds?: number;
-  /**
-   * Finished containers that may be there for at most ten seconds, to be started again for the next call: they have no
-   * process, no memory and no file. 0: every container is removed after its execution. @default 16, or 0 where `maxWarm` is 0
-   */
+  /** @deprecated Has no effect: every container is removed after its last execution. */
   readonly maxParked?: number;
   /** Containers that may be kept for later calls, over all plugins; the one not used for longest is ended first. @default 32 */
   readonly maxKept?: number;
@@ -74,7 +71,6 @@ export interface LurkboxConfig {
   readonly maxWarm: number;
   readonly maxWarmMemoryMb: number;
   readonly maxWarmSeconds: number;
-  readonly maxParked: number;
   readonly maxKept: number;
   readonly maxKeptPerPlugin: number;
   readonly onImageProgress: (progress: ImageProgress) => void;
@@ -95,8 +91,6 @@ export function normalizeOptions(options: LurkboxOptions = {}): LurkboxConfig {
     maxWarm: options.maxWarm ?? 32,
     maxWarmMemoryMb: options.maxWarmMemoryMb ?? Math.max(1, Math.min(4096, options.maxMemoryMb ?? 4096)),
     maxWarmSeconds: options.maxWarmSeconds ?? 300,
-    // Who wants nothing to wait wants nothing to be there between calls.
-    maxParked: options.maxParked ?? (options.maxWarm === 0 ? 0 : 16),
     maxKept: options.maxKept ?? 32,
     maxKeptPerPlugin: options.maxKeptPerPlugin ?? Math.max(1, Math.min(16, options.maxKept ?? 16)),
     onImageProgress: options.onImageProgress ?? (() => {}),
@@ -112,7 +106,6 @@ export function normalizeOptions(options: LurkboxOptions = {}): LurkboxConfig {
     ...wholeNumber('maxWarm', config.maxWarm, 0, 1024),
     ...warmMemoryProblems(config),
     ...wholeNumber('maxWarmSeconds', config.maxWarmSeconds, 1, 86_400),
-    ...wholeNumber('maxParked', config.maxParked, 0, 1024),
     ...wholeNumber('maxKept', config.maxKept, 1, 1024),
     ...wholeNumber(
       'maxKeptPerPlugin',
@@ -130,13 +123,24 @@ export function normalizeOptions(options: LurkboxOptions = {}): LurkboxConfig {
   ];
   if (problems.length > 0)
     throw new LurkboxError('OPTIONS_INVALID', 'The options are not usable.', { problems });
+  warnOfGone(options, config.logger);
   return Object.freeze(config);
+}
+
+/** Options of earlier versions, and why they have no effect any more. */
+const GONE: Readonly<Record<string, string>> = {
+  maxParked: 'every container is removed after its last execution',
+};
+
+function warnOfGone(options: object, logger: Logger): void {
+  for (const option of Object.keys(GONE).filter((key) => Object.hasOwn(options, key)))
+    logger.warn({ option, reason: GONE[option] }, 'an option has no effect any more; leave it out');
 }
 
 // A typo would otherwise silently be a default.
 function unknownOptions(options: object, config: LurkboxConfig): Problem[] {
   return Object.keys(options)
-    .filter((key) => !Object.hasOwn(config, key))
+    .filter((key) => !Object.hasOwn(config, key) && !Object.hasOwn(GONE, key))
     .map((path) => ({ path, message: `unknown option; known are ${Object.keys(config).join(', ')}` }));
 }
 

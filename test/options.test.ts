@@ -17,7 +17,6 @@ test('everything may be left out, and the defaults are pinned', () => {
     maxWarm: 32,
     maxWarmMemoryMb: 4096,
     maxWarmSeconds: 300,
-    maxParked: 16,
     maxKept: 32,
     maxKeptPerPlugin: 16,
     onImageProgress: expect.any(Function),
@@ -103,10 +102,19 @@ describe('refused is', () => {
     [
       'workspace',
       '.',
-      'unknown option; known are workspaceRoot, persist, policy, logger, concurrency, maxQueue, maxMemoryMb, maxCpuCores, maxWarm, maxWarmMemoryMb, maxWarmSeconds, maxParked, maxKept, maxKeptPerPlugin, onImageProgress, env',
+      'unknown option; known are workspaceRoot, persist, policy, logger, concurrency, maxQueue, maxMemoryMb, maxCpuCores, maxWarm, maxWarmMemoryMb, maxWarmSeconds, maxKept, maxKeptPerPlugin, onImageProgress, env',
     ],
   ])('`%s` as %s', (field, value, message) => {
     expect(problemsOf({ [field]: value })).toEqual([{ path: field, message }]);
+  });
+
+  test('an option that has no effect any more, with one warning', () => {
+    const warned: unknown[] = [];
+    const logger: Logger = { ...SILENT_LOGGER, warn: (...facts: unknown[]) => warned.push(facts) };
+    expect(normalizeOptions({ maxParked: 4, logger })).not.toHaveProperty('maxParked');
+    expect(warned).toEqual([
+      [expect.objectContaining({ option: 'maxParked' }), 'an option has no effect any more; leave it out'],
+    ]);
   });
 
   test('everything that is wrong, at once', () => {

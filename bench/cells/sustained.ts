@@ -13,7 +13,6 @@ export const SUSTAINED_WAYS = {
   dockerode: 'dockerode',
   'lurkbox-default': 'lurkbox, default pool',
   'lurkbox-no-pool': 'lurkbox, `maxWarm: 0`',
-  'lurkbox-parked': 'lurkbox, `maxWarm: 0`, `maxParked: 16`',
 } as const;
 export type SustainedWay = keyof typeof SUSTAINED_WAYS;
 
@@ -105,7 +104,6 @@ async function open(stage: Stage, way: SustainedWay): Promise<Loop> {
 const LURKBOX_OPTIONS = {
   'lurkbox-default': { policy: {} },
   'lurkbox-no-pool': { maxWarm: 0 },
-  'lurkbox-parked': { maxWarm: 0, maxParked: 16 },
 } as const;
 type LurkboxWay = keyof typeof LURKBOX_OPTIONS;
 

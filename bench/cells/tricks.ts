@@ -21,7 +21,7 @@ export const TRICKS = {
   'as-is': { title: 'as lurkbox does it' },
   killed: { title: 'killed after its answer', end: 'killed' },
   'started-again': {
-    title: 'the finished container started again, as `maxParked` has it',
+    title: 'the finished container started again',
     end: 'started again',
   },
   network: {

@@ -103,15 +103,6 @@ export class DockerEngine implements ContainerEngine {
     return { id };
   }
 
-  async verifyFinished(id: string, spec: ContainerSpec, allowance: ContainerAllowance): Promise<void> {
-    const { options } = await this.#toVerified(spec, allowance);
-    const inspected = await this.#inspect(id);
-    comparePosture(inspected, options);
-    const { Status } = inspected.State;
-    if (Status !== 'exited')
-      throw new LurkboxError('CONTAINER_VANISHED', `Expected a container that has exited, it is ${Status}.`);
-  }
-
   async #toVerified(
     spec: ContainerSpec,
     allowance: ContainerAllowance,

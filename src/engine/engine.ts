@@ -110,11 +110,6 @@ export interface ContainerEngine {
 
   /** Creates the container, or throws `ENGINE_INSECURE` and leaves nothing when the engine did not take every control. */
   createContainer(spec: ContainerSpec, allowance: ContainerAllowance): Promise<{ id: string }>;
-  /**
-   * Looks at a container that has ended as `createContainer` does at a new one. Throws `ENGINE_INSECURE` when it is not, or
-   * no longer, the one that would be created, and `CONTAINER_VANISHED` when there is none or it has not ended.
-   */
-  verifyFinished(id: string, spec: ContainerSpec, allowance: ContainerAllowance): Promise<void>;
   /** The attached streams; stdout and stderr arrive multiplexed. */
   attachContainer(id: string): Promise<Duplex>;
   startContainer(id: string): Promise<void>;

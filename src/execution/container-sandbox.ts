@@ -332,8 +332,6 @@ export class ContainerSandbox implements PluginSandbox {
       signal: options.signal,
       onProgress: options.onProgress,
       onSuspicion: () => reaper.suspect(),
-      finished: standby.finished,
-      mayLeave: !options.waitForRemoval,
       keep: isKept ? (this.#checks.hasOutput ? keepOnceJudged : keep) : undefined,
     };
   }

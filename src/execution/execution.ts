@@ -46,8 +46,6 @@ export interface ExecutionPlan extends Omit<SandboxPlan, 'id'> {
   readonly ready?: ReadySandbox | undefined;
   /** Asked once, when the plugin has answered: whether somebody takes the sandbox over. @default no */
   readonly keep?: ((sandbox: Sandbox) => boolean | Promise<boolean>) | undefined;
-  /** Whether its container may be started again for another execution. @default no */
-  readonly mayLeave?: boolean | undefined;
 }
 
 /**
@@ -63,7 +61,7 @@ export class Execution implements SandboxUser {
   readonly begun: Promise<void>;
   /** What the engine measured; settles soon after the ending. */
   readonly usage: Promise<Usage>;
-  /** Resolves when the container is gone, kept or left, or when everything was tried to that end. Never rejects. */
+  /** Resolves when the container is gone or kept, or when everything was tried to that end. Never rejects. */
   readonly removed: Promise<void>;
 
   readonly #plan: ExecutionPlan;
@@ -106,7 +104,7 @@ export class Execution implements SandboxUser {
     return this.#sandbox.containerId;
   }
 
-  /** Resolves when its container is gone or left, whoever used it last. */
+  /** Resolves when its container is gone, whoever used it last. */
   get gone(): Promise<void> {
     return this.#sandbox.removed;
   }
@@ -262,7 +260,7 @@ export class Execution implements SandboxUser {
     if (ending.outcome === 'OK') await this.#sandbox.hangUp(LEAVE_MS);
     this.#sandbox.stopWaiting();
     if (this.#plan.signal?.aborted && this.#sandbox.cancel()) await delay(CANCEL_GRACE_MS);
-    await this.#sandbox.close({ mayLeave: this.#plan.mayLeave });
+    await this.#sandbox.close();
     this.#plan.stopwatch.lap('teardownMs');
   }
 }
@@ -274,7 +272,7 @@ async function waitUntil(signal: AbortSignal, ms: number): Promise<void> {
 
 /** Nothing of this one call: the container may outlive it. */
 function toSandboxPlan(plan: ExecutionPlan): SandboxPlan {
-  const { engine, grant, image, entryPoint, version, ownerLabels, logger, onSuspicion, finished } = plan;
+  const { engine, grant, image, entryPoint, version, ownerLabels, logger, onSuspicion } = plan;
   const id = plan.context.executionId;
-  return { engine, grant, image, entryPoint, version, id, ownerLabels, logger, onSuspicion, finished };
+  return { engine, grant, image, entryPoint, version, id, ownerLabels, logger, onSuspicion };
 }

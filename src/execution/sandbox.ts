@@ -3,24 +3,16 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ContainerEngine } from '../engine/engine.ts';
 import { keepsInodes } from '../engine/shared-files.ts';
-import { LurkboxError } from '../errors.ts';
 import { LABELS } from '../labels.ts';
 import type { Logger } from '../logger.ts';
 import type { Grant } from '../policy/grant.ts';
 import { MountFolders } from '../policy/mount-folder.ts';
-import {
-  EXECUTE_ID,
-  HUNG_UP_EXIT_CODE,
-  type PluginExecutionContext,
-  PROTOCOL_VERSION,
-} from '../protocol/messages.ts';
+import { EXECUTE_ID, type PluginExecutionContext, PROTOCOL_VERSION } from '../protocol/messages.ts';
 import type { RunnerMessage } from '../protocol/runner-message.ts';
-import { type ContainerAllowance, toAllowance } from '../spec/allowance.ts';
+import { toAllowance } from '../spec/allowance.ts';
 import { buildContainerSpec, IMAGE_PATHS } from '../spec/build.ts';
-import type { ContainerSpec } from '../spec/container-spec.ts';
 import { type Heard, listen, OutputRoom, type Surplus } from './conversation.ts';
 import { type Ending, endingOfError, endingOfExit, failed, lost, tellsHeapIsFull } from './ending.ts';
-import type { FinishedContainer, FinishedContainers } from './finished.ts';
 import { removeSandbox } from './removal.ts';
 import { CANCEL_RECORD, LOADED_BYTES, sendExecute, toLoadRecord } from './request.ts';
 import { UNKNOWN_USAGE, type Usage } from './result.ts';
@@ -51,8 +43,6 @@ export interface SandboxPlan {
   readonly logger: Logger;
   /** Told when something of the sandbox may be in the engine after `removed`, or may still come. */
   readonly onSuspicion: () => void;
-  /** Where a container may come from, and go to, that is started more than once. `null`: it is made, and removed. */
-  readonly finished: FinishedContainers | null;
 }
 
 export type SandboxPhase = 'createMs' | 'startMs' | 'bootMs';
@@ -74,12 +64,11 @@ export interface SandboxUser {
 }
 
 /**
- * One run of a container, from its creation until it is gone. It tells its user what happens, and decides nothing: how an
- * execution in it ends is up to `Execution`. Whatever happened, it ends with its removal, unless nothing has happened but
- * that its processes came to their end: then the container may be left to another sandbox, which starts it again.
+ * One container, from its creation until it is gone. It tells its user what happens, and decides nothing: how an execution
+ * in it ends is up to `Execution`. Whatever happened, it ends with its removal.
  */
 export class Sandbox {
-  /** Resolves when the container is gone or left, or when everything was tried to that end. Never rejects. */
+  /** Resolves when the container is gone, or when everything was tried to that end. Never rejects. */
   readonly removed: Promise<void>;
 
   readonly #plan: SandboxPlan;
@@ -89,11 +78,9 @@ export class Sandbox {
   readonly #closing = new AbortController();
   readonly #closed = Promise.withResolvers<void>();
   #user: SandboxUser;
-  #container: FinishedContainer | undefined;
+  #containerId: string | undefined;
   /** From before the engine is asked for anything until what is bound was compared with them, where that can be done. */
   #folders: MountFolders | undefined;
-  /** Whether its user lets the container be left to another sandbox. */
-  #mayLeave = false;
   #socket: Duplex | undefined;
   /** Whether there may be something in the engine by now. */
   #created = false;
@@ -134,7 +121,7 @@ export class Sandbox {
   }
 
   get containerId(): string | undefined {
-    return this.#container?.id;
+    return this.#containerId;
   }
 
   get isStarted(): boolean {
@@ -208,8 +195,8 @@ export class Sandbox {
 
   /** The engine forgets what a container used when the container ends, so it is asked before. */
   async measure(): Promise<Usage> {
-    if (this.#container === undefined || !this.#started) return UNKNOWN_USAGE;
-    return this.#plan.engine.containerUsage(this.#container.id).catch(() => UNKNOWN_USAGE);
+    if (this.#containerId === undefined || !this.#started) return UNKNOWN_USAGE;
+    return this.#plan.engine.containerUsage(this.#containerId).catch(() => UNKNOWN_USAGE);
   }
 
   /** Kills and removes the container, and goes on hearing what it wrote before. */
@@ -217,12 +204,8 @@ export class Sandbox {
     void this.#remove();
   }
 
-  /**
-   * Nobody listens any more: removes everything as soon as the engine has answered what it was asked, or with `mayLeave`
-   * leaves a container that has ended in order to another sandbox.
-   */
-  close({ mayLeave = false } = {}): Promise<void> {
-    this.#mayLeave = mayLeave;
+  /** Nobody listens any more: removes everything as soon as the engine has answered what it was asked. */
+  close(): Promise<void> {
     this.#closing.abort();
     this.#closed.resolve();
     return this.removed;
@@ -255,7 +238,7 @@ export class Sandbox {
     } finally {
       this.#folders?.[Symbol.dispose]();
       await this.#closed.promise;
-      if (!(await this.#leave())) await this.#remove();
+      await this.#remove();
       this.#socket?.destroy();
     }
   }
@@ -270,52 +253,14 @@ export class Sandbox {
 
   async #create(): Promise<string> {
     this.#created = true;
-    const id = (await this.#takeFinished()) ?? (await this.#make());
+    const { engine, grant, image } = this.#plan;
+    if (grant.network === 'bridge') await engine.createNetwork(this.#name, this.#labels('network'));
+    const made = { name: this.#name, image, labels: this.#labels('container') };
+    const spec = buildContainerSpec({ grant, ...made });
+    const { id } = await engine.createContainer(spec, { ...toAllowance(grant), ...made });
+    this.#containerId = id;
     this.#user.onPhase('createMs');
     return id;
-  }
-
-  /** What is wrong with a finished container is wrong before it was started, so a new one may take its place. */
-  async #takeFinished(): Promise<string | null> {
-    const { engine, finished, logger } = this.#plan;
-    const container = finished?.take(this.#key) ?? null;
-    if (container === null) return null;
-    const { id, name } = container;
-    this.#container = container;
-    const [spec, allowance] = this.#describe(container);
-    try {
-      await engine.verifyFinished(id, spec, allowance);
-      return id;
-    } catch (error) {
-      if (!isOfTheContainer(error)) throw error;
-      logger.warn({ err: error, name }, 'a finished container is not what it was; another one is made');
-      this.#container = undefined;
-      finished?.discard(container);
-      return null;
-    }
-  }
-
-  async #make(): Promise<string> {
-    const { engine, grant } = this.#plan;
-    if (grant.network === 'bridge') await engine.createNetwork(this.#name, this.#labels('network'));
-    const named = { name: this.#name, labels: this.#labels('container') };
-    const { id } = await engine.createContainer(...this.#describe(named));
-    this.#container = { engine, id, ...named, key: this.#key, madeAt: performance.now(), starts: 0 };
-    return id;
-  }
-
-  #describe({
-    name,
-    labels,
-  }: Pick<FinishedContainer, 'name' | 'labels'>): [ContainerSpec, ContainerAllowance] {
-    const { grant, image } = this.#plan;
-    const made = { name, image, labels };
-    return [buildContainerSpec({ grant, ...made }), { ...toAllowance(grant), ...made }];
-  }
-
-  get #key(): string {
-    const { grant, image, version } = this.#plan;
-    return JSON.stringify([image, version, grant]);
   }
 
   /** Before the start: the engine keeps no copy of what was written before somebody listened. */
@@ -449,49 +394,15 @@ export class Sandbox {
     return this.#closing.signal.aborted;
   }
 
-  /** Answers whether another sandbox has the container now, or may have it. */
-  async #leave(): Promise<boolean> {
-    const { finished } = this.#plan;
-    if (finished === null || this.#container === undefined || !this.#isDone()) return false;
-    const container = { ...this.#container, starts: this.#container.starts + 1 };
-    if (!finished.wants(container)) return false;
-    const isInOrder = await this.#hasLeft(container.id);
-    return isInOrder && this.#isDone() && finished.put(container);
-  }
-
-  /** Whether it has left when it was told to, and nothing happened that would make it worth a doubt. */
-  #isDone(): boolean {
-    return (
-      this.#mayLeave &&
-      this.#hungUp &&
-      this.#isSilent &&
-      !this.#streamBroke &&
-      this.#ending === null &&
-      this.#removing === undefined
-    );
-  }
-
-  async #hasLeft(id: string): Promise<boolean> {
-    const { engine } = this.#plan;
-    try {
-      await engine.waitContainer(id, { signal: new AbortController().signal, deadlineMs: EXIT_MS });
-      const { exitCode, outOfMemory, endedByEngine, error } = await engine.containerExit(id);
-      return exitCode === HUNG_UP_EXIT_CODE && !outOfMemory && !endedByEngine && error === '';
-    } catch {
-      return false;
-    }
-  }
-
   async #remove(): Promise<void> {
-    const { engine, grant, logger, finished, onSuspicion } = this.#plan;
+    const { engine, grant, logger, onSuspicion } = this.#plan;
     if (!this.#created) return;
     this.#removing ??= removeSandbox({
       engine,
-      container: this.#container?.id ?? this.#name,
+      container: this.#containerId ?? this.#name,
       network: grant.network === 'bridge' ? this.#name : null,
       logger,
     }).then((isGone) => {
-      if (this.#container !== undefined) finished?.forget(this.#container);
       if (!isGone || this.#isUncertain) onSuspicion();
     });
     return this.#removing;
@@ -507,13 +418,6 @@ export class Sandbox {
       [LABELS.version]: version,
     };
   }
-}
-
-/** Somebody has changed or removed it, or the engine is another one by now. */
-function isOfTheContainer(error: unknown): boolean {
-  return (
-    error instanceof LurkboxError && (error.code === 'CONTAINER_VANISHED' || error.code === 'ENGINE_INSECURE')
-  );
 }
 
 /** The engine may have done all the same what it was asked, or forget what it did: one that stops brings networks back. */

@@ -1,6 +1,5 @@
 import type { Hold, Place } from '../admission/admission.ts';
 import type { ReadySandbox } from './execution.ts';
-import type { FinishedContainers } from './finished.ts';
 import type { Sandbox } from './sandbox.ts';
 
 /** A container that was there before its call. */
@@ -13,8 +12,6 @@ export interface Claimed {
 
 /** The containers of one plugin that are there and do nothing, as its executions need them. */
 export interface Standby {
-  /** Finished containers that may be started again; `null` where none may. */
-  readonly finished: FinishedContainers | null;
   /** A call goes on to a fresh container: to the one that it claimed, or to one of its own. */
   arrived(claimed?: Claimed | null): void;
   /** A call starts a container of its own, until this is disposed of: none is started ahead of calls in its place. */

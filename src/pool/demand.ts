@@ -44,11 +44,6 @@ export class Demand {
     return Math.max(firm, targetSize(this.#arrivals.perSecond(now), this.#refillMs));
   }
 
-  /** Whether the calls of the last minute let another one come within so many milliseconds. */
-  expects(withinMs: number, now: number): boolean {
-    return (this.#arrivals.perSecond(now) * withinMs) / 1000 >= 1;
-  }
-
   /** Milliseconds of waiting that the container number `size` spares all callers together, each second. */
   gain(size: number, now: number): number {
     return gainOf(size, this.#arrivals.perSecond(now), this.#refillMs);

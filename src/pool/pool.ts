@@ -29,8 +29,6 @@ export interface PoolOptions {
   /** How many are started at once, those that calls start themselves included; calls are never held up by it. */
   readonly startsAtOnce: number;
   readonly maxAgeMs: number;
-  /** How many finished containers may be there to be started again, over all plugins; 0 is none. */
-  readonly maxParked: number;
   readonly logger: Logger;
 }
 
@@ -71,8 +69,6 @@ export class Pool {
       makeRoom: (bytes) => this.#dropWaiting(bytes),
       onChange: (changed) => this.#changed(changed),
       onOwnStart: () => this.#countStart('own'),
-      mayPark: () => this.#mayPark(shelf.plugin),
-      maxAgeMs: this.#options.maxAgeMs,
       onClosed: (closed) => this.#forget(closed),
     });
     if (typeof options.warm === 'number') this.#assertFits(shelf, options.warm, replaced);
@@ -183,15 +179,6 @@ export class Pool {
     // A plugin that is called often would otherwise push out the few of all others.
     const most = keeping.filter(({ keptCount }) => keptCount >= (least?.keptCount ?? 0) + 2);
     void (leastUsed(most) ?? least)?.dropKept();
-  }
-
-  /** One that has some finished containers already leaves room to those that have none. */
-  #mayPark(plugin: string): boolean {
-    const { maxParked } = this.#options;
-    const parked = (shelf: Shelf): number => shelf.finished?.size ?? 0;
-    const isFirst = ![...this.#shelves].some((shelf) => shelf.plugin === plugin && parked(shelf) > 0);
-    const most = isFirst || !this.#isShared(plugin) ? maxParked : sharedCeiling(maxParked, 1);
-    return sum([...this.#shelves], parked) < most;
   }
 
   #schedule(ms: number): void {

@@ -4,7 +4,6 @@ import type { Hold, Place } from '../admission/admission.ts';
 import type { ContainerEngine } from '../engine/engine.ts';
 import type { Ending } from '../execution/ending.ts';
 import type { ReadySandbox } from '../execution/execution.ts';
-import { endsWithoutTrace } from '../execution/finished.ts';
 import type { Reaper } from '../execution/reaper.ts';
 import type { Sandbox, SandboxPlan } from '../execution/sandbox.ts';
 import type { Claimed, Standby } from '../execution/standby.ts';
@@ -15,7 +14,6 @@ import { Demand } from './demand.ts';
 import { IdleSandbox } from './idle-sandbox.ts';
 import { KeptContainers } from './kept-containers.ts';
 import { toKey } from './key.ts';
-import { PARKED_MS, Parking } from './parking.ts';
 
 export interface ShelfOptions {
   readonly grant: Grant;
@@ -40,10 +38,6 @@ export interface ShelfKeeper {
   onChange(shelf: Shelf): void;
   /** A call starts a container of its own. */
   onOwnStart(): Disposable;
-  /** Whether one more finished container may be there. */
-  mayPark(): boolean;
-  /** Of a container, from when it was made. */
-  readonly maxAgeMs: number;
   /** It wants to be forgotten. */
   onClosed(shelf: Shelf): void;
 }
@@ -61,7 +55,6 @@ interface Waiting {
 
 /** The idle containers of one plugin version under one grant. */
 export class Shelf implements Standby {
-  readonly finished: Parking | null;
   readonly #options: ShelfOptions;
   readonly #keeper: ShelfKeeper;
   readonly #demand: Demand;
@@ -83,7 +76,7 @@ export class Shelf implements Standby {
   #hadImage = false;
 
   constructor(options: ShelfOptions, keeper: ShelfKeeper) {
-    const { warm, grant, reaper, logger } = options;
+    const { warm, grant, logger } = options;
     this.#options = options;
     this.#keeper = keeper;
     this.#demand = new Demand(warm);
@@ -93,10 +86,6 @@ export class Shelf implements Standby {
       onLost: () => keeper.onChange(this),
       logger,
     });
-    const isWorthIt = (): boolean => keeper.mayPark() && this.#demand.expects(PARKED_MS, performance.now());
-    this.finished = endsWithoutTrace(grant)
-      ? new Parking({ maxAgeMs: keeper.maxAgeMs, isWorthIt, reaper, logger })
-      : null;
   }
 
   get plugin(): string {
@@ -297,7 +286,7 @@ export class Shelf implements Standby {
     for (const waiting of [...this.#waiting]) void this.#drop(waiting);
     while ((this.dropKept() ?? this.dropTrial()) !== null);
     this.#keeper.onClosed(this);
-    await Promise.all([this.finished?.close(), ...this.#pending]);
+    await Promise.all(this.#pending);
   }
 
   async #begin(): Promise<Waiting | null> {
@@ -332,7 +321,6 @@ export class Shelf implements Standby {
       ownerLabels,
       logger: logger.child({ sandboxId: id, plugin: grant.plugin }),
       onSuspicion: () => reaper.suspect(),
-      finished: this.finished,
     };
   }
 

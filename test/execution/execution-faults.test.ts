@@ -560,7 +560,6 @@ function execute(
     signal,
     onProgress: undefined,
     onSuspicion,
-    finished: null,
   });
 }
 

@@ -50,7 +50,6 @@ function execute(engine: FakeEngine, { grant, ...changes }: Changes = {}): Execu
     signal: undefined,
     onProgress: undefined,
     onSuspicion: () => {},
-    finished: null,
     ...changes,
   });
 }

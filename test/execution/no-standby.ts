@@ -2,7 +2,6 @@ import type { Standby } from '../../src/execution/standby.ts';
 
 /** Nothing is ever there before its call. */
 export const NO_STANDBY: Standby = {
-  finished: null,
   arrived: () => {},
   startsItsOwn: () => ({ [Symbol.dispose]: () => {} }),
   claim: () => null,

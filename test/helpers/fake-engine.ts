@@ -29,7 +29,7 @@ export const EXECUTION_CALLS = [
   'removeNetwork',
 ] as const;
 
-export type EngineCall = (typeof EXECUTION_CALLS)[number] | 'verifyFinished';
+export type EngineCall = (typeof EXECUTION_CALLS)[number];
 
 /** What happens at a call: it may throw, wait, or never return. Told which time this is, from 1. */
 export type Hook = (time: number) => unknown;
@@ -90,10 +90,6 @@ export class FakeEngine implements ContainerEngine {
       this.containers.push(container);
       return { id: container.id };
     });
-  }
-
-  verifyFinished(id: string): Promise<void> {
-    return this.#call('verifyFinished', () => this.#find(id).revive());
   }
 
   attachContainer(id: string): Promise<Duplex> {
@@ -233,8 +229,8 @@ export class FakeContainer {
   readonly id: string;
   readonly spec: ContainerSpec;
   /** The host's end of the attached stream. */
-  socket!: Duplex;
-  ended!: Promise<void>;
+  readonly socket: Duplex;
+  readonly ended: Promise<void>;
   /** The messages that the host has written. */
   received: HostMessage[] = [];
   /** Told each of them. */
@@ -246,21 +242,12 @@ export class FakeContainer {
   exitState: ContainerExit = EXIT;
   #hasExited = false;
   #isStreamOver = false;
-  #end!: () => void;
-  #executed = Promise.withResolvers<void>();
+  readonly #end: () => void;
+  readonly #executed = Promise.withResolvers<void>();
 
   constructor(id: string, spec: ContainerSpec) {
     this.id = id;
     this.spec = spec;
-    this.revive();
-  }
-
-  /** As new, for another start. */
-  revive(): void {
-    this.received = [];
-    this.exitState = EXIT;
-    [this.isStarted, this.#hasExited, this.#isStreamOver] = [false, false, false];
-    this.#executed = Promise.withResolvers<void>();
     ({ promise: this.ended, resolve: this.#end } = Promise.withResolvers<void>());
     this.socket = new Duplex({
       read: () => {},

@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { LABELS } from '../../src/labels.ts';
 import { type Logger, SILENT_LOGGER } from '../../src/logger.ts';
-import { HUNG_UP_EXIT_CODE } from '../../src/protocol/messages.ts';
 import { admissionOf } from '../admission/sample.ts';
 import { engineError, FakeEngine } from '../helpers/fake-engine.ts';
 import { until } from '../helpers/until.ts';
@@ -381,23 +380,6 @@ describe('of too many kept containers the one that was not used for longest is e
     expect([one.shelf.keptCount, other.shelf.keptCount]).toEqual([1, 2]);
     expect(await one.call({ sessionId: 'a' })).toMatchObject({ result: 2, metadata: { sandbox: 'kept' } });
   });
-});
-
-test('a plugin that is called often leaves room for finished containers of another one', async () => {
-  await using stage = stageOf({
-    admission: admissionOf({ concurrency: 16, maxQueue: 100 }),
-    maxParked: 4,
-    engine: new FakeEngine((container) => {
-      serve(container);
-      container.onHungUp = () => container.exit({ exitCode: HUNG_UP_EXIT_CODE });
-    }),
-  });
-  const [busy, other] = [stage.plugin('busy'), stage.plugin('other')];
-  await Promise.all(Array.from({ length: 12 }, () => busy.call()));
-  await until('as many as may are there', () => busy.shelf.finished?.size === 3);
-  await Promise.all(Array.from({ length: 12 }, () => other.call()));
-  await until('one of the other is there', () => other.shelf.finished?.size === 1);
-  expect(busy.shelf.finished?.size).toBe(3);
 });
 
 test.each(['waits', 'is kept'])(

@@ -57,7 +57,6 @@ export function stageOf(changes: Partial<PoolOptions> & { engine?: FakeEngine } 
   const most = {
     maxWarm: 32,
     maxWarmBytes: Number.POSITIVE_INFINITY,
-    maxParked: 0,
     maxKept: 32,
     maxKeptPerPlugin: 16,
   };
