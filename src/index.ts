@@ -50,7 +50,7 @@ export {
   describeDifferences,
 } from './manifest/content-differences.ts';
 export { type LoadedPlugin, loadPlugin as loadPluginFolder } from './manifest/load.ts';
-export { countPackages as countLockedPackages } from './manifest/package-lock.ts';
+export { countPackages as countLockedPackages, lockSourceOf } from './manifest/package-lock.ts';
 export { type PluginManifest, PluginManifestSchema } from './manifest/schema.ts';
 export type { LurkboxOptions } from './options.ts';
 export type { Grant, GrantedMount, Isolation, Origin, Restriction } from './policy/grant.ts';

@@ -1,4 +1,4 @@
-import { countLockedPackages, type PluginManifest } from '../index.ts';
+import { countLockedPackages, lockSourceOf, type PluginManifest } from '../index.ts';
 
 export const NOT_LOCKED = 'packages not locked yet';
 
@@ -12,13 +12,19 @@ export interface LockFacts {
   readonly locked: boolean;
   /** How many; `null` while that is not known. */
   readonly packages: number | null;
+  /** Whose lock it is: `own`, in the lock file of the plugin's author, or `written` by lurkbox; `null` where there is none. */
+  readonly source: 'own' | 'written' | null;
 }
 
 export function lockFacts({ manifest, lock }: WithPackages): LockFacts {
-  if (manifest.dependencies.length === 0) return { locked: true, packages: 0 };
+  if (manifest.dependencies.length === 0) return { locked: true, packages: 0, source: null };
   return lock === null
-    ? { locked: false, packages: null }
-    : { locked: true, packages: countLockedPackages(lock) };
+    ? { locked: false, packages: null, source: null }
+    : {
+        locked: true,
+        packages: countLockedPackages(lock),
+        source: lockSourceOf(lock) === null ? 'written' : 'own',
+      };
 }
 
 /** The same for a person; `null` for a plugin without npm packages. */
@@ -26,5 +32,7 @@ export function describeLock(version: WithPackages): string | null {
   const { locked, packages } = lockFacts(version);
   if (!locked) return NOT_LOCKED;
   if (packages === 0) return null;
-  return packages === 1 ? '1 npm package locked' : `${packages} npm packages locked`;
+  const source = lockSourceOf(version.lock ?? '');
+  const whose = source === null ? '' : ` by its own ${source}`;
+  return `${packages === 1 ? '1 npm package' : `${packages} npm packages`} locked${whose}`;
 }

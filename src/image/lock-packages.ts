@@ -2,11 +2,11 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LurkboxError } from '../errors.ts';
 import { splitDependency } from '../manifest/fields.ts';
+import { MAX_LOCK_FILE_BYTES, readLockFile } from '../manifest/npm-lock-file.ts';
 import { isLockOf, parseLock, toLockText } from '../manifest/package-lock.ts';
 import { Folder } from '../storage/folder.ts';
 import { readFileIn } from '../storage/read-file.ts';
 import type { HostPrograms } from './host-programs.ts';
-import { MAX_LOCK_FILE_BYTES, readLockFile } from './lock-file.ts';
 import { npmFailure, runNpm } from './npm.ts';
 
 /** Why npm is called this way. Options that an older npm does not know cost nothing there; the lock file is checked after. */

@@ -1,7 +1,7 @@
 import { LurkboxError } from '../errors.ts';
 import { splitDependency } from '../manifest/fields.ts';
+import { findFrom } from '../manifest/npm-lock-file.ts';
 import { byBytes, type LockEntry, type PackageLock } from '../manifest/package-lock.ts';
-import { findFrom } from './lock-file.ts';
 
 /** What packages are installed for. */
 export interface Platform {

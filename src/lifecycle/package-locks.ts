@@ -1,6 +1,6 @@
 import type { PackageLocker } from '../image/package-locker.ts';
 import { isLocked, type LoadedPlugin, toLocked } from '../manifest/load.ts';
-import { countPackages } from '../manifest/package-lock.ts';
+import { countPackages, lockSourceOf } from '../manifest/package-lock.ts';
 import type { InstalledVersion } from '../registry/record.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
 import type { ImageSupply } from './image-supply.ts';
@@ -86,13 +86,19 @@ export class PackageLocks {
     { content, manifest, lock }: Pick<LoadedPlugin, 'content' | 'manifest' | 'lock'>,
     folder: string,
   ): string | null {
-    if (lock !== null || manifest.dependencies.length === 0) return lock;
-    const locked = (this.#options.registry.get(name)?.versions ?? []).filter((one) => one.lock !== null);
+    if (manifest.dependencies.length === 0) return null;
+    const { active = null, versions = [] } = this.#options.registry.get(name) ?? {};
+    const locked = [...(active === null ? [] : [active]), ...versions].filter((one) => one.lock !== null);
+    // What is installed stays what it is, also where it was locked before lock files of authors were obeyed.
     const same = locked.find((one) => one.content === content);
+    if (same !== undefined || lock !== null) return same?.lock ?? lock;
     const before = locked.find(
-      (one) => one.origin.path === folder && hasSame(one.manifest.dependencies, manifest.dependencies),
+      (one) =>
+        one.origin.path === folder &&
+        lockSourceOf(one.lock ?? '') === null &&
+        hasSame(one.manifest.dependencies, manifest.dependencies),
     );
-    return (same ?? before)?.lock ?? null;
+    return before?.lock ?? null;
   }
 }
 

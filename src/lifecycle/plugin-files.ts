@@ -129,9 +129,9 @@ async function readUnchanged(
   { name, version, content, lock, origin }: InstalledVersion,
   folder: string,
 ): Promise<LoadedPlugin> {
-  const plugin = await loadPlugin(folder, { path: 'resolved' });
+  const plugin = await loadPlugin(folder, { path: 'resolved', readsLock: false });
   if (plugin.content === content) return toLocked(plugin, lock);
-  const asBefore = await loadPlugin(folder, { path: 'resolved', names: 'all' });
+  const asBefore = await loadPlugin(folder, { path: 'resolved', names: 'all', readsLock: false });
   // Earlier releases installed files that systems and editors drop too, and what was installed stays what it is.
   if (asBefore.content === content) return toLocked(asBefore, lock);
   const differences = await differencesFromOrigin(asBefore, { content, origin });
@@ -151,7 +151,7 @@ async function differencesFromOrigin(
   plugin: LoadedPlugin,
   { content, origin }: Pick<InstalledVersion, 'content' | 'origin'>,
 ): Promise<string> {
-  const original = await loadPlugin(origin.path).catch(() => null);
+  const original = await loadPlugin(origin.path, { readsLock: false }).catch(() => null);
   if (original?.content !== content)
     return `which files differ is not known, because ${showPath(origin.path)} has other content by now`;
   return describeDifferences(compareContents({ ...original, lock: null }, { ...plugin, lock: null }));

@@ -283,8 +283,10 @@ export class PluginLoader {
 
   #find({ manifest, content }: LoadedPlugin): InstalledVersion | null {
     const { name, version } = manifest;
-    const versions = this.#options.registry.get(name)?.versions ?? [];
-    return versions.find((one) => one.version === version && one.content === content) ?? null;
+    const { active = null, versions = [] } = this.#options.registry.get(name) ?? {};
+    // Of several with the same files and other locks, the one that serves.
+    const all = active === null ? versions : [active, ...versions];
+    return all.find((one) => one.version === version && one.content === content) ?? null;
   }
 
   async #assertUsable(plugin: LoadedPlugin, isNew: boolean, isTaken: boolean): Promise<void> {

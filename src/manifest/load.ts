@@ -9,6 +9,8 @@ import { VERSION } from '../version.ts';
 import { changedSinceLoaded, changedWhileRead, FileChangedError } from './changed.ts';
 import { contentDigestOf, identityOf, type PluginFile, sha256Of } from './digest.ts';
 import { isContentPath } from './no-content.ts';
+import { OWN_LOCK_LIMITS, readOwnLock } from './own-lock.ts';
+import { LOCK_FILES, parseLock, toLockText } from './package-lock.ts';
 import { MAX_DOCUMENT_BYTES, parseDocument } from './parse-document.ts';
 import { type Checked, check, limitProblems } from './problems.ts';
 import { type PluginManifest, PluginManifestSchema } from './schema.ts';
@@ -25,7 +27,7 @@ export interface LoadedPlugin {
   readonly manifest: PluginManifest;
   /** Hash over path, size and content of every file. */
   readonly content: `sha256:${string}`;
-  /** The lock of its npm packages as text; `null` where it has none, or they are not locked yet. */
+  /** The lock of its npm packages as text, of its author's lock file where it has one; `null` where it has none, or they are not locked yet. */
   readonly lock: string | null;
   /** Identity: `content` of a plugin without npm packages, else a hash over that and the lock. */
   readonly digest: `sha256:${string}`;
@@ -38,6 +40,8 @@ export interface LoadPluginOptions {
   readonly path?: 'written' | 'resolved';
   /** `all`: files that systems and editors drop count too. @default content */
   readonly names?: WalkOptions['names'];
+  /** Whether a lock file of the author is obeyed; not where it is known already which packages the plugin has. @default true */
+  readonly readsLock?: boolean;
 }
 
 /**
@@ -48,7 +52,7 @@ export interface LoadPluginOptions {
  */
 export async function loadPlugin(
   folder: string,
-  { path = 'written', names = 'content' }: LoadPluginOptions = {},
+  { path = 'written', names = 'content', readsLock = true }: LoadPluginOptions = {},
 ): Promise<LoadedPlugin> {
   using root = openFolder(folder, path);
   const document = await readManifest(root);
@@ -67,7 +71,34 @@ export async function loadPlugin(
     content: contentDigestOf(content.value),
     files: content.value,
   };
-  return toLocked(files, null);
+  const lock = readsLock ? await readAuthorsLock(root, files) : NO_LOCK;
+  if (!lock.ok) throw invalid(folder, lock.problems);
+  return toLocked(files, lock.value);
+}
+
+const NO_LOCK = { ok: true, value: null } as const;
+
+/** The lock in the lock file that the author brought along, as text; `null` where there is none, or no package. */
+async function readAuthorsLock(
+  root: Folder,
+  { manifest: { dependencies }, files }: Pick<LoadedPlugin, 'manifest' | 'files'>,
+): Promise<Checked<string | null>> {
+  const source = LOCK_FILES.find((name) => files.some(({ path }) => path === name));
+  const file = files.find(({ path }) => path === source);
+  if (source === undefined || file === undefined || dependencies.length === 0) return NO_LOCK;
+  const bytes = await readFileIn(root, source, OWN_LOCK_LIMITS.bytes).catch(() => Buffer.alloc(0));
+  if (bytes === null) return failed(source, `is larger than ${OWN_LOCK_LIMITS.bytes / 1024 / 1024} MiB`);
+  if (sha256Of(bytes) !== file.sha256) return { ok: false, problems: [changedWhileRead(source)] };
+  const reading = readOwnLock(bytes.toString(), dependencies);
+  if (!reading.ok)
+    return { ok: false, problems: reading.faults.map((message) => ({ path: source, message })) };
+  const text = toLockText({ source, ...reading.lock });
+  try {
+    parseLock(text);
+  } catch (error) {
+    return failed(source, `cannot be kept: ${(error as Error).message}`);
+  }
+  return { ok: true, value: text };
 }
 
 /** The same plugin with the lock of its npm packages. */

@@ -9,9 +9,15 @@ import { splitDependency } from './fields.ts';
  * registry it came from nor what npm notes beside.
  */
 export interface PackageLock {
+  /** The file of the plugin's author that it was read from; absent: npm chose the packages for lurkbox. */
+  readonly source?: LockSource | undefined;
   /** By the place below the plugin's folder, `node_modules/a/node_modules/b`, sorted. */
   readonly packages: Readonly<Record<string, LockEntry>>;
 }
+
+/** Lock files that authors bring along, the one first that npm prefers. */
+export const LOCK_FILES = ['npm-shrinkwrap.json', 'package-lock.json'] as const;
+export type LockSource = (typeof LOCK_FILES)[number];
 
 export interface LockEntry {
   /** Only where the package is installed under another name than its own. */
@@ -98,6 +104,7 @@ export const LockEntrySchema = z.strictObject({
 
 const LockSchema = z.strictObject({
   lurkboxPackages: z.literal(1),
+  source: z.enum(LOCK_FILES).optional(),
   packages: z
     .record(z.string().refine(isPackagePath, 'expected a place below `node_modules`'), LockEntrySchema)
     .refine((packages) => isSortedSet(Object.keys(packages)), 'expected sorted places')
@@ -108,10 +115,11 @@ const LockSchema = z.strictObject({
 });
 
 /** The one text of a lock. `toLockText(parseLock(text))` is `text`. */
-export function toLockText({ packages }: PackageLock): string {
+export function toLockText({ source, packages }: PackageLock): string {
   const places = Object.keys(packages).sort(byBytes);
   const lines = places.map((place) => `${JSON.stringify(place)}:${toEntryText(packages[place]!)}`);
-  return `{"lurkboxPackages":1,"packages":{${lines.length === 0 ? '' : `\n${lines.join(',\n')}\n`}}}\n`;
+  const head = source === undefined ? '' : `"source":${JSON.stringify(source)},`;
+  return `{"lurkboxPackages":1,${head}"packages":{${lines.length === 0 ? '' : `\n${lines.join(',\n')}\n`}}}\n`;
 }
 
 function toEntryText({ name, version, integrity, os, cpu, libc, requires, optional }: LockEntry): string {
@@ -129,7 +137,7 @@ export function parseLock(text: string): PackageLock {
     const [issue] = error.issues;
     throw new Error(`${issue?.path.slice(0, 4).join(' ')}: ${issue?.message}`);
   }
-  const lock = { packages: data.packages };
+  const lock = { packages: data.packages, ...(data.source !== undefined && { source: data.source }) };
   if (toLockText(lock) !== text) throw new Error('it is not written as a lock is');
   return lock;
 }
@@ -144,13 +152,18 @@ export function isLockOf({ packages }: PackageLock, dependencies: readonly strin
   });
 }
 
-function isInRange(version: string, range: string): boolean {
+export function isInRange(version: string, range: string): boolean {
   return range === '' || range === '*' || semver.satisfies(version, range, { loose: true });
 }
 
 /** How many packages the text of a lock holds, for people. */
 export function countPackages(text: string): number {
   return text.match(/^"node_modules\//gm)?.length ?? 0;
+}
+
+/** The file of its author that the text of a lock was read from; `null`: none. */
+export function lockSourceOf(text: string): LockSource | null {
+  return LOCK_FILES.find((file) => text.startsWith(`{"lurkboxPackages":1,"source":"${file}",`)) ?? null;
 }
 
 function isExactVersion(version: string): boolean {

@@ -128,6 +128,7 @@ describe('explain', () => {
     expect(JSON.parse((await run('list', '--json')).stdout).plugins[0].lock).toEqual({
       locked: false,
       packages: null,
+      source: null,
     });
     expect((await run('explain', 'needy')).stdout).toContain('packages not locked yet');
     expect((await run('explain', join(other.root, 'plugins/needy'))).stdout).toContain(

@@ -1,9 +1,12 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createLurkbox, type Lurkbox, type LurkboxOptions } from '../../src/index.ts';
+import { identityOf } from '../../src/manifest/digest.ts';
 import { sealOfVersion } from '../../src/registry/seal.ts';
 import { type NpmRegistry, startNpmRegistry } from '../helpers/npm-registry.ts';
 import { MINIMAL } from '../manifest/sample.ts';
@@ -181,6 +184,121 @@ describe('a plugin with npm packages', { timeout: 60_000 }, () => {
     const { plugin } = await lurkbox.plugins.loadPlugin(folder);
     expect(plugin.lock).not.toBeNull();
     expect(await lurkbox.plugins.executePlugin('one', {})).toMatchObject({ digest: plugin.digest });
+  });
+});
+
+describe("a plugin with its author's lock file", { timeout: 60_000 }, () => {
+  /** As npm makes it in the folder of an author, from a registry that is gone afterwards. */
+  async function lockAsAuthor(
+    folder: string,
+    dependencies: object,
+    file = 'package-lock.json',
+  ): Promise<void> {
+    await using own = await startNpmRegistry({ name: 'padder' }, { name: 'tool' });
+    const content = { name: 'author', version: '1.0.0', dependencies, devDependencies: { tool: '1' } };
+    await writeFile(join(folder, 'package.json'), JSON.stringify(content));
+    await promisify(execFile)('npm', ['install', '--package-lock-only', '--no-audit'], {
+      cwd: folder,
+      env: { ...process.env, ...own.env, npm_config_cache: join(root, 'npm-cache') },
+    });
+    if (file !== 'package-lock.json') await rename(join(folder, 'package-lock.json'), join(folder, file));
+  }
+
+  test.each(['package-lock.json', 'npm-shrinkwrap.json'])(
+    'is locked by %s as soon as it is read, and npm is not asked',
+    async (file) => {
+      const folder = await writePlugin('here/plugins/one');
+      await lockAsAuthor(folder, { padder: '^1.0.0' }, file);
+      await registry.publish({ name: 'padder', version: '1.1.0' });
+      await using lurkbox = await open();
+      expect((await lurkbox.plugins.discoverAndLoadAll(lurkbox.workspaceRoot)).failed).toEqual([]);
+      const { lock, digest } = newest(lurkbox);
+      expect(lock).toContain(`"source":"${file}"`);
+      expect(lock).toMatch(/"node_modules\/padder":\{"version":"1\.0\.0"/);
+      expect(lock).not.toContain('tool');
+      expect(await lurkbox.plugins.lockPackages('one')).toMatchObject({ digest });
+      expect(await lurkbox.plugins.executePlugin('one', {})).toMatchObject({
+        outcome: 'ENGINE_UNAVAILABLE',
+        digest,
+      });
+      expect(registry.requests).toEqual([]);
+    },
+  );
+
+  test('is refused where the file disagrees with `dependencies`, and says what to do', async () => {
+    const folder = await writePlugin('one', { manifest: { dependencies: ['padder@^2.0.0', 'other@1'] } });
+    await lockAsAuthor(folder, { padder: '^1.0.0' });
+    await using lurkbox = await open();
+    await expect(lurkbox.plugins.loadPlugin(folder)).rejects.toMatchObject({
+      code: 'MANIFEST_INVALID',
+      problems: [
+        {
+          path: 'package-lock.json',
+          message: expect.stringContaining('has 1.0.0 of it; run `npm install padder@^2.0.0`'),
+        },
+        {
+          path: 'package-lock.json',
+          message: expect.stringContaining('`other@1`, which is not in the lock file'),
+        },
+      ],
+    });
+    expect(registry.requests).toEqual([]);
+  });
+
+  test('without `dependencies` in plugin.json has no packages', async () => {
+    const folder = await writePlugin('one', { manifest: { dependencies: [] } });
+    await writeFile(join(folder, 'package-lock.json'), 'of no interest');
+    await using lurkbox = await open();
+    const { plugin } = await lurkbox.plugins.loadPlugin(folder);
+    expect(plugin).toMatchObject({ digest: plugin.content, lock: null });
+  });
+
+  test('gets another lock with another file, and one of lurkbox without any', async () => {
+    const folder = await writePlugin('one');
+    await lockAsAuthor(folder, { padder: '^1.0.0' });
+    await registry.publish({ name: 'padder', version: '1.1.0' });
+    await using lurkbox = await open();
+    const { plugin: own } = await lurkbox.plugins.loadPlugin(folder);
+    await rm(join(folder, 'package-lock.json'));
+    const { plugin: written } = await lurkbox.plugins.loadPlugin(folder);
+    expect(own.lock).toContain('"version":"1.0.0"');
+    expect(written.lock).toContain('"version":"1.1.0"');
+    expect(written.lock).not.toContain('source');
+  });
+
+  test('that was locked before its file was obeyed stays what it is', async () => {
+    const folder = await writePlugin('one');
+    await lockAsAuthor(folder, { padder: '^1.0.0' });
+    await registry.publish({ name: 'padder', version: '1.1.0' });
+    await using lurkbox = await open();
+    const { plugin } = await lurkbox.plugins.loadPlugin(folder);
+    const former = '{"lurkboxPackages":1,"packages":{\n"node_modules/padder":'.concat(
+      plugin.lock!.split('"node_modules/padder":')[1]!,
+    );
+    const exported = JSON.parse(JSON.stringify(lurkbox.registry.toJSON()));
+    const [version] = exported.plugins[0].versions;
+    version.lock = former;
+    version.digest = identityOf({ content: version.content, lock: former, dependencies: ['padder@^1.0.0'] });
+    exported.plugins[0].consents = [];
+    await using elsewhere = await open('elsewhere');
+    elsewhere.registry.importJSON(exported);
+    const { plugin: again } = await elsewhere.plugins.loadPlugin(folder);
+    expect(again).toMatchObject({ lock: former, digest: version.digest });
+  });
+
+  test.each([
+    ['a pipe', (path: string) => promisify(execFile)('mkfifo', [path])],
+    ['a link', (path: string) => symlink('/etc/passwd', path)],
+    ['a folder', (path: string) => mkdir(path)],
+    ['a file of 20 MB', (path: string) => writeFile(path, ' '.repeat(20_000_000))],
+    ['nothing', (path: string) => writeFile(path, '')],
+  ])('is not read where that is %s', async (_, make) => {
+    const folder = await writePlugin('one');
+    await make(join(folder, 'package-lock.json'));
+    await using lurkbox = await open();
+    const outcome = await lurkbox.plugins.loadPlugin(folder, { lock: false }).catch((error) => error.code);
+    // A folder of that name is one of the plugin's folders, and no lock file.
+    expect(outcome).toEqual(_ === 'a folder' ? expect.objectContaining({ name: 'one' }) : 'MANIFEST_INVALID');
   });
 });
 

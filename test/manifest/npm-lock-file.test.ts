@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { MAX_LOCK_FILE_BYTES, readLockFile } from '../../src/image/lock-file.ts';
+import { MAX_LOCK_FILE_BYTES, readLockFile } from '../../src/manifest/npm-lock-file.ts';
 import { LOCK_LIMITS, parseLock, toLockText } from '../../src/manifest/package-lock.ts';
 
 const INTEGRITY = `sha512-${'A'.repeat(86)}==`;

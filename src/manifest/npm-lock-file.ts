@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseJson } from '../json.ts';
+import { printable } from '../printable.ts';
 import {
   byBytes,
   isPackagePath,
@@ -7,8 +8,7 @@ import {
   type LockEntry,
   LockEntrySchema,
   type PackageLock,
-} from '../manifest/package-lock.ts';
-import { printable } from '../printable.ts';
+} from './package-lock.ts';
 
 /** Of npm's file, which says much that no lock of ours does. */
 export const MAX_LOCK_FILE_BYTES = 4 * 1024 * 1024;
@@ -34,7 +34,7 @@ const NpmPackageSchema = z.object({
   optionalDependencies: Names,
   peerDependencies: Names,
 });
-type NpmPackage = z.infer<typeof NpmPackageSchema>;
+export type NpmPackage = z.infer<typeof NpmPackageSchema>;
 
 const LockFileSchema = z.object({
   lockfileVersion: z.union([z.literal(2), z.literal(3)]),
@@ -50,23 +50,43 @@ export type LockFileReading =
  * with a hash. Otherwise one sentence per fault.
  */
 export function readLockFile(text: string): LockFileReading {
-  if (Buffer.byteLength(text) > MAX_LOCK_FILE_BYTES)
-    return failed([`the lock file is larger than ${MAX_LOCK_FILE_BYTES / 1024 / 1024} MB`]);
-  const reading = parseJson(text, { maxDepth: 8, maxValues: MAX_VALUES });
-  if (!reading.ok) return failed(reading.faults.map(({ message }) => `the lock file is ${message}`));
+  const reading = readPackages(text, { bytes: MAX_LOCK_FILE_BYTES, values: MAX_VALUES });
+  return reading.ok ? judge(reading.packages, RULES) : reading;
+}
+
+/** What stands in a lock file, by place, without its root. Nothing of it is judged. */
+export type PackagesReading =
+  | { readonly ok: true; readonly packages: Found }
+  | { readonly ok: false; readonly faults: readonly string[] };
+
+export function readPackages(text: string, limits: { bytes: number; values: number }): PackagesReading {
+  if (Buffer.byteLength(text) > limits.bytes)
+    return failed([`the lock file is larger than ${limits.bytes / 1024 / 1024} MB`]);
+  const reading = parseJson(text, { maxDepth: 8, maxValues: limits.values });
+  if (!reading.ok)
+    return failed(reading.faults.map(({ message }) => `the lock file cannot be read: ${message}`));
   const { data } = LockFileSchema.safeParse(reading.value);
-  if (data === undefined) return failed(['the lock file is not one that npm writes in version 2 or 3']);
+  if (data === undefined) return failed([notAVersion(reading.value)]);
   const { '': _root, ...packages } = data.packages;
-  const count = Object.keys(packages).length;
-  if (count > LOCK_LIMITS.packages)
-    return failed([`${count} packages would be installed; at most ${LOCK_LIMITS.packages} may be`]);
-  const found = new Map(Object.entries(packages).sort(([a], [b]) => byBytes(a, b)));
-  const faults = [...found].flatMap(([path, entry]) => faultsOf(path, entry, found));
+  return { ok: true, packages: new Map(Object.entries(packages).sort(([a], [b]) => byBytes(a, b))) };
+}
+
+function notAVersion(value: unknown): string {
+  const isOld = (value as { lockfileVersion?: unknown } | null)?.lockfileVersion === 1;
+  const fault = 'the lock file is not one that npm writes in version 2 or 3';
+  return isOld ? `${fault}, but in version 1` : fault;
+}
+
+/** The lock of these packages, or one sentence for each rule that one of them breaks. */
+export function judge(found: Found, rules: readonly Rule[]): LockFileReading {
+  if (found.size > LOCK_LIMITS.packages)
+    return failed([`${found.size} packages would be installed; at most ${LOCK_LIMITS.packages} may be`]);
+  const faults = [...found].flatMap(([path, entry]) => faultsOf(path, entry, found, rules));
   return faults.length > 0 ? failed(faults) : toLock(found);
 }
 
-type Found = ReadonlyMap<string, NpmPackage>;
-type Rule = (path: string, entry: NpmPackage, found: Found) => string | false;
+export type Found = ReadonlyMap<string, NpmPackage>;
+export type Rule = (path: string, entry: NpmPackage, found: Found) => string | false;
 
 const RULES: readonly Rule[] = [
   (path) => !isPackagePath(path) && 'is not a package below `node_modules`',
@@ -77,15 +97,19 @@ const RULES: readonly Rule[] = [
   (path, entry, found) => ownerOf(path, entry, found) === null && 'is packed in no other package',
 ];
 
-function faultsOf(path: string, entry: NpmPackage, found: Found): string[] {
-  return RULES.map((rule) => rule(path, entry, found))
+function faultsOf(path: string, entry: NpmPackage, found: Found, rules: readonly Rule[]): string[] {
+  return rules
+    .map((rule) => rule(path, entry, found))
     .filter((fault) => fault !== false)
     .map((fault) => `\`${printable(path)}\` ${fault}`);
 }
 
-/** In whose tarball a package comes: its own, or that of one above it; `null` where there is none. */
-function ownerOf(path: string, entry: NpmPackage, found: Found): string | null {
-  if (entry.inBundle !== true) return path;
+/**
+ * In whose tarball a package comes: its own, or that of one above it; `null` where there is none. What is said to be packed in the
+ * plugin itself is of the registry too, and has a hash.
+ */
+export function ownerOf(path: string, entry: NpmPackage, found: Found): string | null {
+  if (entry.inBundle !== true || entry.integrity !== undefined) return path;
   const above = path.slice(0, path.lastIndexOf('/node_modules/'));
   const parent = found.get(above);
   return parent === undefined ? null : ownerOf(above, parent, found);
@@ -119,7 +143,7 @@ function toLock(found: Found): LockFileReading {
 }
 
 /** npm writes what is optional into both lists of a package; there the optional one counts. */
-function namesOf({ dependencies = {}, optionalDependencies = {}, peerDependencies = {} }: NpmPackage) {
+export function namesOf({ dependencies = {}, optionalDependencies = {}, peerDependencies = {} }: NpmPackage) {
   const named = (names: object, kind: 'required' | 'optional') =>
     Object.keys(names).map((name) => ({ name, kind }));
   return [
@@ -170,7 +194,7 @@ function toSorted(values: Iterable<string> | undefined): string[] | undefined {
   return sorted.length === 0 ? undefined : sorted;
 }
 
-function failed(faults: readonly string[]): LockFileReading {
+export function failed(faults: readonly string[]): { ok: false; faults: readonly string[] } {
   const shown = faults.slice(0, MAX_FAULTS);
   const more = faults.length - shown.length;
   return { ok: false, faults: more === 0 ? shown : [...shown, `and ${more} more`] };
