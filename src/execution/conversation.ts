@@ -260,5 +260,5 @@ function overLimit(reason: string): Heard {
 }
 
 function tooLarge({ maxResultBytes }: OutputRoom): string {
-  return `more than ${maxResultBytes} bytes came as records, the result and reports of progress together`;
+  return `more than ${maxResultBytes} bytes came as records, the result and reports of progress together: return less, or raise \`output_kb\``;
 }

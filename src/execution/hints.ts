@@ -87,10 +87,10 @@ const HINTS: readonly Hint[] = [
       'A native package needs a shared library that is not in the image; use one that brings its libraries along.',
   },
   {
-    when: /Cannot find (?:package|module) '(?:\.{1,2}|\/plugin)\/[^']{0,1000}\.(?:js|mjs|cjs)'/,
+    when: /Cannot find (?:package|module) '(?:\.{1,2}|\/plugin)\/[^']{0,1000}'/,
     if: ALWAYS,
     say: () =>
-      'There is no such file in the plugin. In TypeScript that is not compiled first, imports name the file as it is, such as `./helper.ts`. The names of files differ in upper and lower case.',
+      'There is no such file in the plugin. Node takes the name of an import as it is written: with its ending, such as `./helper.ts` or `./lib/index.js`, and in upper and lower case.',
   },
   {
     when: /Cannot find (?:package|module) '[^./]/,
@@ -105,13 +105,13 @@ const HINTS: readonly Hint[] = [
       'Node runs TypeScript by leaving its types out: write `enum` as an object (`const Color = { Red: 0 } as const`), parameter properties as fields and namespaces as modules, or compile the plugin first.',
   },
   {
-    when: /does not provide an export named|Named export '[^']*' not found\. The requested module '[^']*\.[cm]?ts'/,
+    when: /does not provide an export named|Named export '[^']{0,1000}' not found\. The requested module '\.{1,2}\//,
     if: ALWAYS,
     say: () =>
       'Where the name is a type of TypeScript, import it by `import type`: types are blanked out and not looked up.',
   },
   {
-    when: /heap out of memory|Reached heap limit|limit of \d{1,9} MB|Array buffer allocation failed/,
+    when: /heap out of memory|Reached heap limit|heap of V8 was full|limit of \d{1,9} MB|Array buffer allocation failed/,
     if: ALWAYS,
     say: ({ memoryBytes }) =>
       `The container has ${memoryBytes / MIB} MB in all, files in \`/tmp\` included; \`memory_mb\` below \`resources\` in plugin.json asks for more.`,

@@ -10,7 +10,7 @@ export const OUTCOMES = {
   TIMEOUT: 'The plugin did not answer before its deadline. Raise `timeout_seconds`, or do less.',
   CANCELLED: 'The caller aborted the execution.',
   OUT_OF_MEMORY: 'The plugin used more memory than it has. Raise `memory_mb`, or hold less.',
-  OUTPUT_LIMIT: 'The plugin answered with more than it may. Return less, or raise `output_kb`.',
+  OUTPUT_LIMIT: 'The plugin answered with more than it may.',
   PROTOCOL_ERROR: 'The container sent something that is not the protocol.',
   INPUT_INVALID: 'The input does not fit the `input_schema` of the plugin, or is too large.',
   OUTPUT_INVALID: 'The result does not fit the `output_schema` of the plugin.',

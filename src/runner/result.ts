@@ -55,8 +55,12 @@ function within(json: string, value: unknown, { bytes: most }: ResultLimits): st
   throw new BorderError(
     'limit',
     place.path,
-    `has ${place.bytes} bytes of the ${bytes} that the result has as JSON, and it may have ${most}: return less, or raise \`output_kb\``,
+    `${shareOf(place.bytes, bytes)} as JSON, and the result may have ${most}: return less, or raise \`output_kb\``,
   );
+}
+
+function shareOf(bytes: number, all: number): string {
+  return bytes === all ? `has ${bytes} bytes` : `has ${bytes} bytes of the ${all} that the result has`;
 }
 
 /** Down to what is more than half of the whole. */

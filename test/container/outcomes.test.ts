@@ -345,7 +345,7 @@ describe('output', () => {
         writeSync(1, '\u001e');
         for (;;) writeSync(1, 'x'.repeat(64 * 1024));
       },
-      /^more than 1048576 bytes came as records.* Return less, or raise `output_kb`\.$/,
+      /^more than 1048576 bytes came as records.*: return less, or raise `output_kb`\./,
     ],
   ])('of an answer has a limit: %s (P5)', async (_, program, message) => {
     const result = await probe.run(program);

@@ -45,6 +45,19 @@ describe('what failed is explained by the sandbox:', () => {
       {},
       '`import type`',
     ],
+    [
+      'a type that is imported by the name of what is compiled',
+      "SyntaxError: Named export 'City' not found. The requested module './types.js' is a CommonJS module",
+      {},
+      '`import type`',
+    ],
+    [
+      'a file that is named without its ending',
+      "Cannot find module '/plugin/helper' imported from /plugin/index.ts",
+      {},
+      'with its ending',
+    ],
+    ['a heap that is full', 'The heap of V8 was full; the container has 128 MB in all', {}, '`memory_mb`'],
     ['a full temporary folder', 'ENOSPC: no space left on device, write', {}, '`tmp_mb`'],
     [
       'a package of its own package.json',
