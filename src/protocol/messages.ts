@@ -35,6 +35,8 @@ export const PLUGIN_FOLDER = '/plugin';
 export const MAX_RESULT_DEPTH = 64;
 /** Values of every kind in a result. Each takes some hundred bytes of memory on the other side, whatever it took on the wire. */
 export const MAX_RESULT_VALUES = 100_000;
+/** Of a key in a result, as JSON: the host reads a key in one step. */
+export const MAX_RESULT_KEY_BYTES = 16 * 1024;
 
 /** The notification that the runner writes on stderr where the output of an execution ends, before its response. */
 export function toOutputEnd(id: number): string {

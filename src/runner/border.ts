@@ -1,6 +1,15 @@
-import { type Conversion, reasonOf, type Slot } from './conversion.ts';
+import { MAX_RESULT_KEY_BYTES } from '../protocol/messages.ts';
+import { type Conversion, type FieldsOptions, reasonOf, type Slot } from './conversion.ts';
 import { convertKind } from './kinds.ts';
-import { below, type Place, pathTo, placeAround } from './place.ts';
+import {
+  BorderError,
+  type BorderLimits,
+  type BorderWarning,
+  isKeyTooLong,
+  ROOM_FOR_A_LOOK,
+} from './limits.ts';
+import { below, inside, type Place, pathTo, placeAround } from './place.ts';
+import { hasPlainPrototypes } from './plain.ts';
 import {
   create,
   getOwnPropertyDescriptor,
@@ -8,44 +17,12 @@ import {
   isSafeInteger,
   ownKeys,
   reflectGet,
+  setPrototypeOf,
   slice,
-  toBigInt,
+  toBase64,
   toNumber,
   toStringOf,
 } from './primordials.ts';
-
-/** What is told of a value that did not cross as it was. */
-export interface BorderWarning {
-  readonly path: string;
-  readonly message: string;
-}
-
-/** A value has no form on the other side, or has too much of one. */
-export class BorderError extends Error {
-  /** `limit`: of what there is too much, the rest could cross. */
-  readonly kind: 'value' | 'limit';
-  /** No proxy can be asked for it. */
-  readonly #isOurs = true;
-
-  static is(value: unknown): value is BorderError {
-    return typeof value === 'object' && value !== null && #isOurs in value;
-  }
-
-  constructor(kind: BorderError['kind'], path: string, message: string) {
-    super(`\`${path}\` ${message}`);
-    // The words are the whole of it, and where it was thrown is nothing of the plugin's.
-    this.name = '';
-    this.stack = '';
-    this.kind = kind;
-  }
-}
-
-export interface BorderLimits {
-  /** Lists and objects in each other. */
-  readonly depth: number;
-  /** Of every kind, lists and objects too. */
-  readonly values: number;
-}
 
 export interface BorderOptions extends BorderLimits {
   /** What cannot cross is described where it stands, and what is too much is left out. @default false: both are errors */
@@ -60,11 +37,12 @@ export interface Later {
 }
 
 const MAX_WARNINGS = 20;
-const LEFT_OUT = '…';
+/** What stands for the rest in a description. */
+export const LEFT_OUT = '…';
+const NO_OPTIONS: FieldsOptions = {};
 /** Of a text in the description of an error. */
 const MAX_TEXT_CHARS = 900;
 const MAX_READ_CHARS = 100_000;
-
 function cutText(text: string): string {
   // To take a part of a text that was put together makes all of it, for which there may be no memory.
   if (text.length > MAX_READ_CHARS) return `[a text of ${text.length} characters]`;
@@ -78,13 +56,18 @@ function cutText(text: string): string {
  */
 export class Border implements Conversion {
   readonly later: Later[] = [];
+  readonly describes: boolean;
   readonly #limits: BorderOptions;
   readonly #warnings: BorderWarning[] = [];
+  /** `JSON.stringify` asks lists for what a plugin gave to all of them. */
+  readonly #hidesLists = !hasPlainPrototypes();
   #more = 0;
   #values = 0;
+  #chars = 0;
 
   constructor(limits: BorderOptions) {
     this.#limits = limits;
+    this.describes = limits.describes ?? false;
   }
 
   get warnings(): readonly BorderWarning[] {
@@ -105,12 +88,12 @@ export class Border implements Conversion {
 
   #convert(value: unknown, place: Place, slot: Slot): unknown {
     if (++this.#values > this.#limits.values) {
-      if (this.#limits.describes) return LEFT_OUT;
+      if (this.describes) return LEFT_OUT;
       this.#tooMany(place);
     }
     switch (typeof value) {
       case 'string':
-        return this.#limits.describes ? cutText(value) : value;
+        return this.#text(value, place);
       case 'boolean':
         return value;
       case 'number':
@@ -145,7 +128,32 @@ export class Border implements Conversion {
 
   /** @throws BorderError when so many elements are more than there may be values */
   assertRoom(elements: number, place: Place): void {
-    if (elements > this.#limits.values) this.#tooMany(place);
+    if (!this.describes && elements > this.#limits.values) this.#tooMany(place);
+  }
+
+  assertChars(chars: number, place: Place): void {
+    const { bytes } = this.#limits;
+    if (this.describes || chars <= bytes * ROOM_FOR_A_LOOK) return;
+    throw new BorderError(
+      'limit',
+      pathTo(place),
+      `brings the result to ${chars} characters of text, and as JSON it may have ${bytes} bytes: return less, or raise \`output_kb\``,
+    );
+  }
+
+  bytes(bytes: Buffer, place: Place): string {
+    if (this.describes) return `[${bytes.length} bytes]`;
+    const chars = Math.ceil(bytes.length / 3) * 4;
+    this.assertChars(this.#chars + chars, place);
+    this.#chars += chars;
+    return toBase64(bytes, 'base64') as string;
+  }
+
+  #text(text: string, place: Place): string {
+    if (this.describes) return cutText(text);
+    this.assertChars(this.#chars + text.length, place);
+    this.#chars += text.length;
+    return text;
   }
 
   #tooMany(place: Place): never {
@@ -157,13 +165,12 @@ export class Border implements Conversion {
     );
   }
 
-  /** Goes into an object, unless it is too deep or is around itself. */
-  enter(place: Place, object: object): void {
+  enter(place: Place, object: object): Place {
     const around = placeAround(place, object);
     if (around !== null)
       this.refuse(place, `is \`${pathTo(around)}\` again, so it would never end; return a copy without that`);
     const { depth } = this.#limits;
-    if (place.depth < depth) return;
+    if (place.depth < depth) return inside(place, object);
     throw new BorderError(
       'limit',
       pathTo(place),
@@ -171,45 +178,65 @@ export class Border implements Conversion {
     );
   }
 
-  /** Every element, those that are not there too. */
-  list(elements: readonly unknown[], place: Place): unknown[] {
-    this.enter(place, elements);
+  list(elements: readonly unknown[], place: Place, holder: object = elements): unknown[] {
+    const entered = this.enter(place, holder);
     const { length } = elements;
     this.assertRoom(length, place);
     const list: unknown[] = [];
+    if (this.#hidesLists) setPrototypeOf(list, null);
     for (let index = 0; index < length; index++) {
-      const at = below(place, elements, index);
+      const at = below(entered, index);
       this.convert(this.read(elements, index, at), at, { target: list, key: index });
+      if (this.#isFull()) break;
     }
     return list;
   }
 
-  /** The enumerable fields of its own, without those that hold nothing. */
   fields(
     object: object,
     place: Place,
-    fields: Record<string, unknown> = create(null),
+    { fields = create(null), passesOver }: FieldsOptions = NO_OPTIONS,
   ): Record<string, unknown> {
-    this.enter(place, object);
+    const entered = this.enter(place, object);
     const own = ownKeys(object);
     this.assertRoom(own.length, place);
     let symbols = 0;
-    for (let index = 0; index < own.length; index++) {
+    for (let index = 0; index < own.length && !this.#isFull(); index++) {
       const key = own[index] as string | symbol;
-      const at = below(place, object, typeof key === 'symbol' ? toStringOf(key) : key);
+      const at = below(entered, typeof key === 'symbol' ? toStringOf(key) : key);
       if (!this.#isEnumerable(object, key, at)) continue;
       if (typeof key === 'symbol') symbols++;
-      else this.field(fields, key, this.read(object, key, at), at);
+      else if (passesOver?.(key) !== true) this.field(fields, key, this.read(object, key, at), at);
     }
     if (symbols > 0) this.warn(place, `an object with fields under symbols (${symbols}), which are left out`);
     return fields;
   }
 
+  /** Of a description: the rest is left out. */
+  #isFull(): boolean {
+    return this.describes && this.#values > this.#limits.values;
+  }
+
   field(fields: Record<string, unknown>, key: string, value: unknown, at: Place): void {
-    if (value === undefined) return;
-    if (typeof value === 'function' || typeof value === 'symbol')
-      this.warn(at, `a ${typeof value}, and is left out`);
-    else this.convert(value, at, { target: fields, key });
+    if (!this.hasField(value, at)) return;
+    if (!this.describes && isKeyTooLong(key)) this.#keyTooLong(at);
+    this.#chars += key.length;
+    this.convert(value, at, { target: fields, key });
+  }
+
+  /** Whether what holds it is a field; what is lost that way is told. */
+  hasField(value: unknown, at: Place): boolean {
+    if (typeof value !== 'function' && typeof value !== 'symbol') return value !== undefined;
+    this.warn(at, `a ${typeof value}, and is left out`);
+    return false;
+  }
+
+  #keyTooLong(place: Place): never {
+    throw new BorderError(
+      'limit',
+      pathTo(place),
+      `has a key of more than ${MAX_RESULT_KEY_BYTES} bytes as JSON; return such a text as a value, in a list of pairs perhaps`,
+    );
   }
 
   /** Whatever a getter or a proxy answers. */
@@ -242,9 +269,9 @@ export class Border implements Conversion {
 
   #bigint(value: bigint, place: Place): number | string {
     const number = toNumber(value);
-    if (toBigInt(number) === value && isSafeInteger(number)) return number;
+    if (isSafeInteger(number)) return number;
     this.warn(place, 'a BigInt beyond 2^53: its digits cross as text');
-    return toStringOf(value);
+    return this.#text(toStringOf(value), place);
   }
 
   #object(value: object, place: Place, slot: Slot): unknown {
@@ -254,7 +281,7 @@ export class Border implements Conversion {
       const fault = BorderError.is(error)
         ? error
         : new BorderError('value', pathTo(place), `cannot be read: ${reasonOf(error)}`);
-      if (!this.#limits.describes) throw fault;
+      if (!this.describes) throw fault;
       return fault.kind === 'limit' ? LEFT_OUT : `[${fault.message}]`;
     }
   }

@@ -7,20 +7,34 @@ export interface Slot {
   readonly key: string | number;
 }
 
+export interface FieldsOptions {
+  /** @default none */
+  readonly fields?: Record<string, unknown>;
+  /** @default no key */
+  readonly passesOver?: (key: string) => boolean;
+}
+
 /** What the rules of `kinds.ts` can do with a value and with what is in it. */
 export interface Conversion {
   /** Puts what becomes of a value into its slot. */
   convert(value: unknown, place: Place, slot: Slot): void;
-  /** Every element, those that are not there too. */
-  list(elements: readonly unknown[], place: Place): unknown[];
+  /** Whether it is what an error has that is described: nothing fails, and what is too much is left out. */
+  readonly describes: boolean;
+  /** Every element, those that are not there too; of the object that has them, where they were taken out of one. */
+  list(elements: readonly unknown[], place: Place, holder?: object): unknown[];
   /** The enumerable fields of its own, without those that hold nothing, added to what is there. */
-  fields(object: object, place: Place, fields?: Record<string, unknown>): Record<string, unknown>;
+  fields(object: object, place: Place, options?: FieldsOptions): Record<string, unknown>;
   field(fields: Record<string, unknown>, key: string, value: unknown, at: Place): void;
   /** Whatever a getter or a proxy answers. */
   read(object: object, key: PropertyKey, place: Place): unknown;
-  /** Goes into an object, unless it is too deep or is around itself. */
-  enter(place: Place, object: object): void;
+  /** Goes into an object, unless it is too deep or is around itself; answers what the places of its members are made of. */
+  enter(place: Place, object: object): Place;
+  /** @throws BorderError when so many elements are more than there may be values */
   assertRoom(elements: number, place: Place): void;
+  /** @throws BorderError when so many characters are more than the result may have */
+  assertChars(chars: number, place: Place): void;
+  /** As base64. */
+  bytes(bytes: Buffer, place: Place): string;
   /** Has what comes of the work take the place of a value, which null holds until then. */
   wait(place: Place, slot: Slot, value: () => Promise<unknown>): null;
   warn(place: Place, message: string): void;

@@ -1,18 +1,9 @@
 import { RUNNER_ERRORS } from '../protocol/messages.ts';
-import { Border } from './border.ts';
+import { Border, LEFT_OUT } from './border.ts';
 import { quote } from './channel.ts';
-import { convertError } from './kinds.ts';
+import { convertError, isError } from './errors.ts';
 import { placeOf } from './place.ts';
-import {
-  indexOf,
-  isArray,
-  isInstanceOfError,
-  keys,
-  reflectGet,
-  slice,
-  stringify,
-  toStringOf,
-} from './primordials.ts';
+import { indexOf, isArray, keys, reflectGet, slice, stringify, toStringOf } from './primordials.ts';
 
 /** Long enough for any honest message; the host cuts again by its own limits. */
 const MAX_NAME_CHARS = 200;
@@ -21,7 +12,7 @@ const MAX_STACK_CHARS = 16_000;
 const MAX_DETAILS_CHARS = 16_000;
 const MAX_TEXT_CHARS = 1_000;
 /** Of an error; more helps nobody to mend it. */
-const DETAILS = { depth: 8, values: 300, describes: true } as const;
+const DETAILS = { depth: 8, values: 300, bytes: MAX_DETAILS_CHARS, describes: true } as const;
 const MAX_CAUSES = 5;
 const MAX_ERRORS = 10;
 
@@ -46,16 +37,13 @@ function toDetails(thrown: unknown): unknown {
     const border = new Border(DETAILS);
     const box: { value: unknown } = { value: null };
     const place = placeOf('error');
-    if (!isInstanceOfError(thrown)) {
+    if (!isError(thrown)) {
       border.convert(thrown, place, { target: box, key: 'value' });
       return box.value;
     }
-    const fields = convertError(border, thrown, place) as Record<string, unknown>;
+    const fields = convertError(border, thrown, place);
     delete fields['name'];
     delete fields['message'];
-    delete fields['stack'];
-    // Of an HTTP client: large, and they hold what the plugin signed in with.
-    for (const key of ['request', 'response', 'config', 'headers']) delete fields[key];
     return keys(fields).length === 0 ? null : fields;
   } catch {
     return null;
@@ -90,7 +78,9 @@ function tellErrors(errors: unknown): string {
   let text = '';
   for (let index = 0; index < errors.length && index < MAX_ERRORS; index++)
     text += `${index === 0 ? '' : '; '}${oneLine(errors[index])}`;
-  return ` (${errors.length} errors: ${text}${errors.length > MAX_ERRORS ? '; …' : ''})`;
+  const isCut = errors[errors.length - 1] === LEFT_OUT;
+  const count = isCut ? `more than ${errors.length - 1}` : errors.length;
+  return ` (${count} errors: ${text}${errors.length > MAX_ERRORS ? '; …' : ''})`;
 }
 
 function oneLine(error: unknown): string {

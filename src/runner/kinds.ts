@@ -1,34 +1,41 @@
 import { type Conversion, reasonOf, type Slot } from './conversion.ts';
+import { convertAnyError, isError } from './errors.ts';
+import { convertIterator, isIterator } from './iterators.ts';
+import { convertByItself, hasMethod, includes } from './objects.ts';
 import { below, type Place } from './place.ts';
 import {
-  asyncIterator,
+  bigintValueOf,
+  booleanValueOf,
   bufferFrom,
   create,
   getPrototypeOf,
   isAnyArrayBuffer,
   isArray,
+  isBigIntObject,
   isBoxedPrimitive,
   isDate,
   isFiniteNumber,
-  isInstanceOfError,
   isMap,
-  isNativeError,
+  isNumberObject,
   isPromise,
   isRegExp,
   isSet,
+  isStringObject,
   isSymbolObject,
   isView,
   isWeakMap,
   isWeakSet,
-  iterator,
   keys,
   mapForEach,
+  numberValueOf,
   objectPrototype,
   ownKeys,
   reflectGet,
   setForEach,
+  sizeOfMap,
+  sizeOfSet,
   slice,
-  toBase64,
+  stringValueOf,
   toIsoString,
   toStringOf,
   toStringTag,
@@ -41,7 +48,7 @@ interface Kind<Value extends object = object> {
   readonly convert: (border: Conversion, value: Value, place: Place, slot: Slot) => unknown;
 }
 
-const MAX_NAME_CHARS = 80;
+const MAX_NAME_CHARS = 40;
 
 const IS_A_STREAM =
   'is a stream; read it first, such as by `await Array.fromAsync(stream)`, and return what was in it';
@@ -64,14 +71,15 @@ const KINDS: readonly Kind<never>[] = [
   { is: isMap, convert: convertMap },
   {
     is: isSet,
-    convert: (border: Conversion, value: Set<unknown>, place: Place) => border.list(elementsOf(value), place),
+    convert: (border: Conversion, value: Set<unknown>, place: Place) =>
+      border.list(elementsOf(border, value, place), place, value),
   },
-  { is: isError, convert: convertError },
+  { is: isError, convert: convertAnyError },
   { is: isPromise, convert: convertPromise },
   { is: isView, convert: convertView },
   {
     is: isAnyArrayBuffer,
-    convert: (_: Conversion, value: ArrayBuffer) => toBase64(bufferFrom(value), 'base64'),
+    convert: (border: Conversion, value: ArrayBuffer, place: Place) => border.bytes(bufferFrom(value), place),
   },
   { is: isRegExp, convert: (_: Conversion, value: RegExp) => toStringOf(value) },
   { is: isBoxedPrimitive, convert: convertBoxed },
@@ -129,6 +137,7 @@ function convertDate(border: Conversion, value: Date, place: Place): unknown {
 
 /** An object where all keys are texts, else a list of pairs. */
 function convertMap(border: Conversion, value: Map<unknown, unknown>, place: Place): unknown {
+  border.assertRoom(sizeOfMap(value), place);
   const pairs: [unknown, unknown][] = [];
   let hasOnlyTexts = true;
   mapForEach(value, (member: unknown, key: unknown) => {
@@ -137,7 +146,7 @@ function convertMap(border: Conversion, value: Map<unknown, unknown>, place: Pla
   });
   if (hasOnlyTexts) return toObject(border, value, pairs as [string, unknown][], place);
   border.warn(place, 'a Map with keys that are no text: it crosses as a list of pairs');
-  return border.list(pairs, place);
+  return border.list(pairs, place, value);
 }
 
 function toObject(
@@ -146,16 +155,17 @@ function toObject(
   pairs: readonly [string, unknown][],
   place: Place,
 ): unknown {
-  border.enter(place, value);
+  const entered = border.enter(place, value);
   const fields: Record<string, unknown> = create(null);
   for (let index = 0; index < pairs.length; index++) {
     const [key, member] = pairs[index] as [string, unknown];
-    border.field(fields, key, member, below(place, value, key));
+    border.field(fields, key, member, below(entered, key));
   }
   return fields;
 }
 
-function elementsOf(set: Set<unknown>): unknown[] {
+function elementsOf(border: Conversion, set: Set<unknown>, place: Place): unknown[] {
+  border.assertRoom(sizeOfSet(set), place);
   const elements: unknown[] = [];
   setForEach(set, (element: unknown) => {
     elements[elements.length] = element;
@@ -163,36 +173,29 @@ function elementsOf(set: Set<unknown>): unknown[] {
   return elements;
 }
 
-function isError(value: object): boolean {
-  return isNativeError(value) || isInstanceOfError(value);
-}
-
-const ERROR_FIELDS = ['name', 'message', 'code', 'cause', 'errors'] as const;
-
-/** Its name and message first, which are no enumerable fields, then what else it has. The stack stays where it is. */
-export function convertError(border: Conversion, value: Error, place: Place): unknown {
-  border.enter(place, value);
-  const fields: Record<string, unknown> = create(null);
-  for (let index = 0; index < ERROR_FIELDS.length; index++) {
-    const key = ERROR_FIELDS[index] as string;
-    const at = below(place, value, key);
-    border.field(fields, key, border.read(value, key, at), at);
-  }
-  return border.fields(value, place, fields);
-}
-
 function convertPromise(border: Conversion, value: PromiseLike<unknown>, place: Place, slot: Slot): unknown {
   return border.wait(place, slot, async () => value);
 }
 
-function convertView(_: Conversion, { buffer, byteOffset, byteLength }: ArrayBufferView): unknown {
-  return toBase64(bufferFrom(buffer as ArrayBuffer, byteOffset, byteLength), 'base64');
+function convertView(
+  border: Conversion,
+  { buffer, byteOffset, byteLength }: ArrayBufferView,
+  place: Place,
+): unknown {
+  return border.bytes(bufferFrom(buffer as ArrayBuffer, byteOffset, byteLength), place);
 }
 
 function convertBoxed(border: Conversion, value: object, place: Place, slot: Slot): unknown {
   if (isSymbolObject(value)) return border.lose(place, 'a symbol: null stands in its place');
-  border.convert(value.valueOf(), place, slot);
+  border.convert(unboxed(value), place, slot);
   return (slot.target as Record<string | number, unknown>)[slot.key];
+}
+
+/** Of `valueOf` of its own a plugin may make anything. */
+function unboxed(value: object): unknown {
+  if (isStringObject(value)) return stringValueOf(value as string);
+  if (isNumberObject(value)) return numberValueOf(value as never);
+  return isBigIntObject(value) ? bigintValueOf(value as never) : booleanValueOf(value as never);
 }
 
 function refuseWeak(border: Conversion, _: object, place: Place): never {
@@ -212,9 +215,7 @@ function tagOf(value: object): string {
 }
 
 function hasTag(value: object, tags: readonly string[]): boolean {
-  const tag = tagOf(value);
-  for (let index = 0; index < tags.length; index++) if (tags[index] === tag) return true;
-  return false;
+  return includes(tags, tagOf(value));
 }
 
 function isRefused(value: object): boolean {
@@ -238,85 +239,29 @@ function isBlob(value: object): boolean {
 }
 
 function convertBlob(border: Conversion, value: Blob, place: Place, slot: Slot): unknown {
+  border.assertChars(value.size, place);
   return border.wait(place, slot, () => value.arrayBuffer());
 }
 
 /** By name; several of one name as a list. */
 function convertPairs(border: Conversion, value: Iterable<[string, unknown]>, place: Place): unknown {
-  const byName = new Map<string, unknown>();
+  const byName = new Map<string, unknown[]>();
+  let count = 0;
   for (const [name, member] of value) {
+    border.assertRoom(++count, place);
     const before = byName.get(name);
-    byName.set(
-      name,
-      before === undefined ? member : isArray(before) ? [...before, member] : [before, member],
-    );
+    if (before === undefined) byName.set(name, [member]);
+    else before[before.length] = member;
   }
-  return toObject(border, value, [...byName], place);
-}
-
-function hasMethod(value: object, name: string): boolean {
-  return typeof reflectGet(value, name) === 'function';
-}
-
-function convertByItself(
-  border: Conversion,
-  value: { toJSON(key: string): unknown },
-  place: Place,
-  slot: Slot,
-): unknown {
-  border.enter(place, value);
-  const inner = value.toJSON(`${place.segment}`);
-  // What answers itself would be asked for ever.
-  if (inner === value) return border.fields(value, place);
-  if (inner === undefined || typeof inner === 'function' || typeof inner === 'symbol')
-    return border.lose(place, 'an object whose `toJSON` gave nothing: null stands in its place');
-  border.convert(inner, { ...place, parent: { ...place, holder: value } }, slot);
-  return (slot.target as Record<string | number, unknown>)[slot.key];
+  const pairs = [...byName].map(([name, members]): [string, unknown] => [
+    name,
+    members.length === 1 ? members[0] : members,
+  ]);
+  return toObject(border, value, pairs, place);
 }
 
 function isThenable(value: object): boolean {
   return hasMethod(value, 'then');
-}
-
-/** What a generator function gives, and what iterators of lists, maps and sets are. */
-function isIterator(value: object): boolean {
-  return (
-    hasMethod(value, 'next') &&
-    (isFunction(reflectGet(value, iterator)) || isFunction(reflectGet(value, asyncIterator)))
-  );
-}
-
-function isFunction(value: unknown): boolean {
-  return typeof value === 'function';
-}
-
-function convertIterator(
-  border: Conversion,
-  value: AsyncIterator<unknown>,
-  place: Place,
-  slot: Slot,
-): unknown {
-  return border.wait(place, slot, () => drain(border, value, place));
-}
-
-/** Runs it to its end, as far as its elements may cross. */
-async function drain(border: Conversion, steps: AsyncIterator<unknown>, place: Place): Promise<unknown[]> {
-  const elements: unknown[] = [];
-  try {
-    for (;;) {
-      const { done, value } = await steps.next();
-      if (done) {
-        if (value !== undefined)
-          border.warn(place, 'an iterator that returned a value beside what it yielded, which is left out');
-        return elements;
-      }
-      border.assertRoom(elements.length + 1, place);
-      elements[elements.length] = await value;
-    }
-  } catch (error) {
-    await steps.return?.();
-    throw error;
-  }
 }
 
 function convertInstance(border: Conversion, value: object, place: Place): unknown {

@@ -12,11 +12,11 @@ import {
   type RUNNER_ERRORS,
   STRIPPED_FILE,
 } from '../protocol/messages.ts';
-import { BorderError, type BorderWarning } from './border.ts';
 import { listen, quote, send, sendNotification } from './channel.ts';
 import { captureConsole } from './console.ts';
 import { describeFailure } from './failure.ts';
 import { createHost } from './host.ts';
+import { BorderError, type BorderWarning } from './limits.ts';
 import { tellMounts } from './mounts.ts';
 import { drainOutput, hasWorkUnderWay, markEnd, watchOutput } from './output.ts';
 import { type Execute, loadExecute } from './plugin.ts';

@@ -1,4 +1,4 @@
-import type { BorderLimits } from './border.ts';
+import { type BorderLimits, isKeyTooLong, ROOM_FOR_A_LOOK } from './limits.ts';
 import {
   arrayPrototype,
   getOwnPropertyDescriptor,
@@ -11,16 +11,23 @@ import {
 } from './primordials.ts';
 
 /** Whether `JSON.stringify` writes all of it as it is, within the limits: most results are, and cost no copy. */
-export function isPlain(value: unknown, { depth, values }: BorderLimits): boolean {
+export function isPlain(value: unknown, { depth, values, bytes }: BorderLimits): boolean {
   let left = values;
+  let chars = bytes * ROOM_FOR_A_LOOK;
   return hasPlainPrototypes() && visit(value, depth);
 
   function visit(value: unknown, levels: number): boolean {
     if (--left < 0) return false;
-    if (typeof value === 'string' || typeof value === 'boolean' || value === null) return true;
+    if (typeof value === 'boolean' || value === null) return true;
+    if (typeof value === 'string') return takes(value);
     if (typeof value === 'number') return isFiniteNumber(value);
     if (typeof value !== 'object' || levels === 0 || isProxy(value)) return false;
     return isArray(value) ? isPlainList(value, levels) : isPlainObject(value, levels);
+  }
+
+  function takes(text: string): boolean {
+    chars -= text.length;
+    return chars >= 0;
   }
 
   function isPlainList(list: readonly unknown[], levels: number): boolean {
@@ -34,9 +41,10 @@ export function isPlain(value: unknown, { depth, values }: BorderLimits): boolea
   function isPlainObject(object: object, levels: number): boolean {
     if (!hasPlainFace(object)) return false;
     const own = ownKeys(object);
+    if (own.length > left) return false;
     for (let index = 0; index < own.length; index++) {
       const key = own[index] as string | symbol;
-      if (typeof key === 'symbol') return false;
+      if (typeof key === 'symbol' || isKeyTooLong(key) || !takes(key)) return false;
       const descriptor = getOwnPropertyDescriptor(object, key);
       if (descriptor === undefined || !descriptor.enumerable || !('value' in descriptor)) return false;
       if (!visit(descriptor.value, levels - 1)) return false;
@@ -52,7 +60,7 @@ function hasPlainFace(value: object): boolean {
 }
 
 /** What a plugin can give everything at once. It is not asked for: a getter of the plugin may throw. */
-function hasPlainPrototypes(): boolean {
+export function hasPlainPrototypes(): boolean {
   return (
     getOwnPropertyDescriptor(objectPrototype, 'toJSON') === undefined &&
     getOwnPropertyDescriptor(arrayPrototype, 'toJSON') === undefined

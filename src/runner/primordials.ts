@@ -16,11 +16,11 @@ export const {
   construct,
   deleteProperty,
   ownKeys,
+  setPrototypeOf,
 } = Reflect;
 export const { wait: atomicsWait } = Atomics;
 export const { isFinite: isFiniteNumber, isNaN: isNotANumber, isSafeInteger } = Number;
 export const toNumber = Number;
-export const toBigInt = BigInt;
 export const { isArray } = Array;
 export const { freeze, keys, create, defineProperty, getOwnPropertyDescriptor, getPrototypeOf } = Object;
 export const toStringOf = String;
@@ -32,6 +32,14 @@ export const join = uncurry(Array.prototype.join);
 export const mapGet = uncurry(Map.prototype.get);
 export const mapForEach = uncurry(Map.prototype.forEach);
 export const setForEach = uncurry(Set.prototype.forEach);
+const sizeOf = (prototype: object) =>
+  uncurry(Object.getOwnPropertyDescriptor(prototype, 'size')?.get as () => number);
+export const sizeOfMap = sizeOf(Map.prototype) as (map: Map<unknown, unknown>) => number;
+export const sizeOfSet = sizeOf(Set.prototype) as (set: Set<unknown>) => number;
+export const stringValueOf = uncurry(String.prototype.valueOf);
+export const numberValueOf = uncurry(Number.prototype.valueOf);
+export const booleanValueOf = uncurry(Boolean.prototype.valueOf);
+export const bigintValueOf = uncurry(BigInt.prototype.valueOf);
 export const toIsoString = uncurry(Date.prototype.toISOString);
 export const toTime = uncurry(Date.prototype.getTime);
 export const toBase64 = uncurry(Buffer.prototype.toString);

@@ -1,12 +1,8 @@
-import { Border, BorderError, type BorderLimits, type BorderWarning, type Later } from './border.ts';
+import { Border, type Later } from './border.ts';
+import { BorderError, type BorderLimits, type BorderWarning } from './limits.ts';
 import { pathTo, placeOf } from './place.ts';
 import { isPlain } from './plain.ts';
 import { byteLength, deleteProperty, isArray, keys, slice, stringify } from './primordials.ts';
-
-export interface ResultLimits extends BorderLimits {
-  /** Of the result as JSON. */
-  readonly bytes: number;
-}
 
 export interface ResultText {
   readonly json: string;
@@ -19,7 +15,7 @@ const NAME = 'result';
  * What `execute` returned, as JSON. docs/values.md says how each value crosses.
  * @throws BorderError when it cannot, or is too much; whatever a promise in it was rejected with
  */
-export async function toResultText(value: unknown, limits: ResultLimits): Promise<ResultText> {
+export async function toResultText(value: unknown, limits: BorderLimits): Promise<ResultText> {
   // Who returns nothing answers null.
   if (value === undefined) return textOf('null');
   if (isPlain(value, limits)) return textOf(within(stringify(value), value, limits));
@@ -44,11 +40,11 @@ export function textOf(json: string, warnings: readonly BorderWarning[] = []): R
 
 function settle(border: Border, { place, slot }: Later, value: unknown): void {
   // A field that holds nothing is left out, as it is where it held nothing from the start.
-  if (value === undefined && typeof slot.key === 'string') deleteProperty(slot.target, slot.key);
+  if (typeof slot.key === 'string' && !border.hasField(value, place)) deleteProperty(slot.target, slot.key);
   else border.convert(value, place, slot);
 }
 
-function within(json: string, value: unknown, { bytes: most }: ResultLimits): string {
+function within(json: string, value: unknown, { bytes: most }: BorderLimits): string {
   const bytes = byteLength(json);
   if (bytes <= most) return json;
   const place = largestPlace(value);

@@ -1,0 +1,43 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { parseJson } from '../../src/json.ts';
+import { toResultText } from '../../src/runner/result.ts';
+import { anyValue, canonical } from '../helpers/values.ts';
+
+// As the host does: `JSON.parse` of V8 13.6 takes the key `"` for `\\` where it has seen an object with that one.
+function read(json: string): unknown {
+  const reading = parseJson(json, { allowsProto: true });
+  return reading.ok ? reading.value : expect.unreachable(`refused: ${json}`);
+}
+
+const LIMITS = { depth: 64, values: 100_000, bytes: 16 * 1024 * 1024 };
+
+test('whatever value is in whatever other, it crosses in its documented form, with a word for each that did not', async () => {
+  await fc.assert(
+    fc.asyncProperty(anyValue({ refuses: false }), async (make) => {
+      const { value, form, warned, kind } = make();
+      if (kind === 'lost') return;
+      const { json, warnings } = await toResultText(value, LIMITS);
+      expect(canonical(read(json))).toBe(canonical(form));
+      if (warned.length <= 20 && kind !== 'nothing')
+        expect(warnings.map(({ path }) => path).sort()).toEqual(warned.map((path) => `result${path}`).sort());
+    }),
+    { numRuns: 3_000 },
+  );
+}, 60_000);
+
+test('what holds a value that cannot cross is refused, and its path leads to one of them', async () => {
+  await fc.assert(
+    fc.asyncProperty(anyValue({ refuses: true }), async (make) => {
+      const { value, refused } = make();
+      const told = await toResultText(value, LIMITS).then(
+        () => '',
+        (error: Error) => error.message,
+      );
+      const isOneOfThem = refused.some((path) => told.startsWith(`\`result${path}\` `));
+      // To wait for a revoked proxy is refused by the language itself.
+      if (refused.length > 0 && !isOneOfThem) expect(told).toMatch(/^Cannot perform/);
+    }),
+    { numRuns: 3_000 },
+  );
+}, 60_000);
