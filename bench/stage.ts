@@ -68,10 +68,12 @@ async function setUp(stack: AsyncDisposableStack): Promise<Omit<Stage, typeof Sy
 
 /** Without what lurkbox adds to the client. */
 async function connectPlainly(): Promise<{ docker: Docker; address: string }> {
-  const { url, ...address } = await findEngine();
+  const address = await findEngine();
   const docker =
-    'socketPath' in address ? new Docker({ socketPath: address.socketPath }) : new Docker({ ...address });
-  return { docker, address: url };
+    'socketPath' in address
+      ? new Docker({ socketPath: address.socketPath })
+      : new Docker({ host: address.host, port: address.port });
+  return { docker, address: address.url };
 }
 
 async function writePlugins(workspace: Workspace): Promise<void> {

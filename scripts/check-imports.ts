@@ -87,6 +87,7 @@ const PACKAGE_OWNERS: Readonly<Record<string, readonly string[]>> = {
   ajv: ['schemas'],
   'ajv-formats': ['schemas'],
   dockerode: ['engine'],
+  'docker-modem': ['engine'],
   'node:sqlite': ['registry', 'events'],
 };
 

@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { toUnixAddress } from '../src/engine/endpoint.ts';
 import { firstAnswering } from '../src/engine/find.ts';
 
 /** One daemon: what runs, and the files it and we keep about it. */
@@ -115,7 +116,7 @@ export async function waitUntilItAnswers(
   deadlineMs: number = START_DEADLINE_MS,
 ): Promise<void> {
   const deadline = Date.now() + deadlineMs;
-  const address = { url: `unix://${dockerd.socketPath}`, socketPath: dockerd.socketPath };
+  const address = toUnixAddress(dockerd.socketPath, { chosenBy: 'started here', isChosen: true });
   while (true) {
     if (await firstAnswering([address]).catch(() => null)) return;
     if (!isAlive(daemon)) throw new Error(withLog('`dockerd` ended before it answered', dockerd));

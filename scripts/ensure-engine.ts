@@ -4,7 +4,9 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type EngineAddress, findEngine } from '../src/engine/find.ts';
+import { engineCandidates } from '../src/engine/candidates.ts';
+import type { EngineAddress } from '../src/engine/endpoint.ts';
+import { findEngine } from '../src/engine/find.ts';
 import { SYSTEM_DOCKERD } from './dockerd.ts';
 import { holdsLock, installPackages, NO_LOCK, rerunWithLock, runs, step, whyNotSetUp } from './set-up.ts';
 
@@ -15,7 +17,7 @@ async function main(args: readonly string[]): Promise<number> {
   const engine = await findEngine().catch((error: Error) => error);
   if (!(engine instanceof Error)) return reportEngine(engine);
 
-  const obstacle = whyNoEngine() ?? whyNotSetUp();
+  const obstacle = (await whyNoEngine()) ?? whyNotSetUp();
   if (obstacle !== null) return reportNone(`${engine.message}\n${obstacle}`);
   if (!holdsLock(args)) return rerunWithLock(import.meta.filename) ?? reportNone(NO_LOCK);
 
@@ -24,8 +26,8 @@ async function main(args: readonly string[]): Promise<number> {
   return findEngine().then(reportEngine, (error: Error) => reportNone(error.message));
 }
 
-function reportEngine({ url }: EngineAddress): number {
-  console.error(`Container engine: ${url}`);
+function reportEngine({ url, chosenBy }: EngineAddress): number {
+  console.error(`Container engine: ${url} (${chosenBy})`);
   return 0;
 }
 
@@ -34,8 +36,11 @@ function reportNone(message: string): number {
   return EXIT_NO_ENGINE;
 }
 
-function whyNoEngine(): string | null {
-  return process.env['DOCKER_HOST'] ? 'None is set up, because `DOCKER_HOST` names the one to use.' : null;
+/** An engine that was chosen is not replaced by another one. */
+async function whyNoEngine(): Promise<string | null> {
+  const candidates = await engineCandidates(process.env).catch(() => null);
+  if (candidates !== null && !candidates.some(({ isChosen }) => isChosen)) return null;
+  return 'None is set up, because the one to use was chosen.';
 }
 
 /** `null`, or what went wrong. */

@@ -43,7 +43,7 @@ export {
 export type { Reloaded, Reloader } from './lifecycle/reloader.ts';
 export { type Replay, ReplayError, type ReplayedCall } from './lifecycle/replay.ts';
 export type { Logger } from './logger.ts';
-export { createLurkbox, type Lurkbox } from './lurkbox.ts';
+export { type ConnectedEngineFacts, createLurkbox, type Lurkbox } from './lurkbox.ts';
 export {
   type ContentDifferences,
   compareContents,

@@ -4,9 +4,10 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Admission } from './admission/admission.ts';
 import { withoutKernelReserve } from './admission/kernel-reserve.ts';
+import { engineCandidates } from './engine/candidates.ts';
 import { connectEngine } from './engine/connect.ts';
+import type { EngineEndpoint } from './engine/endpoint.ts';
 import type { ContainerEngine, EngineFacts } from './engine/engine.ts';
-import { engineCandidates } from './engine/find.ts';
 import { checkRuntimes, type RuntimeCheck } from './engine/runtimes.ts';
 import { type CreateOptions, toCreateOptions } from './engine/to-create-options.ts';
 import { AuditLog } from './events/audit-log.ts';
@@ -55,6 +56,14 @@ import { VERSION } from './version.ts';
 /** How often it is looked whether another process has switched, disabled or unloaded what nobody calls here. */
 const FOLLOW_MS = 2_000;
 
+/** What the engine is, where it listens and who chose it. */
+export interface ConnectedEngineFacts extends EngineFacts, Pick<EngineEndpoint, 'chosenBy' | 'connection'> {
+  /** As `DOCKER_HOST` writes it. */
+  readonly address: string;
+  /** What leads another process to it. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
 export interface Lurkbox extends AsyncDisposable {
   readonly workspaceRoot: string;
   readonly policy: Policy;
@@ -71,7 +80,7 @@ export interface Lurkbox extends AsyncDisposable {
   /** The images of lurkbox in the engine. */
   images(): Promise<ImageStore>;
   /** What the engine is and can enforce. @throws LurkboxError `ENGINE_UNAVAILABLE` */
-  engineFacts(): Promise<EngineFacts & { readonly address: string }>;
+  engineFacts(): Promise<ConnectedEngineFacts>;
   /** Whether the OCI runtimes that the policy names will do on this engine; the default of the engine where it names none. */
   checkRuntimes(): Promise<readonly RuntimeCheck[]>;
   /** The exact Docker options of a plugin's containers on this engine; name and image are filled in at each execution. */
@@ -133,7 +142,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
   /** For whoever makes something: what it makes is guarded from before it exists. */
   const connectGuarded = async (): Promise<ContainerEngine> => {
     const engine = await connect();
-    guard ??= startGuard({ identity, engineAddress: engine.address, cacheDir, logger: config.logger });
+    guard ??= startGuard({ identity, engineEnv: engine.endpoint.env, cacheDir, logger: config.logger });
     return engine;
   };
   const queue = new BuildQueue();
@@ -274,7 +283,8 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     images,
     engineFacts: async () => {
       const connected = await connect();
-      return { ...(await connected.facts()), address: connected.address };
+      const { url: address, chosenBy, connection, env } = connected.endpoint;
+      return { ...(await connected.facts()), address, chosenBy, connection, env };
     },
     checkRuntimes: async () => checkRuntimes(await (await connect()).facts(), namedRuntimes(policy)),
     dockerOptions: async (instance) => toDockerOptions(instance, await (await connect()).facts(), identity),
@@ -338,7 +348,7 @@ async function readPolicy({ policy, workspaceRoot, env }: LurkboxConfig): Promis
   const workspace = { what: 'the workspace', path: workspaceRoot };
   const spare = async (read: Policy, ...own: readonly GuardedPlace[]): Promise<Policy> => {
     if (Object.keys(read.allow.mounts).length > 0)
-      await assertMountsSpare(read, [workspace, ...own, ...placesOfHost(env), ...enginePlaces(env)]);
+      await assertMountsSpare(read, [workspace, ...own, ...placesOfHost(env), ...(await enginePlaces(env))]);
     return read;
   };
   if (typeof policy === 'object') return spare(await parsePolicy(policy));
@@ -359,17 +369,19 @@ async function assertSparesEngine(policy: Policy, engine: ContainerEngine): Prom
   if (dataRoot !== '') await assertMountsSpare(policy, [{ what, path: dataRoot, isSecret: true }]);
 }
 
-/** The sockets that the engine may be behind. What `DOCKER_HOST` says wrongly is told when the engine is looked for. */
-function enginePlaces(env: NodeJS.ProcessEnv): GuardedPlace[] {
-  try {
-    return engineCandidates(env).flatMap((address) =>
-      'socketPath' in address
-        ? [{ what: 'the socket of the engine', path: address.socketPath, reach: 'itself', isSecret: true }]
-        : [],
-    );
-  } catch {
-    return [];
-  }
+/** What leads to the engine. A choice that cannot be used is told when the engine is looked for. */
+async function enginePlaces(env: NodeJS.ProcessEnv): Promise<GuardedPlace[]> {
+  const addresses = await engineCandidates(env).catch(() => []);
+  return addresses.flatMap((address): GuardedPlace[] => {
+    if ('socketPath' in address)
+      return [
+        { what: 'the socket of the engine', path: address.socketPath, reach: 'itself', isSecret: true },
+      ];
+    const folder = address.tls?.folder ?? null;
+    return folder === null
+      ? []
+      : [{ what: 'the folder of the keys to the engine', path: folder, isSecret: true }];
+  });
 }
 
 /** Only a file that is not there is no policy; one that cannot be read is an error. */

@@ -75,13 +75,13 @@ async function create(target: ControlTarget, change: object): Promise<string> {
 const NO_SUCH_RUNTIME = 'lurkbox-no-such-runtime';
 
 async function askForOtherRuntime({ lurkbox, instance }: ControlTarget): Promise<PluginExecutionResult> {
-  const { address } = await lurkbox.engineFacts();
+  const { env } = await lurkbox.engineFacts();
   await using other = await createLurkbox({
     workspaceRoot: lurkbox.workspaceRoot,
     persist: false,
     policy: { ...lurkbox.policy, runtime: NO_SUCH_RUNTIME },
     // What builds an image is found by the PATH.
-    env: { ...normalizeOptions({}).env, DOCKER_HOST: address },
+    env: { ...normalizeOptions({}).env, ...env },
     maxWarm: 0,
   });
   await other.plugins.loadPlugin(instance.plugin.folder);

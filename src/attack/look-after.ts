@@ -15,7 +15,7 @@ export interface Onlooker extends AsyncDisposable {
 
 /** Looks at what is there before, and on while the attacks are made. */
 export async function createOnlooker(lurkbox: Lurkbox, engine: ContainerEngine): Promise<Onlooker> {
-  const witness = await witnessEngine({ env: { DOCKER_HOST: engine.address } });
+  const witness = await witnessEngine({ env: engine.endpoint.env });
   const listed = (await witness.containers()).filter(isTheirs);
   const filesBefore = new Set(await listTempFiles(lurkbox));
   return {

@@ -52,7 +52,7 @@ export async function runAttacks(
   const startedAt = performance.now();
   const ledger = new Ledger(groups, onReport);
   const facts = await lurkbox.engineFacts();
-  const engine = await connectEngine({ env: { DOCKER_HOST: facts.address } });
+  const engine = await connectEngine({ env: facts.env });
   await using onlooker = await createOnlooker(lurkbox, engine);
   const roll: Roll = { results: [], calls: 0 };
   const attack = async (): Promise<Grant> => {

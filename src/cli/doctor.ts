@@ -1,10 +1,10 @@
-import { ENGINE_REQUIREMENTS, type EngineFacts, type RuntimeCheck } from '../index.ts';
+import { type ConnectedEngineFacts, ENGINE_REQUIREMENTS, type RuntimeCheck } from '../index.ts';
 import { attack, exitCodeOfAttacks, showAttacks } from './attack.ts';
 import { EXIT } from './exit.ts';
 import { formatBytes, paint, print, printJson } from './output.ts';
 import { type CommonOptions, withLurkbox } from './workspace.ts';
 
-type Facts = EngineFacts & { readonly address: string };
+type Facts = ConnectedEngineFacts;
 
 interface Note {
   readonly when: (facts: Facts) => boolean;
@@ -31,8 +31,12 @@ const NOTES: readonly Note[] = [
     say: 'No limit counts connections that nobody accepted: about 75 MB for each container, about 190 MB of netlink by machine code; 96 MB are set aside.',
   },
   {
-    when: ({ address }) => /^(tcp|http):/.test(address),
+    when: ({ connection }) => connection === 'plain TCP',
     say: 'The engine listens on TCP without TLS: whoever reaches that port is root on its host.',
+  },
+  {
+    when: ({ connection }) => connection === 'TLS, unverified',
+    say: 'Nothing shows that this is the engine that was meant: its certificate is not verified (`DOCKER_TLS` without `DOCKER_TLS_VERIFY`, or a context that skips it).',
   },
 ];
 
@@ -54,10 +58,11 @@ export async function doctor(options: DoctorOptions): Promise<number> {
       // Where lurkbox runs nothing there is nothing to attack.
       const attacks = options.attack && enforces ? await attack(lurkbox, progress) : null;
       const ok = enforces && (attacks?.ok ?? true);
+      const { env: _, ...engine } = facts;
       if (options.json)
         printJson({
           ok,
-          engine: facts,
+          engine,
           checks,
           runtimes,
           notes,
@@ -78,8 +83,9 @@ function show(
   notes: readonly string[],
 ): void {
   print(`Engine ${facts.version} at ${facts.address}, API ${facts.apiVersion}`);
+  print(`Chosen by: ${facts.chosenBy}; reached by ${facts.connection}`);
   print(
-    `${facts.operatingSystem}, kernel ${facts.kernelVersion}, ${facts.platform.os}/${facts.platform.architecture}`,
+    `${facts.name === '' ? '' : `${facts.name}: `}${facts.operatingSystem}, kernel ${facts.kernelVersion}, ${facts.platform.os}/${facts.platform.architecture}`,
   );
   print(
     `${facts.cores} cores, ${formatBytes(facts.memoryBytes)}, ${facts.storageDriver}, cgroup v${facts.cgroupVersion}`,

@@ -1,11 +1,14 @@
+import https from 'node:https';
 import type Docker from 'dockerode';
 import { LurkboxError } from '../errors.ts';
 import { readStrictly } from './answers.ts';
 import { withDeadline } from './deadlines.ts';
 import { DockerEngine, type Link } from './docker.ts';
+import { type EngineAddress, nameOf, toEndpoint } from './endpoint.ts';
 import type { ContainerEngine } from './engine.ts';
 import { toEngineError } from './errors.ts';
-import { type EngineAddress, findEngine } from './find.ts';
+import { findEngine } from './find.ts';
+import { refusePodman } from './podman.ts';
 
 /** Oldest API that knows every control lurkbox needs, and the one it is tested on. */
 const OLDEST_API = '1.41';
@@ -13,8 +16,9 @@ const OLDEST_API = '1.41';
 const NEWEST_API = '1.56';
 
 /**
- * Finds the engine that answers (`DOCKER_HOST`, then the usual sockets) and agrees with it on a version of the API.
- * @throws LurkboxError `ENGINE_UNAVAILABLE` when none answers or none of its versions fits
+ * Finds the engine that the user means, as `findEngine` does, and agrees with it on a version of the API.
+ * @throws LurkboxError `OPTIONS_INVALID` when a choice cannot be used, `ENGINE_UNAVAILABLE` when none answers, it is Podman or
+ * none of its versions fits
  */
 export async function connectEngine({
   env = process.env,
@@ -23,7 +27,7 @@ export async function connectEngine({
 } = {}): Promise<ContainerEngine> {
   const address = await findEngine({ env });
   const connect = (): Promise<Link> => negotiate(address);
-  return new DockerEngine(address.url, await connect(), connect);
+  return new DockerEngine(toEndpoint(address), await connect(), connect);
 }
 
 /** The connection itself, for what belongs to no one engine call. */
@@ -32,16 +36,18 @@ export async function connectDocker(env: NodeJS.ProcessEnv): Promise<Link> {
 }
 
 async function negotiate(address: EngineAddress): Promise<Link> {
-  const unversioned = await dial(address);
+  const dial = await createDial(address);
+  const unversioned = dial();
   try {
     const reply: unknown = await withDeadline(
       'ask the engine what it is',
       async (abortSignal) => await unversioned.version({ abortSignal } as never),
     );
+    refusePodman(reply, address.url);
     const apiVersion = chooseApiVersion(reply as Docker.DockerVersion);
-    return { docker: await dial(address, apiVersion), apiVersion };
+    return { docker: dial(apiVersion), apiVersion };
   } catch (error) {
-    throw toEngineError('ask the engine what it is', address.url, error);
+    throw toEngineError('ask the engine what it is', nameOf(address), error);
   }
 }
 
@@ -66,14 +72,32 @@ function isBefore(a: string, b: string): boolean {
   return aMajor < bMajor || (aMajor === bMajor && aMinor < bMinor);
 }
 
+/** As the agent that all requests of Node share. */
+const AGENT = { keepAlive: true, scheduling: 'lifo', timeout: 5_000 } as const;
+
 // Loaded when an engine is needed: it takes longer to load than everything else of lurkbox together.
-async function dial(address: EngineAddress, version?: string): Promise<Docker> {
-  const { default: DockerClient } = await import('dockerode');
-  const at =
-    'socketPath' in address
-      ? { socketPath: address.socketPath }
-      : { host: address.host, port: address.port, protocol: address.protocol };
-  return readStrictly(
-    new DockerClient({ ...at, ...(version === undefined ? {} : { version: `v${version}` }) }),
-  );
+async function createDial(address: EngineAddress): Promise<(version?: string) => Docker> {
+  const [{ default: DockerClient }, { default: Modem }] = await Promise.all([
+    import('dockerode'),
+    import('docker-modem'),
+  ]);
+  const at = toModemFields(address);
+  return (version) => {
+    // Its constructor fills in what it is not given from `DOCKER_*` of the process, and reads files that they name.
+    const modem = Object.assign(Object.create(Modem.prototype) as object, {
+      ...at,
+      headers: {},
+      version: version === undefined ? undefined : `v${version}`,
+    });
+    return readStrictly(new DockerClient({ modem } as never));
+  };
+}
+
+function toModemFields(address: EngineAddress): object {
+  if ('socketPath' in address) return { socketPath: address.socketPath, protocol: 'http' };
+  const { host, port, tls } = address;
+  const place = { host, port, pathPrefix: '/' };
+  if (tls === null) return { ...place, protocol: 'http' };
+  const { folder: _, ...material } = tls;
+  return { ...place, protocol: 'https', agent: new https.Agent({ ...AGENT, ...material }) };
 }

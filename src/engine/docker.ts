@@ -20,6 +20,7 @@ import {
   upTo,
   withSignal,
 } from './docker-calls.ts';
+import { type EngineEndpoint, nameOf } from './endpoint.ts';
 import type {
   ContainerEngine,
   ContainerExit,
@@ -53,15 +54,15 @@ export interface Link {
 
 /** Docker, and whatever speaks its API, behind the interface of lurkbox. Made by `connect.ts`. */
 export class DockerEngine implements ContainerEngine {
-  readonly address: string;
+  readonly endpoint: EngineEndpoint;
   readonly #connect: () => Promise<Link>;
   /** Forgotten when the engine goes away: another one may come back at the same address. */
   #link: Promise<Link> | undefined;
   #facts: { readonly askedAtMs: number; readonly answer: Promise<EngineFacts> } | undefined;
   #lastFacts: EngineFacts | undefined;
 
-  constructor(address: string, link: Link, connect: () => Promise<Link>) {
-    this.address = address;
+  constructor(endpoint: EngineEndpoint, link: Link, connect: () => Promise<Link>) {
+    this.endpoint = endpoint;
     this.#link = Promise.resolve(link);
     this.#connect = connect;
   }
@@ -370,7 +371,7 @@ export class DockerEngine implements ContainerEngine {
       const link = await this.#linked();
       return await withDeadline(action, (signal) => call(link, signal), deadlineMs);
     } catch (error) {
-      const failure = toEngineError(action, this.address, error);
+      const failure = toEngineError(action, nameOf(this.endpoint), error);
       if (failure.code === 'ENGINE_LOST' || failure.code === 'ENGINE_UNAVAILABLE') this.#forget();
       throw failure;
     }

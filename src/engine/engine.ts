@@ -1,10 +1,13 @@
 import type { Duplex, Readable } from 'node:stream';
 import type { ContainerAllowance } from '../spec/allowance.ts';
 import type { ContainerSpec } from '../spec/container-spec.ts';
+import type { EngineEndpoint } from './endpoint.ts';
 
 /** What an engine is and can enforce, asked once per connection. */
 export interface EngineFacts {
   readonly id: string;
+  /** Of its host, as it calls itself. */
+  readonly name: string;
   readonly version: string;
   /** The negotiated API version, e.g. `1.41`. */
   readonly apiVersion: string;
@@ -104,8 +107,8 @@ export interface ContainerUsage {
  * the engine's; no call is repeated behind the caller's back.
  */
 export interface ContainerEngine {
-  /** Where the engine listens, for messages: `unix:///var/run/docker.sock`. */
-  readonly address: string;
+  /** Where the engine listens, and who chose it. */
+  readonly endpoint: EngineEndpoint;
   facts(): Promise<EngineFacts>;
 
   /** Creates the container, or throws `ENGINE_INSECURE` and leaves nothing when the engine did not take every control. */

@@ -1,6 +1,7 @@
 import { LurkboxError, type LurkboxErrorCode } from '../errors.ts';
 import { harmless } from '../printable.ts';
 import { NOT_AN_ENGINE } from './answers.ts';
+import { tlsReason } from './tls.ts';
 
 interface EngineReply extends Error {
   readonly code?: string;
@@ -48,6 +49,11 @@ const RULES: readonly ErrorRule[] = [
       error.syscall === 'connect' || error.syscall === 'getaddrinfo' || is(...UNREACHABLE)(error),
     code: 'ENGINE_UNAVAILABLE',
     advice: 'Start the engine, or set DOCKER_HOST to the one to use; `lurkbox doctor` tells more.',
+  },
+  {
+    when: (error) => tlsReason(error) !== null,
+    code: 'ENGINE_UNAVAILABLE',
+    advice: 'TLS with the engine failed: look at its certificate and at those of this client.',
   },
   {
     when: (error) =>

@@ -7,6 +7,7 @@ import { assertRuntime, type RuntimeInfo, toRuntimeFacts } from './runtimes.ts';
 /** The parts of `GET /info` that lurkbox reads. */
 export interface EngineInfo {
   ID?: string;
+  Name?: string;
   ServerVersion?: string;
   KernelVersion?: string;
   OperatingSystem?: string;
@@ -37,6 +38,7 @@ export function toEngineFacts(info: EngineInfo, apiVersion: string): EngineFacts
   const architecture = toText(info.Architecture);
   return {
     id: toText(info.ID),
+    name: toText(info.Name),
     version: toText(info.ServerVersion),
     apiVersion,
     platform: {

@@ -2,23 +2,10 @@ import { stat } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
 import { LurkboxError } from '../errors.ts';
-
-/** Where an engine listens, in the words that dockerode and `node:http` take. */
-export type EngineAddress = UnixAddress | NetworkAddress;
-
-export interface UnixAddress {
-  /** As `DOCKER_HOST` writes it, for messages: `unix:///var/run/docker.sock`. */
-  readonly url: string;
-  readonly socketPath: string;
-}
-
-export interface NetworkAddress {
-  /** As `DOCKER_HOST` writes it, for messages: `tcp://127.0.0.1:2375`. */
-  readonly url: string;
-  readonly protocol: 'http' | 'https';
-  readonly host: string;
-  readonly port: number;
-}
+import { engineCandidates } from './candidates.ts';
+import type { EngineAddress } from './endpoint.ts';
+import { PODMAN_REASON } from './podman.ts';
+import { tlsReason } from './tls.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -26,30 +13,21 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const PING_DEADLINE_MS = 3_000;
 /** The answer is two letters; whatever sends more is not an engine. */
 const PING_ANSWER_BYTES = 1_024;
-const DEFAULT_PORTS = { 'tcp:': 2375, 'http:': 80, 'https:': 443 } as const;
 
 const WHAT_TO_DO =
   'Start the engine (`sudo systemctl start docker`), install one (Debian, Ubuntu: `sudo apt-get install docker.io`), ' +
   'or set `DOCKER_HOST` to where it listens.';
+const WHAT_TO_DO_WITH_A_CHOICE =
+  'No other is tried, because this one was chosen. Start it, or choose another one with `DOCKER_HOST`, `DOCKER_CONTEXT` or ' +
+  '`docker context use`.';
 
 /**
- * The engine to use: the one that `DOCKER_HOST` names, else the first that answers at the places where Docker listens.
- * @throws `LurkboxError` `OPTIONS_INVALID` when `DOCKER_HOST` cannot be used, `ENGINE_UNAVAILABLE` when nothing answers
+ * The engine to use: the one that the user chose, in the words of Docker's command line, else the first that answers at the
+ * places where Docker listens.
+ * @throws `LurkboxError` `OPTIONS_INVALID` when a choice cannot be used, `ENGINE_UNAVAILABLE` when nothing answers
  */
 export async function findEngine({ env = process.env }: { env?: Environment } = {}): Promise<EngineAddress> {
-  return firstAnswering(engineCandidates(env));
-}
-
-/** The addresses to try, in order. Reads nothing but the given environment. */
-export function engineCandidates(env: Environment): EngineAddress[] {
-  if (env['DOCKER_HOST']) return [parseDockerHost(env['DOCKER_HOST'], env)];
-  const { XDG_RUNTIME_DIR: runtimeDirectory, HOME: home } = env;
-  const socketPaths = [
-    '/var/run/docker.sock',
-    ...(runtimeDirectory ? [`${runtimeDirectory}/docker.sock`] : []),
-    ...(home ? [`${home}/.docker/run/docker.sock`, `${home}/.docker/desktop/docker.sock`] : []),
-  ];
-  return socketPaths.map(unixAddress);
+  return firstAnswering(await engineCandidates(env));
 }
 
 /** Asks one address after the other; `deadlineMs` is for each. */
@@ -61,78 +39,12 @@ export async function firstAnswering(
   for (const address of candidates) {
     const failure = await whyUnusable(address, deadlineMs);
     if (failure === null) return address;
-    failures.push(`  - \`${address.url}\`: ${failure}`);
+    failures.push(`  - \`${address.url}\` (${address.chosenBy}): ${failure}`);
   }
+  const advice = candidates.some(({ isChosen }) => isChosen) ? WHAT_TO_DO_WITH_A_CHOICE : WHAT_TO_DO;
   throw new LurkboxError('ENGINE_UNAVAILABLE', 'No container engine answers. Tried:', {
-    lines: [...failures, ...WHAT_TO_DO.split('\n')],
+    lines: [...failures, advice],
   });
-}
-
-function parseDockerHost(value: string, env: Environment): EngineAddress {
-  const url = URL.parse(value);
-  switch (url?.protocol) {
-    case 'unix:':
-      return parseUnix(value);
-    case 'tcp:':
-    case 'http:':
-    case 'https:':
-      refuseClientCertificates(value, env);
-      return parseNetwork(value, url, DEFAULT_PORTS[url.protocol]);
-    case 'ssh:':
-      throw unusable(
-        value,
-        'an engine behind SSH is not reached directly. Forward its socket ' +
-          '(`ssh -N -L /tmp/engine.sock:/var/run/docker.sock <host>`) and set `DOCKER_HOST=unix:///tmp/engine.sock`',
-      );
-    default:
-      throw unusable(
-        value,
-        'expected `unix:///path/to.sock`, `tcp://host:port`, `http://host:port` or `https://host:port`',
-      );
-  }
-}
-
-/** Not by way of `URL`, which would change a path that holds a space or a `%`. */
-function parseUnix(value: string): EngineAddress {
-  const socketPath = value.slice('unix://'.length);
-  if (!value.startsWith('unix://') || !socketPath.startsWith('/')) {
-    throw unusable(value, 'expected an absolute path, as in `unix:///var/run/docker.sock`');
-  }
-  return unixAddress(socketPath);
-}
-
-function unixAddress(socketPath: string): UnixAddress {
-  return { url: `unix://${socketPath}`, socketPath };
-}
-
-function parseNetwork(value: string, url: URL, defaultPort: number): NetworkAddress {
-  if (url.hostname === '') throw unusable(value, 'expected a host, as in `tcp://127.0.0.1:2375`');
-  if (url.username !== '' || url.password !== '') {
-    throw unusable(`${url.protocol}//…`, 'it carries a user name or password, which no engine understands');
-  }
-  if (!['', '/'].includes(url.pathname) || url.search !== '') {
-    throw unusable(value, 'expected nothing after the port');
-  }
-  return {
-    url: value,
-    protocol: url.protocol === 'https:' ? 'https' : 'http',
-    host: url.hostname.replace(/^\[(.*)\]$/, '$1'), // `URL` keeps the brackets of an IPv6 address.
-    port: url.port === '' ? defaultPort : Number(url.port),
-  };
-}
-
-/** Client certificates are not read, and going on without them would talk to an engine that nobody verified. */
-function refuseClientCertificates(value: string, env: Environment): void {
-  if (!env['DOCKER_TLS_VERIFY']) return;
-  throw unusable(
-    value,
-    '`DOCKER_TLS_VERIFY` asks for client certificates, which are not supported. Forward the socket of that engine ' +
-      'with `ssh -L` instead and unset `DOCKER_TLS_VERIFY`',
-  );
-}
-
-function unusable(value: string, reason: string): LurkboxError {
-  return new LurkboxError('OPTIONS_INVALID', `\`DOCKER_HOST\` is \`${value}\`: ${reason}.`);
 }
 
 /** `null` when an engine answers at the address, else why not. */
@@ -142,31 +54,47 @@ async function whyUnusable(address: EngineAddress, deadlineMs: number): Promise<
     if ('socketPath' in address && !(await stat(address.socketPath)).isSocket()) {
       return 'this is not a socket; remove it and start the engine again';
     }
-    const { status, body } = await ping(address, deadline);
-    return status === 200 && body === 'OK'
-      ? null
-      : `something answers (HTTP ${status}), but not a Docker engine`;
+    return judge(await ping(address, deadline));
   } catch (error) {
     // An answer that is cut off by the deadline fails as a lost connection.
     if (deadline.aborted) return `no answer within ${deadlineMs / 1_000} s`;
-    return toReason(error as NodeJS.ErrnoException);
+    return toReason(error as NodeJS.ErrnoException, address);
   }
 }
 
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly isPodman: boolean;
+}
+
+function judge({ status, body, isPodman }: Answer): string | null {
+  if (isPodman) return PODMAN_REASON;
+  if (status === 200 && body === 'OK') return null;
+  if (/HTTP request to an HTTPS server/i.test(body)) return SPEAKS_TLS;
+  return `something answers (HTTP ${status}), but not a Docker engine`;
+}
+
+const PERHAPS_REFUSED = 'perhaps it does not take the certificate of this client';
+const SPEAKS_TLS =
+  'it speaks TLS alone at that port; set `DOCKER_TLS_VERIFY=1`, and `DOCKER_CERT_PATH` to the folder of its certificates';
+
 /** `GET /_ping`: every engine answers it, of whatever API version. */
-async function ping(address: EngineAddress, signal: AbortSignal): Promise<{ status: number; body: string }> {
+async function ping(address: EngineAddress, signal: AbortSignal): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
-  const { request } = 'socketPath' in address || address.protocol === 'http' ? http : https;
+  const { request } = 'socketPath' in address || address.tls === null ? http : https;
   request({ ...toRequestOptions(address), path: '/_ping', agent: false, signal }, resolve)
     .on('error', reject)
     .end();
   const response = await promise;
-  return { status: response.statusCode ?? 0, body: await readAnswer(response) };
+  const isPodman = response.headers['libpod-api-version'] !== undefined;
+  return { status: response.statusCode ?? 0, body: await readAnswer(response), isPodman };
 }
 
-function toRequestOptions(address: EngineAddress): http.RequestOptions {
+function toRequestOptions(address: EngineAddress): https.RequestOptions {
   if ('socketPath' in address) return { socketPath: address.socketPath };
-  return { host: address.host, port: address.port };
+  const { folder: _, ...tls } = address.tls ?? {};
+  return { host: address.host, port: address.port, ...tls };
 }
 
 async function readAnswer(response: http.IncomingMessage): Promise<string> {
@@ -191,8 +119,12 @@ const REASONS: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'no route to that host',
 };
 
-function toReason(error: NodeJS.ErrnoException): string {
+function toReason(error: NodeJS.ErrnoException, address: EngineAddress): string {
   const code = error.code ?? '';
-  if (code.startsWith('HPE_')) return 'something answers, but not in HTTP';
-  return REASONS[code] ?? error.message;
+  const ofTls = tlsReason(error);
+  if (ofTls !== null) return ofTls;
+  const isNoHttp = code.startsWith('HPE_');
+  const reason = isNoHttp ? 'something answers, but not in HTTP' : (REASONS[code] ?? error.message);
+  if ('socketPath' in address || !(isNoHttp || code === 'ECONNRESET')) return reason;
+  return `${reason}; ${address.tls === null ? `perhaps ${SPEAKS_TLS}` : PERHAPS_REFUSED}`;
 }

@@ -7,10 +7,12 @@ import { familyOf } from './runtime-families.ts';
  * virtual machine has a kernel of its own, and so has gVisor; there nobody can compare.
  */
 export async function keepsInodes(
-  engine: Pick<ContainerEngine, 'address' | 'facts'>,
+  engine: Pick<ContainerEngine, 'endpoint' | 'facts'>,
   runtime: string | null,
 ): Promise<boolean> {
   const { kernelVersion, runtimes, defaultRuntime } = await engine.facts();
   const { program = '' } = runtimes[runtime ?? defaultRuntime] ?? {};
-  return engine.address.startsWith('unix://') && kernelVersion === release() && familyOf(program).keepsInodes;
+  return (
+    engine.endpoint.connection === 'socket' && kernelVersion === release() && familyOf(program).keepsInodes
+  );
 }

@@ -8,8 +8,8 @@ import { ENGINE_IS_AWAY } from './exit-code.ts';
 export interface GuardOptions {
   /** Whose things it is to remove, as they are labelled. */
   readonly identity: Identity;
-  /** As `DOCKER_HOST` writes it. */
-  readonly engineAddress: string;
+  /** `DOCKER_*` that lead to the engine. */
+  readonly engineEnv: Readonly<Record<string, string>>;
   /** The workspace's `.lurkbox` folder, where temporary files are. */
   readonly cacheDir: string;
   readonly logger: Logger;
@@ -98,7 +98,7 @@ export function startGuard(options: GuardOptions): Guard {
 const NO_GUARD =
   'no guard process: what this process leaves when it is killed stays until another lurkbox starts, or `lurkbox prune`';
 
-function spawnGuard({ identity, engineAddress, cacheDir }: GuardOptions): ChildProcess {
+function spawnGuard({ identity, engineEnv, cacheDir }: GuardOptions): ChildProcess {
   // The name of a host can change, and what is to be removed is labelled with the one of now.
   const program = [process.execPath, PROGRAM, identity.process, identity.host, cacheDir];
   const [command = '', ...args] = existsSync(SHELL) ? [SHELL, '-c', SCRIPT, ...program] : program;
@@ -106,7 +106,7 @@ function spawnGuard({ identity, engineAddress, cacheDir }: GuardOptions): ChildP
     cwd: '/',
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
-    env: { DOCKER_HOST: engineAddress },
+    env: engineEnv,
   });
   child.unref();
   const pipe = child.stdin;

@@ -81,7 +81,7 @@ describe('without an engine', () => {
     async (args) => {
       const { exitCode, stdout, stderr } = await lurkbox(...args, '--workspace', tmpdir());
       expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' });
-      expect(stderr).toContain('`unix:///nonexistent/docker.sock`: no such file');
+      expect(stderr).toContain('`unix:///nonexistent/docker.sock` (`DOCKER_HOST`): no such file');
     },
   );
 

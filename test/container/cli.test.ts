@@ -452,7 +452,7 @@ describe('image', () => {
 
 /** The engine, with only some images in its list: a prune must not reach those of tests that run beside this one. */
 async function serveEngineView(tagPrefix: string): Promise<{ url: string } & AsyncDisposable> {
-  const { protocol, pathname, hostname, port } = new URL((await connectEngine()).address);
+  const { protocol, pathname, hostname, port } = new URL((await connectEngine()).endpoint.url);
   const engine = protocol === 'unix:' ? { socketPath: pathname } : { host: hostname, port };
   const server = createServer((request, response) => {
     const { url = '', method, headers } = request;

@@ -1,16 +1,22 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, test } from 'vitest';
+import { connectEngine } from '../../src/engine/connect.ts';
+import { createLurkbox } from '../../src/index.ts';
+import { runCli } from '../cli/run-cli.ts';
+import { type Certificates, createCertificates } from '../helpers/certificates.ts';
+import { forwardInto } from '../helpers/forward-into.ts';
 import { createPrivateEngine, type PrivateEngine } from '../helpers/private-engine.ts';
-import { createPlugin, type TestPlugin } from '../helpers/workspace.ts';
+import { createPlugin, type TestPlugin, toContext } from '../helpers/workspace.ts';
 
 /** The engine of a test itself: what tests of faults stand on, and break. */
 
-test('it runs plugins and comes back after it was killed; nothing is left of it, even when it is killed last', async () => {
-  const engine = await createPrivateEngine();
+test('it runs plugins, also over TLS, and comes back after it was killed; nothing is left of it, even when it is killed last', async () => {
+  using certificates = createCertificates();
+  const engine = await createPrivateEngine({ args: listenOnTls(certificates) });
   const folder = dirname(engine.socketPath);
   const plugin = await createPlugin('private-engine', {}, { env: engine.env });
   let processes: string[] = [];
@@ -19,6 +25,7 @@ test('it runs plugins and comes back after it was killed; nothing is left of it,
     await killAround(engine, plugin);
     await engine.start();
     expect(await plugin.ask(() => 'here again')).toBe('here again');
+    await runOverTls(engine, plugin, certificates);
     await engine.stop();
     await engine.start();
     ({ processes, containers } = await killAround(engine, plugin));
@@ -33,6 +40,53 @@ test('it runs plugins and comes back after it was killed; nothing is left of it,
   expect(containers.length).toBeGreaterThan(0);
   expect(cgroupsOf(containers)).toEqual([]);
 });
+
+const TLS_PORT = 2376;
+
+/** On every address, because its network has none of its own when it starts. */
+function listenOnTls({ server }: Certificates): string[] {
+  const files = { tlscacert: 'ca.pem', tlscert: 'cert.pem', tlskey: 'key.pem' };
+  const named = Object.entries(files).map(([name, file]) => `--${name}=${join(server, file)}`);
+  return ['--host', `tcp://0.0.0.0:${TLS_PORT}`, '--tlsverify', ...named];
+}
+
+/** As a user whose environment names the engine so: the CLI, a call, what lurkbox leaves, and a client without a certificate. */
+async function runOverTls(
+  engine: PrivateEngine,
+  { workspace, name }: TestPlugin,
+  { client }: Certificates,
+): Promise<void> {
+  await using way = await forwardInto(engine.pid, TLS_PORT);
+  const host = `tcp://localhost:${way.port}`;
+  const env = { DOCKER_HOST: host, DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: client };
+  const told = await runCli(['doctor', '--json', '--workspace', workspace.root], { env });
+  const { address, chosenBy, connection } = JSON.parse(told.stdout).engine;
+  expect({ address, chosenBy, connection }).toEqual({
+    address: host,
+    chosenBy: '`DOCKER_HOST`',
+    connection: 'TLS',
+  });
+  await using lurkbox = await createLurkbox({
+    workspaceRoot: workspace.root,
+    persist: false,
+    env: { ...process.env, ...env },
+  });
+  await lurkbox.plugins.discoverAndLoadAll(workspace.root);
+  const long = () => {
+    console.log('x'.repeat(100_000));
+    return 'y'.repeat(100_000);
+  };
+  const { outcome, result } = await lurkbox.plugins.executePlugin(name, toContext(long));
+  expect({ outcome, length: String(result).length }).toEqual({ outcome: 'OK', length: 100_000 });
+  await expect(connectEngine({ env: { DOCKER_HOST: host } })).rejects.toThrow(
+    /: it speaks TLS alone at that port; set `DOCKER_TLS_VERIFY=1`/,
+  );
+  using strangers = createCertificates();
+  copyFileSync(join(client, 'ca.pem'), join(strangers.client, 'ca.pem'));
+  await expect(connectEngine({ env: { ...env, DOCKER_CERT_PATH: strangers.client } })).rejects.toThrow(
+    /certificate of this client/,
+  );
+}
 
 /** Kills the engine while a plugin runs, and answers what is there to be removed then. */
 async function killAround(engine: PrivateEngine, plugin: TestPlugin) {

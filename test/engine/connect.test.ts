@@ -66,7 +66,7 @@ describe('connecting', () => {
       response.end(JSON.stringify(isVersion ? { ApiVersion: '1.52', MinAPIVersion: '1.44' } : { ID: 'X' }));
     });
     const engine = await connectEngine({ env: { DOCKER_HOST: server.url } });
-    expect(engine.address).toBe(server.url);
+    expect(engine.endpoint).toMatchObject({ url: server.url, chosenBy: '`DOCKER_HOST`' });
     await expect(engine.facts()).resolves.toMatchObject({ id: 'X', apiVersion: '1.44' });
     expect(server.paths).toEqual(['/_ping', '/version', '/v1.44/info']);
   });

@@ -7,6 +7,7 @@ import { FACTS } from './sample.ts';
 
 const INFO: EngineInfo = {
   ID: 'ENGINE',
+  Name: 'engine-host',
   ServerVersion: '20.10.24',
   KernelVersion: '6.1.0',
   OperatingSystem: 'Debian GNU/Linux 12 (bookworm)',

@@ -3,69 +3,8 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { engineCandidates, findEngine, firstAnswering } from '../../src/engine/find.ts';
-
-describe('engineCandidates', () => {
-  test.each([
-    ['nothing but the system socket in an empty environment', {}, ['unix:///var/run/docker.sock']],
-    [
-      'the sockets of rootless Docker and Docker Desktop after the system one',
-      { XDG_RUNTIME_DIR: '/run/user/7', HOME: '/home/ada' },
-      [
-        'unix:///var/run/docker.sock',
-        'unix:///run/user/7/docker.sock',
-        'unix:///home/ada/.docker/run/docker.sock',
-        'unix:///home/ada/.docker/desktop/docker.sock',
-      ],
-    ],
-    [
-      'only `DOCKER_HOST` when it is set',
-      { DOCKER_HOST: 'unix:///a b%20.sock', HOME: '/h' },
-      ['unix:///a b%20.sock'],
-    ],
-    ['an empty `DOCKER_HOST` as not set', { DOCKER_HOST: '' }, ['unix:///var/run/docker.sock']],
-  ])('offers %s', (_title, env, urls) => {
-    expect(engineCandidates(env).map(({ url }) => url)).toEqual(urls);
-  });
-
-  test.each([
-    ['tcp://10.0.0.1', { protocol: 'http', host: '10.0.0.1', port: 2375 }],
-    ['tcp://10.0.0.1:2380/', { protocol: 'http', host: '10.0.0.1', port: 2380 }],
-    ['tcp://[::1]:2375', { protocol: 'http', host: '::1', port: 2375 }],
-    ['http://engine:80', { protocol: 'http', host: 'engine', port: 80 }],
-    ['https://engine', { protocol: 'https', host: 'engine', port: 443 }],
-    ['unix:///tmp/engine.sock', { socketPath: '/tmp/engine.sock' }],
-  ])('reads `DOCKER_HOST=%s`', (value, address) => {
-    expect(engineCandidates({ DOCKER_HOST: value })).toEqual([{ url: value, ...address }]);
-  });
-
-  test.each([
-    ['ssh://ada@engine', /behind SSH/],
-    ['unix://relative.sock', /absolute path/],
-    ['unix:/one/slash', /absolute path/],
-    ['tcp://', /expected a host/],
-    ['tcp://engine:99999', /expected `unix:/],
-    ['http://engine/prefix', /nothing after the port/],
-    ['npipe:////./pipe/docker_engine', /expected `unix:/],
-    ['/var/run/docker.sock', /expected `unix:/],
-  ])('refuses `DOCKER_HOST=%s`', (value, message) => {
-    expect(() => engineCandidates({ DOCKER_HOST: value })).toThrow(
-      expect.objectContaining({ code: 'OPTIONS_INVALID', message: expect.stringMatching(message) }),
-    );
-  });
-
-  test('a password in `DOCKER_HOST` is not repeated in the message', () => {
-    expect(() => engineCandidates({ DOCKER_HOST: 'tcp://ada:hunter2@engine' })).toThrow(
-      expect.objectContaining({ message: expect.not.stringContaining('hunter2') }),
-    );
-  });
-
-  test('client certificates are refused, not left out', () => {
-    expect(() => engineCandidates({ DOCKER_HOST: 'tcp://engine:2376', DOCKER_TLS_VERIFY: '1' })).toThrow(
-      /DOCKER_TLS_VERIFY/,
-    );
-  });
-});
+import { toUnixAddress } from '../../src/engine/endpoint.ts';
+import { findEngine, firstAnswering } from '../../src/engine/find.ts';
 
 describe('probing', () => {
   let directory: string;
@@ -100,15 +39,14 @@ describe('probing', () => {
   const OK = 'HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nContent-Length: 2\r\n\r\nOK';
 
   function address(name: string) {
-    const socketPath = join(directory, name);
-    return { url: `unix://${socketPath}`, socketPath };
+    return toUnixAddress(join(directory, name), { chosenBy: 'the test', isChosen: false });
   }
 
   async function failureAt(name: string): Promise<string> {
     const error = await firstAnswering([address(name)], 300).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'ENGINE_UNAVAILABLE' });
     const { message } = error as Error;
-    expect(message).toContain(`\`unix://${join(directory, name)}\`: `);
+    expect(message).toContain(`\`unix://${join(directory, name)}\` (the test): `);
     return message;
   }
 
@@ -124,16 +62,18 @@ describe('probing', () => {
     const server = await listen(0, OK);
     const { port } = server.address() as { port: number };
     const url = `tcp://127.0.0.1:${port}`;
-    await expect(findEngine({ env: { DOCKER_HOST: url } })).resolves.toEqual({
+    await expect(findEngine({ env: { DOCKER_HOST: url } })).resolves.toMatchObject({
       url,
-      protocol: 'http',
       host: '127.0.0.1',
       port,
+      tls: null,
     });
   });
 
   test('a `DOCKER_HOST` that does not answer is not replaced by another engine', async () => {
-    await expect(findEngine({ env: { DOCKER_HOST: address('nobody').url } })).rejects.toThrow(/no such file/);
+    await expect(findEngine({ env: { DOCKER_HOST: address('nobody').url } })).rejects.toThrow(
+      /`DOCKER_HOST`\): no such file\nNo other is tried, because this one was chosen/,
+    );
   });
 
   test.each([
@@ -144,6 +84,11 @@ describe('probing', () => {
       'is another HTTP server',
       'HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n',
       /HTTP 404.*not a Docker engine/,
+    ],
+    [
+      'is Podman',
+      OK.replace('Api-Version', 'Libpod-Api-Version: 4.3.1\r\nApi-Version'),
+      /this is Podman, which answers as Docker does, and lurkbox does not run on it/,
     ],
     ['sends without end', `HTTP/1.1 200 OK\r\n\r\n${'x'.repeat(100_000)}`, /not a Docker engine/],
   ])('an address that %s is passed over', async (_title, answer, reason) => {
@@ -178,8 +123,8 @@ describe('probing', () => {
     const error = await firstAnswering(['missing', 'file'].map(address)).catch((reason: unknown) => reason);
     expect((error as Error).message.split('\n')).toEqual([
       'No container engine answers. Tried:',
-      `  - \`${address('missing').url}\`: no such file`,
-      `  - \`${address('file').url}\`: this is not a socket; remove it and start the engine again`,
+      `  - \`${address('missing').url}\` (the test): no such file`,
+      `  - \`${address('file').url}\` (the test): this is not a socket; remove it and start the engine again`,
       expect.stringContaining('DOCKER_HOST'),
     ]);
   });

@@ -7,6 +7,7 @@ import { MIB, specOf } from '../spec/sample.ts';
 /** An engine that can enforce everything. */
 export const FACTS: EngineFacts = {
   id: 'ENGINE',
+  name: 'engine-host',
   version: '20.10.24',
   apiVersion: '1.41',
   platform: { os: 'linux', architecture: 'amd64' },

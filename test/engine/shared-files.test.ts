@@ -1,6 +1,8 @@
 import { release } from 'node:os';
 import { expect, test } from 'vitest';
+import type { EngineConnection } from '../../src/engine/endpoint.ts';
 import { keepsInodes } from '../../src/engine/shared-files.ts';
+import { FakeEngine } from '../helpers/fake-engine.ts';
 import { FACTS } from './sample.ts';
 
 const runtimes = {
@@ -8,17 +10,21 @@ const runtimes = {
   crun: { program: 'crun', args: [] },
   gvisor: { program: 'runsc', args: [] },
 };
-const HERE = { address: 'unix:///var/run/docker.sock', kernelVersion: release(), runtime: null };
+const HERE = { connection: 'socket' as EngineConnection, kernelVersion: release(), runtime: null };
 
-test.each<[string, Partial<{ address: string; kernelVersion: string; runtime: string | null }>, boolean]>([
+test.each<
+  [string, Partial<{ connection: EngineConnection; kernelVersion: string; runtime: string | null }>, boolean]
+>([
   ['on this kernel', {}, true],
   ['on this kernel, by crun', { runtime: 'crun' }, true],
   ['by a runtime that nobody knows', { runtime: 'other' }, true],
   ['in gVisor, which has a kernel of its own', { runtime: 'gvisor' }, false],
   ['in a virtual machine', { kernelVersion: '6.1.0-linuxkit' }, false],
-  ['behind a network', { address: 'tcp://127.0.0.1:2375' }, false],
+  ['behind a network', { connection: 'TLS' }, false],
 ])('whether inodes of a container can be compared: %s', async (_where, change, expected) => {
-  const { address, kernelVersion, runtime } = { ...HERE, ...change };
+  const { connection, kernelVersion, runtime } = { ...HERE, ...change };
   const facts = async () => ({ ...FACTS, runtimes, defaultRuntime: 'runc', kernelVersion });
-  expect(await keepsInodes({ address, facts }, runtime)).toBe(expected);
+  expect(await keepsInodes({ endpoint: { ...new FakeEngine().endpoint, connection }, facts }, runtime)).toBe(
+    expected,
+  );
 });

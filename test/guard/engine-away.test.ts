@@ -38,7 +38,7 @@ test('a guard whose engine went away removes temporary files at once, and waits 
     const { SILENT_LOGGER } = await import(${source('logger.ts')});
     const cacheDir = ${JSON.stringify(folder)};
     await createTempFolder(cacheDir);
-    startGuard({ identity: createIdentity(), engineAddress: 'unix:///nonexistent.sock', cacheDir, logger: SILENT_LOGGER });
+    startGuard({ identity: createIdentity(), engineEnv: { DOCKER_HOST: 'unix:///nonexistent.sock' }, cacheDir, logger: SILENT_LOGGER });
     console.log('up');
     setInterval(() => {}, 1000);`;
   await mkdir(join(folder, 'tmp'));

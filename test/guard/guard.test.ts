@@ -15,7 +15,7 @@ function neverStarted(): EventEmitter {
 }
 
 const identity = createIdentity();
-const options = { identity, engineAddress: 'unix:///x', cacheDir: '/x', logger: SILENT_LOGGER };
+const options = { identity, engineEnv: { DOCKER_HOST: 'unix:///x' }, cacheDir: '/x', logger: SILENT_LOGGER };
 
 describe('a guard that cannot be started', () => {
   beforeEach(() => void vi.useFakeTimers());

@@ -1,5 +1,6 @@
 import { Duplex, type Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import { choosing } from '../../src/engine/endpoint.ts';
 import type {
   ContainerEngine,
   ContainerExit,
@@ -39,7 +40,13 @@ export type Hook = (time: number) => unknown;
  * to fail, hang or be slow `before` a call takes effect, or to lose its answer `after` it did.
  */
 export class FakeEngine implements ContainerEngine {
-  readonly address = 'fake://engine';
+  readonly endpoint = {
+    url: 'fake://engine',
+    chosenBy: 'a test',
+    isChosen: true,
+    env: choosing({}),
+    connection: 'plain TCP',
+  } as const;
   readonly calls: EngineCall[] = [];
   readonly before: Partial<Record<EngineCall, Hook>> = {};
   readonly after: Partial<Record<EngineCall, Hook>> = {};

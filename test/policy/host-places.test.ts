@@ -1,11 +1,14 @@
-import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { copyFile, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createLurkbox } from '../../src/index.ts';
+import { describeError } from '../../src/errors.ts';
+import { createLurkbox, type LurkboxError } from '../../src/index.ts';
 import { assertMountsSpare } from '../../src/policy/guarded-places.ts';
 import { placesOfHost } from '../../src/policy/host-places.ts';
 import { parsePolicy } from '../../src/policy/load.ts';
+import { createCertificates } from '../helpers/certificates.ts';
 
 let base: string;
 let mount: string;
@@ -171,6 +174,27 @@ describe('the socket of the engine in use', () => {
           },
         ],
       });
+  });
+
+  test('is in none either where a context names it; nor are the keys to an engine behind TLS (P10)', async () => {
+    await mkdir(at('workspace'));
+    const refusal = async (env: Record<string, string>) => {
+      const options = { workspaceRoot: at('workspace'), policy: policyWith(mount, 'ro') };
+      const opening = createLurkbox({ ...options, env: { PATH: process.env['PATH'], ...env } });
+      return describeError((await opening.catch((error: unknown) => error)) as LurkboxError);
+    };
+    const meta = at(`docker/contexts/meta/${createHash('sha256').update('far').digest('hex')}`);
+    await mkdir(meta, { recursive: true });
+    const Endpoints = { docker: { Host: `unix://${mount}/any.name` } };
+    await writeFile(join(meta, 'meta.json'), JSON.stringify({ Name: 'far', Endpoints }));
+    expect(await refusal({ DOCKER_CONTEXT: 'far', DOCKER_CONFIG: at('docker') })).toContain(
+      'holds the socket of the engine',
+    );
+    using certificates = createCertificates();
+    for (const name of ['ca.pem', 'cert.pem', 'key.pem'])
+      await copyFile(join(certificates.client, name), join(mount, name));
+    const tls = { DOCKER_HOST: 'tcp://engine', DOCKER_TLS_VERIFY: '1', DOCKER_CONFIG: mount };
+    expect(await refusal(tls)).toContain('the folder of the keys to the engine');
   });
 
   test('may lie beside it', async () => {
