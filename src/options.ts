@@ -45,12 +45,16 @@ export interface LurkboxOptions {
   readonly maxWarmMemoryMb?: number;
   /** Seconds after which a container that waits is replaced by a new one. @default 300 */
   readonly maxWarmSeconds?: number;
+  /** @deprecated Named `maxReused`. */
+  readonly maxKept?: number;
+  /** @deprecated Named `maxReusedPerPlugin`. */
+  readonly maxKeptPerPlugin?: number;
   /** @deprecated Has no effect: every container is removed after its last execution. */
   readonly maxParked?: number;
-  /** Containers that may be kept for later calls, over all plugins; the one not used for longest is ended first. @default 32 */
-  readonly maxKept?: number;
-  /** Of these, containers of one plugin. @default 16, or `maxKept` if that is less */
-  readonly maxKeptPerPlugin?: number;
+  /** Containers that may be there to be reused by later calls, over all plugins; the one not used for longest is ended first. @default 32 */
+  readonly maxReused?: number;
+  /** Of these, containers of one plugin. @default 16, or `maxReused` if that is less */
+  readonly maxReusedPerPlugin?: number;
   /** Told when something slow begins or ends while an image is built. */
   readonly onImageProgress?: (progress: ImageProgress) => void;
   /** Where `DOCKER_HOST` is read from. @default process.env */
@@ -71,14 +75,15 @@ export interface LurkboxConfig {
   readonly maxWarm: number;
   readonly maxWarmMemoryMb: number;
   readonly maxWarmSeconds: number;
-  readonly maxKept: number;
-  readonly maxKeptPerPlugin: number;
+  readonly maxReused: number;
+  readonly maxReusedPerPlugin: number;
   readonly onImageProgress: (progress: ImageProgress) => void;
   readonly env: NodeJS.ProcessEnv;
 }
 
 /** @throws LurkboxError `OPTIONS_INVALID` with every problem */
-export function normalizeOptions(options: LurkboxOptions = {}): LurkboxConfig {
+export function normalizeOptions(written: LurkboxOptions = {}): LurkboxConfig {
+  const options = withNewNames(written);
   const config: LurkboxConfig = {
     workspaceRoot: withoutLinks(options.workspaceRoot ?? '.'),
     persist: options.persist ?? true,
@@ -91,12 +96,13 @@ export function normalizeOptions(options: LurkboxOptions = {}): LurkboxConfig {
     maxWarm: options.maxWarm ?? 32,
     maxWarmMemoryMb: options.maxWarmMemoryMb ?? Math.max(1, Math.min(4096, options.maxMemoryMb ?? 4096)),
     maxWarmSeconds: options.maxWarmSeconds ?? 300,
-    maxKept: options.maxKept ?? 32,
-    maxKeptPerPlugin: options.maxKeptPerPlugin ?? Math.max(1, Math.min(16, options.maxKept ?? 16)),
+    maxReused: options.maxReused ?? 32,
+    maxReusedPerPlugin: options.maxReusedPerPlugin ?? Math.max(1, Math.min(16, options.maxReused ?? 16)),
     onImageProgress: options.onImageProgress ?? (() => {}),
     env: options.env ?? process.env,
   };
   const problems = [
+    ...twiceNamed(written),
     ...unknownOptions(options, config),
     ...wholeNumber('concurrency', config.concurrency, 1, 1024),
     ...wholeNumber('maxQueue', config.maxQueue, 0, 1_000_000),
@@ -106,12 +112,12 @@ export function normalizeOptions(options: LurkboxOptions = {}): LurkboxConfig {
     ...wholeNumber('maxWarm', config.maxWarm, 0, 1024),
     ...warmMemoryProblems(config),
     ...wholeNumber('maxWarmSeconds', config.maxWarmSeconds, 1, 86_400),
-    ...wholeNumber('maxKept', config.maxKept, 1, 1024),
+    ...wholeNumber('maxReused', config.maxReused, 1, 1024),
     ...wholeNumber(
-      'maxKeptPerPlugin',
-      config.maxKeptPerPlugin,
+      'maxReusedPerPlugin',
+      config.maxReusedPerPlugin,
       1,
-      config.maxKept >= 1 ? config.maxKept : 1024,
+      config.maxReused >= 1 ? config.maxReused : 1024,
     ),
     ...(config.maxCpuCores > 0
       ? []
@@ -123,18 +129,39 @@ export function normalizeOptions(options: LurkboxOptions = {}): LurkboxConfig {
   ];
   if (problems.length > 0)
     throw new LurkboxError('OPTIONS_INVALID', 'The options are not usable.', { problems });
-  warnOfGone(options, config.logger);
+  warnOfOldNames(written, config.logger);
   return Object.freeze(config);
 }
 
-/** Options of earlier versions, and why they have no effect any more. */
+/** Options of earlier versions that have another name now. */
+const RENAMED = { maxKept: 'maxReused', maxKeptPerPlugin: 'maxReusedPerPlugin' } as const satisfies Partial<
+  Record<keyof LurkboxOptions, keyof LurkboxOptions>
+>;
+/** And those that have no effect any more, with the reason. */
 const GONE: Readonly<Record<string, string>> = {
   maxParked: 'every container is removed after its last execution',
 };
 
-function warnOfGone(options: object, logger: Logger): void {
-  for (const option of Object.keys(GONE).filter((key) => Object.hasOwn(options, key)))
-    logger.warn({ option, reason: GONE[option] }, 'an option has no effect any more; leave it out');
+function withNewNames(written: LurkboxOptions): LurkboxOptions {
+  const renamed = (name: string): string => RENAMED[name as keyof typeof RENAMED] ?? name;
+  return Object.fromEntries(Object.entries(written).map(([name, value]) => [renamed(name), value]));
+}
+
+function twiceNamed(written: object): Problem[] {
+  return Object.entries(RENAMED)
+    .filter(([before, now]) => Object.hasOwn(written, before) && Object.hasOwn(written, now))
+    .map(([path, now]) => ({
+      path,
+      message: `is the earlier name of \`${now}\`, which is given too; leave it out`,
+    }));
+}
+
+function warnOfOldNames(written: object, logger: Logger): void {
+  for (const [option, now] of Object.entries(RENAMED))
+    if (Object.hasOwn(written, option)) logger.warn({ option, now }, 'an option has another name now');
+  for (const [option, reason] of Object.entries(GONE))
+    if (Object.hasOwn(written, option))
+      logger.warn({ option, reason }, 'an option has no effect any more; leave it out');
 }
 
 // A typo would otherwise silently be a default.

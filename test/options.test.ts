@@ -17,8 +17,8 @@ test('everything may be left out, and the defaults are pinned', () => {
     maxWarm: 32,
     maxWarmMemoryMb: 4096,
     maxWarmSeconds: 300,
-    maxKept: 32,
-    maxKeptPerPlugin: 16,
+    maxReused: 32,
+    maxReusedPerPlugin: 16,
     onImageProgress: expect.any(Function),
     env: process.env,
   });
@@ -72,16 +72,6 @@ describe('a logger', () => {
 });
 
 describe('refused is', () => {
-  function problemsOf(options: object): readonly unknown[] {
-    try {
-      normalizeOptions(options);
-      return [];
-    } catch (error) {
-      expect(error).toMatchObject({ code: 'OPTIONS_INVALID' });
-      return (error as LurkboxError).problems;
-    }
-  }
-
   test.each<[string, unknown, string]>([
     ['concurrency', 0, 'expected a whole number from 1 to 1024, got 0'],
     ['concurrency', 1025, 'expected a whole number from 1 to 1024, got 1025'],
@@ -92,8 +82,8 @@ describe('refused is', () => {
     ['maxCpuCores', 0, 'expected a number above 0, got 0'],
     ['maxWarm', -1, 'expected a whole number from 0 to 1024, got -1'],
     ['maxWarmSeconds', 0, 'expected a whole number from 1 to 86400, got 0'],
-    ['maxKept', 0, 'expected a whole number from 1 to 1024, got 0'],
-    ['maxKeptPerPlugin', 33, 'expected a whole number from 1 to 32, got 33'],
+    ['maxReused', 0, 'expected a whole number from 1 to 1024, got 0'],
+    ['maxReusedPerPlugin', 33, 'expected a whole number from 1 to 32, got 33'],
     ['maxCpuCores', Number.NaN, 'expected a number above 0, got NaN'],
     ['maxQueue', -1, 'expected a whole number from 0 to 1000000, got -1'],
     ['maxQueue', Number.POSITIVE_INFINITY, 'expected a whole number from 0 to 1000000, got Infinity'],
@@ -102,19 +92,10 @@ describe('refused is', () => {
     [
       'workspace',
       '.',
-      'unknown option; known are workspaceRoot, persist, policy, logger, concurrency, maxQueue, maxMemoryMb, maxCpuCores, maxWarm, maxWarmMemoryMb, maxWarmSeconds, maxKept, maxKeptPerPlugin, onImageProgress, env',
+      'unknown option; known are workspaceRoot, persist, policy, logger, concurrency, maxQueue, maxMemoryMb, maxCpuCores, maxWarm, maxWarmMemoryMb, maxWarmSeconds, maxReused, maxReusedPerPlugin, onImageProgress, env',
     ],
   ])('`%s` as %s', (field, value, message) => {
     expect(problemsOf({ [field]: value })).toEqual([{ path: field, message }]);
-  });
-
-  test('an option that has no effect any more, with one warning', () => {
-    const warned: unknown[] = [];
-    const logger: Logger = { ...SILENT_LOGGER, warn: (...facts: unknown[]) => warned.push(facts) };
-    expect(normalizeOptions({ maxParked: 4, logger })).not.toHaveProperty('maxParked');
-    expect(warned).toEqual([
-      [expect.objectContaining({ option: 'maxParked' }), 'an option has no effect any more; leave it out'],
-    ]);
   });
 
   test('everything that is wrong, at once', () => {
@@ -125,3 +106,38 @@ describe('refused is', () => {
 test('the config cannot be changed', () => {
   expect(() => Object.assign(normalizeOptions(), { concurrency: 2 })).toThrow(TypeError);
 });
+
+describe('of earlier versions', () => {
+  const warned: unknown[] = [];
+  const logger: Logger = { ...SILENT_LOGGER, warn: (...facts: unknown[]) => warned.push(facts) };
+
+  test('a name is taken, with one warning that tells the new one', () => {
+    expect(normalizeOptions({ maxKept: 4, logger })).toMatchObject({ maxReused: 4, maxReusedPerPlugin: 4 });
+    expect(warned.splice(0)).toEqual([
+      [{ option: 'maxKept', now: 'maxReused' }, 'an option has another name now'],
+    ]);
+  });
+
+  test('a name beside the new one is refused', () => {
+    expect(problemsOf({ maxKept: 4, maxReused: 4 })).toEqual([
+      { path: 'maxKept', message: 'is the earlier name of `maxReused`, which is given too; leave it out' },
+    ]);
+  });
+
+  test('an option without effect is left out, with one warning', () => {
+    expect(normalizeOptions({ maxParked: 4, logger })).not.toHaveProperty('maxParked');
+    expect(warned.splice(0)).toEqual([
+      [expect.objectContaining({ option: 'maxParked' }), 'an option has no effect any more; leave it out'],
+    ]);
+  });
+});
+
+function problemsOf(options: object): readonly unknown[] {
+  try {
+    normalizeOptions(options);
+    return [];
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'OPTIONS_INVALID' });
+    return (error as LurkboxError).problems;
+  }
+}

@@ -1,16 +1,16 @@
-import type { AdmissionRequest, Hold, Place } from './place.ts';
 import { type FullLine, type Refusal, RefusedError } from './refusal.ts';
 import { SessionTurns } from './session-turns.ts';
+import type { AdmissionRequest, MemoryReservation, Slot } from './slot.ts';
 import { Tallies } from './tallies.ts';
 import { type Ceilings, type Needs, Usage } from './usage.ts';
 import { WaitingLine } from './waiting-line.ts';
 
-export type { AdmissionRequest, Hold, Place } from './place.ts';
 export { type Refusal, RefusedError } from './refusal.ts';
+export type { AdmissionRequest, MemoryReservation, Slot } from './slot.ts';
 export type { Needs } from './usage.ts';
 
 export interface AdmissionOptions extends Ceilings {
-  /** How many may wait for a place, or for the turn of their session. */
+  /** How many may wait for a slot, or for the turn of their session. */
   readonly maxQueue: number;
   /** Whether other plugins exist, for which a reserve is left. @default there are none */
   readonly isShared?: () => boolean;
@@ -77,18 +77,18 @@ export class Admission {
   }
 
   /**
-   * A place, as soon as there is one; whoever gets it releases it on every path. Rejects with a `RefusedError` when the call
+   * A slot, as soon as there is one; whoever gets it releases it on every path. Rejects with a `RefusedError` when the call
    * alone is above a ceiling, when the line is full or its room in it is another plugin's by right, and with the signal's
    * reason when that is aborted before.
    */
-  enter(request: AdmissionRequest): Promise<Place> {
+  acquire(request: AdmissionRequest): Promise<Slot> {
     if (request.signal?.aborted) return Promise.reject(request.signal.reason);
     const tooLarge = this.tooLarge(request);
     if (tooLarge !== null) return Promise.reject(new RefusedError(tooLarge));
     const hasTurn = this.#turns.take(turnOf(request));
     const isNext = hasTurn && this.#wouldBeNext(request);
-    const place = isNext ? this.#tryTake(request) : null;
-    if (place !== null) return Promise.resolve(place);
+    const slot = isNext ? this.#tryTake(request) : null;
+    if (slot !== null) return Promise.resolve(slot);
     // Idle containers give way at once, so they do not make anybody busy.
     const hasRoom = isNext && this.#lacks(request, 0) === null;
     if (!hasRoom && this.#line.size >= this.#maxQueue && !this.#makeRoom(request)) {
@@ -133,18 +133,18 @@ export class Admission {
     };
   }
 
-  /** Memory for a container that nobody has called for; `null` where `mayHold` denies it. */
-  hold(memoryBytes: number): Hold | null {
-    return this.mayHold(memoryBytes) ? this.#hold(memoryBytes) : null;
+  /** Memory for a container that nobody has called for; `null` where `mayReserve` denies it. */
+  reserveMemory(memoryBytes: number): MemoryReservation | null {
+    return this.mayReserve(memoryBytes) ? this.#reserveMemory(memoryBytes) : null;
   }
 
   /** Whether so much memory is free, and nobody in line for it. */
-  mayHold(memoryBytes: number): boolean {
+  mayReserve(memoryBytes: number): boolean {
     const all = this.#usage.memoryBytes + this.#heldBytes + memoryBytes;
     return this.#line.isEmpty && all <= this.memoryCeilingBytes;
   }
 
-  #hold(memoryBytes: number): Hold {
+  #reserveMemory(memoryBytes: number): MemoryReservation {
     this.#heldBytes += memoryBytes;
     const release = once(() => {
       this.#heldBytes -= memoryBytes;
@@ -153,24 +153,24 @@ export class Admission {
     return { memoryBytes, release };
   }
 
-  #lacks(request: AdmissionRequest, idleBytes: number): 'memory' | 'place' | null {
+  #lacks(request: AdmissionRequest, idleBytes: number): 'memory' | 'slot' | null {
     return this.#usage.lacks(request.plugin, request, idleBytes);
   }
 
-  #tryTake(request: AdmissionRequest): Place | null {
+  #tryTake(request: AdmissionRequest): Slot | null {
     if (this.#lacks(request, 0) !== null) return null;
-    const claimed = request.claim?.() ?? null;
-    if (claimed !== null) {
+    const acquired = request.acquire?.() ?? null;
+    if (acquired !== null) {
       // From one account to the other, and nobody is let in between.
       this.#isQuiet = true;
-      claimed.release();
+      acquired.release();
       this.#isQuiet = false;
       return this.#take(request);
     }
     return this.#lacks(request, this.#heldBytes) === null ? this.#take(request) : null;
   }
 
-  #take(request: AdmissionRequest): Place {
+  #take(request: AdmissionRequest): Slot {
     const { plugin } = request;
     this.#line.passTurn(plugin);
     if (this.#usage.take(plugin, request)) this.#wanted.change(plugin, 1);
@@ -179,15 +179,15 @@ export class Admission {
       this.#passTurn(request);
       this.#admit();
     });
-    const keepMemory = (use: (hold: Hold) => void): void => {
-      use(this.#hold(request.memoryBytes));
+    const keepMemory = (use: (memory: MemoryReservation) => void): void => {
+      use(this.#reserveMemory(request.memoryBytes));
       release();
     };
     return { release, keepMemory, [Symbol.dispose]: release };
   }
 
-  #wait(request: AdmissionRequest, hasTurn: boolean): Promise<Place> {
-    const { promise, resolve, reject } = Promise.withResolvers<Place>();
+  #wait(request: AdmissionRequest, hasTurn: boolean): Promise<Slot> {
+    const { promise, resolve, reject } = Promise.withResolvers<Slot>();
     const onAbort = (): void => {
       this.#dismiss(call, request.signal?.reason);
       // The one behind it may fit where it did not.
@@ -211,15 +211,15 @@ export class Admission {
   #admit(): void {
     if (this.#isQuiet) return;
     for (let call = this.#next(); call !== null; call = this.#next()) {
-      const place = this.#tryTake(call.request);
-      if (place === null) break;
+      const slot = this.#tryTake(call.request);
+      if (slot === null) break;
       this.#leave(call);
-      call.resolve(place);
+      call.resolve(slot);
     }
     this.#tellShortage();
   }
 
-  /** The call whose turn it is: of the plugins that have no place, where there is one. Looks at as many as have, and one more. */
+  /** The call whose turn it is: of the plugins that have no slot, where there is one. Looks at as many as have, and one more. */
   #next(): WaitingCall | null {
     return this.#firstWithNone() ?? this.#line.first;
   }
@@ -232,8 +232,8 @@ export class Admission {
     return !this.#usage.runs(plugin);
   }
 
-  /** Asks the call whose turn it is again: a container that it may claim, or that gives way, may have come meanwhile. */
-  remind(): void {
+  /** Asks the call whose turn it is again: a container that it may acquire, or that gives way, may have come meanwhile. */
+  retryNext(): void {
     this.#admit();
   }
 
@@ -262,7 +262,7 @@ export class Admission {
 
 interface WaitingCall {
   readonly request: AdmissionRequest;
-  readonly resolve: (place: Place) => void;
+  readonly resolve: (slot: Slot) => void;
   readonly reject: (reason: unknown) => void;
   readonly onAbort: () => void;
 }

@@ -26,7 +26,7 @@ export class RefusedError extends Error {
   readonly refusal: Refusal;
 
   constructor(refusal: Refusal) {
-    super(`No place for this call: ${refusal.kind}`);
+    super(`No slot for this call: ${refusal.kind}`);
     this.refusal = refusal;
   }
 }

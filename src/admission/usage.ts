@@ -55,7 +55,7 @@ export class Usage {
   }
 
   /** What a further call of a plugin lacks; idle containers count where they cannot give way, as `idleBytes`. */
-  lacks(plugin: string, needs: Needs, idleBytes: number): 'memory' | 'place' | null {
+  lacks(plugin: string, needs: Needs, idleBytes: number): 'memory' | 'slot' | null {
     const beyond = this.#beyond(needs, (ceiling) => ceiling);
     if (beyond !== null) return beyond;
     if (this.#memoryBytes + needs.memoryBytes + idleBytes > this.#ceilings.memoryBytes) return 'memory';
@@ -66,10 +66,10 @@ export class Usage {
   #beyond(
     { memoryBytes, cpuCores }: Needs,
     most: (ceiling: number, size: number) => number,
-  ): 'memory' | 'place' | null {
+  ): 'memory' | 'slot' | null {
     const nano = toNano(cpuCores);
-    if (this.#running + 1 > most(this.#ceilings.concurrency, 1)) return 'place';
-    if (this.#nanoCpus + nano > most(toNano(this.#ceilings.cpuCores), nano)) return 'place';
+    if (this.#running + 1 > most(this.#ceilings.concurrency, 1)) return 'slot';
+    if (this.#nanoCpus + nano > most(toNano(this.#ceilings.cpuCores), nano)) return 'slot';
     return this.#memoryBytes + memoryBytes > most(this.#ceilings.memoryBytes, memoryBytes) ? 'memory' : null;
   }
 

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Admission, type Place, RefusedError } from '../admission/admission.ts';
+import { type Admission, RefusedError, type Slot } from '../admission/admission.ts';
 import type { ContainerEngine } from '../engine/engine.ts';
 import type { Logger } from '../logger.ts';
 import type { LoadedPlugin } from '../manifest/load.ts';
 import type { Grant } from '../policy/grant.ts';
 import type { SchemaChecker } from '../schemas/schema-checker.ts';
 import { toBusy } from './busy.ts';
+import type { AcquiredContainer, ContainerSource } from './container-source.ts';
 import { type ExecutionContextConfig, MAX_CONTEXT_BYTES } from './context.ts';
 import { type Ending, endingOfError, failed } from './ending.ts';
 import { Execution, type ExecutionPlan } from './execution.ts';
@@ -16,7 +17,6 @@ import type { Reaper } from './reaper.ts';
 import { countJsonBytes } from './request.ts';
 import { type PluginExecutionResult, UNKNOWN_USAGE, type Usage } from './result.ts';
 import { SchemaChecks } from './schema-checks.ts';
-import type { Claimed, Standby } from './standby.ts';
 import { Stopwatch } from './stopwatch.ts';
 import { toResult } from './to-result.ts';
 
@@ -50,7 +50,7 @@ export interface ContainerSandboxOptions {
   readonly connect: () => Promise<ContainerEngine>;
   /** The id of the plugin's image if the engine has it. */
   readonly findImage: () => Promise<string | null>;
-  /** The same, built if need be. That can take minutes, so nobody who has a place asks for it. */
+  /** The same, built if need be. That can take minutes, so nobody who has a slot asks for it. */
   readonly prepareImage: (signal?: AbortSignal) => Promise<string>;
   readonly ownerLabels: Readonly<Record<string, string>>;
   /** Gives out the places that executions of all plugins share. */
@@ -59,7 +59,7 @@ export interface ContainerSandboxOptions {
   readonly schemaChecker: SchemaChecker;
   readonly reaper: Reaper;
   /** Containers that are there before their call. */
-  readonly standby: Standby;
+  readonly source: ContainerSource;
   readonly logger: Logger;
 }
 
@@ -134,11 +134,11 @@ export class ContainerSandbox implements PluginSandbox {
   async #settle(call: Call): Promise<Settled> {
     const { options } = call;
     const { promise: settled, resolve: settle } = Promise.withResolvers<Settled>();
-    // Who aborts need not wait for a place, an engine or an image to be told so.
+    // Who aborts need not wait for a slot, an engine or an image to be told so.
     const leave = (): void => settle(withoutContainer(failed('CANCELLED', '')));
     options.signal?.addEventListener('abort', leave, { once: true, signal: call.waiting.signal });
     if (options.signal?.aborted) leave();
-    const removed = this.#enter(call, settle);
+    const removed = this.#run(call, settle);
     const { ending, ...measured } = await settled;
     call.stopwatch.stop();
     if (options.waitForRemoval) await removed;
@@ -146,7 +146,7 @@ export class ContainerSandbox implements PluginSandbox {
   }
 
   async close(): Promise<void> {
-    await this.#options.standby.close();
+    await this.#options.source.close();
     while (this.#alive.size > 0) await Promise.all(this.#alive);
   }
 
@@ -170,9 +170,9 @@ export class ContainerSandbox implements PluginSandbox {
     return null;
   }
 
-  /** Waits for a place, keeps it until the container is gone, and answers when that is. */
-  #enter(call: Call, settle: (settled: Settled) => void): Promise<void> {
-    const removed = this.#liveInPlace(call, settle);
+  /** Waits for a slot, keeps it until the container is gone, and answers when that is. */
+  #run(call: Call, settle: (settled: Settled) => void): Promise<void> {
+    const removed = this.#liveInSlot(call, settle);
     this.#track(removed);
     return removed;
   }
@@ -182,30 +182,30 @@ export class ContainerSandbox implements PluginSandbox {
     this.#alive.add(tracked);
   }
 
-  async #liveInPlace(call: Call, settle: (settled: Settled) => void): Promise<void> {
-    const { admission, grant, standby } = this.#options;
+  async #liveInSlot(call: Call, settle: (settled: Settled) => void): Promise<void> {
+    const { admission, grant, source } = this.#options;
     const { plugin, memoryBytes, cpuCores } = grant;
     const { session, options } = call;
     const { signal } = options;
-    let claimed: Claimed | null = null;
-    const claim = () => {
-      claimed = standby.claim(session);
-      return claimed?.hold ?? null;
+    let acquired: AcquiredContainer | null = null;
+    const acquire = () => {
+      acquired = source.acquire(session);
+      return acquired?.memory ?? null;
     };
     try {
       for (;;) {
         const prepared = this.#hasImage ? null : await this.#inOrder(this.#prepareImage(signal));
-        using place = await admission.enter({ plugin, session, memoryBytes, cpuCores, signal, claim });
-        const image = kindOf(claimed) === 'cold' ? (prepared ?? (await this.#findImage())) : null;
-        // Somebody has removed it: it is built again, and not in this place.
-        if (kindOf(claimed) === 'cold' && image === null) continue;
-        if (this.#checks.hasInput && !(await this.#fits(call, settle, { place, claimed }))) return;
-        if (kindOf(claimed) !== 'kept') standby.arrived(claimed);
-        await this.#live(call, settle, { place, claimed, image });
+        using slot = await admission.acquire({ plugin, session, memoryBytes, cpuCores, signal, acquire });
+        const image = kindOf(acquired) === 'cold' ? (prepared ?? (await this.#findImage())) : null;
+        // Somebody has removed it: it is built again, and not in this slot.
+        if (kindOf(acquired) === 'cold' && image === null) continue;
+        if (this.#checks.hasInput && !(await this.#fits(call, settle, { slot, acquired }))) return;
+        if (kindOf(acquired) !== 'reused') source.arrived(acquired);
+        await this.#live(call, settle, { slot, acquired, image });
         return;
       }
     } catch (error) {
-      // Yields, so that a caller that retries on `BUSY` cannot starve the work that frees a place.
+      // Yields, so that a caller that retries on `BUSY` cannot starve the work that frees a slot.
       if (error instanceof RefusedError) await nextTurn();
       // Who was aborted has been told already.
       settle(withoutContainer(error instanceof RefusedError ? toBusy(error.refusal) : endingOfError(error)));
@@ -213,7 +213,7 @@ export class ContainerSandbox implements PluginSandbox {
     }
   }
 
-  /** Before a call has a place, so that a build is in nobody's way. */
+  /** Before a call has a slot, so that a build is in nobody's way. */
   async #prepareImage(signal: AbortSignal | undefined): Promise<string> {
     const { admission, grant, prepareImage } = this.#options;
     const tooLarge = admission.tooLarge(grant);
@@ -233,42 +233,42 @@ export class ContainerSandbox implements PluginSandbox {
     return result;
   }
 
-  /** Whether the input does; else settles, and what was claimed for the call waits for the next one. */
+  /** Whether the input does; else settles, and what was acquired for the call waits for the next one. */
   async #fits(
     call: Call,
     settle: (settled: Settled) => void,
-    { place, claimed }: { place: Place; claimed: Claimed | null },
+    { slot, acquired }: { slot: Slot; acquired: AcquiredContainer | null },
   ): Promise<boolean> {
     const { context, options, session, waiting } = call;
     const ending = await this.#checks.checkInput(context, options.signal).catch(endingOfAbort);
     if (ending === null) return true;
     settle(withoutContainer(ending));
     waiting.abort();
-    if (claimed !== null && !this.#options.standby.giveBack(claimed, place, session))
-      await claimed.ready.sandbox.close();
+    if (acquired !== null && !this.#options.source.giveBack(acquired, slot, session))
+      await acquired.ready.sandbox.close();
     return false;
   }
 
   async #live(
     call: Call,
     settle: (settled: Settled) => void,
-    { place, claimed, image }: { place: Place; claimed: Claimed | null; image: string | null },
+    { slot, acquired, image }: { slot: Slot; acquired: AcquiredContainer | null; image: string | null },
   ): Promise<void> {
     let execution: Execution | null = null;
     try {
       execution =
-        claimed === null
-          ? await this.#startCold(call, place, image as string)
-          : this.#startIn(claimed, call, place);
+        acquired === null
+          ? await this.#startCold(call, slot, image as string)
+          : this.#startIn(acquired, call, slot);
       if (execution === null) return;
       call.waiting.abort();
       const [ending, usage] = await Promise.all([execution.ending, execution.usage]);
       const metadata = {
-        sandbox: kindOf(claimed),
+        sandbox: kindOf(acquired),
         sandboxId: execution.sandboxId,
         containerId: execution.containerId,
       };
-      // In its place: calls whose results are not checked yet do not add up without end.
+      // In its slot: calls whose results are not checked yet do not add up without end.
       const judged = await this.#judge(ending, call);
       call.judged.resolve();
       settle({ ending: judged, usage, logs: execution.logs, metadata });
@@ -279,26 +279,26 @@ export class ContainerSandbox implements PluginSandbox {
       call.waiting.abort();
       call.judged.resolve();
       // What no execution took over is nobody's any more.
-      if (execution === null) await claimed?.ready.sandbox.close();
+      if (execution === null) await acquired?.ready.sandbox.close();
     }
   }
 
-  /** At once, and also for a caller that has left: what was claimed for it has to be ended. */
-  #startIn({ ready }: Claimed, call: Call, place: Place): Execution {
-    return new Execution({ ...this.#toPlan(call, place), ...ready.sandbox.made, ready });
+  /** At once, and also for a caller that has left: what was acquired for it has to be ended. */
+  #startIn({ ready }: AcquiredContainer, call: Call, slot: Slot): Execution {
+    return new Execution({ ...this.#toPlan(call, slot), ...ready.sandbox.made, ready });
   }
 
   /** `null` when the caller left before anything was made. */
-  async #startCold(call: Call, place: Place, image: string): Promise<Execution | null> {
-    const { connect, reaper, standby } = this.#options;
+  async #startCold(call: Call, slot: Slot, image: string): Promise<Execution | null> {
+    const { connect, reaper, source } = this.#options;
     const { signal } = call.options;
     if (signal?.aborted) return null;
     const engine = await connect();
     if (signal?.aborted) return null;
     // What may throw comes before what has to be taken back.
-    const plan = { ...this.#toPlan(call, place), engine, image };
+    const plan = { ...this.#toPlan(call, slot), engine, image };
     const live = reaper.admit(call.executionId);
-    const start = standby.startsItsOwn();
+    const start = source.startsItsOwn();
     const execution = new Execution(plan);
     void execution.begun.then(() => start[Symbol.dispose]());
     void execution.gone.then(() => live[Symbol.dispose]());
@@ -313,11 +313,11 @@ export class ContainerSandbox implements PluginSandbox {
 
   #toPlan(
     { executionId, context, options, stopwatch, session, judged }: Call,
-    place: Place,
+    slot: Slot,
   ): Omit<ExecutionPlan, 'engine' | 'image'> {
-    const { plugin, grant, ownerLabels, standby, reaper, logger } = this.#options;
+    const { plugin, grant, ownerLabels, source, reaper, logger } = this.#options;
     stopwatch.lap('queueMs');
-    const keep: ExecutionPlan['keep'] = (sandbox) => standby.keep(sandbox, place, session);
+    const keep: ExecutionPlan['keep'] = (sandbox) => source.keep(sandbox, slot, session);
     const keepOnceJudged: ExecutionPlan['keep'] = (sandbox) => judged.promise.then(() => keep(sandbox));
     const isKept = grant.isolation.mode !== 'execution';
     return {
@@ -361,8 +361,8 @@ export class ContainerSandbox implements PluginSandbox {
   }
 }
 
-function kindOf(claimed: Claimed | null): 'cold' | Claimed['kind'] {
-  return claimed?.kind ?? 'cold';
+function kindOf(acquired: AcquiredContainer | null): 'cold' | AcquiredContainer['kind'] {
+  return acquired?.kind ?? 'cold';
 }
 
 /** A check ends early only for a caller that has left. */

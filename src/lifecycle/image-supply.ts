@@ -49,7 +49,7 @@ export class ImageSupply {
     this.#assertMayTry(version);
     const over = new AbortController();
     const left = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
-    const waiting = this.#room.enter({ plugin: version.name, memoryBytes: 0, cpuCores: 0, signal: left });
+    const waiting = this.#room.acquire({ plugin: version.name, memoryBytes: 0, cpuCores: 0, signal: left });
     try {
       const built = await Promise.race([
         build(left),

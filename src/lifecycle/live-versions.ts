@@ -13,8 +13,8 @@ import type { Grant } from '../policy/grant.ts';
 import { toPluginPolicy } from '../policy/plugin-policy.ts';
 import { type Granted, resolveOrThrow } from '../policy/resolve.ts';
 import type { Policy } from '../policy/schema.ts';
+import type { PluginPool } from '../pool/plugin-pool.ts';
 import type { Pool } from '../pool/pool.ts';
-import type { Shelf } from '../pool/shelf.ts';
 import type { InstalledVersion, PluginRecord } from '../registry/record.ts';
 import type { SchemaChecker } from '../schemas/schema-checker.ts';
 import { isCallable } from './choose-version.ts';
@@ -55,7 +55,7 @@ export interface LiveVersionsOptions {
 export interface LiveVersion {
   readonly version: InstalledVersion;
   readonly sandbox: PluginSandbox;
-  readonly shelf: Shelf;
+  readonly pluginPool: PluginPool;
   readonly isWarm: boolean;
 }
 
@@ -106,7 +106,7 @@ export class LiveVersions {
     const known = this.#live.get(version.id);
     if (known?.isWarm === isWarm) return known;
     const before = isWarm ? this.#warmOneOf(version.name) : undefined;
-    const live = this.#create(version, isWarm, (known ?? before)?.shelf);
+    const live = this.#create(version, isWarm, (known ?? before)?.pluginPool);
     if (known !== undefined) void this.retire(version.id);
     if (before !== undefined) void this.retire(before.version.id);
     this.#live.set(version.id, live);
@@ -238,7 +238,7 @@ export class LiveVersions {
     const full = `${version.name}@${version.version}`;
     let ending: Ending | null = null;
     for (let tries = 0; tries < LOADING_TRIES && ending === null && !signal?.aborted; tries++)
-      ending = await this.get(version).shelf.tryLoading(signal);
+      ending = await this.get(version).pluginPool.tryLoading(signal);
     signal?.throwIfAborted();
     if (ending === null)
       throw new LurkboxError(
@@ -277,7 +277,7 @@ export class LiveVersions {
     return [...this.#live.values()].find(({ version, isWarm }) => isWarm && version.name === name);
   }
 
-  #create(version: InstalledVersion, isWarm: boolean, replaced: Shelf | undefined): LiveVersion {
+  #create(version: InstalledVersion, isWarm: boolean, replaced: PluginPool | undefined): LiveVersion {
     const { connect, ownerLabels, admission, schemaChecker, reaper, pool, logger } = this.#options;
     const { grant, warm } = this.#grantOf(version);
     const { entry_point: entryPoint, preload } = version.manifest;
@@ -285,17 +285,17 @@ export class LiveVersions {
     const prepareImage = async (signal?: AbortSignal) => (await this.#prepareForCall(version, signal)).id;
     const common = { grant, connect, prepareImage, ownerLabels, reaper, logger };
     const own = { entryPoint, version: version.version, preload, warm: isWarm ? warm : 0 };
-    const shelf = pool.shelf({ ...common, ...own }, replaced);
+    const pluginPool = pool.open({ ...common, ...own }, replaced);
     const sandbox = new ContainerSandbox({
       ...common,
       findImage,
       plugin: version,
       admission,
       schemaChecker,
-      standby: shelf,
+      source: pluginPool,
     });
     this.#sandboxes.add(sandbox);
-    return { version, sandbox, shelf, isWarm };
+    return { version, sandbox, pluginPool, isWarm };
   }
 }
 

@@ -305,7 +305,7 @@ export class PluginManager {
     const { executor, locks, live, pool } = this.#options;
     const version = executor.serving(parseReference(written));
     // What takes no calls has nothing to wait for.
-    return version === null ? 0 : pool.hint(live.get(await locks.ensure(version)).shelf, size);
+    return version === null ? 0 : pool.hint(live.get(await locks.ensure(version)).pluginPool, size);
   }
 
   /** Throws what `executePlugin` would throw for these arguments, and executes nothing. */

@@ -1,4 +1,4 @@
-import type { Hold } from '../admission/admission.ts';
+import type { MemoryReservation } from '../admission/admission.ts';
 import type { Surplus } from '../execution/conversation.ts';
 import { type Ending, endingOfResponse, failed, unasked } from '../execution/ending.ts';
 import type { ReadySandbox } from '../execution/execution.ts';
@@ -17,7 +17,7 @@ import type { RunnerMessage } from '../protocol/runner-message.ts';
 const MAX_CPU_SHARE = 0.05;
 
 export interface IdleOptions {
-  readonly hold: Hold;
+  readonly memory: MemoryReservation;
   /** Told once, when it has ended by itself: it failed, or somebody ended it. */
   readonly onLost: (idle: IdleSandbox, ending: Ending) => void;
 }
@@ -26,7 +26,7 @@ export interface IdleOptions {
 export class IdleSandbox implements SandboxUser {
   readonly isIdle = true;
   readonly sandbox: Sandbox;
-  readonly hold: Hold;
+  readonly memory: MemoryReservation;
   readonly logs: LogBook;
   /** Resolves when Node is up in it, or never will be. */
   readonly booted: Promise<void>;
@@ -43,10 +43,10 @@ export class IdleSandbox implements SandboxUser {
   #isOver = false;
 
   private constructor(
-    { hold, onLost }: IdleOptions,
+    { memory, onLost }: IdleOptions,
     from: { plan: SandboxPlan; preload: boolean } | { ready: ReadySandbox },
   ) {
-    this.hold = hold;
+    this.memory = memory;
     this.#onLost = onLost;
     ({ promise: this.booted, resolve: this.#boot } = Promise.withResolvers<void>());
     ({ promise: this.settled, resolve: this.#settle } = Promise.withResolvers<void>());
@@ -105,7 +105,7 @@ export class IdleSandbox implements SandboxUser {
     this.#boot();
     this.#settle();
     await this.sandbox.close();
-    this.hold.release();
+    this.memory.release();
   }
 
   onPhase(phase: SandboxPhase): void {

@@ -2,8 +2,8 @@ import type { Admission } from '../admission/admission.ts';
 import { sharedCeiling } from '../admission/reserve.ts';
 import { LurkboxError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import { PluginPool, type PluginPoolOptions } from './plugin-pool.ts';
 import { shareOut } from './share-out.ts';
-import { Shelf, type ShelfOptions } from './shelf.ts';
 
 /** A call that takes a container has two milliseconds to itself before the next one is started beside it. */
 const SETTLE_MS = 25;
@@ -24,8 +24,8 @@ export interface PoolOptions {
   /** What the grants of all that wait may come to; never more than the memory that the admission gives out. */
   readonly maxWarmBytes: number;
   /** How many may be kept for later calls, over all plugins, and of one. */
-  readonly maxKept: number;
-  readonly maxKeptPerPlugin: number;
+  readonly maxReused: number;
+  readonly maxReusedPerPlugin: number;
   /** How many are started at once, those that calls start themselves included; calls are never held up by it. */
   readonly startsAtOnce: number;
   readonly maxAgeMs: number;
@@ -39,11 +39,11 @@ export interface PoolOptions {
  */
 export class Pool {
   readonly #options: PoolOptions;
-  readonly #shelves = new Set<Shelf>();
+  readonly #pluginPools = new Set<PluginPool>();
   /** Those that have, or should have, containers; the others cost nothing. */
-  readonly #active = new Set<Shelf>();
-  readonly #excessSince = new Map<Shelf, number>();
-  readonly #hints = new Set<{ shelf: Shelf; size: number; done: (ready: number) => void }>();
+  readonly #active = new Set<PluginPool>();
+  readonly #excessSince = new Map<PluginPool, number>();
+  readonly #hints = new Set<{ pluginPool: PluginPool; size: number; done: (ready: number) => void }>();
   #balancing: NodeJS.Timeout | undefined;
   #balancedAt = Number.NEGATIVE_INFINITY;
   #ticking: NodeJS.Timeout | undefined;
@@ -51,7 +51,7 @@ export class Pool {
   /** Of containers in which Node is not up yet: those that are started ahead, and those of calls that found none waiting. */
   readonly #starts = { ahead: 0, own: 0 };
   /** Of which one was started ahead last. */
-  #startedLast: Shelf | undefined;
+  #startedLast: PluginPool | undefined;
   #isClosed = false;
 
   constructor(options: PoolOptions) {
@@ -60,51 +60,51 @@ export class Pool {
   }
 
   /**
-   * A place for the idle containers of one plugin, in the place of another one that is about to close.
+   * The idle containers of one plugin, in place of others of it that are about to close.
    * @throws LurkboxError `POLICY_INVALID` when the number that the policy asks for does not fit, with both numbers
    */
-  shelf(options: ShelfOptions, replaced?: Shelf): Shelf {
-    const shelf: Shelf = new Shelf(options, {
-      hold: (bytes) => this.#options.admission.hold(bytes),
+  open(options: PluginPoolOptions, replaced?: PluginPool): PluginPool {
+    const pluginPool: PluginPool = new PluginPool(options, {
+      reserveMemory: (bytes) => this.#options.admission.reserveMemory(bytes),
       makeRoom: (bytes) => this.#dropWaiting(bytes),
       onChange: (changed) => this.#changed(changed),
       onOwnStart: () => this.#countStart('own'),
       onClosed: (closed) => this.#forget(closed),
     });
-    if (typeof options.warm === 'number') this.#assertFits(shelf, options.warm, replaced);
-    this.#shelves.add(shelf);
-    if (shelf.firmSize(0) > 0) this.#changed(shelf);
-    return shelf;
+    if (typeof options.warm === 'number') this.#assertFits(pluginPool, options.warm, replaced);
+    this.#pluginPools.add(pluginPool);
+    if (pluginPool.firmSize(0) > 0) this.#changed(pluginPool);
+    return pluginPool;
   }
 
-  #forget(shelf: Shelf): void {
-    this.#shelves.delete(shelf);
-    this.#active.delete(shelf);
-    this.#excessSince.delete(shelf);
-    for (const hint of this.#hints) if (hint.shelf === shelf) hint.done(0);
+  #forget(pluginPool: PluginPool): void {
+    this.#pluginPools.delete(pluginPool);
+    this.#active.delete(pluginPool);
+    this.#excessSince.delete(pluginPool);
+    for (const hint of this.#hints) if (hint.pluginPool === pluginPool) hint.done(0);
   }
 
   /**
    * Has so many containers wait, for a minute; resolves with how many do, when they all do or no more can be had now.
    * @throws LurkboxError `OPTIONS_INVALID` when they do not fit, with both numbers
    */
-  async hint(shelf: Shelf, size: number): Promise<number> {
+  async hint(pluginPool: PluginPool, size: number): Promise<number> {
     if (!Number.isInteger(size) || size < 0)
       throw new LurkboxError(
         'OPTIONS_INVALID',
         `Expected a whole number of containers, got ${String(size)}.`,
       );
-    if (this.#isClosed || !this.#shelves.has(shelf)) return 0;
-    const fault = this.#misfit(shelf, size);
+    if (this.#isClosed || !this.#pluginPools.has(pluginPool)) return 0;
+    const fault = this.#misfit(pluginPool, size);
     if (fault !== null)
       throw new LurkboxError(
         'OPTIONS_INVALID',
-        `So many containers of \`${shelf.plugin}\` cannot wait: ${fault}.`,
+        `So many containers of \`${pluginPool.plugin}\` cannot wait: ${fault}.`,
       );
     const { promise, resolve } = Promise.withResolvers<number>();
-    const hint = { shelf, size, done: resolve };
+    const hint = { pluginPool, size, done: resolve };
     this.#hints.add(hint);
-    shelf.hint(size);
+    pluginPool.hint(size);
     this.#schedule(0);
     return promise.finally(() => this.#hints.delete(hint));
   }
@@ -112,7 +112,10 @@ export class Pool {
   /** To be told when the memory that the admission gives out has become known: what was asked for before may not fit. */
   learnCeilings(): void {
     const now = performance.now();
-    const bytes = sum([...this.#shelves], (shelf) => shelf.firmSize(now) * shelf.memoryBytes);
+    const bytes = sum(
+      [...this.#pluginPools],
+      (pluginPool) => pluginPool.firmSize(now) * pluginPool.memoryBytes,
+    );
     if (this.#options.maxWarm === 0 || bytes <= this.#maxWarmBytes) return;
     const facts = { askedMb: Math.ceil(bytes / MIB), mostMb: Math.floor(this.#maxWarmBytes / MIB) };
     this.#options.logger.warn(facts, 'the containers that should wait have no room; fewer will wait');
@@ -124,32 +127,33 @@ export class Pool {
     clearTimeout(this.#balancing);
     clearInterval(this.#ticking);
     for (const hint of this.#hints) hint.done(0);
-    await Promise.all([...this.#shelves].map((shelf) => shelf.close()));
+    await Promise.all([...this.#pluginPools].map((pluginPool) => pluginPool.close()));
   }
 
-  #assertFits(shelf: Shelf, size: number, replaced: Shelf | undefined): void {
-    const fault = this.#options.maxWarm === 0 ? null : this.#misfit(shelf, size, replaced);
+  #assertFits(pluginPool: PluginPool, size: number, replaced: PluginPool | undefined): void {
+    const fault = this.#options.maxWarm === 0 ? null : this.#misfit(pluginPool, size, replaced);
     if (fault === null) return;
     throw new LurkboxError(
       'POLICY_INVALID',
-      `The containers of \`${shelf.plugin}\` that should wait do not fit.`,
+      `The containers of \`${pluginPool.plugin}\` that should wait do not fit.`,
       {
-        problems: [{ path: `plugins.${shelf.plugin}.warm`, message: fault }],
+        problems: [{ path: `plugins.${pluginPool.plugin}.warm`, message: fault }],
       },
     );
   }
 
   /** Why so many more cannot be asked for in so many words, beside what others ask for. */
-  #misfit(shelf: Shelf, size: number, replaced?: Shelf): string | null {
+  #misfit(pluginPool: PluginPool, size: number, replaced?: PluginPool): string | null {
     const { maxWarm } = this.#options;
     const now = performance.now();
-    const others = [...this.#shelves].filter(
-      (other) => other !== shelf && other !== replaced && other.firmSize(now) > 0,
+    const others = [...this.#pluginPools].filter(
+      (other) => other !== pluginPool && other !== replaced && other.firmSize(now) > 0,
     );
     const count = size + sum(others, (other) => other.firmSize(now));
     if (count > maxWarm)
       return `${describe(count, others.length)} asked for, and at most ${maxWarm} may wait (\`maxWarm\`)`;
-    const bytes = size * shelf.memoryBytes + sum(others, (other) => other.firmSize(now) * other.memoryBytes);
+    const bytes =
+      size * pluginPool.memoryBytes + sum(others, (other) => other.firmSize(now) * other.memoryBytes);
     if (bytes <= this.#maxWarmBytes) return null;
     return (
       `${describe(count, others.length)} asked for with ${Math.ceil(bytes / MIB)} MB of memory, and all that wait may ` +
@@ -161,24 +165,24 @@ export class Pool {
     return Math.min(this.#options.maxWarmBytes, this.#options.admission.memoryCeilingBytes);
   }
 
-  #changed(shelf: Shelf): void {
-    if (this.#isClosed || !this.#shelves.has(shelf)) return;
-    if (this.#options.maxWarm === 0 && shelf.keptCount === 0) return;
-    this.#active.add(shelf);
-    this.#limitKept(shelf);
+  #changed(pluginPool: PluginPool): void {
+    if (this.#isClosed || !this.#pluginPools.has(pluginPool)) return;
+    if (this.#options.maxWarm === 0 && pluginPool.reusedCount === 0) return;
+    this.#active.add(pluginPool);
+    this.#limitReused(pluginPool);
     this.#ticking ??= setInterval(() => this.#tick(), TICK_MS).unref();
     this.#schedule(SETTLE_MS);
   }
 
-  #limitKept(shelf: Shelf): void {
-    const { maxKept, maxKeptPerPlugin } = this.#options;
-    if (shelf.keptCount > maxKeptPerPlugin) void shelf.dropKept();
+  #limitReused(pluginPool: PluginPool): void {
+    const { maxReused, maxReusedPerPlugin } = this.#options;
+    if (pluginPool.reusedCount > maxReusedPerPlugin) void pluginPool.dropReused();
     const keeping = [...this.#active];
-    if (sum(keeping, ({ keptCount }) => keptCount) <= maxKept) return;
+    if (sum(keeping, ({ reusedCount }) => reusedCount) <= maxReused) return;
     const least = leastUsed(keeping);
     // A plugin that is called often would otherwise push out the few of all others.
-    const most = keeping.filter(({ keptCount }) => keptCount >= (least?.keptCount ?? 0) + 2);
-    void (leastUsed(most) ?? least)?.dropKept();
+    const most = keeping.filter(({ reusedCount }) => reusedCount >= (least?.reusedCount ?? 0) + 2);
+    void (leastUsed(most) ?? least)?.dropReused();
   }
 
   #schedule(ms: number): void {
@@ -198,9 +202,9 @@ export class Pool {
 
   #tick(): void {
     const now = performance.now();
-    for (const shelf of this.#active) shelf.dropOld(now, this.#options.maxAgeMs);
+    for (const pluginPool of this.#active) pluginPool.dropOld(now, this.#options.maxAgeMs);
     if (++this.#ticks % TICKS_PER_CPU_LOOK === 0) {
-      for (const shelf of this.#active) void shelf.dropBusy();
+      for (const pluginPool of this.#active) void pluginPool.dropBusy();
     }
     this.#balance();
   }
@@ -208,87 +212,92 @@ export class Pool {
   /** Ends what is too much, and starts what is missing. */
   #balance(): void {
     // What was about to start, or to be kept, when a call came to lack memory could not give way then.
-    this.#options.admission.remind();
+    this.#options.admission.retryNext();
     const now = performance.now();
     this.#balancedAt = now;
     const shares = this.#shareOut(now);
     this.#dropExcess(shares, now);
-    for (const shelf of this.#wanting(shares, now)) {
-      while (shelf.size < (shares.get(shelf) ?? 0) && shelf.mayStart(now) && this.#mayStart()) {
-        if (!this.#hasRoom(shelf) && !this.#dropSome(shares)) break;
-        if (!this.#options.admission.mayHold(shelf.memoryBytes)) break;
-        this.#startedLast = shelf;
-        void shelf.start(this.#countStart('ahead'));
+    for (const pluginPool of this.#wanting(shares, now)) {
+      while (
+        pluginPool.size < (shares.get(pluginPool) ?? 0) &&
+        pluginPool.mayStart(now) &&
+        this.#mayStart()
+      ) {
+        if (!this.#hasRoom(pluginPool) && !this.#dropSome(shares)) break;
+        if (!this.#options.admission.mayReserve(pluginPool.memoryBytes)) break;
+        this.#startedLast = pluginPool;
+        void pluginPool.start(this.#countStart('ahead'));
       }
     }
     this.#answerHints(shares, now);
-    for (const shelf of this.#active)
-      if (shelf.size + shelf.keptCount === 0 && shelf.targetSize(now) === 0) this.#active.delete(shelf);
+    for (const pluginPool of this.#active)
+      if (pluginPool.size + pluginPool.reusedCount === 0 && pluginPool.targetSize(now) === 0)
+        this.#active.delete(pluginPool);
     if (this.#active.size > 0) return;
     clearInterval(this.#ticking);
     this.#ticking = undefined;
   }
 
-  /** How many each shelf gets of what there is to have. */
-  #shareOut(now: number): Map<Shelf, number> {
-    const wishes = [...this.#active].map((shelf) => {
-      const firm = shelf.firmSize(now);
-      const target = Math.max(firm, Math.min(shelf.targetSize(now), this.#mostOf(shelf)));
-      const gain = (size: number): number => shelf.gain(size, now);
-      return [shelf, { memoryBytes: shelf.memoryBytes, firm, target, gain }] as const;
+  /** How many containers each plugin gets of what there is. */
+  #shareOut(now: number): Map<PluginPool, number> {
+    const wishes = [...this.#active].map((pluginPool) => {
+      const firm = pluginPool.firmSize(now);
+      const target = Math.max(firm, Math.min(pluginPool.targetSize(now), this.#mostOf(pluginPool)));
+      const gain = (size: number): number => pluginPool.gain(size, now);
+      return [pluginPool, { memoryBytes: pluginPool.memoryBytes, firm, target, gain }] as const;
     });
     return shareOut(new Map(wishes), { count: this.#options.maxWarm, bytes: this.#maxWarmBytes });
   }
 
   /** Whether there is another plugin. */
   #isShared(plugin: string): boolean {
-    return [...this.#shelves].some((shelf) => shelf.plugin !== plugin);
+    return [...this.#pluginPools].some((pluginPool) => pluginPool.plugin !== plugin);
   }
 
   /** How many of one plugin may wait that nobody has asked for; the rest is for others. */
-  #mostOf({ plugin, memoryBytes }: Shelf): number {
+  #mostOf({ plugin, memoryBytes }: PluginPool): number {
     if (!this.#isShared(plugin)) return Number.POSITIVE_INFINITY;
     const byMemory = sharedCeiling(this.#maxWarmBytes, memoryBytes) / memoryBytes;
     return Math.max(1, Math.floor(Math.min(byMemory, sharedCeiling(this.#options.maxWarm, 1))));
   }
 
   /** Those that have less than their share, where one more gains most first; but nobody twice while another one waits. */
-  #wanting(shares: ReadonlyMap<Shelf, number>, now: number): Shelf[] {
+  #wanting(shares: ReadonlyMap<PluginPool, number>, now: number): PluginPool[] {
     return [...shares]
-      .filter(([shelf, share]) => shelf.size < share && shelf.mayStart(now))
-      .map(([shelf]) => ({ shelf, gain: shelf.gain(shelf.size + 1, now) }))
-      .sort((a, b) => this.#hadTurn(a.shelf) - this.#hadTurn(b.shelf) || b.gain - a.gain)
-      .map(({ shelf }) => shelf);
+      .filter(([pluginPool, share]) => pluginPool.size < share && pluginPool.mayStart(now))
+      .map(([pluginPool]) => ({ pluginPool, gain: pluginPool.gain(pluginPool.size + 1, now) }))
+      .sort((a, b) => this.#hadTurn(a.pluginPool) - this.#hadTurn(b.pluginPool) || b.gain - a.gain)
+      .map(({ pluginPool }) => pluginPool);
   }
 
-  #dropExcess(shares: ReadonlyMap<Shelf, number>, now: number): void {
-    for (const shelf of this.#active) {
-      if (shelf.size <= (shares.get(shelf) ?? 0)) this.#excessSince.delete(shelf);
-      else if (!this.#excessSince.has(shelf)) this.#excessSince.set(shelf, now);
-      else if (now - (this.#excessSince.get(shelf) ?? now) >= EXCESS_MS) {
-        while (shelf.size > (shares.get(shelf) ?? 0) && shelf.dropWaiting() !== null);
-        this.#excessSince.delete(shelf);
+  #dropExcess(shares: ReadonlyMap<PluginPool, number>, now: number): void {
+    for (const pluginPool of this.#active) {
+      if (pluginPool.size <= (shares.get(pluginPool) ?? 0)) this.#excessSince.delete(pluginPool);
+      else if (!this.#excessSince.has(pluginPool)) this.#excessSince.set(pluginPool, now);
+      else if (now - (this.#excessSince.get(pluginPool) ?? now) >= EXCESS_MS) {
+        while (pluginPool.size > (shares.get(pluginPool) ?? 0) && pluginPool.dropWaiting() !== null);
+        this.#excessSince.delete(pluginPool);
       }
     }
   }
 
   /** One that is too many goes at once when another is to come. */
-  #dropSome(shares: ReadonlyMap<Shelf, number>): boolean {
-    for (const shelf of this.#active)
-      if (shelf.size > (shares.get(shelf) ?? 0) && shelf.dropWaiting() !== null) return true;
+  #dropSome(shares: ReadonlyMap<PluginPool, number>): boolean {
+    for (const pluginPool of this.#active)
+      if (pluginPool.size > (shares.get(pluginPool) ?? 0) && pluginPool.dropWaiting() !== null) return true;
     return false;
   }
 
-  #hasRoom(shelf: Shelf): boolean {
+  #hasRoom(pluginPool: PluginPool): boolean {
     const all = [...this.#active];
     return (
       sum(all, ({ size }) => size) < this.#options.maxWarm &&
-      sum(all, ({ size, memoryBytes }) => size * memoryBytes) + shelf.memoryBytes <= this.#maxWarmBytes
+      sum(all, ({ size, memoryBytes }) => size * memoryBytes) + pluginPool.memoryBytes <= this.#maxWarmBytes
     );
   }
 
-  #hadTurn(shelf: Shelf): number {
-    return shelf === this.#startedLast ? 1 : 0;
+  #hadTurn(pluginPool: PluginPool): number {
+    return pluginPool === this.#startedLast ? 1 : 0;
   }
 
   /** However many calls of one plugin start containers of their own, one can be started ahead beside them. */
@@ -307,22 +316,23 @@ export class Pool {
     };
   }
 
-  #answerHints(shares: ReadonlyMap<Shelf, number>, now: number): void {
-    for (const { shelf, size, done } of this.#hints) {
-      const ready = shelf.readyCount;
-      const isDone = ready >= (shares.get(shelf) ?? 0) || !shelf.mayStart(now) || this.#isFull(shelf);
-      if (ready >= size || (isDone && !shelf.isStarting)) done(ready);
+  #answerHints(shares: ReadonlyMap<PluginPool, number>, now: number): void {
+    for (const { pluginPool, size, done } of this.#hints) {
+      const ready = pluginPool.readyCount;
+      const isDone =
+        ready >= (shares.get(pluginPool) ?? 0) || !pluginPool.mayStart(now) || this.#isFull(pluginPool);
+      if (ready >= size || (isDone && !pluginPool.isStarting)) done(ready);
     }
   }
 
   /** Whether no memory for one more can be had, nor is on its way back. */
-  #isFull({ memoryBytes }: Shelf): boolean {
-    return this.#leavingBytes === 0 && !this.#options.admission.mayHold(memoryBytes);
+  #isFull({ memoryBytes }: PluginPool): boolean {
+    return this.#leavingBytes === 0 && !this.#options.admission.mayReserve(memoryBytes);
   }
 
-  /** What those who are being ended still hold. */
+  /** What those who are being ended still memory. */
   get #leavingBytes(): number {
-    const there = sum([...this.#shelves], ({ heldBytes }) => heldBytes);
+    const there = sum([...this.#pluginPools], ({ heldBytes }) => heldBytes);
     return this.#options.admission.held.idleBytes - there;
   }
 
@@ -330,7 +340,7 @@ export class Pool {
   #free(bytes: number): void {
     this.#dropWaiting(bytes);
     while (this.#leavingBytes < bytes)
-      if (!(leastUsed([...this.#active])?.dropKept() ?? this.#dropTrial())) return;
+      if (!(leastUsed([...this.#active])?.dropReused() ?? this.#dropTrial())) return;
   }
 
   #dropWaiting(bytes: number): void {
@@ -344,17 +354,19 @@ export class Pool {
   }
 
   #dropTrial(): Promise<void> | null {
-    for (const shelf of this.#shelves) {
-      const dropped = shelf.dropTrial();
+    for (const pluginPool of this.#pluginPools) {
+      const dropped = pluginPool.dropTrial();
       if (dropped !== null) return dropped;
     }
     return null;
   }
 }
 
-/** Whose kept container was not used for longest. */
-function leastUsed(shelves: readonly Shelf[]): Shelf | undefined {
-  const [least] = shelves.filter(({ keptCount }) => keptCount > 0).sort((a, b) => a.oldestUse - b.oldestUse);
+/** Whose reused container was not used for longest. */
+function leastUsed(pools: readonly PluginPool[]): PluginPool | undefined {
+  const [least] = pools
+    .filter(({ reusedCount }) => reusedCount > 0)
+    .sort((a, b) => a.oldestUse - b.oldestUse);
   return least;
 }
 

@@ -19,7 +19,7 @@ interface Bid<Key> {
   readonly key: Key;
   readonly wish: Wish;
   /** Of two that gain the same the earlier wish has it. */
-  readonly place: number;
+  readonly slot: number;
   readonly gain: number;
 }
 
@@ -42,17 +42,17 @@ export function shareOut<Key>(wishes: ReadonlyMap<Key, Wish>, room: Room): Map<K
     for (let size = 0; size < wish.firm && give(key, wish); size++);
   }
   if (count <= 0) return shares;
-  const toBid = (key: Key, wish: Wish, place: number): Bid<Key>[] => {
+  const toBid = (key: Key, wish: Wish, slot: number): Bid<Key>[] => {
     const size = shares.get(key) ?? 0;
     // What does not fit now will not fit any more.
     if (size >= wish.target || wish.memoryBytes > bytes) return [];
-    return [{ key, wish, place, gain: wish.gain(size + 1) }];
+    return [{ key, wish, slot, gain: wish.gain(size + 1) }];
   };
   /** The best one is the last. */
-  const bids = [...wishes].flatMap(([key, wish], place) => toBid(key, wish, place)).sort(compare);
+  const bids = [...wishes].flatMap(([key, wish], slot) => toBid(key, wish, slot)).sort(compare);
   for (let best = bids.pop(); best !== undefined && count > 0; best = bids.pop()) {
-    const { key, wish, place } = best;
-    if (give(key, wish)) for (const next of toBid(key, wish, place)) insert(bids, next);
+    const { key, wish, slot } = best;
+    if (give(key, wish)) for (const next of toBid(key, wish, slot)) insert(bids, next);
   }
   return shares;
 }
@@ -68,5 +68,5 @@ function insert<Key>(bids: Bid<Key>[], bid: Bid<Key>): void {
 }
 
 function compare(a: Bid<unknown>, b: Bid<unknown>): number {
-  return a.gain - b.gain || b.place - a.place;
+  return a.gain - b.gain || b.slot - a.slot;
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Hold, type Place, RefusedError } from '../../src/admission/admission.ts';
+import { type MemoryReservation, RefusedError, type Slot } from '../../src/admission/admission.ts';
 import { admissionOf } from './sample.ts';
 
 const NOTHING = { memoryBytes: 0, cpuCores: 0 };
@@ -14,7 +14,7 @@ describe('plugins take turns', () => {
     const admission = admissionOf({ concurrency: 1, maxQueue: 2_000 });
     const order: string[] = [];
     const call = async (plugin: string): Promise<void> => {
-      using _place = await admission.enter({ plugin, ...NOTHING });
+      using _place = await admission.acquire({ plugin, ...NOTHING });
       order.push(plugin);
       await arrive();
     };
@@ -29,7 +29,7 @@ describe('plugins take turns', () => {
     const order: number[] = [];
     await Promise.all(
       [0, 1, 2, 3].map(async (index) => {
-        using _place = await admission.enter(small);
+        using _place = await admission.acquire(small);
         order.push(index);
       }),
     );
@@ -39,13 +39,13 @@ describe('plugins take turns', () => {
 
 test('a large call is not kept out for ever by small ones that go on coming', async () => {
   const admission = admissionOf({ memoryBytes: 100, maxQueue: 1_000 });
-  const first = await admission.enter({ ...small, memoryBytes: 50 });
+  const first = await admission.acquire({ ...small, memoryBytes: 50 });
   let isIn = false;
-  const large = admission.enter({ plugin: 'large', memoryBytes: 100, cpuCores: 0 }).then((place) => {
+  const large = admission.acquire({ plugin: 'large', memoryBytes: 100, cpuCores: 0 }).then((place) => {
     isIn = true;
     return place;
   });
-  const later = [1, 2, 3].map(() => admission.enter(small));
+  const later = [1, 2, 3].map(() => admission.acquire(small));
   await arrive();
   expect(admission.held).toMatchObject({ running: 1, waiting: 4 });
   first.release();
@@ -58,13 +58,13 @@ test('a large call is not kept out for ever by small ones that go on coming', as
 
 test('a call that is aborted leaves the queue at once, and who was behind it moves up', async () => {
   const admission = admissionOf({ concurrency: 1, maxQueue: 1 });
-  const place = await admission.enter(small);
+  const place = await admission.acquire(small);
   const caller = new AbortController();
-  const left = admission.enter({ ...small, signal: caller.signal });
-  await expect(admission.enter(small)).rejects.toMatchObject({ refusal: { kind: 'full', waiting: 1 } });
+  const left = admission.acquire({ ...small, signal: caller.signal });
+  await expect(admission.acquire(small)).rejects.toMatchObject({ refusal: { kind: 'full', waiting: 1 } });
   caller.abort(new Error('changed its mind'));
   await expect(left).rejects.toThrow('changed its mind');
-  const next = admission.enter(small);
+  const next = admission.acquire(small);
   place.release();
   (await next).release();
   expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
@@ -72,7 +72,7 @@ test('a call that is aborted leaves the queue at once, and who was behind it mov
 
 test('a place that is released twice is given once', async () => {
   const admission = admissionOf({ concurrency: 2 });
-  const [first, second] = [await admission.enter(small), await admission.enter(small)];
+  const [first, second] = [await admission.acquire(small), await admission.acquire(small)];
   first.release();
   first.release();
   expect(admission.held.running).toBe(1);
@@ -82,8 +82,8 @@ test('a place that is released twice is given once', async () => {
 
 test('ceilings that sink refuse the waiting calls that are above them, with both numbers', async () => {
   const admission = admissionOf({ concurrency: 1 });
-  using _place = await admission.enter(small);
-  const waiting = admission.enter({ plugin: 'large', memoryBytes: 100, cpuCores: 0 });
+  using _place = await admission.acquire(small);
+  const waiting = admission.acquire({ plugin: 'large', memoryBytes: 100, cpuCores: 0 });
   admission.setCeilings({ memoryBytes: 50, cpuCores: 1 });
   const refusal = { kind: 'too large', what: 'memory', asked: 100, ceiling: 50 };
   await expect(waiting).rejects.toMatchObject({ refusal });
@@ -97,7 +97,7 @@ describe('the calls of one session', () => {
     const admission = admissionOf({ concurrency: 2 });
     const order: string[] = [];
     const enter = async (name: string, session: string | null) => {
-      const place = await admission.enter(call(session));
+      const place = await admission.acquire(call(session));
       order.push(name);
       return place;
     };
@@ -105,7 +105,7 @@ describe('the calls of one session', () => {
     const [second, third] = [enter('second', 's'), enter('third', 's')];
     (await enter('of another session', 't')).release();
     (await enter('of none', null)).release();
-    (await admission.enter({ ...call('s'), plugin: 'another' })).release();
+    (await admission.acquire({ ...call('s'), plugin: 'another' })).release();
     expect(admission.held).toMatchObject({ running: 1, waiting: 2 });
     first.release();
     (await second).release();
@@ -116,15 +116,17 @@ describe('the calls of one session', () => {
 
   test('are counted where they wait for their turn, and refused where too many do', async () => {
     const admission = admissionOf({ maxQueue: 1 });
-    const place = await admission.enter(call('s'));
+    const place = await admission.acquire(call('s'));
     const caller = new AbortController();
-    const left = admission.enter(call('s', { signal: caller.signal }));
-    await expect(admission.enter(call('s'))).rejects.toMatchObject({ refusal: { kind: 'full', waiting: 1 } });
+    const left = admission.acquire(call('s', { signal: caller.signal }));
+    await expect(admission.acquire(call('s'))).rejects.toMatchObject({
+      refusal: { kind: 'full', waiting: 1 },
+    });
     // Who needs not wait is not kept out.
-    (await admission.enter(call('t'))).release();
+    (await admission.acquire(call('t'))).release();
     caller.abort(new Error('changed its mind'));
     await expect(left).rejects.toThrow('changed its mind');
-    const next = admission.enter(call('s'));
+    const next = admission.acquire(call('s'));
     place.release();
     (await next).release();
     expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
@@ -132,10 +134,10 @@ describe('the calls of one session', () => {
 
   test('hand the turn on when one gives up its place in the line', async () => {
     const admission = admissionOf({ concurrency: 1 });
-    const place = await admission.enter(small);
+    const place = await admission.acquire(small);
     const caller = new AbortController();
-    const left = admission.enter(call('s', { signal: caller.signal }));
-    const next = admission.enter(call('s'));
+    const left = admission.acquire(call('s', { signal: caller.signal }));
+    const next = admission.acquire(call('s'));
     caller.abort(new Error('changed its mind'));
     await expect(left).rejects.toThrow('changed its mind');
     place.release();
@@ -147,7 +149,7 @@ describe('the calls of one session', () => {
     const admission = admissionOf({ concurrency: 1, maxQueue: 1_000 });
     const order: string[] = [];
     const enter = async (session: string): Promise<void> => {
-      using _place = await admission.enter(call(session));
+      using _place = await admission.acquire(call(session));
       order.push(session);
       await arrive();
     };
@@ -159,9 +161,9 @@ describe('the calls of one session', () => {
 
   test('claim what the one before has kept', async () => {
     const admission = admissionOf({ memoryBytes: 10 });
-    let kept: Hold | null = null;
-    const first = await admission.enter(call('s'));
-    const second = admission.enter(call('s', { claim: () => kept }));
+    let kept: MemoryReservation | null = null;
+    const first = await admission.acquire(call('s'));
+    const second = admission.acquire(call('s', { acquire: () => kept }));
     first.keepMemory((hold) => {
       kept = hold;
     });
@@ -171,8 +173,8 @@ describe('the calls of one session', () => {
 
   test('that are larger than new ceilings are refused while they wait for their turn', async () => {
     const admission = admissionOf();
-    const place = await admission.enter(call('s'));
-    const waiting = admission.enter(call('s'));
+    const place = await admission.acquire(call('s'));
+    const waiting = admission.acquire(call('s'));
     admission.setCeilings({ memoryBytes: 5, cpuCores: 1 });
     await expect(waiting).rejects.toMatchObject({ refusal: { kind: 'too large', what: 'memory' } });
     place.release();
@@ -195,7 +197,7 @@ test('whatever enters, leaves and is aborted, no ceiling is passed, and everybod
   await fc.assert(
     fc.asyncProperty(steps, async (schedule) => {
       const admission = admissionOf(CEILINGS);
-      const inside: { place: Place; session: string | null }[] = [];
+      const inside: { place: Slot; session: string | null }[] = [];
       const callers: AbortController[] = [];
       const outcomes: Promise<void>[] = [];
       const leave = (): void => inside.shift()?.place.release();
@@ -216,8 +218,8 @@ test('whatever enters, leaves and is aborted, no ceiling is passed, and everybod
           callers.push(caller);
           const needs = { plugin: `p${pick % 3}`, memoryBytes: (pick * 7) % 110, cpuCores: (pick % 5) / 2 };
           const session = pick % 2 === 0 ? `s${pick % 4}` : null;
-          const entered = admission.enter({ ...needs, session, signal: caller.signal });
-          const arrived = (place: Place): void => {
+          const entered = admission.acquire({ ...needs, session, signal: caller.signal });
+          const arrived = (place: Slot): void => {
             inside.push({ place, session: session && `${needs.plugin} ${session}` });
           };
           outcomes.push(entered.then(arrived, ignore));
@@ -241,12 +243,12 @@ test('whatever enters, leaves and is aborted, no ceiling is passed, and everybod
 describe('idle containers', () => {
   test('hold memory under the ceiling, and get none while a call waits', async () => {
     const admission = admissionOf({ memoryBytes: 100, concurrency: 1 });
-    const hold = admission.hold(60);
+    const hold = admission.reserveMemory(60);
     expect(hold).not.toBeNull();
-    expect(admission.hold(50)).toBeNull();
-    const place = await admission.enter({ ...small });
-    const next = admission.enter({ ...small });
-    expect(admission.hold(1)).toBeNull();
+    expect(admission.reserveMemory(50)).toBeNull();
+    const place = await admission.acquire({ ...small });
+    const next = admission.acquire({ ...small });
+    expect(admission.reserveMemory(1)).toBeNull();
     place.release();
     (await next).release();
     hold?.release();
@@ -256,33 +258,33 @@ describe('idle containers', () => {
 
   test('give way to the call that lacks their memory, which is told how much that is', async () => {
     const admission = admissionOf({ memoryBytes: 100, maxQueue: 0 });
-    const hold = admission.hold(60);
+    const hold = admission.reserveMemory(60);
     const shortages: number[] = [];
     admission.onShortage = (bytes) => shortages.push(bytes);
     // Although nobody may wait: a container that is idle makes nobody busy.
-    const call = admission.enter({ ...small, memoryBytes: 70 });
+    const call = admission.acquire({ ...small, memoryBytes: 70 });
     expect(shortages).toEqual([30]);
-    await expect(admission.enter(small)).rejects.toMatchObject({ refusal: { kind: 'full' } });
+    await expect(admission.acquire(small)).rejects.toMatchObject({ refusal: { kind: 'full' } });
     hold?.release();
     (await call).release();
     expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
   });
 
-  test('are claimed by a call at its turn, which then needs no memory of its own', async () => {
+  test('are acquired by a call at its turn, which then needs no memory of its own', async () => {
     const admission = admissionOf({ memoryBytes: 100, concurrency: 1 });
-    const hold = admission.hold(100);
-    const first = await admission.enter({ ...small, memoryBytes: 100, claim: () => hold });
+    const hold = admission.reserveMemory(100);
+    const first = await admission.acquire({ ...small, memoryBytes: 100, acquire: () => hold });
     expect(admission.held).toMatchObject({ running: 1, memoryBytes: 100, idleBytes: 0 });
     let asked = 0;
-    const second = admission.enter({
+    const second = admission.acquire({
       ...small,
-      claim: () => {
+      acquire: () => {
         asked++;
         return null;
       },
     });
     expect(asked).toBe(0);
-    let kept: Hold | undefined;
+    let kept: MemoryReservation | undefined;
     first.keepMemory((hold) => {
       kept = hold;
       // Nobody is let in before it is where a call can claim it.

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Place, RefusedError } from '../../src/admission/admission.ts';
+import { RefusedError, type Slot } from '../../src/admission/admission.ts';
 import { admissionOf } from './sample.ts';
 
 const MIB = 1024 * 1024;
@@ -10,7 +10,7 @@ const of = (plugin: string, changes: object = {}) => ({ plugin, ...NOTHING, ...c
 /** Lets everything that was resolved arrive. */
 const arrive = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-type Entered = Place | RefusedError | 'waits';
+type Entered = Slot | RefusedError | 'waits';
 
 /** Calls that were made, each with what has come of it so far. */
 function callsOf(admission: ReturnType<typeof admissionOf>) {
@@ -18,7 +18,7 @@ function callsOf(admission: ReturnType<typeof admissionOf>) {
   const enter = (plugin: string, changes: object = {}) => {
     const call: { plugin: string; entered: Entered } = { plugin, entered: 'waits' };
     calls.push(call);
-    void admission.enter(of(plugin, changes)).then(
+    void admission.acquire(of(plugin, changes)).then(
       (place) => {
         call.entered = place;
       },
@@ -302,11 +302,11 @@ test('the calls of one plugin are let in in their order, whoever loses its room'
     fc.asyncProperty(fc.array(fc.constantFrom(...PLUGINS, null), { maxLength: 150 }), async (steps) => {
       const admission = admissionOf({ ...CEILINGS, isShared: () => true });
       const order: Record<string, number[]> = { a: [], b: [], c: [] };
-      const places: Place[] = [];
+      const places: Slot[] = [];
       for (const [index, plugin] of steps.entries()) {
         if (plugin === null) places.shift()?.release();
         else {
-          void admission.enter(of(plugin)).then(
+          void admission.acquire(of(plugin)).then(
             (place) => {
               order[plugin]?.push(index);
               places.push(place);

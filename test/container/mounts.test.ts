@@ -112,7 +112,7 @@ describe.each(SWAPS)('%s in the place of a mount', (_what, put) => {
     await using lurkbox = await open({ maxWarm: 1 }, 'plugin');
     expect(await lurkbox.plugins.hint(NAME, 1)).toBe(1);
     swap();
-    for (const sandbox of ['warm', 'kept']) {
+    for (const sandbox of ['warm', 'reused']) {
       const { outcome, result, metadata } = await lurkbox.plugins.executePlugin(NAME);
       expect({ outcome, result, sandbox: metadata['sandbox'] }).toEqual({
         outcome: 'OK',

@@ -278,8 +278,8 @@ describe('a kept container', () => {
       ...mine,
       ...toContext((args) => args, { only: 'mine' }),
     });
-    expect(second).toMatchObject({ result: { only: 'mine' }, metadata: { sandbox: 'kept' } });
-    expect(await look(lurkbox, mine)).toMatchObject({ calls: 3, sandbox: 'kept' });
+    expect(second).toMatchObject({ result: { only: 'mine' }, metadata: { sandbox: 'reused' } });
+    expect(await look(lurkbox, mine)).toMatchObject({ calls: 3, sandbox: 'reused' });
   });
 
   test('is never shared by two sessions, by two users with a session of one name, or by calls without one (P7)', async () => {
@@ -332,7 +332,7 @@ describe('a kept container', () => {
   test('is what the call gets that waited for its place', async () => {
     await using lurkbox = await open({ ...inMode('plugin'), concurrency: 1 });
     const seen = await Promise.all([look(lurkbox), look(lurkbox), look(lurkbox)]);
-    expect(seen.map(({ sandbox }) => sandbox)).toEqual(['cold', 'kept', 'kept']);
+    expect(seen.map(({ sandbox }) => sandbox)).toEqual(['cold', 'reused', 'reused']);
   });
 
   test('gives way to a call that has come to lack its memory while it was busy', async () => {
@@ -359,10 +359,10 @@ describe('a kept container', () => {
   });
 
   test('is the one that was used last, where there may be only one', async () => {
-    await using lurkbox = await open({ ...inMode('session'), maxKept: 1 });
+    await using lurkbox = await open({ ...inMode('session'), maxReused: 1 });
     for (const sessionId of ['s', 't']) await look(lurkbox, { sessionId });
     await until('one is left', async () => (await containersOf(NAME)).length === 1);
-    expect(await look(lurkbox, { sessionId: 't' })).toMatchObject({ calls: 2, sandbox: 'kept' });
+    expect(await look(lurkbox, { sessionId: 't' })).toMatchObject({ calls: 2, sandbox: 'reused' });
     expect(await look(lurkbox, { sessionId: 's' })).toMatchObject({ calls: 1, sandbox: 'cold' });
   });
 
@@ -395,7 +395,7 @@ describe('a kept container', () => {
       throw new Error('no');
     };
     expect((await run(lurkbox, fails)).outcome).toBe('PLUGIN_ERROR');
-    expect(await look(lurkbox, { userId: 'other' })).toMatchObject({ calls: 3, sandbox: 'kept' });
+    expect(await look(lurkbox, { userId: 'other' })).toMatchObject({ calls: 3, sandbox: 'reused' });
   });
 
   test('hears of its output limit in each call anew, and a late answer to an earlier call is a fault', async () => {

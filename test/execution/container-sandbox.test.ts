@@ -13,7 +13,7 @@ import { engineError, type FakeContainer, FakeEngine, never } from '../helpers/f
 import { MINIMAL } from '../manifest/sample.ts';
 import { SCHEMA_CHECKER } from '../schemas/sample.ts';
 import { GRANT, IMAGE } from '../spec/sample.ts';
-import { NO_STANDBY } from './no-standby.ts';
+import { NO_SOURCE } from './no-source.ts';
 
 const DIGEST = `sha256:${'d'.repeat(64)}` as const;
 
@@ -40,7 +40,7 @@ function createSandbox(engine: FakeEngine, { manifest, ...changes }: Changes = {
     ownerLabels: { 'lurkbox.instance': 'i-1' },
     admission: admissionOf(),
     reaper: new Reaper(createIdentity(), SILENT_LOGGER),
-    standby: NO_STANDBY,
+    source: NO_SOURCE,
     logger: SILENT_LOGGER,
     ...changes,
   });
@@ -309,7 +309,7 @@ describe('a caller that aborts is told `CANCELLED` at once', () => {
 
   test.each([0, 20])('while it waits for a place, %i ms after the call', async (ms) => {
     const admission = admissionOf({ concurrency: 1 });
-    const first = await admission.enter({ plugin: 'another', memoryBytes: 0, cpuCores: 0 });
+    const first = await admission.acquire({ plugin: 'another', memoryBytes: 0, cpuCores: 0 });
     const engine = new FakeEngine(echo);
     const sandbox = createSandbox(engine, { admission });
     const result = await abortedAfter(ms, (signal) => sandbox.execute(contextOf(), { signal }));

@@ -33,7 +33,7 @@ import { until } from '../helpers/until.ts';
 import { MINIMAL } from '../manifest/sample.ts';
 import { SCHEMA_CHECKER } from '../schemas/sample.ts';
 import { GRANT, IMAGE } from '../spec/sample.ts';
-import { NO_STANDBY } from './no-standby.ts';
+import { NO_SOURCE } from './no-source.ts';
 
 /** What a container, its stream and its caller can do, in whatever order. */
 const EVENTS = {
@@ -604,7 +604,7 @@ function createSandbox(engine: FakeEngine, changes: Partial<ContainerSandboxOpti
     ownerLabels: { 'lurkbox.instance': 'i-1' },
     admission: admissionOf(),
     reaper: new Reaper(createIdentity(), SILENT_LOGGER),
-    standby: NO_STANDBY,
+    source: NO_SOURCE,
     logger: SILENT_LOGGER,
     ...changes,
   });

@@ -7,11 +7,11 @@ const SILENT = { inputData: { city: 'x' } };
 
 test('a waiting container outlives a call whose input does not fit, and serves the next one', async () => {
   await using stage = stageOf();
-  const { shelf, call } = stage.plugin('weather', { warm: 1, manifest: { input_schema } });
-  await until('one waits', () => shelf.readyCount === 1);
+  const { pluginPool, call } = stage.plugin('weather', { warm: 1, manifest: { input_schema } });
+  await until('one waits', () => pluginPool.readyCount === 1);
   for (let wrong = 0; wrong < 5; wrong++)
     expect(await call({ inputData: {} })).toMatchObject({ outcome: 'INPUT_INVALID' });
-  expect(shelf.readyCount).toBe(1);
+  expect(pluginPool.readyCount).toBe(1);
   expect(stage.engine.containers).toHaveLength(1);
   expect(stage.admission.held).toMatchObject({ running: 0, memoryBytes: stage.admission.held.idleBytes });
   expect(await call(SILENT)).toMatchObject({ outcome: 'OK', metadata: { sandbox: 'warm' } });
@@ -20,12 +20,12 @@ test('a waiting container outlives a call whose input does not fit, and serves t
 test('a kept container outlives a call whose input does not fit, and its session goes on in it', async () => {
   await using stage = stageOf();
   const isolation = { mode: 'session', ...KEPT } as const;
-  const { shelf, call } = stage.plugin('weather', { grant: { isolation }, manifest: { input_schema } });
+  const { pluginPool, call } = stage.plugin('weather', { grant: { isolation }, manifest: { input_schema } });
   const session = { userId: 'u', sessionId: 's' };
   expect(await call({ ...SILENT, ...session })).toMatchObject({ outcome: 'OK', result: 1 });
-  await until('one is kept', () => shelf.keptCount === 1);
+  await until('one is kept', () => pluginPool.reusedCount === 1);
   expect(await call({ inputData: {}, ...session })).toMatchObject({ outcome: 'INPUT_INVALID' });
-  expect(shelf.keptCount).toBe(1);
+  expect(pluginPool.reusedCount).toBe(1);
   expect(await call({ ...SILENT, ...session })).toMatchObject({ outcome: 'OK', result: 2 });
   expect(stage.engine.containers).toHaveLength(1);
 });
@@ -34,10 +34,10 @@ test('a kept container whose result does not fit is kept all the same, once that
   await using stage = stageOf();
   const isolation = { mode: 'session', ...KEPT } as const;
   const output_schema = { type: 'string' };
-  const { shelf, call } = stage.plugin('weather', { grant: { isolation }, manifest: { output_schema } });
+  const { pluginPool, call } = stage.plugin('weather', { grant: { isolation }, manifest: { output_schema } });
   const session = { userId: 'u', sessionId: 's' };
   expect(await call(session)).toMatchObject({ outcome: 'OUTPUT_INVALID' });
-  await until('one is kept', () => shelf.keptCount === 1);
+  await until('one is kept', () => pluginPool.reusedCount === 1);
 });
 
 test('input that does not fit is told only when the call has a place, and nothing is made for it', async () => {

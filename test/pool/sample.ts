@@ -8,8 +8,8 @@ import type { PluginExecutionResult } from '../../src/execution/result.ts';
 import { SILENT_LOGGER } from '../../src/logger.ts';
 import { PluginManifestSchema } from '../../src/manifest/schema.ts';
 import type { Grant } from '../../src/policy/grant.ts';
+import type { PluginPool, PluginPoolOptions } from '../../src/pool/plugin-pool.ts';
 import { Pool, type PoolOptions } from '../../src/pool/pool.ts';
-import type { Shelf, ShelfOptions } from '../../src/pool/shelf.ts';
 import { admissionOf } from '../admission/sample.ts';
 import { type FakeContainer, FakeEngine } from '../helpers/fake-engine.ts';
 import { MINIMAL } from '../manifest/sample.ts';
@@ -41,10 +41,10 @@ export interface Stage extends AsyncDisposable {
   readonly admission: Admission;
   readonly pool: Pool;
   /** A plugin of the pool, which is called and hinted for. */
-  plugin(name: string, changes?: PluginChanges): { shelf: Shelf; call: Call };
+  plugin(name: string, changes?: PluginChanges): { pluginPool: PluginPool; call: Call };
 }
 
-interface PluginChanges extends Partial<Omit<ShelfOptions, 'grant'>> {
+interface PluginChanges extends Partial<Omit<PluginPoolOptions, 'grant'>> {
   readonly grant?: Partial<Grant>;
   readonly manifest?: object;
 }
@@ -57,8 +57,8 @@ export function stageOf(changes: Partial<PoolOptions> & { engine?: FakeEngine } 
   const most = {
     maxWarm: 32,
     maxWarmBytes: Number.POSITIVE_INFINITY,
-    maxKept: 32,
-    maxKeptPerPlugin: 16,
+    maxReused: 32,
+    maxReusedPerPlugin: 16,
   };
   const pool = new Pool({
     admission,
@@ -81,7 +81,7 @@ export function stageOf(changes: Partial<PoolOptions> & { engine?: FakeEngine } 
       logger: SILENT_LOGGER,
       ...own,
     };
-    const shelf = pool.shelf({ entryPoint: 'i.js', version: '1.0.0', preload: true, warm: 0, ...common });
+    const pluginPool = pool.open({ entryPoint: 'i.js', version: '1.0.0', preload: true, warm: 0, ...common });
     const manifest = PluginManifestSchema.parse({ ...MINIMAL, name, ...asked });
     const loaded = { folder: '/p', manifest, digest: `sha256:${'d'.repeat(64)}` as const, files: [] };
     const sandbox = new ContainerSandbox({
@@ -89,11 +89,11 @@ export function stageOf(changes: Partial<PoolOptions> & { engine?: FakeEngine } 
       plugin: loaded,
       admission,
       schemaChecker: SCHEMA_CHECKER,
-      standby: shelf,
+      source: pluginPool,
     });
     sandboxes.push(sandbox);
     const call: Call = (context = {}, options = {}) => sandbox.execute(parseContext(context), options);
-    return { shelf, call };
+    return { pluginPool, call };
   };
   const close = async (): Promise<void> => {
     await Promise.all([...sandboxes.map((sandbox) => sandbox.close()), pool.close()]);

@@ -7,19 +7,19 @@ export interface AdmissionRequest extends Needs {
   readonly session?: string | null;
   readonly signal?: AbortSignal | undefined;
   /** Asked when it is this call's turn: memory of an idle container that the call then needs no more of. */
-  readonly claim?: () => Hold | null;
+  readonly acquire?: () => MemoryReservation | null;
 }
 
 /** Memory of a container that is there and does nothing. */
-export interface Hold {
+export interface MemoryReservation {
   readonly memoryBytes: number;
   /** Fine to call twice. */
   release(): void;
 }
 
-export interface Place extends Disposable {
+export interface Slot extends Disposable {
   /** Fine to call twice. */
   release(): void;
-  /** Gives up the place and keeps its memory, in one step: whoever waits is let in after `use`, and may claim it. */
-  keepMemory(use: (hold: Hold) => void): void;
+  /** Gives up the slot and keeps its memory, in one step: whoever waits is let in after `use`, and may acquire it. */
+  keepMemory(use: (memory: MemoryReservation) => void): void;
 }

@@ -1,10 +1,10 @@
-import type { Standby } from '../../src/execution/standby.ts';
+import type { ContainerSource } from '../../src/execution/container-source.ts';
 
 /** Nothing is ever there before its call. */
-export const NO_STANDBY: Standby = {
+export const NO_SOURCE: ContainerSource = {
   arrived: () => {},
   startsItsOwn: () => ({ [Symbol.dispose]: () => {} }),
-  claim: () => null,
+  acquire: () => null,
   keep: () => false,
   giveBack: () => false,
   close: async () => {},

@@ -1,21 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Hold, Place } from '../admission/admission.ts';
+import type { MemoryReservation, Slot } from '../admission/admission.ts';
 import type { ContainerEngine } from '../engine/engine.ts';
+import type { AcquiredContainer, ContainerSource } from '../execution/container-source.ts';
 import type { Ending } from '../execution/ending.ts';
 import type { ReadySandbox } from '../execution/execution.ts';
 import type { Reaper } from '../execution/reaper.ts';
 import type { Sandbox, SandboxPlan } from '../execution/sandbox.ts';
-import type { Claimed, Standby } from '../execution/standby.ts';
 import type { Logger } from '../logger.ts';
 import type { Grant } from '../policy/grant.ts';
 import { BackOff, type Blame, blameOf } from './back-off.ts';
 import { Demand } from './demand.ts';
 import { IdleSandbox } from './idle-sandbox.ts';
-import { KeptContainers } from './kept-containers.ts';
 import { toKey } from './key.ts';
+import { ReusedContainers } from './reused-containers.ts';
 
-export interface ShelfOptions {
+export interface PluginPoolOptions {
   readonly grant: Grant;
   readonly entryPoint: string;
   readonly version: string;
@@ -28,18 +28,18 @@ export interface ShelfOptions {
   readonly logger: Logger;
 }
 
-/** What a shelf needs of the pool that it stands in. */
-export interface ShelfKeeper {
+/** What the containers of one plugin need of the pool that they belong to. */
+export interface PluginPoolKeeper {
   /** `null` where no memory is to be had now. */
-  hold(bytes: number): Hold | null;
-  /** Has as many containers that wait end as hold so much. */
+  reserveMemory(bytes: number): MemoryReservation | null;
+  /** Ends waiting containers until so much memory is free. */
   makeRoom(bytes: number): void;
   /** Something changed that sizes depend on. */
-  onChange(shelf: Shelf): void;
+  onChange(pluginPool: PluginPool): void;
   /** A call starts a container of its own. */
   onOwnStart(): Disposable;
   /** It wants to be forgotten. */
-  onClosed(shelf: Shelf): void;
+  onClosed(pluginPool: PluginPool): void;
 }
 
 /** How long a container that only tries to load a plugin waits for its memory, and after what time it is looked for again. */
@@ -54,16 +54,16 @@ interface Waiting {
 }
 
 /** The idle containers of one plugin version under one grant. */
-export class Shelf implements Standby {
-  readonly #options: ShelfOptions;
-  readonly #keeper: ShelfKeeper;
+export class PluginPool implements ContainerSource {
+  readonly #options: PluginPoolOptions;
+  readonly #keeper: PluginPoolKeeper;
   readonly #demand: Demand;
   readonly #backOff = new BackOff();
-  readonly #kept: KeptContainers;
+  readonly #reused: ReusedContainers;
   readonly #waiting = new Set<Waiting>();
   /** What they were that calls have taken, in case one gives its own back. */
-  readonly #claimed = new WeakMap<Sandbox, Waiting>();
-  /** Claimed ones that may come back: none is started in their place meanwhile. */
+  readonly #acquired = new WeakMap<Sandbox, Waiting>();
+  /** Acquired ones that may come back: none is started in their place meanwhile. */
   readonly #lent = new Set<Sandbox>();
   /** Those that only try whether the plugin can be loaded. */
   readonly #trials = new Set<IdleSandbox>();
@@ -75,12 +75,12 @@ export class Shelf implements Standby {
   #starting = 0;
   #hadImage = false;
 
-  constructor(options: ShelfOptions, keeper: ShelfKeeper) {
+  constructor(options: PluginPoolOptions, keeper: PluginPoolKeeper) {
     const { warm, grant, logger } = options;
     this.#options = options;
     this.#keeper = keeper;
     this.#demand = new Demand(warm);
-    this.#kept = new KeptContainers({
+    this.#reused = new ReusedContainers({
       grant,
       end: (idle) => this.#end(idle),
       onLost: () => keeper.onChange(this),
@@ -109,13 +109,13 @@ export class Shelf implements Standby {
     return [...this.#waiting].filter(({ idle }) => idle.isReady).length;
   }
 
-  get keptCount(): number {
-    return this.#kept.size;
+  get reusedCount(): number {
+    return this.#reused.size;
   }
 
-  /** What those that are there, and are not being ended, hold. */
+  /** What those that are there, and are not being ended, memory. */
   get heldBytes(): number {
-    return (this.waitingCount + this.keptCount + this.#trials.size) * this.memoryBytes;
+    return (this.waitingCount + this.reusedCount + this.#trials.size) * this.memoryBytes;
   }
 
   get isStarting(): boolean {
@@ -149,12 +149,12 @@ export class Shelf implements Standby {
     this.#keeper.onChange(this);
   }
 
-  claim(session: string | null): Claimed | null {
-    return this.#kept.claim(session) ?? this.#claimWaiting();
+  acquire(session: string | null): AcquiredContainer | null {
+    return this.#reused.acquire(session) ?? this.#acquireWaiting();
   }
 
-  arrived(claimed: Claimed | null = null): void {
-    if (claimed !== null) this.#lent.delete(claimed.ready.sandbox);
+  arrived(acquired: AcquiredContainer | null = null): void {
+    if (acquired !== null) this.#lent.delete(acquired.ready.sandbox);
     this.#demand.arrived();
     this.#keeper.onChange(this);
   }
@@ -163,19 +163,19 @@ export class Shelf implements Standby {
     return this.#keeper.onOwnStart();
   }
 
-  keep(sandbox: Sandbox, place: Place, session: string | null): boolean {
-    if (this.#isClosed() || !this.#kept.keep(sandbox, place, session)) return false;
+  keep(sandbox: Sandbox, slot: Slot, session: string | null): boolean {
+    if (this.#isClosed() || !this.#reused.keep(sandbox, slot, session)) return false;
     // Also where it ends by itself: closing waits for that.
     void this.#awaitAtClose(sandbox.removed);
     this.#keeper.onChange(this);
     return true;
   }
 
-  giveBack({ ready, kind }: Claimed, place: Place, session: string | null): boolean {
+  giveBack({ ready, kind }: AcquiredContainer, slot: Slot, session: string | null): boolean {
     this.#lent.delete(ready.sandbox);
     if (this.#isClosed()) return false;
     const isBack =
-      kind === 'kept' ? this.#kept.takeBack(ready, place, session) : this.#takeBack(ready, place);
+      kind === 'reused' ? this.#reused.takeBack(ready, slot, session) : this.#takeBack(ready, slot);
     if (isBack) this.#keeper.onChange(this);
     return isBack;
   }
@@ -247,9 +247,9 @@ export class Shelf implements Standby {
     return first === undefined ? null : this.#drop(first);
   }
 
-  /** Ends the kept one that was not used for longest. Resolves when it is gone; `null` when none is kept. */
-  dropKept(): Promise<void> | null {
-    return this.#kept.dropLeastUsed();
+  /** Ends the reused one that was not used for longest. Resolves when it is gone; `null` when none is there. */
+  dropReused(): Promise<void> | null {
+    return this.#reused.dropLeastUsed();
   }
 
   /** Ends one that only tries to load the plugin. Resolves when it is gone; `null` when there is none. */
@@ -260,15 +260,15 @@ export class Shelf implements Standby {
     return this.#end(first);
   }
 
-  /** When its least used kept container was used last; `Infinity` where it has none. */
+  /** When its least used reused container was used last; `Infinity` where it has none. */
   get oldestUse(): number {
-    return this.#kept.oldestUse;
+    return this.#reused.oldestUse;
   }
 
   /** Ends what has waited, or was kept, for too long. */
   dropOld(now: number, maxAgeMs: number): void {
     for (const waiting of this.#waiting) if (now - waiting.startedAt > maxAgeMs) void this.#drop(waiting);
-    this.#kept.dropOld();
+    this.#reused.dropOld();
   }
 
   /** Ends what computes although nobody calls it. */
@@ -278,13 +278,13 @@ export class Shelf implements Standby {
       void this.#drop(waiting);
       this.#fail('plugin', { reason: 'it goes on computing after it was loaded' });
     }
-    await this.#kept.dropBusy();
+    await this.#reused.dropBusy();
   }
 
   async close(): Promise<void> {
     this.#closing.abort();
     for (const waiting of [...this.#waiting]) void this.#drop(waiting);
-    while ((this.dropKept() ?? this.dropTrial()) !== null);
+    while ((this.dropReused() ?? this.dropTrial()) !== null);
     this.#keeper.onClosed(this);
     await Promise.all(this.#pending);
   }
@@ -326,34 +326,34 @@ export class Shelf implements Standby {
 
   /** `null` when there is no memory for it. Not before its image is there: a call could not have the memory back meanwhile. */
   #startIdle(plan: SandboxPlan, onLost: (idle: IdleSandbox, ending: Ending) => void): IdleSandbox | null {
-    const hold = this.#keeper.hold(this.memoryBytes);
-    if (hold === null) return null;
+    const memory = this.#keeper.reserveMemory(this.memoryBytes);
+    if (memory === null) return null;
     const live = this.#options.reaper.admit(plan.id);
-    const idle = IdleSandbox.start(plan, this.#options.preload, { hold, onLost });
+    const idle = IdleSandbox.start(plan, this.#options.preload, { memory, onLost });
     void this.#awaitAtClose(idle.sandbox.removed.then(() => live[Symbol.dispose]()));
     return idle;
   }
 
-  #claimWaiting(): Claimed | null {
+  #acquireWaiting(): AcquiredContainer | null {
     for (const waiting of this.#waiting) {
       // Never one of another image or grant: then the call starts its own.
       if (!waiting.idle.isReady || waiting.key !== this.#key) continue;
       this.#waiting.delete(waiting);
-      this.#claimed.set(waiting.idle.sandbox, waiting);
+      this.#acquired.set(waiting.idle.sandbox, waiting);
       this.#lent.add(waiting.idle.sandbox);
       this.#backOff.succeed();
-      return { ready: waiting.idle.leave(), hold: waiting.idle.hold, kind: 'warm' };
+      return { ready: waiting.idle.leave(), memory: waiting.idle.memory, kind: 'warm' };
     }
     return null;
   }
 
-  /** One that waited, was claimed and not called. */
-  #takeBack(ready: ReadySandbox, place: Place): boolean {
-    const before = this.#claimed.get(ready.sandbox);
+  /** One that waited, was acquired and not called. */
+  #takeBack(ready: ReadySandbox, slot: Slot): boolean {
+    const before = this.#acquired.get(ready.sandbox);
     if (before === undefined || before.key !== this.#key || !ready.sandbox.isAlive) return false;
-    place.keepMemory((hold) => {
+    slot.keepMemory((memory) => {
       const onLost = (_idle: IdleSandbox, ending: Ending): void => this.#lose(waiting, ending);
-      const idle = IdleSandbox.takeBack(ready, { hold, onLost });
+      const idle = IdleSandbox.takeBack(ready, { memory, onLost });
       const waiting: Waiting = { ...before, idle };
       this.#waiting.add(waiting);
     });
