@@ -23,6 +23,10 @@ const RULES: readonly Rule[] = [
   tmpfsIsKnown,
   mountsAreHarmless,
   runtimeIsAName,
+  clockAndLanguageAreNames,
+  wayOutIsOfANetwork,
+  proxyIsAnAddress,
+  certificatesAreCertificates,
 ];
 
 function nameIsOurs({ name }: ContainerAllowance): Problem[] {
@@ -145,6 +149,46 @@ function isHarmless(hostPath: string): boolean {
 function runtimeIsAName({ runtime }: ContainerAllowance): Problem[] {
   const isName = runtime === null || /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(runtime);
   return expect(isName, 'HostConfig.Runtime', 'the name of a runtime', runtime);
+}
+
+function clockAndLanguageAreNames({ timeZone, locale }: ContainerAllowance): Problem[] {
+  const isZone = /^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(timeZone);
+  const isTag = locale === null || /^[a-z]{2,3}(-[A-Za-z0-9]{2,4}){0,2}$/.test(locale);
+  return [
+    ...expect(isZone, 'Env', 'the name of a time zone', timeZone),
+    ...expect(isTag, 'Env', 'the tag of a language', locale),
+  ];
+}
+
+function wayOutIsOfANetwork({ network, proxy, certificates }: ContainerAllowance): Problem[] {
+  const isNeeded = network !== 'none' || (proxy === null && certificates.length === 0);
+  return expect(isNeeded, 'Env', 'neither proxy nor certificates without a network', proxy?.url);
+}
+
+/** What is in it must end neither the variable nor the list. */
+function proxyIsAnAddress({ proxy }: ContainerAllowance): Problem[] {
+  if (proxy === null) return [];
+  const { url, exceptions } = proxy;
+  return [
+    ...expect(
+      /^https?:\/\/[^\s/@,\\]{1,255}$/.test(url),
+      'Env',
+      'the address of a proxy without a password',
+      url,
+    ),
+    ...exceptions.flatMap((host) =>
+      expect(/^[A-Za-z0-9.*_:[\]-]{1,256}$/.test(host), 'Env', 'hosts that need no proxy', host),
+    ),
+  ];
+}
+
+const PEM =
+  /^(?:-----BEGIN CERTIFICATE-----\n(?:[A-Za-z0-9+/=]{1,64}\n)+-----END CERTIFICATE-----(?:\n(?!$)|$))+$/;
+
+function certificatesAreCertificates({ certificates }: ContainerAllowance): Problem[] {
+  return certificates.flatMap((pem) =>
+    expect(pem.length <= 128 * 1024 - 64 && PEM.test(pem), 'Env', 'certificates', pem),
+  );
 }
 
 function expect(holds: boolean, path: string, expected: string, actual: unknown): Problem[] {

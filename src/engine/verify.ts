@@ -124,16 +124,32 @@ function toEntrypoint({ memoryBytes }: ContainerAllowance): string[] {
 }
 
 // The environment of an image is merged in: what could load code into Node is named here and blank.
-function toEnv({ exec }: ContainerAllowance): string[] {
+function toEnv({ exec, timeZone, locale, proxy, certificates }: ContainerAllowance): string[] {
   return [
     exec ? 'PATH=/bin:/usr/local/bin' : 'PATH=/nonexistent',
     'HOME=/tmp',
-    'TZ=UTC',
-    'LANG=C.UTF-8',
+    `TZ=${timeZone}`,
+    locale === null ? 'LANG=C.UTF-8' : `LANG=${locale.replaceAll('-', '_')}.UTF-8`,
     'NODE_OPTIONS=',
-    'NODE_EXTRA_CA_CERTS=',
+    // The only file that it may name is the environment itself, in which the certificates stand below.
+    `NODE_EXTRA_CA_CERTS=${certificates.length > 0 ? '/proc/self/environ' : ''}`,
     'LD_PRELOAD=',
     'LD_LIBRARY_PATH=',
+    ...certificates.map((pem, index) => `LURKBOX_CA_${index + 1}=\n${pem}\n`),
+    ...(proxy === null ? [] : toProxyVariables(proxy)),
+  ];
+}
+
+function toProxyVariables({ url, exceptions }: NonNullable<ContainerAllowance['proxy']>): string[] {
+  const straight = `localhost,127.0.0.1,::1${exceptions.map((host) => `,${host}`).join('')}`;
+  return [
+    'NODE_USE_ENV_PROXY=1',
+    `HTTP_PROXY=${url}`,
+    `HTTPS_PROXY=${url}`,
+    `NO_PROXY=${straight}`,
+    `http_proxy=${url}`,
+    `https_proxy=${url}`,
+    `no_proxy=${straight}`,
   ];
 }
 

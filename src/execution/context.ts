@@ -17,7 +17,9 @@ export const ExecutionContextSchema = z.strictObject({
   parameters: values.default({}).describe('Values of this call.'),
   environment: values
     .default({})
-    .describe('Plain values for the plugin; never the environment of a process.'),
+    .describe(
+      'Plain values for the plugin; never the environment of a process, except that its clock shows the time zone `TZ`.',
+    ),
   config: values.default({}).describe("The plugin's settings."),
 });
 export type ExecutionContextOptions = z.input<typeof ExecutionContextSchema>;

@@ -41,8 +41,26 @@ const HINTS: readonly Hint[] = [
   {
     when: /self[- ]signed certificate|unable to (?:get|verify)[^:]{0,200}certificate|UNABLE_TO_\w|CERT_\w/,
     if: ({ network }) => network !== 'none',
+    say: ({ plugin, certificates }) =>
+      `The certificate is not signed by one of the authorities that Node knows${certificates.length === 0 ? '' : ', nor by one in the `ca_file` of the policy'}. Where a proxy opens connections, or a service has a certificate of its own authority, \`ca_file\` in the policy, or below \`plugins.${plugin}\`, names a file with the certificates of those authorities.`,
+  },
+  {
+    when: /Proxy response \(407\)|Proxy Authentication Required/i,
+    if: ({ proxy }) => proxy !== null,
+    say: ({ proxy }) =>
+      `The proxy ${proxy?.url} asks who comes, and a plugin has no password to give: have it let this host in by its address.`,
+  },
+  {
+    when: /\b(?:ENOTFOUND|EAI_AGAIN|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT|ENETUNREACH|EHOSTUNREACH)\b|Connect Timeout Error/,
+    if: ({ network, proxy }) => network !== 'none' && proxy === null,
     say: () =>
-      'The certificate is not signed by one of the authorities that Node knows. Behind a proxy that opens connections its own authority is missing in the container.',
+      'The plugin has a network, and this could not be reached by it. Where the way out leads through a proxy, `proxy` in the policy names it; the proxy settings of the host are not taken over.',
+  },
+  {
+    when: /\b(?:ENOTFOUND|EAI_AGAIN|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT|ECONNREFUSED|EHOSTUNREACH)\b|Proxy response \(|Connect Timeout Error/,
+    if: ({ proxy }) => proxy !== null,
+    say: ({ proxy }) =>
+      `Connections of this plugin go through the proxy ${proxy?.url} of the policy; the container must reach it by that name, and \`no_proxy\` names hosts that are reached straight.`,
   },
   {
     when: /\bEROFS\b|read-only file system/,

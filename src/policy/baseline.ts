@@ -166,6 +166,14 @@ export const BASELINE = {
     value: null,
     reason: 'The OCI runtime that the engine starts containers with; a policy may name a stronger one.',
   },
+  timeZone: {
+    value: 'UTC',
+    reason: 'The same on every host; a policy, or a call, may name another one.',
+  },
+  locale: {
+    value: 'en-US',
+    reason: 'How dates and numbers are written where code names no language; a policy may name another one.',
+  },
   isolation: {
     value: { mode: 'execution', maxCalls: 1, maxAgeMs: 0 },
     reason: 'A fresh container for every call: nothing of one is there for the next.',

@@ -1,6 +1,7 @@
 import type { Problem } from '../errors.ts';
 import { contains } from './mount-path.ts';
 import { toPluginPolicy } from './plugin-policy.ts';
+import { hasCredentials } from './proxy.ts';
 import { RESOURCE_KEYS, RESOURCES, type Resources, withUnit } from './resources.ts';
 import type { Policy } from './schema.ts';
 import { isInRange, SHARED_UID } from './uids.ts';
@@ -16,11 +17,28 @@ const CONTRADICTIONS: readonly Contradiction[] = [
   hostNetworkSwitchedOnAlone,
   emptyUidRange,
   uidsOutsideOfTheRange,
+  proxiesWithPasswords,
 ];
 
 /** What a policy says against itself or against what a container needs. */
 export function findContradictions(policy: Policy): Problem[] {
   return CONTRADICTIONS.flatMap((contradiction) => contradiction(policy));
+}
+
+function proxiesWithPasswords({ proxy, plugins }: Policy): Problem[] {
+  const named = [
+    { path: 'proxy.url', written: proxy },
+    ...Object.entries(plugins).map(([name, own]) => ({
+      path: `plugins.${name}.proxy.url`,
+      written: own.proxy,
+    })),
+  ];
+  return named.flatMap(({ path, written }) => {
+    if (written === undefined || written === false || !hasCredentials(written.url)) return [];
+    const message =
+      'expected an address without a name and a password, which the plugin could read; have the proxy know its users in another way, such as by their address';
+    return [{ path, message }];
+  });
 }
 
 function ceilingsBelowFloors(policy: Policy): Problem[] {

@@ -14,6 +14,13 @@ export interface GrantedMount {
   readonly mode: 'ro' | 'rw';
 }
 
+export interface GrantedProxy {
+  /** `http:` or `https:`, host and port, nothing else. */
+  readonly url: string;
+  /** Hosts that are reached straight, beside the loopback of the container. */
+  readonly exceptions: readonly string[];
+}
+
 /** How long one container serves before another takes its place. */
 export interface Isolation {
   /** `execution`: one call. `session`: the calls of one session. `plugin`: the calls of everybody. */
@@ -50,6 +57,14 @@ export interface Grant {
   readonly channels: readonly string[] | null;
   /** Name of the OCI runtime as registered in the engine; `null` is the engine's default. */
   readonly runtime: string | null;
+  /** Name of the time zone that its clock shows, as Node knows it. */
+  readonly timeZone: string;
+  /** BCP 47 tag of the language that its texts for people are in by default; `null`: English of the United States. */
+  readonly locale: string | null;
+  /** The way out of its network; `null`: straight. */
+  readonly proxy: GrantedProxy | null;
+  /** Authorities that it trusts beside those that Node knows, as PEM, in parts that fit into a variable each. */
+  readonly certificates: readonly string[];
   /** Controls that may be missing where the runtime is not known to enforce them. */
   readonly acceptUnenforced: readonly UnenforcedControl[];
 }

@@ -5,6 +5,7 @@ import { type Checked, check, limitProblems } from '../manifest/problems.ts';
 import { show, showPath } from '../printable.ts';
 import type { PathError } from '../storage/path-error.ts';
 import { readResolvedFile, readWrittenFile } from '../storage/read-file.ts';
+import { readCertificates } from './certificates.ts';
 import { findContradictions } from './contradictions.ts';
 import { folderFault } from './mount-folder.ts';
 import { DEFAULT_POLICY, type Policy, PolicySchema } from './schema.ts';
@@ -49,9 +50,12 @@ export function checkPolicy(value: unknown): Checked<Policy> {
 async function admit(value: unknown, source: string): Promise<Policy> {
   const parsed = check(PolicySchema, value);
   if (!parsed.ok) throw invalid(source, parsed.problems);
-  const problems = [...findContradictions(parsed.value), ...(await mountProblems(parsed.value))];
+  const { certificates, problems: inFiles } = await readCaFiles(parsed.value);
+  const problems = [...findContradictions(parsed.value), ...(await mountProblems(parsed.value)), ...inFiles];
   if (problems.length > 0) throw invalid(source, problems);
-  return deepFreeze(parsed.value);
+  return deepFreeze(
+    Object.keys(certificates).length === 0 ? parsed.value : { ...parsed.value, certificates },
+  );
 }
 
 async function readPolicyFile(file: string, path: 'written' | 'resolved', source: string): Promise<Buffer> {
@@ -74,6 +78,30 @@ async function mountProblems(policy: Policy): Promise<Problem[]> {
     return fault === null ? [] : [{ path: `allow.mounts.${name}.path`, message }];
   });
   return (await Promise.all(checks)).flat();
+}
+
+/** Each file once, however many plugins it is for. */
+async function readCaFiles(policy: Policy) {
+  const named = [
+    { path: 'ca_file', file: policy.ca_file },
+    ...Object.entries(policy.plugins).map(([name, own]) => ({
+      path: `plugins.${name}.ca_file`,
+      file: own.ca_file,
+    })),
+  ].flatMap(({ path, file }) => (typeof file === 'string' ? [{ path, file }] : []));
+  const certificates: Record<string, readonly string[]> = Object.create(null);
+  const problems: Problem[] = [];
+  for (const file of new Set(named.map(({ file }) => file))) {
+    const read = await readCertificates(file);
+    if (read.ok) certificates[file] = read.parts;
+    else
+      for (const { path } of named.filter((one) => one.file === file))
+        problems.push({
+          path,
+          message: `expected a file with certificates in PEM; ${showPath(file)} ${read.fault}`,
+        });
+  }
+  return { certificates, problems };
 }
 
 function invalid(source: string, problems: readonly Problem[]): LurkboxError {

@@ -1,5 +1,5 @@
 import { BASELINE } from './baseline.ts';
-import type { Isolation } from './grant.ts';
+import type { GrantedProxy, Isolation } from './grant.ts';
 import { type AllResources, RESOURCE_KEYS, type ResourceKey, type Resources } from './resources.ts';
 import type { Policy } from './schema.ts';
 import type { UidRange } from './uids.ts';
@@ -28,6 +28,10 @@ export interface PluginPolicy {
   /** Whether its calls are kept for replaying them. */
   readonly record: boolean;
   readonly runtime: string | null;
+  readonly timeZone: string;
+  readonly locale: string | null;
+  readonly proxy: GrantedProxy | null;
+  readonly certificates: readonly string[];
   /** In the order of the table, so that the same choice is the same grant. */
   readonly acceptUnenforced: readonly UnenforcedControl[];
 }
@@ -66,10 +70,24 @@ export function toPluginPolicy(policy: Policy, name: string): PluginPolicy {
         : { failureShare: own.rollback.failure_percent / 100, calls: own.rollback.calls },
     record: own?.record ?? false,
     runtime: own?.runtime ?? policy.runtime ?? null,
+    timeZone: own?.time_zone ?? policy.time_zone,
+    locale: own?.locale ?? policy.locale ?? null,
+    proxy: toProxy(own?.proxy ?? policy.proxy),
+    certificates: toCertificates(policy, own?.ca_file ?? policy.ca_file),
     acceptUnenforced: UNENFORCED_CONTROLS.filter((control) =>
       (own?.accept_unenforced ?? policy.accept_unenforced).includes(control),
     ),
   };
+}
+
+function toProxy(written: Policy['plugins'][string]['proxy']): GrantedProxy | null {
+  if (written === undefined || written === false) return null;
+  return { url: new URL(written.url).origin, exceptions: written.no_proxy };
+}
+
+function toCertificates(policy: Policy, file: string | false | undefined): readonly string[] {
+  if (file === undefined || file === false) return [];
+  return ownValue(policy.certificates ?? {}, file) ?? [];
 }
 
 function toIsolation(own: Policy['plugins'][string] | undefined): Isolation {

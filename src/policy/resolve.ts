@@ -83,6 +83,10 @@ function toGrant(request: Request, uid: number | null): Grant {
     channels: channels === undefined ? null : [...channels],
     isolation: { ...policy.isolation },
     runtime: policy.runtime,
+    timeZone: policy.timeZone,
+    locale: policy.locale,
+    proxy: network === 'none' ? null : policy.proxy,
+    certificates: network === 'none' ? [] : policy.certificates,
     acceptUnenforced: [...policy.acceptUnenforced],
   });
 }

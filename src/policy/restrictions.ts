@@ -10,6 +10,10 @@ const OPENED = {
   host: 'The network of the host itself: it reaches every service that trusts the host.',
   exec: 'Processes within the pids limit, in an image that has a shell.',
   mounts: 'Folders of the host that the policy bound to these names.',
+  proxy:
+    'The way out that the policy names. It binds nobody who opens sockets himself; the network decides what is reached.',
+  certificates:
+    'Authorities that the policy names: whoever has a key of one can read and answer what the plugin sends.',
   session: 'A container is kept for the calls of one user and session; nothing of it reaches another.',
   plugin:
     'A container is kept for all callers: memory, `/tmp` and `/scratch` of one call are there for the next.',
@@ -80,6 +84,9 @@ export function toRestrictions(grant: Grant, decided: DecidedResources, user: De
       grant.runtime === null ? 'baseline' : 'policy',
     ),
     ...toUnenforced(grant),
+    toClock(grant),
+    toLanguage(grant),
+    ...toWayOut(grant),
     toChannels(grant),
   ];
 }
@@ -120,6 +127,47 @@ function toIsolation({ isolation }: Grant): Restriction {
   if (mode === 'execution') return baseline('isolation', 'isolation', 'a fresh container for each call');
   const value = `one container for each ${mode}, for at most ${maxCalls} calls and ${maxAgeMs / 1000} s`;
   return { control: 'isolation', value, reason: OPENED[mode], origin: 'policy' };
+}
+
+function toClock({ timeZone }: Grant): Restriction {
+  return line(
+    'time zone',
+    timeZone,
+    'timeZone',
+    timeZone === BASELINE.timeZone.value ? 'baseline' : 'policy',
+  );
+}
+
+function toLanguage({ locale }: Grant): Restriction {
+  return line('locale', locale ?? BASELINE.locale.value, 'locale', locale === null ? 'baseline' : 'policy');
+}
+
+function toWayOut({ proxy, certificates }: Grant): Restriction[] {
+  const count = certificates.join('\n').match(/BEGIN CERTIFICATE/g)?.length ?? 0;
+  const straight =
+    proxy === null || proxy.exceptions.length === 0 ? '' : `, not for ${proxy.exceptions.join(', ')}`;
+  return [
+    ...(proxy === null
+      ? []
+      : [
+          {
+            control: 'proxy',
+            value: `${proxy.url}${straight}`,
+            reason: OPENED.proxy,
+            origin: 'policy' as const,
+          },
+        ]),
+    ...(count === 0
+      ? []
+      : [
+          {
+            control: 'certificates',
+            value: `${count} beside those of Node`,
+            reason: OPENED.certificates,
+            origin: 'policy' as const,
+          },
+        ]),
+  ];
 }
 
 function toUnenforced({ acceptUnenforced }: Grant): Restriction[] {

@@ -1,10 +1,14 @@
+import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import { deepFreeze } from '../deep-freeze.ts';
 import { flag, listOf, text, wholeNumber } from '../manifest/fields.ts';
 import { MountModeSchema, MountNameSchema, PluginNameSchema, ResourcesSchema } from '../manifest/schema.ts';
 import { strictObject } from '../manifest/strict-object.ts';
+import { isPlainText } from '../printable.ts';
 import { mountPathFault } from './mount-path.ts';
+import { isProxyException, proxyUrlFault } from './proxy.ts';
 import { RESOURCES } from './resources.ts';
+import { isLocale, isTimeZone } from './time-and-language.ts';
 import { DEFAULT_UID_RANGE, SHARED_UID, UID_BOUNDS } from './uids.ts';
 import { UNENFORCED_CONTROLS } from './unenforced.ts';
 
@@ -88,6 +92,51 @@ const warm = () =>
     `expected "adaptive" or a whole number from 0 to ${MAX_WARM}`,
   );
 
+const timeZone = () =>
+  z
+    .string(
+      'expected the name of a time zone that Node knows, in its own letters, such as "Europe/Zurich" or "UTC"',
+    )
+    .max(64)
+    .refine(isTimeZone);
+
+const locale = () =>
+  z
+    .string(
+      'expected a language that Node knows, with its script and region where needed, such as "de-CH" or "zh-Hant-TW"',
+    )
+    .max(16)
+    .refine(isLocale);
+
+const caFile = () =>
+  z
+    .string('expected the absolute path of a file with certificates in PEM')
+    .max(1024)
+    .refine((path) => isAbsolute(path) && isPlainText(path));
+
+const ProxySchema = strictObject({
+  url: z
+    .string('expected an address such as "http://proxy.example.org:3128"')
+    .check((context) => {
+      const message = proxyUrlFault(context.value);
+      if (message !== null) context.issues.push({ code: 'custom', message, input: context.value });
+    })
+    .describe(
+      '`http:` or `https:`, host and port. No name and password: the plugin could read them. The container must reach it.',
+    ),
+  no_proxy: listOf(
+    z
+      .string(
+        'expected a host such as "example.org", ".example.org", "10.0.0.7" or "*", with a port behind a colon where only that is meant',
+      )
+      .max(256)
+      .refine(isProxyException),
+    { max: 64 },
+  )
+    .default([])
+    .describe('Hosts that are reached straight; the loopback of the container always is.'),
+});
+
 const ReuseSchema = strictObject({
   max_calls: z
     .number('expected a whole number')
@@ -161,6 +210,16 @@ const PluginPolicySchema = strictObject({
       'Whether the contexts and results of the last 100 calls are kept in the workspace, for replaying them against a new version.',
     ),
   runtime: runtimeName().optional().describe('Overrides `runtime` for this plugin.'),
+  time_zone: timeZone().optional().describe('Overrides `time_zone` for this plugin.'),
+  locale: locale().optional().describe('Overrides `locale` for this plugin.'),
+  ca_file: z
+    .union([z.literal(false), caFile()], 'expected the absolute path of a file with certificates, or false')
+    .optional()
+    .describe('Stands in place of `ca_file` for this plugin; false: none.'),
+  proxy: z
+    .union([z.literal(false), ProxySchema])
+    .optional()
+    .describe('Stands in place of `proxy` for this plugin; false: none.'),
   accept_unenforced: unenforcedControls()
     .optional()
     .describe('Stands in place of `accept_unenforced` for this plugin.'),
@@ -191,6 +250,22 @@ export const PolicySchema = strictObject({
   runtime: runtimeName()
     .optional()
     .describe('OCI runtime of every container. Absent: the default of the engine.'),
+  time_zone: timeZone()
+    .default('UTC')
+    .describe(
+      'Name of the time zone of every container, as in "Europe/Zurich". A call may name another one as `TZ` in `environment` of its context.',
+    ),
+  locale: locale()
+    .optional()
+    .describe(
+      'Language of dates and numbers where code names none, as in "de-CH". Absent: that of Node where nobody says, en-US.',
+    ),
+  ca_file: caFile()
+    .optional()
+    .describe(
+      'Absolute path of a file on this host with certificates in PEM, and no key: authorities that plugins with a network trust beside those that Node knows. Read with the policy.',
+    ),
+  proxy: ProxySchema.optional().describe('The way out for plugins with a network.'),
   accept_unenforced: unenforcedControls()
     .default([])
     .describe('Controls that may be missing where the runtime is not known to enforce them.'),
@@ -203,7 +278,10 @@ export const PolicySchema = strictObject({
     .describe('Rules for single plugins, by name.'),
 });
 /** A validated policy, defaults filled in. */
-export type Policy = z.infer<typeof PolicySchema>;
+export type Policy = z.infer<typeof PolicySchema> & {
+  /** By `ca_file`, what the file held when the policy was read: PEM, in parts. */
+  readonly certificates?: Readonly<Record<string, readonly string[]>>;
+};
 
 /** What holds where there is no policy file. */
 export const DEFAULT_POLICY: Policy = deepFreeze(PolicySchema.parse({}));

@@ -54,7 +54,7 @@ export interface PluginExecutionContext {
   readonly sessionId: string | null;
   readonly inputData: unknown;
   readonly parameters: Readonly<Record<string, unknown>>;
-  /** Plain values for the plugin; never the environment of a process. */
+  /** Plain values for the plugin; never the environment of a process, except that its clock shows the time zone `TZ`. */
   readonly environment: Readonly<Record<string, unknown>>;
   readonly config: Readonly<Record<string, unknown>>;
 }

@@ -13,6 +13,7 @@ import {
   STRIPPED_FILE,
 } from '../protocol/messages.ts';
 import { listen, quote, send, sendNotification } from './channel.ts';
+import { setClock } from './clock.ts';
 import { captureConsole } from './console.ts';
 import { describeFailure } from './failure.ts';
 import { createHost } from './host.ts';
@@ -113,6 +114,8 @@ async function execute(
   id: number,
   { entryPoint, context, maxResultBytes = Number.POSITIVE_INFINITY }: ExecuteParams,
 ): Promise<ResultText> {
+  // Before it is loaded, where that is still to be done: modules look at the clock, too.
+  setClock(context.environment);
   if (run === undefined) await load({ entryPoint });
   const cancellation = new AbortController();
   cancel = (reason) => abortOf(cancellation, reason);

@@ -22,6 +22,10 @@ export interface Allowance {
     readonly readOnly: boolean;
   }[];
   readonly runtime: string | null;
+  readonly timeZone: string;
+  readonly locale: string | null;
+  readonly proxy: Grant['proxy'];
+  readonly certificates: readonly string[];
   /** Controls that the policy lets a runtime leave out. */
   readonly acceptUnenforced: Grant['acceptUnenforced'];
 }
@@ -54,6 +58,10 @@ export function toAllowance(grant: Grant): Allowance {
       readOnly: mount.mode === 'ro',
     })),
     runtime: grant.runtime,
+    timeZone: grant.timeZone,
+    locale: grant.locale,
+    proxy: grant.proxy,
+    certificates: grant.certificates,
     acceptUnenforced: grant.acceptUnenforced,
   };
 }

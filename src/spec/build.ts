@@ -1,5 +1,5 @@
 import { BASELINE } from '../policy/baseline.ts';
-import type { Grant } from '../policy/grant.ts';
+import type { Grant, GrantedProxy } from '../policy/grant.ts';
 import { buildSeccompProfile } from '../policy/seccomp.ts';
 import type { ContainerSpec, TmpfsSpec } from './container-spec.ts';
 
@@ -25,7 +25,7 @@ export function buildContainerSpec({ grant, name, image, labels }: SpecInput): C
     name,
     image,
     command: toCommand(grant),
-    env: { ...BASELINE.env.value, ...(grant.exec ? { PATH: '/bin:/usr/local/bin' } : {}) },
+    env: toEnv(grant),
     user: `${grant.uid}:${grant.uid}`,
     workingDir: BASELINE.workingDir.value,
     labels,
@@ -63,6 +63,42 @@ export function buildContainerSpec({ grant, name, image, labels }: SpecInput): C
 
 function toCommand(grant: Grant): string[] {
   return [IMAGE_PATHS.node, `--max-old-space-size=${heapMegabytes(grant.memoryBytes)}`, IMAGE_PATHS.runner];
+}
+
+function toEnv({ exec, timeZone, locale, proxy, certificates }: Grant): Record<string, string> {
+  return {
+    ...BASELINE.env.value,
+    ...(exec ? { PATH: '/bin:/usr/local/bin' } : {}),
+    TZ: timeZone,
+    ...(locale === null ? {} : { LANG: `${locale.replaceAll('-', '_')}.UTF-8` }),
+    ...toCertificateEnv(certificates),
+    ...(proxy === null ? {} : toProxyEnv(proxy)),
+  };
+}
+
+/**
+ * Node reads further certificates from a file, once, when it starts, and passes over whatever stands around them: so the file is
+ * its own environment. No file of the host is bound, none of the container can be changed, and threads and Node as a
+ * child process have them too.
+ */
+function toCertificateEnv(certificates: readonly string[]): Record<string, string> {
+  if (certificates.length === 0) return {};
+  const parts = certificates.map((pem, index) => [`LURKBOX_CA_${index + 1}`, `\n${pem}\n`]);
+  return { NODE_EXTRA_CA_CERTS: '/proc/self/environ', ...Object.fromEntries(parts) };
+}
+
+/** In both spellings: Node and other programs look for one or the other first. */
+function toProxyEnv({ url, exceptions }: GrantedProxy): Record<string, string> {
+  const noProxy = ['localhost', '127.0.0.1', '::1', ...exceptions].join(',');
+  return {
+    NODE_USE_ENV_PROXY: '1',
+    HTTP_PROXY: url,
+    HTTPS_PROXY: url,
+    NO_PROXY: noProxy,
+    http_proxy: url,
+    https_proxy: url,
+    no_proxy: noProxy,
+  };
 }
 
 /** V8's heap ends before the container's memory does, so that running out is told by V8 and not by a kill. */

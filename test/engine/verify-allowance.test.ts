@@ -7,6 +7,8 @@ import { FORBIDDEN_MOUNTS } from '../../src/policy/mount-path.ts';
 import { allowanceOf, CONTAINER_LABELS, MIB } from '../spec/sample.ts';
 import { FACTS, optionsOf } from './sample.ts';
 
+const PEM = '-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIU\n-----END CERTIFICATE-----';
+
 function pathsOf(grant: Partial<Grant>): string[] {
   try {
     verifyCreateBody(JSON.stringify(optionsOf(grant)), allowanceOf(grant), FACTS);
@@ -38,6 +40,40 @@ describe('a grant that came out wrong does not excuse a body (P6)', () => {
     ['a /tmp of any size', { tmpBytes: 0 }, 'HostConfig.Tmpfs'],
     ['a /scratch of half a byte', { scratchBytes: 0.5 }, 'HostConfig.Tmpfs'],
     ['a network nobody knows', { network: 'container:0a1b' as 'host' }, 'HostConfig.NetworkMode'],
+    ['a time zone that ends its variable', { timeZone: 'UTC\nNODE_OPTIONS=--require x' }, 'Env'],
+    ['a language that is none', { locale: 'de_CH.UTF-8' }, 'Env'],
+    ['a proxy without a network', { proxy: { url: 'http://proxy.test:1', exceptions: [] } }, 'Env'],
+    ['certificates without a network', { certificates: [PEM] }, 'Env'],
+    [
+      'a proxy with a password',
+      { network: 'bridge', proxy: { url: 'http://me:secret@proxy.test:1', exceptions: [] } },
+      'Env',
+    ],
+    [
+      'a proxy that is a file',
+      { network: 'bridge', proxy: { url: 'file:///etc/passwd', exceptions: [] } },
+      'Env',
+    ],
+    [
+      'an exception that ends the list',
+      { network: 'bridge', proxy: { url: 'http://proxy.test:1', exceptions: ['a,*'] } },
+      'Env',
+    ],
+    [
+      'a certificate that is a key',
+      { network: 'bridge', certificates: [PEM.replaceAll('CERTIFICATE', 'PRIVATE KEY')] },
+      'Env',
+    ],
+    [
+      'a certificate with more behind it',
+      { network: 'bridge', certificates: [`${PEM}\n\0NODE_OPTIONS=--inspect`] },
+      'Env',
+    ],
+    [
+      'more certificates than a variable holds',
+      { network: 'bridge', certificates: [Array(3000).fill(PEM).join('\n')] },
+      'Env',
+    ],
     ['a runtime that is a path', { runtime: '/tmp/runtime' }, 'HostConfig.Runtime'],
     ['a runtime without a name', { runtime: '' }, 'HostConfig.Runtime'],
     ['the root of the host', mount({ hostPath: '/' }), 'HostConfig.Mounts'],

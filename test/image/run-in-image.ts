@@ -26,6 +26,10 @@ const GRANT: Grant = {
   isolation: { mode: 'execution', maxCalls: 1, maxAgeMs: 0 },
   channels: null,
   runtime: null,
+  timeZone: 'UTC',
+  locale: null,
+  proxy: null,
+  certificates: [],
   acceptUnenforced: [],
 };
 

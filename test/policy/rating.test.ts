@@ -19,6 +19,10 @@ const BASELINE_GRANT: Grant = {
   isolation: { mode: 'execution', maxCalls: 1, maxAgeMs: 0 },
   channels: null,
   runtime: null,
+  timeZone: 'UTC',
+  locale: null,
+  proxy: null,
+  certificates: [],
   acceptUnenforced: [],
 };
 const ro = { name: 'a', hostPath: '/srv/a', containerPath: '/mnt/a', mode: 'ro' } as const;

@@ -27,6 +27,10 @@ test('the grant of a manifest that asks for nothing is pinned', () => {
     isolation: { mode: 'execution', maxCalls: 1, maxAgeMs: 0 },
     channels: null,
     runtime: null,
+    timeZone: 'UTC',
+    locale: null,
+    proxy: null,
+    certificates: [],
     acceptUnenforced: [],
   });
 });
@@ -46,6 +50,7 @@ test('the default policy is pinned', () => {
     keep_versions: 3,
     max_versions: 20,
     warm: 'adaptive',
+    time_zone: 'UTC',
     accept_unenforced: [],
     uids: { first: 40_000, last: 59_999 },
     plugins: {},

@@ -46,6 +46,8 @@ test('there is one restriction for every control, each with a reason', () => {
     ['health check', 'none'],
     ['init program', 'none'],
     ['runtime', 'default of the engine'],
+    ['time zone', 'UTC'],
+    ['locale', 'en-US'],
     ['channels', 'any'],
   ]);
   expect(restrictions.every(({ origin, reason }) => origin === 'baseline' && reason.length > 10)).toBe(true);
@@ -125,6 +127,19 @@ describe('tells who decided', () => {
       {},
       { plugins: { 'word-count': { uid: 65_532 } } },
       { control: 'user', value: '65532:65532', origin: 'policy' },
+    ],
+    [
+      'a time zone',
+      {},
+      { time_zone: 'Asia/Tokyo' },
+      { control: 'time zone', value: 'Asia/Tokyo', origin: 'policy' },
+    ],
+    ['a language', {}, { locale: 'de-CH' }, { control: 'locale', value: 'de-CH', origin: 'policy' }],
+    [
+      'a proxy',
+      { permissions: { network: true } },
+      { allow: { bridge: true }, proxy: { url: 'http://proxy.test:1', no_proxy: ['*.test', 'host'] } },
+      { control: 'proxy', value: 'http://proxy.test:1, not for *.test, host', origin: 'policy' },
     ],
     ['a runtime', {}, { runtime: 'runsc' }, { control: 'runtime', value: 'runsc', origin: 'policy' }],
     [

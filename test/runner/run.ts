@@ -38,14 +38,14 @@ export class RunnerProcess implements AsyncDisposable {
   /** The exit code, or the signal. */
   readonly ended: Promise<number | string>;
   readonly #folder: string;
-  readonly #entryPoint: string;
+  readonly entryPoint: string;
   readonly #child: ChildProcess;
   #heard = Promise.withResolvers<void>();
 
   constructor({ code, file = 'index.mjs' }: Source) {
     this.#folder = mkdtempSync(join(tmpdir(), 'lurkbox-runner-'));
-    this.#entryPoint = join(this.#folder, file);
-    writeFileSync(this.#entryPoint, code);
+    this.entryPoint = join(this.#folder, file);
+    writeFileSync(this.entryPoint, code);
     const runner = join(this.#folder, 'runner.cjs');
     writeFileSync(runner, RUNNER);
     this.#child = spawn(process.execPath, [runner], { env: {}, stdio: 'pipe' });
@@ -76,7 +76,7 @@ export class RunnerProcess implements AsyncDisposable {
     this.send({
       id: 1,
       method: 'execute',
-      params: { entryPoint: this.#entryPoint, context, maxResultBytes: 64 * 1024 * 1024 },
+      params: { entryPoint: this.entryPoint, context, maxResultBytes: 64 * 1024 * 1024 },
     });
   }
 

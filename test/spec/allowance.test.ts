@@ -16,6 +16,10 @@ test('what the minimal grant allows is pinned', () => {
     tmpfs: { '/tmp': 67_108_864 },
     mounts: [],
     runtime: null,
+    timeZone: 'UTC',
+    locale: null,
+    proxy: null,
+    certificates: [],
     acceptUnenforced: [],
   });
 });
@@ -31,6 +35,14 @@ test.each<[string, Partial<Grant>, Partial<Allowance>]>([
   ['the size of /tmp', { tmpBytes: MIB }, { tmpfs: { '/tmp': MIB } }],
   ['scratch', { scratchBytes: 2 * MIB }, { tmpfs: { '/tmp': 64 * MIB, '/scratch': 2 * MIB } }],
   ['a runtime', { runtime: 'runsc' }, { runtime: 'runsc' }],
+  ['a time zone', { timeZone: 'Asia/Tokyo' }, { timeZone: 'Asia/Tokyo' }],
+  ['a language', { locale: 'de-CH' }, { locale: 'de-CH' }],
+  [
+    'a proxy',
+    { proxy: { url: 'http://proxy.test:1', exceptions: ['*'] } },
+    { proxy: { url: 'http://proxy.test:1', exceptions: ['*'] } },
+  ],
+  ['certificates', { certificates: ['pem'] }, { certificates: ['pem'] }],
   ['what a runtime may leave out', { acceptUnenforced: ['tmp_files'] }, { acceptUnenforced: ['tmp_files'] }],
   [
     'mounts',

@@ -111,6 +111,40 @@ describe('a grant of', () => {
       { mounts: [{ hostPath: '/srv/data', containerPath: '/mnt/data', readOnly: true }] },
     ],
     ['a runtime', { runtime: 'runsc' }, { runtime: 'runsc' }],
+    ['a time zone', { timeZone: 'Asia/Tokyo' }, { env: { ...specOf().env, TZ: 'Asia/Tokyo' } }],
+    [
+      'a language, as environments write it',
+      { locale: 'zh-Hant-TW' },
+      { env: { ...specOf().env, LANG: 'zh_Hant_TW.UTF-8' } },
+    ],
+    [
+      'certificates, which Node reads from its own environment',
+      { certificates: ['-----BEGIN', '-----END'] },
+      {
+        env: {
+          ...specOf().env,
+          NODE_EXTRA_CA_CERTS: '/proc/self/environ',
+          LURKBOX_CA_1: '\n-----BEGIN\n',
+          LURKBOX_CA_2: '\n-----END\n',
+        },
+      },
+    ],
+    [
+      'a proxy, with the loopback reached straight',
+      { proxy: { url: 'http://proxy.test:3128', exceptions: ['.example.org'] } },
+      {
+        env: {
+          ...specOf().env,
+          NODE_USE_ENV_PROXY: '1',
+          HTTP_PROXY: 'http://proxy.test:3128',
+          HTTPS_PROXY: 'http://proxy.test:3128',
+          NO_PROXY: 'localhost,127.0.0.1,::1,.example.org',
+          http_proxy: 'http://proxy.test:3128',
+          https_proxy: 'http://proxy.test:3128',
+          no_proxy: 'localhost,127.0.0.1,::1,.example.org',
+        },
+      },
+    ],
     ['output and channels, which are no matter of the container', { outputBytes: 1, channels: ['x'] }, {}],
   ])('%s changes this and nothing else', (_title, grant, expected) => {
     expect(specOf(grant)).toStrictEqual({ ...specOf(), ...expected });

@@ -23,6 +23,10 @@ export const GRANT: Grant = Object.freeze({
   isolation: { mode: 'execution' as const, maxCalls: 1, maxAgeMs: 0 },
   channels: null,
   runtime: null,
+  timeZone: 'UTC',
+  locale: null,
+  proxy: null,
+  certificates: [],
   acceptUnenforced: [],
 });
 

@@ -27,6 +27,15 @@ const CASES: Readonly<Record<string, { grant?: Partial<Grant>; facts?: Partial<E
   runtime: { grant: { runtime: 'runsc' } },
   'other-default-runtime': { facts: { defaultRuntime: 'crun' } },
   apparmor: { facts: { apparmor: true } },
+  'way-out': {
+    grant: {
+      network: 'bridge',
+      timeZone: 'Asia/Tokyo',
+      locale: 'ja-JP',
+      proxy: { url: 'http://proxy.example.org:3128', exceptions: ['.example.org'] },
+      certificates: ['-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIU\n-----END CERTIFICATE-----'],
+    },
+  },
   everything: {
     grant: {
       network: 'bridge',

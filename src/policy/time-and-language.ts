@@ -1,0 +1,23 @@
+/** What an environment variable can carry of it, and no offset: Node takes one of those for UTC. */
+const ZONE_NAME = /^[A-Za-z][A-Za-z0-9_+-]*(?:\/[A-Za-z0-9_+-]+){0,2}$/;
+const MAX_ZONE_CHARS = 64;
+
+/** Language, script and region; what stands after them in a longer tag no environment variable can carry. */
+const LOCALE = /^[a-z]{2,3}(?:-[A-Z][a-z]{3})?(?:-(?:[A-Z]{2}|[0-9]{3}))?$/;
+
+/** Whether Node knows it under exactly this name: in a variable, letters of another case mean another zone. */
+export function isTimeZone(name: string): boolean {
+  if (name.length > MAX_ZONE_CHARS || !ZONE_NAME.test(name)) return false;
+  try {
+    const { timeZone } = new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions();
+    // Where it is another name of a zone, that one is told; what differs only in its letters is none.
+    return timeZone === name || timeZone.toLowerCase() !== name.toLowerCase();
+  } catch {
+    return false;
+  }
+}
+
+/** Whether Node has the words and formats of it. */
+export function isLocale(tag: string): boolean {
+  return LOCALE.test(tag) && Intl.DateTimeFormat.supportedLocalesOf(tag).length > 0;
+}
