@@ -24,6 +24,8 @@ export const PLUGIN_EVENT_TYPES = [
   'ROLLBACK',
   /** Somebody agreed to permissions. */
   'CONSENT',
+  /** Work that a plugin had under way after its answer was not waited for longer. */
+  'CUT',
 ] as const;
 export type PluginEventType = (typeof PLUGIN_EVENT_TYPES)[number];
 
@@ -33,7 +35,7 @@ const MAX_TEXT_CHARS = 2_000;
 const MAX_NAME_CHARS = 256;
 
 /** Grows when an event gets another member or means something else. Events without a version are of the first. */
-export const EVENT_VERSION = 2;
+export const EVENT_VERSION = 3;
 
 /** Plain JSON, frozen and bounded, so that it can be kept, stored and sent. */
 export interface PluginEvent {
@@ -52,7 +54,7 @@ export interface PluginEvent {
   readonly message: string | null;
   /** What went wrong, in at most 2,000 characters; `null` when nothing did. */
   readonly error: string | null;
-  /** Facts, of at most 8 KiB as JSON; `executionId`, `outcome` and `executionTimeMs` for `EXECUTE`. */
+  /** Facts, of at most 8 KiB as JSON; `executionId`, `outcome` and `executionTimeMs` for `EXECUTE`, `executionId` and `graceMs` for `CUT`. */
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 

@@ -60,6 +60,8 @@ export interface ContainerSandboxOptions {
   readonly reaper: Reaper;
   /** Containers that are there before their call. */
   readonly source: ContainerSource;
+  /** Told of an execution whose plugin had work under way after its answer that was not waited for longer. */
+  readonly onCut: (executionId: string, graceMs: number) => void;
   readonly logger: Logger;
 }
 
@@ -315,7 +317,7 @@ export class ContainerSandbox implements PluginSandbox {
     { executionId, context, options, stopwatch, session, judged }: Call,
     slot: Slot,
   ): Omit<ExecutionPlan, 'engine' | 'image'> {
-    const { plugin, grant, ownerLabels, source, reaper, logger } = this.#options;
+    const { plugin, grant, ownerLabels, source, reaper, onCut, logger } = this.#options;
     stopwatch.lap('queueMs');
     const keep: ExecutionPlan['keep'] = (sandbox) => source.keep(sandbox, slot, session);
     const keepOnceJudged: ExecutionPlan['keep'] = (sandbox) => judged.promise.then(() => keep(sandbox));
@@ -332,6 +334,7 @@ export class ContainerSandbox implements PluginSandbox {
       signal: options.signal,
       onProgress: options.onProgress,
       onSuspicion: () => reaper.suspect(),
+      onCut: (graceMs) => onCut(executionId, graceMs),
       keep: isKept ? (this.#checks.hasOutput ? keepOnceJudged : keep) : undefined,
     };
   }

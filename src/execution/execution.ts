@@ -42,6 +42,8 @@ export interface ExecutionPlan extends Omit<SandboxPlan, 'id'> {
   readonly stopwatch: Stopwatch;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((fraction: number, message: string) => void) | undefined;
+  /** What the plugin had under way after its answer was not waited for longer. */
+  readonly onCut: (graceMs: number) => void;
   /** @default a fresh container, made for this execution */
   readonly ready?: ReadySandbox | undefined;
   /** Asked once, when the plugin has answered: whether somebody takes the sandbox over. @default no */
@@ -163,12 +165,14 @@ export class Execution implements SandboxUser {
 
   #endGrace({ id, cut }: { readonly id: number; readonly cut: boolean }): void {
     if (id !== this.#requestId) return;
-    if (cut)
-      this.#plan.logger.info(
-        { graceMs: GRACE_MS },
-        'work that the plugin had under way after its answer was not waited for longer',
-      );
+    this.#endGraceBy(cut);
+  }
+
+  /** `isCut`: the plugin has something under way that nobody waits for any more. */
+  #endGraceBy(isCut: boolean): void {
+    if (this.#grace.signal.aborted) return;
     this.#grace.abort();
+    if (isCut) this.#plan.onCut(GRACE_MS);
   }
 
   #takeOver(sandbox: Sandbox): void {
@@ -254,9 +258,13 @@ export class Execution implements SandboxUser {
 
   async #release(ending: Ending): Promise<void> {
     await this.usage;
-    if (this.#hasAnswered && this.#expired === undefined)
+    const mayGoOn = this.#hasAnswered && this.#expired === undefined;
+    if (mayGoOn) {
       await waitUntil(this.#grace.signal, GRACE_MS + LEAVE_MS);
-    if (this.#hasAnswered && this.#expired === undefined && (await this.#plan.keep?.(this.#sandbox))) return;
+      // A plugin that is too busy says nothing.
+      this.#endGraceBy(true);
+    }
+    if (mayGoOn && (await this.#plan.keep?.(this.#sandbox))) return;
     if (ending.outcome === 'OK') await this.#sandbox.hangUp(LEAVE_MS);
     this.#sandbox.stopWaiting();
     if (this.#plan.signal?.aborted && this.#sandbox.cancel()) await delay(CANCEL_GRACE_MS);

@@ -44,8 +44,8 @@ export class Journal {
   ): void {
     const event = toPluginEvent({ eventType, pluginName, version, digest, ...details }, this.#now);
     this.#options.onEvent(event);
-    // What an execution was has a record of its own.
-    if (eventType !== 'EXECUTE') this.#options.onAudit({ kind: 'event', event });
+    // What an execution was has a record of its own, and what was cut is a part of one.
+    if (eventType !== 'EXECUTE' && eventType !== 'CUT') this.#options.onAudit({ kind: 'event', event });
   }
 
   decided(
@@ -83,6 +83,12 @@ export class Journal {
     const subject = { name: plugin, version: version ?? undefined, digest: digest ?? undefined };
     const details = { error: error?.message, metadata: { executionId, outcome, executionTimeMs } };
     this.tell('EXECUTE', subject, details);
+  }
+
+  /** Work that a plugin had under way after its answer was not waited for longer. */
+  cut(subject: Subject, executionId: string, graceMs: number): void {
+    const message = `Work that was still under way ${graceMs} ms after the answer was ended; wait for it in \`execute\`, and clear its timers.`;
+    this.tell('CUT', subject, { message, metadata: { executionId, graceMs } });
   }
 
   #hashOf(grant: Grant): string {

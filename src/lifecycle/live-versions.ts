@@ -19,6 +19,7 @@ import type { InstalledVersion, PluginRecord } from '../registry/record.ts';
 import type { SchemaChecker } from '../schemas/schema-checker.ts';
 import { isCallable } from './choose-version.ts';
 import type { ImageSupply } from './image-supply.ts';
+import type { Journal } from './journal.ts';
 import type { PluginFiles } from './plugin-files.ts';
 
 const SHOWN_STACK_LINES = 3;
@@ -49,6 +50,7 @@ export interface LiveVersionsOptions {
   readonly schemaChecker: SchemaChecker;
   readonly reaper: Reaper;
   readonly pool: Pool;
+  readonly journal: Journal;
   readonly logger: Logger;
 }
 
@@ -278,7 +280,7 @@ export class LiveVersions {
   }
 
   #create(version: InstalledVersion, isWarm: boolean, replaced: PluginPool | undefined): LiveVersion {
-    const { connect, ownerLabels, admission, schemaChecker, reaper, pool, logger } = this.#options;
+    const { connect, ownerLabels, admission, schemaChecker, reaper, pool, journal, logger } = this.#options;
     const { grant, warm } = this.#grantOf(version);
     const { entry_point: entryPoint, preload } = version.manifest;
     const findImage = async () => (await this.#findImage(version))?.id ?? null;
@@ -293,6 +295,7 @@ export class LiveVersions {
       admission,
       schemaChecker,
       source: pluginPool,
+      onCut: (executionId, graceMs) => journal.cut(version, executionId, graceMs),
     });
     this.#sandboxes.add(sandbox);
     return { version, sandbox, pluginPool, isWarm };

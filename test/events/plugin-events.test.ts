@@ -25,7 +25,7 @@ test('an event is complete, and what its emitter left out is filled in', () => {
   events.emit({ eventType: 'ERROR', pluginName: 'weather', error: 'it broke' });
   expect(events.history()).toEqual([
     {
-      v: 2,
+      v: 3,
       eventType: 'LOAD',
       pluginName: 'weather',
       version: null,

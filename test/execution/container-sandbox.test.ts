@@ -41,6 +41,7 @@ function createSandbox(engine: FakeEngine, { manifest, ...changes }: Changes = {
     admission: admissionOf(),
     reaper: new Reaper(createIdentity(), SILENT_LOGGER),
     source: NO_SOURCE,
+    onCut: () => {},
     logger: SILENT_LOGGER,
     ...changes,
   });

@@ -90,6 +90,7 @@ export function stageOf(changes: Partial<PoolOptions> & { engine?: FakeEngine } 
       admission,
       schemaChecker: SCHEMA_CHECKER,
       source: pluginPool,
+      onCut: () => {},
     });
     sandboxes.push(sandbox);
     const call: Call = (context = {}, options = {}) => sandbox.execute(parseContext(context), options);
