@@ -7,6 +7,7 @@ import { dirname, join, normalize } from 'node:path';
 
 /** What everyone may import: small, and without an import to the right of them. */
 const LEAVES = [
+  'closest.ts',
   'deep-freeze.ts',
   'errors.ts',
   'json.ts',
@@ -85,6 +86,7 @@ const COMPOSITION = ['lurkbox.ts', 'state-place.ts', 'index.ts', 'options.ts', '
 /** Packages that few folders know, so that they can be replaced. */
 const PACKAGE_OWNERS: Readonly<Record<string, readonly string[]>> = {
   ajv: ['schemas'],
+  'ajv-draft-04': ['schemas'],
   'ajv-formats': ['schemas'],
   dockerode: ['engine'],
   'docker-modem': ['engine'],

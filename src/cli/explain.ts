@@ -1,7 +1,7 @@
 import type { Lurkbox, PluginInstance } from '../index.ts';
 import { harmless, showPath } from '../printable.ts';
 import { EXIT } from './exit.ts';
-import { paint, print, printJson } from './output.ts';
+import { paint, print, printJson, toWarning } from './output.ts';
 import { describeLock, lockFacts } from './packages.ts';
 import { type CommonOptions, type NamedPlugin, withNamed } from './workspace.ts';
 
@@ -16,18 +16,19 @@ export async function explain(named: string, options: CommonOptions): Promise<nu
 }
 
 async function toJson(lurkbox: Lurkbox, instance: PluginInstance) {
-  const { name, version, plugin, grant, rating, restrictions } = instance;
+  const { name, version, plugin, grant, rating, restrictions, warnings } = instance;
   const dockerOptions = await lurkbox.dockerOptions(instance);
   const lock = lockFacts(plugin);
-  return { name, version, digest: plugin.digest, lock, rating, grant, restrictions, dockerOptions };
+  return { name, version, digest: plugin.digest, lock, rating, grant, restrictions, dockerOptions, warnings };
 }
 
-function show({ name, version, plugin, rating, restrictions }: PluginInstance): void {
+function show({ name, version, plugin, rating, restrictions, warnings }: PluginInstance): void {
   print(`${paint('bold', name)} ${version}  ${plugin.digest}`);
   print(`From: ${showPath(plugin.folder)}`);
   print(harmless(plugin.manifest.description));
   const packages = describeLock(plugin);
   if (packages !== null) print(packages);
+  for (const warning of warnings) print(toWarning(warning));
   print(`\nSecurity rating ${paint('bold', `${rating.score} of 8`)}`);
   for (const { points, reason } of rating.reasons) print(`  ${points > 0 ? '+' : ''}${points}  ${reason}`);
   print('');

@@ -3,7 +3,7 @@ import type { InstalledVersion, Lurkbox, PluginRecord, Replay } from '../index.t
 import { harmless, showPath } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { interruption } from './interruption.ts';
-import { formatMs, formatTable, paint, print, printJson, tell } from './output.ts';
+import { formatMs, formatTable, paint, print, printJson, tell, toWarning } from './output.ts';
 import { describeLock, lockFacts } from './packages.ts';
 import { assertKept, type CommonOptions, nameOf, unknownPlugin, withLurkbox } from './workspace.ts';
 
@@ -19,7 +19,7 @@ export async function load(folder: string, options: LoadCliOptions): Promise<num
     async (lurkbox) => {
       assertKept(lurkbox);
       const activate = options.use === true ? 'always' : 'ifNone';
-      const { name, version, plugin, id } = await lurkbox.plugins.loadPlugin(resolve(folder), {
+      const { name, version, plugin, id, warnings } = await lurkbox.plugins.loadPlugin(resolve(folder), {
         activate,
         takeName: options.takeName === true,
       });
@@ -28,12 +28,13 @@ export async function load(folder: string, options: LoadCliOptions): Promise<num
       const lock = lockFacts(plugin);
       const packages = describeLock(plugin);
       if (options.json)
-        printJson({ name, version, digest: plugin.digest, lock, active: active?.version ?? null });
+        printJson({ name, version, digest: plugin.digest, lock, active: active?.version ?? null, warnings });
       else {
         print(
           `${paint('green', '✔')} ${name} ${version} is installed${isActive ? ' and active' : ''}  ${plugin.digest}`,
         );
         if (packages !== null) print(`  ${packages}`);
+        for (const warning of warnings) print(`  ${toWarning(warning)}`);
         if (!isActive)
           print(
             `  ${active?.version} stays active; \`lurkbox use ${name}@${version}\` switches, with --trial 10 after a trial`,

@@ -1,7 +1,7 @@
 import { describeError, type Lurkbox, type PluginInstance, type PluginRecord } from '../index.ts';
 import { harmless } from '../printable.ts';
 import { EXIT } from './exit.ts';
-import { formatTable, paint, print, printJson } from './output.ts';
+import { formatTable, paint, print, printJson, toWarning } from './output.ts';
 import { lockFacts, NOT_LOCKED } from './packages.ts';
 import { type CommonOptions, withLurkbox } from './workspace.ts';
 
@@ -46,6 +46,7 @@ function summarise(lurkbox: Lurkbox, { name, active, versions, canary }: PluginR
     lock: lockFacts(shown),
     folder: origin.path,
     grant: instance?.grant ?? null,
+    warnings: instance?.warnings ?? [],
     versions: versions.map(({ version, state }) => ({ version, state })),
     trial: versions.find(({ id }) => id === canary?.versionId)?.version ?? null,
   };
@@ -67,9 +68,11 @@ function show(
       'other versions',
     ];
     print(formatTable(head, plugins.map(toRow)));
-    for (const { name, lock } of plugins)
+    for (const { name, lock, warnings } of plugins) {
       if (!lock.locked)
         print(`${name}: ${NOT_LOCKED}; its first call, or \`lurkbox image build ${name}\`, locks them`);
+      for (const warning of warnings) print(`${name}: ${toWarning(warning)}`);
+    }
   } else if (broken.length === 0) {
     print(
       `No plugins in ${lurkbox.workspaceRoot}/plugins. A plugin is a folder there with a plugin.json; ` +

@@ -22,6 +22,11 @@ export function paint(style: Style, text: string): string {
   return styleText(style, text, { stream: process.stdout });
 }
 
+/** A warning, which may quote a stranger, as a line. */
+export function toWarning(text: string): string {
+  return paint('yellow', `warning: ${harmless(text)}`);
+}
+
 /** Columns as wide as their widest cell, each row on one line and harmless; what is wider than the terminal wraps there, so that nothing is hidden. */
 export function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const harmlessRows = rows.map((row) => row.map(toHarmlessCell));

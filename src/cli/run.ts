@@ -12,6 +12,7 @@ import {
   print,
   printJson,
   quoteLines,
+  toWarning,
 } from './output.ts';
 import { type CommonOptions, withNamed } from './workspace.ts';
 
@@ -59,7 +60,7 @@ function describe(name: string, result: PluginExecutionResult): string {
   const head = result.success ? paint('green', '✔') : paint('red', '✖');
   const body = result.success ? toLines(result.result) : describeFailure(result);
   const logs = result.logs.map(({ level, message }) => paint('dim', `${level}: ${harmless(message)}`));
-  const warnings = result.warnings.map((warning) => paint('yellow', `warning: ${harmless(warning)}`));
+  const warnings = result.warnings.map(toWarning);
   const hint = result.error?.hint ?? null;
   const hints = hint === null ? [] : [paint('yellow', `hint: ${harmless(hint)}`)];
   const title = `${head} ${paint('bold', name)} ${result.version ?? ''} ${result.outcome}`;

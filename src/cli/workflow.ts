@@ -12,7 +12,7 @@ import { harmless } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { readContext } from './input.ts';
 import { interruption } from './interruption.ts';
-import { cutLines, formatMs, formatTable, paint, print, printJson, quoteLines } from './output.ts';
+import { cutLines, formatMs, formatTable, paint, print, printJson, quoteLines, toWarning } from './output.ts';
 import { WorkflowView } from './workflow-view.ts';
 import { type CommonOptions, withNamed } from './workspace.ts';
 
@@ -94,7 +94,7 @@ function show(workflow: Workflow, result: WorkflowResult): void {
   const { success, outcome, executionTimeMs, reason, output, warnings } = result;
   const mark = success ? paint('green', '✔') : paint('red', '✖');
   const body = success ? JSON.stringify(output, null, 2).split('\n').map(harmless) : quoteLines(reason ?? '');
-  const lines = [...body, ...warnings.map((warning) => paint('yellow', `warning: ${harmless(warning)}`))];
+  const lines = [...body, ...warnings.map(toWarning)];
   const title = `${mark} ${paint('bold', workflow.name)} ${outcome} in ${formatMs(executionTimeMs)}`;
   print([title, ...cutLines(lines)].join('\n  '));
   const rows = Object.entries(result.steps).map(([name, step]) =>

@@ -12,7 +12,7 @@ export const OUTCOMES = {
   OUT_OF_MEMORY: 'The plugin used more memory than it has. Raise `memory_mb`, or hold less.',
   OUTPUT_LIMIT: 'The plugin answered with more than it may.',
   PROTOCOL_ERROR: 'The container sent something that is not the protocol.',
-  INPUT_INVALID: 'The input does not fit the `input_schema` of the plugin, or is too large.',
+  INPUT_INVALID: 'The context of the call does not fit what the plugin takes, or is too large.',
   OUTPUT_INVALID: 'The result does not fit the `output_schema` of the plugin.',
   PERMISSION_DENIED:
     'The plugin may not be called like this: from this channel, or with a folder that is not what it was.',

@@ -36,8 +36,8 @@ export class SchemaChecks {
       if (answer.kind === 'unavailable')
         throw new LurkboxError('HOST_RESOURCES', `The schemas of \`${this.#plugin}\` ${answer.reason}.`);
     }
-    const problems = answers.flatMap((answer, index): Problem[] =>
-      answer.kind === 'checked' ? [] : [{ path: schemas[index]?.field ?? '', message: answer.reason }],
+    const problems = answers.flatMap((answer, index) =>
+      problemsOfSchema(answer, schemas[index]?.field ?? ''),
     );
     if (problems.length > 0) throw unusable(problems);
   }
@@ -70,16 +70,23 @@ export class SchemaChecks {
   ): Promise<Ending | null> {
     const given = values.filter(([, schema]) => schema !== null);
     const answers = await this.#ask(
-      given.map(([, schema, value]) => ({ schema: schema as SchemaText, value: toJsonText(value) })),
+      given.map(([field, schema, value]) => ({
+        schema: schema as SchemaText,
+        value: toJsonText(value),
+        quoting: field === 'config' ? 'kinds' : 'values',
+      })),
       signal,
     );
-    const problems: Problem[] = [];
+    const misfits: string[] = [];
     for (const [index, answer] of answers.entries()) {
       const [field = '', schema] = given[index] ?? [];
-      if (answer.kind === 'checked') problems.push(...below(field, answer.problems));
-      else return this.#undecided(outcome, field, schema?.field ?? '', answer);
+      if (answer.kind !== 'checked') return this.#undecided(outcome, field, schema?.field ?? '', answer);
+      if (answer.problems.length > 0)
+        misfits.push(
+          `${describe(below(field, answer.problems))}${outcome === 'INPUT_INVALID' ? `, as \`${schema?.field}\` says` : ''}`,
+        );
     }
-    return problems.length === 0 ? null : failed(outcome, describe(problems));
+    return misfits.length === 0 ? null : failed(outcome, misfits.join('; '));
   }
 
   #undecided(
@@ -90,8 +97,7 @@ export class SchemaChecks {
   ): Ending {
     if (answer.kind === 'unavailable') return failed('HOST_RESOURCES', `\`${value}\` ${answer.reason}`);
     // It was judged when the plugin was loaded: by another version of lurkbox, or under a policy of that time.
-    if (answer.kind === 'unusable')
-      return endingOfError(unusable([{ path: schema, message: answer.reason }]));
+    if (answer.kind === 'unusable') return endingOfError(unusable(problemsOfSchema(answer, schema)));
     return tooCostly(outcome, `\`${value}\` ${answer.reason}`);
   }
 
@@ -100,14 +106,22 @@ export class SchemaChecks {
   }
 }
 
+function problemsOfSchema(answer: Answer, field: string): Problem[] {
+  if (answer.kind === 'checked') return [];
+  return answer.kind === 'unusable'
+    ? below(field, answer.problems)
+    : [{ path: field, message: answer.reason }];
+}
+
 function tooCostly(outcome: 'INPUT_INVALID' | 'OUTPUT_INVALID', detail: string): Ending {
   const message = `${detail}. ${OUTCOMES[outcome]}`;
   return { outcome, error: { code: SCHEMA_TOO_COSTLY, message, stack: null, details: null, hint: null } };
 }
 
 function unusable(problems: readonly Problem[]): LurkboxError {
-  const fields = problems.map(({ path }) => `\`${path}\``).join(', ');
-  const what = problems.length === 1 ? 'is not a JSON Schema' : 'are not JSON Schemas';
+  const names = new Set(problems.map(({ path }) => path.split('.')[0]));
+  const fields = [...names].map((name) => `\`${name}\``).join(', ');
+  const what = names.size === 1 ? 'is not a JSON Schema' : 'are not JSON Schemas';
   return new LurkboxError('MANIFEST_INVALID', `${fields} ${what} that can be used.`, {
     problems,
   });

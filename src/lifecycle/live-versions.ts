@@ -16,6 +16,7 @@ import type { Policy } from '../policy/schema.ts';
 import type { PluginPool } from '../pool/plugin-pool.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { InstalledVersion, PluginRecord } from '../registry/record.ts';
+import { describeIgnored } from '../schemas/ignored.ts';
 import type { SchemaChecker } from '../schemas/schema-checker.ts';
 import { isCallable } from './choose-version.ts';
 import type { ImageSupply } from './image-supply.ts';
@@ -35,6 +36,8 @@ export interface PluginInstance extends Omit<Granted, 'ok'> {
   /** `folder` is where it was installed from. */
   readonly plugin: Pick<LoadedPlugin, 'folder' | 'manifest' | 'digest' | 'content' | 'lock'>;
   readonly enabled: boolean;
+  /** What its author should know, such as what of its schemas is not checked. */
+  readonly warnings: readonly string[];
 }
 
 export interface LiveVersionsOptions {
@@ -65,6 +68,8 @@ export interface LiveVersion {
 export class LiveVersions {
   readonly #options: LiveVersionsOptions;
   readonly #grants = new Map<number, { readonly digest: string | null; readonly granted: Granted }>();
+  /** By version: what is in it does not change. */
+  readonly #warnings = new Map<number, readonly string[]>();
   readonly #live = new Map<number, LiveVersion>();
   /** By plugin: what was known of it when somebody last looked. */
   readonly #followed = new Map<string, PluginRecord>();
@@ -84,7 +89,19 @@ export class LiveVersions {
     const { grant, restrictions, rating, warm } = this.#grantOf(version);
     const plugin = { folder: origin.path, manifest, digest, content, lock };
     const enabled = version.state === 'ENABLED';
-    return { id, name, version: version.version, plugin, enabled, grant, restrictions, rating, warm };
+    const warnings = this.#warningsOf(version);
+    return {
+      id,
+      name,
+      version: version.version,
+      plugin,
+      enabled,
+      grant,
+      restrictions,
+      rating,
+      warm,
+      warnings,
+    };
   }
 
   /** What it is granted, `null` where the policy denies it. */
@@ -174,6 +191,7 @@ export class LiveVersions {
     const live = this.#live.get(id);
     this.#live.delete(id);
     this.#grants.delete(id);
+    this.#warnings.delete(id);
     if (live === undefined) return this.#retiring.get(id) ?? Promise.resolve();
     const before = this.#retiring.get(id);
     const retiring = Promise.all([live.sandbox.close(), before]).then(() => {
@@ -273,6 +291,16 @@ export class LiveVersions {
     const granted = resolveOrThrow(version.manifest, policy, digest, uidOf(version.name));
     this.#grants.set(version.id, { digest, granted });
     return granted;
+  }
+
+  #warningsOf({ id, manifest }: InstalledVersion): readonly string[] {
+    const known = this.#warnings.get(id);
+    if (known !== undefined) return known;
+    const { input_schema, config_schema, output_schema } = manifest;
+    const ignored = describeIgnored({ input_schema, config_schema, output_schema });
+    const warnings = ignored === null ? [] : [ignored];
+    this.#warnings.set(id, warnings);
+    return warnings;
   }
 
   #warmOneOf(name: string): LiveVersion | undefined {

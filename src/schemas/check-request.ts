@@ -1,10 +1,13 @@
 import type { JsonText } from './checker-process.ts';
+import type { Quoting } from './problems.ts';
 import type { SchemaText } from './schema-text.ts';
 
 export interface SchemaCheck {
   readonly schema: SchemaText;
   /** `null`: only whether the schema can be used. */
   readonly value: JsonText | null;
+  /** @default values */
+  readonly quoting?: Quoting;
 }
 
 export interface CheckRequest {

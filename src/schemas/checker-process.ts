@@ -155,12 +155,9 @@ function parseReply(text: string): ReplyMessage | null {
     return {
       late: late === null ? null : late === 'compiling' ? 'compiling' : 'checking',
       answers: answers.map((answer): Answer => {
-        if (answer.kind === 'checked')
-          return { kind: 'checked', problems: answer.problems.slice(0, MAX_PROBLEMS).map(cutProblem) };
-        return {
-          kind: answer.kind === 'unusable' ? 'unusable' : 'undecided',
-          reason: cutReason(answer.reason),
-        };
+        if (answer.kind === 'checked' || answer.kind === 'unusable')
+          return { kind: answer.kind, problems: answer.problems.slice(0, MAX_PROBLEMS).map(cutProblem) };
+        return { kind: 'undecided', reason: cutReason(answer.reason) };
       }),
     };
   } catch {

@@ -1,16 +1,18 @@
 // What `checker-process.ts` starts. It compiles the schemas of plugins and checks values, one job after the other, and may be
 // ended in the middle of anything. Nothing of the orchestrator is in it: no environment, no secret, no other plugin's value.
 
-import { Compiler, type Validate } from './compiler.ts';
-import { cutReason } from './cut.ts';
+import type { Problem } from '../errors.ts';
+import { Compiler, UnusableSchema, type Validate } from './compiler.ts';
+import { cutProblem, cutReason, MAX_PROBLEMS } from './cut.ts';
 import { withinDeadline } from './deadline.ts';
 import { FRAME_KINDS, FrameReader, toFrame } from './frames.ts';
 import { type Answer, type JobMessage, MAX_JOB_BYTES, type ReplyMessage } from './messages.ts';
 import { toProblems } from './problems.ts';
+import type { JsonObject } from './subschemas.ts';
 
 const compiler = new Compiler();
 /** By id; of a schema that cannot be used, why. */
-const known = new Map<string, Validate | string>();
+const known = new Map<string, Validate | readonly Problem[]>();
 const reader = new FrameReader(MAX_JOB_BYTES);
 let job: JobMessage | null = null;
 let pieces: Buffer[] = [];
@@ -62,28 +64,30 @@ function work({ limitMs, forget, checks }: JobMessage, given: Buffer[][]): Reply
 }
 
 function answer(
-  { id, schema }: JobMessage['checks'][number],
+  { id, schema, quoting }: JobMessage['checks'][number],
   parts: Buffer[] | undefined,
   onCompiled: () => void,
 ): Answer {
   const compiled = known.get(id) ?? compile(schema ?? 'null');
   known.set(id, compiled);
-  if (typeof compiled === 'string') return { kind: 'unusable', reason: compiled };
+  if (typeof compiled !== 'function') return { kind: 'unusable', problems: compiled };
   onCompiled();
   if (parts === undefined) return { kind: 'checked', problems: [] };
   try {
-    const errors = compiled(JSON.parse(Buffer.concat(parts).toString()));
-    return { kind: 'checked', problems: errors === null ? [] : toProblems(errors) };
+    const value: unknown = JSON.parse(Buffer.concat(parts).toString());
+    const errors = compiled(value);
+    return { kind: 'checked', problems: errors === null ? [] : toProblems(errors, value, quoting) };
   } catch (error) {
     return { kind: 'undecided', reason: `could not be checked: ${reasonOf(error)}; simplify the schema` };
   }
 }
 
-function compile(schema: string): Validate | string {
+function compile(schema: string): Validate | readonly Problem[] {
   try {
-    return compiler.compile(JSON.parse(schema) as object);
+    return compiler.compile(JSON.parse(schema) as JsonObject);
   } catch (error) {
-    return reasonOf(error);
+    if (error instanceof UnusableSchema) return error.problems.slice(0, MAX_PROBLEMS).map(cutProblem);
+    return [{ path: '', message: reasonOf(error) }];
   }
 }
 

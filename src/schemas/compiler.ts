@@ -1,11 +1,18 @@
 import { Ajv, type SchemaObject } from 'ajv';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import draft06 from 'ajv/dist/refs/json-schema-draft-06.json' with { type: 'json' };
+import draft04 from 'ajv-draft-04';
 import addFormats from 'ajv-formats';
+import type { Problem } from '../errors.ts';
+import { joinPath } from '../json.ts';
 import { show } from '../printable.ts';
+import { adapt, findProblems } from './adapt.ts';
+import { type Dialect, dialectOf } from './dialects.ts';
 import { ErrorList } from './error-list.ts';
 import { MULTIPLE_OF } from './multiple-of.ts';
+import { toRegExp } from './patterns.ts';
+import { toSchemaProblems } from './problems.ts';
+import { type JsonObject, type Subschema, subschemasOf } from './subschemas.ts';
 
 /** `null`: the value fits. */
 export type Validate = (value: unknown) => ErrorList | null;
@@ -15,19 +22,26 @@ const MAX_CODE_CHARS = 4_000_000;
 /** An ajv keeps parts of all that it ever compiled; after so much of it others take the place of all. */
 const MAX_ALL_CODE_CHARS = 16_000_000;
 
-/** Which ajv reads which `$schema`. The first one reads what names none. */
-const DIALECTS = [
-  { Dialect: Ajv2020, $schema: /^https:\/\/json-schema\.org\/draft\/2020-12\/schema#?$/ },
-  { Dialect: Ajv2019, $schema: /^https:\/\/json-schema\.org\/draft\/2019-09\/schema#?$/ },
-  // Draft-07 only added keywords to draft-06.
-  { Dialect: Ajv, $schema: /^http:\/\/json-schema\.org\/draft-0[67]\/schema#?$/ },
-] as const;
-const KNOWN_DIALECTS = 'draft-06, draft-07, 2019-09 and 2020-12';
-type Dialect = (typeof DIALECTS)[number]['Dialect'];
+const AJVS = {
+  'draft-04': draft04.default,
+  'draft-07': Ajv,
+  '2019-09': Ajv2019,
+  '2020-12': Ajv2020,
+} as const satisfies Record<Dialect, unknown>;
+
+/** Why a schema cannot be used, with the places in it. */
+export class UnusableSchema extends Error {
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[]) {
+    super(problems.map(({ path, message }) => `${path} ${message}`).join('; '));
+    this.problems = problems;
+  }
+}
 
 /** Compiles the schemas of plugins. Only for a process that may be lost: what is compiled is hostile. */
 export class Compiler {
-  readonly #used = new Set<Dialect>([Ajv2020]);
+  readonly #used = new Set<Dialect>(['2020-12']);
   readonly #ajvs = new Map<Dialect, BoundedAjv>();
   #codeChars = 0;
 
@@ -35,16 +49,22 @@ export class Compiler {
     this.reset();
   }
 
-  /** @throws Error when the schema is none, or cannot be used */
-  compile(schema: object): Validate {
+  /** Rewrites the schema. @throws UnusableSchema, or Error when it is none, or cannot be used */
+  compile(schema: JsonObject): Validate {
     if ('$async' in schema) throw new Error('`$async` schemas are not supported');
-    const dialect = dialectOf(schema);
+    const schemas = subschemasOf(schema);
+    const dialect = toDialect(schemas);
+    const problems = findProblems(schemas);
+    if (problems.length > 0) throw new UnusableSchema(problems);
+    adapt(schemas, dialect);
     if (this.#codeChars > MAX_ALL_CODE_CHARS) this.reset();
     this.#used.add(dialect);
     const bounded = this.#ajvs.get(dialect) ?? new BoundedAjv(dialect);
     this.#ajvs.set(dialect, bounded);
     try {
       return bounded.compile(schema);
+    } catch (error) {
+      throw withPlace(error, schemas);
     } finally {
       this.#codeChars += bounded.codeChars;
     }
@@ -57,12 +77,28 @@ export class Compiler {
   }
 }
 
-function dialectOf(schema: { readonly $schema?: unknown }): Dialect {
-  const { $schema } = schema;
-  if ($schema === undefined) return DIALECTS[0].Dialect;
-  const known = DIALECTS.find((row) => typeof $schema === 'string' && row.$schema.test($schema));
-  if (known !== undefined) return known.Dialect;
-  throw new Error(`\`$schema\` is ${show($schema)}; known are ${KNOWN_DIALECTS}`);
+function toDialect(schemas: readonly Subschema[]): Dialect {
+  try {
+    return dialectOf(schemas);
+  } catch (error) {
+    throw new UnusableSchema([{ path: '$schema', message: (error as Error).message }]);
+  }
+}
+
+const REFERENCES = ['$ref', '$dynamicRef', '$recursiveRef'];
+
+/** Ajv tells which reference leads nowhere, and not where it stands. */
+function withPlace(error: unknown, schemas: readonly Subschema[]): unknown {
+  const { missingRef } = error as { missingRef?: unknown };
+  if (typeof missingRef !== 'string') return error;
+  for (const { schema, path } of schemas)
+    for (const key of REFERENCES) {
+      const ref = schema[key];
+      if (typeof ref !== 'string' || !missingRef.endsWith(ref)) continue;
+      const message = `${show(ref)} leads nowhere in this schema, and nothing is fetched: put what it means under \`$defs\``;
+      return new UnusableSchema([{ path: joinPath([...path, key]), message }]);
+    }
+  return error;
 }
 
 /** What stands in the code that ajv writes: texts, which are left alone, and where it collects errors. */
@@ -78,28 +114,25 @@ const COLLECTORS = {
 class BoundedAjv {
   /** Of the last schema. */
   codeChars = 0;
-  readonly #ajv: InstanceType<Dialect>;
+  readonly #ajv: InstanceType<(typeof AJVS)[Dialect]>;
 
-  constructor(Dialect: Dialect) {
-    const ajv = new Dialect({
-      strict: true,
-      strictTypes: false,
-      strictRequired: false,
-      strictTuples: false,
+  constructor(dialect: Dialect) {
+    const ajv = new AJVS[dialect]({
+      // Tools write keywords, formats and unions of types that it knows better than; what is not known is told at load.
+      strict: false,
       logger: false,
       // `constructor` is a key like any other.
       ownProperties: true,
       // Else a schema that refers to one large part a thousand times becomes a thousand copies of that.
       inlineRefs: false,
-      code: { process: (code) => this.#bound(code) },
+      code: { process: (code) => this.#bound(code), regExp: Object.assign(toRegExp, { code: 'toRegExp' }) },
     });
     this.#ajv = Object.assign(ajv, COLLECTORS);
     addFormats.default(ajv);
     // It would compile the text that is checked.
     ajv.addFormat('regex', true);
-    // Ajv follows anchors and yet does not count the keyword among those it knows.
-    if (Dialect !== Ajv) ajv.addVocabulary(['$anchor']);
-    else ajv.addMetaSchema(draft06);
+    // It would refuse what is an unknown keyword since draft-06.
+    if (dialect !== 'draft-04') ajv.removeKeyword('id');
     ajv.removeKeyword(MULTIPLE_OF.keyword).addKeyword(MULTIPLE_OF);
     // Compiling the meta-schema takes longer than most schemas do.
     ajv.validateSchema({});
@@ -108,9 +141,11 @@ class BoundedAjv {
   compile(schema: SchemaObject): Validate {
     this.codeChars = 0;
     const ajv = this.#ajv;
-    const { $id: id } = schema as { $id?: unknown };
+    const id = schema[ajv.opts.schemaId];
     if (typeof id === 'string' && ajv.getSchema(id) !== undefined)
-      throw new Error(`\`$id\` ${id} already exists`);
+      throw new UnusableSchema([{ path: ajv.opts.schemaId, message: `${show(id)} already exists` }]);
+    if (!ajv.validateSchema(schema))
+      throw new UnusableSchema(toSchemaProblems(ErrorList.of(ajv.errors), schema));
     try {
       const validate = ajv.compile(schema);
       return (value) => (validate(value) ? null : ErrorList.of(validate.errors));

@@ -86,10 +86,11 @@ export class Lane<Job extends CheckRequest> {
     const message: JobMessage = {
       limitMs: this.#options.limitMs,
       forget: this.#forget,
-      checks: checks.map(({ schema, value }) => ({
+      checks: checks.map(({ schema, value, quoting = 'values' }) => ({
         id: schema.id,
         schema: this.#compiled.use(schema) ? null : schema.json,
         hasValue: value !== null,
+        quoting,
       })),
     };
     this.#forget = this.#compiled.shrink();

@@ -1,4 +1,5 @@
 import type { Problem } from '../errors.ts';
+import type { Quoting } from './problems.ts';
 
 /** What a process that checks is asked: each check may come with a value, in frames behind this. */
 export interface JobMessage {
@@ -11,6 +12,7 @@ export interface JobMessage {
     readonly schema: string | null;
     /** `false`: the schema is only compiled. */
     readonly hasValue: boolean;
+    readonly quoting: Quoting;
   }[];
 }
 
@@ -19,7 +21,7 @@ export type Answer =
   /** No problem: the schema can be used, and the value fits. */
   | { readonly kind: 'checked'; readonly problems: readonly Problem[] }
   /** The schema is none, or is one that cannot be used. */
-  | { readonly kind: 'unusable'; readonly reason: string }
+  | { readonly kind: 'unusable'; readonly problems: readonly Problem[] }
   /** Nobody knows, and the schema is what is in the way of it. */
   | { readonly kind: 'undecided'; readonly reason: string }
   /** Nobody knows, and it is not the fault of the schema. */

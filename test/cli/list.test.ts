@@ -23,6 +23,25 @@ afterAll(() => workspace[Symbol.asyncDispose]());
 const list = (...args: string[]) =>
   runCli(['list', '--workspace', workspace.root, ...args], { program: SOURCE, env: NO_ENGINE });
 
+test('what of its schemas is not checked is told once by `load`, `list` and `explain`', async () => {
+  await using other = await createWorkspace();
+  const input_schema = {
+    type: 'object',
+    properties: { a: { type: 'string', format: 'phone', example: '1' } },
+  };
+  const folder = await other.addPlugin('annotated', { manifest: { input_schema } });
+  const cli = (...args: string[]) =>
+    runCli([...args, '--workspace', other.root], { program: SOURCE, env: NO_ENGINE });
+  const told =
+    'Not checked, because these keywords and formats of JSON Schema are not known: ' +
+    '`input_schema.properties.a.format` ("phone"), `input_schema.properties.a.example` (did you mean `examples`?).';
+  for (const command of [['load', folder], ['list'], ['explain', 'annotated']]) {
+    const { stdout } = await cli(...command);
+    expect(stdout.split(`warning: ${told}`)).toHaveLength(2);
+  }
+  expect(JSON.parse((await cli('list', '--json')).stdout)).toMatchObject({ plugins: [{ warnings: [told] }] });
+});
+
 describe('list', () => {
   test('shows plugins and what is wrong with broken ones, without an engine and without colour', async () => {
     const { exitCode, stdout, stderr } = await list();

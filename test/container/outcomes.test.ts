@@ -747,13 +747,17 @@ describe('the schemas of the manifest', () => {
   });
 
   test.each<[title: string, context: object, message: RegExp]>([
-    ['a wrong type', { inputData: { n: 'x' } }, /^`inputData\.n` must be integer\. The input does not fit/],
+    [
+      'a wrong type',
+      { inputData: { n: 'x' } },
+      /^`inputData\.n` must be integer, got "x", as `input_schema` says\. The context of the call does not fit/,
+    ],
     ['a missing value', { inputData: {} }, /^`inputData` must have required property 'n'/],
     ['an unknown key', { inputData: { n: 1, m: 2 } }, /must NOT have additional properties \(`m`\)/],
     [
       'a wrong setting',
       { inputData: { n: 1 }, config: { unit: 'yd' } },
-      /^`config\.unit` must be equal to one of/,
+      /^`config\.unit` must be one of "m", "ft", got a text of 2 characters, as `config_schema` says/,
     ],
   ])('refuse %s before anything is started', async (_, context, message) => {
     const result = await checked.call(context);
@@ -765,7 +769,7 @@ describe('the schemas of the manifest', () => {
     const result = await checked.call({ inputData: { n: 1000 } });
     expect(result).toMatchObject({ outcome: 'OUTPUT_INVALID', success: false, result: null });
     expect(result.error?.message).toMatch(
-      /^`result\.double` must be <= 100\. The result does not fit the `output_schema`/,
+      /^`result\.double` must be <= 100, got 2000\. The result does not fit the `output_schema`/,
     );
   });
 });

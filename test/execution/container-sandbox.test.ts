@@ -121,7 +121,14 @@ describe('refused without a container is', () => {
       'configuration that does not fit its schema',
       { inputData: { city: 'x' }, config: { unit: 'K' } },
       { manifest: schemas },
-      { outcome: 'INPUT_INVALID', error: { message: expect.stringContaining('`config.unit`') } },
+      {
+        outcome: 'INPUT_INVALID',
+        error: {
+          message: expect.stringMatching(
+            /^`config\.unit` must be one of "C", "F", got a text of 1 characters, as `config_schema` says\./,
+          ),
+        },
+      },
     ],
     [
       'a context that is too large',

@@ -119,7 +119,7 @@ export async function fuzzSchemas(checker: SchemaChecker, numRuns: number): Prom
       const honest = { type: 'object', properties: { n: { type: 'number' } } };
       expect(await answerOf(honest, { n: 'x' }, { checker, plugin: 'honest' })).toEqual({
         kind: 'checked',
-        problems: [{ path: 'n', message: 'must be number' }],
+        problems: [{ path: 'n', message: 'must be number, got "x"' }],
       });
     }),
     { numRuns, endOnFailure: true },

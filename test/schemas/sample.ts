@@ -26,7 +26,7 @@ export async function answerOf(schema: object, value?: unknown, options: AskOpti
 export async function problemsOf(schema: object, value: unknown): Promise<readonly Problem[]> {
   const answer = await answerOf(schema, value);
   if (answer.kind === 'checked') return answer.problems;
-  throw new Error(answer.reason);
+  throw new Error(answer.kind === 'unusable' ? JSON.stringify(answer.problems) : answer.reason);
 }
 
 export function inPieces(json: string): () => AsyncGenerator<string> {

@@ -1,10 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { SchemaChecker } from '../../src/schemas/schema-checker.ts';
-import { answerOf, problemsOf } from './sample.ts';
+import { type SchemaText, toSchemaText } from '../../src/schemas/schema-text.ts';
+import { answerOf, inPieces, problemsOf } from './sample.ts';
 
 const META = 'https://json-schema.org/draft/2020-12/schema';
-const unusable = (reason: RegExp) => ({ kind: 'unusable', reason: expect.stringMatching(reason) });
+const unusable = (message: RegExp, path: unknown = expect.any(String)) => ({
+  kind: 'unusable',
+  problems: [{ path, message: expect.stringMatching(message) }],
+});
 const undecided = (reason: RegExp) => ({ kind: 'undecided', reason: expect.stringMatching(reason) });
 
 /** All branches of all branches fail: as many errors as their product, each with the same long name in it. */
@@ -74,9 +78,38 @@ describe('a value fits', () => {
 });
 
 describe('a value that does not fit says where and why', () => {
-  test.each<[string, object, unknown, string, string]>([
-    ['at the top', { type: 'number' }, 'x', '', 'must be number'],
-    ['below', { properties: { a: { items: { type: 'string' } } } }, { a: ['x', 1] }, 'a.1', 'must be string'],
+  test.each<[string, object, unknown, string, ...string[]]>([
+    ['at the top', { type: 'number' }, 'x', '', 'must be number, got "x"'],
+    [
+      'below',
+      { properties: { a: { items: { type: 'string' } } } },
+      { a: ['x', 1] },
+      'a.1',
+      'must be string, got 1',
+    ],
+    [
+      'under a key with a slash',
+      { properties: { 'a/b~c': { type: ['string', 'null'] } } },
+      { 'a/b~c': [1] },
+      'a/b~c',
+      'must be string or null, got a list of 1',
+    ],
+    [
+      'for none of a few values',
+      { enum: ['C', 'F', null] },
+      'K',
+      '',
+      'must be one of "C", "F", null, got "K"',
+    ],
+    ['for another constant', { const: 'a' }, 1, '', 'must be "a", got 1'],
+    [
+      'for a name of a key',
+      { propertyNames: { maxLength: 1 } },
+      { ab: 1 },
+      '',
+      'must NOT have more than 1 characters, got "ab"',
+      'property name must be valid (`ab`)',
+    ],
     [
       'for a missing key',
       { type: 'object', required: ['city'] },
@@ -102,44 +135,104 @@ describe('a value that does not fit says where and why', () => {
       '',
       'must NOT have more than 1 items',
     ],
-    ['for a part of a cent', { multipleOf: 0.01 }, 19.991, '', 'must be multiple of 0.01'],
-    ['for a number between two steps', { multipleOf: 3 }, 10, '', 'must be multiple of 3'],
-    ['for a number beyond 2^53', { multipleOf: 7 }, 1e22, '', 'must be multiple of 7'],
-    ['for a format', { type: 'string', format: 'email' }, 'x', '', 'must match format "email"'],
-  ])('%s', async (_title, schema, value, path, message) => {
-    expect(await problemsOf(schema, value)).toEqual([{ path, message }]);
+    ['for a part of a cent', { multipleOf: 0.01 }, 19.991, '', 'must be multiple of 0.01, got 19.991'],
+    ['for a number between two steps', { multipleOf: 3 }, 10, '', 'must be multiple of 3, got 10'],
+    ['for a number beyond 2^53', { multipleOf: 7 }, 1e22, '', 'must be multiple of 7, got 1e+22'],
+    ['for a format', { type: 'string', format: 'email' }, 'x', '', 'must match format "email", got "x"'],
+  ])('%s', async (_title, schema, value, path, ...messages) => {
+    expect(await problemsOf(schema, value)).toEqual(messages.map((message) => ({ path, message })));
   });
 });
 
-describe('refused is a schema', () => {
-  test.each<[string, object, RegExp]>([
-    ['that is none', { type: 'strange' }, /type/],
-    ['with a keyword that nobody knows', { minimun: 1 }, /unknown keyword: "minimun"/],
+describe('refused is a schema, with the place in it', () => {
+  test.each<[string, object, RegExp, string]>([
+    ['that is none', { type: 'strange' }, /must be one of "array", "boolean".*got "strange"/, 'type'],
+    [
+      'that is none below',
+      { properties: { a: { minLength: -1 } } },
+      /must be >= 0, got -1/,
+      'properties.a.minLength',
+    ],
     [
       'of a draft that is too old',
-      { $schema: 'http://json-schema.org/draft-04/schema#', type: 'number' },
-      /`\$schema` is "http:\/\/json-schema.org\/draft-04\/schema#"; known are draft-06, draft-07, 2019-09 and 2020-12/,
+      { $schema: 'http://json-schema.org/draft-03/schema#', type: 'number' },
+      /is "http:\/\/json-schema.org\/draft-03\/schema#"; known are .*draft-04.*2020-12/,
+      '$schema',
     ],
-    ['whose dialect is no text', { $schema: 7, type: 'number' }, /`\$schema` is 7; known are/],
-    ['that is asynchronous', { $async: true, type: 'object' }, /\$async/],
-    ['that is asynchronous below', { properties: { a: { $async: true, type: 'number' } } }, /async/],
+    ['whose dialect is no text', { $schema: 7, type: 'number' }, /is 7; known are/, '$schema'],
+    [
+      'with `required` of draft-03',
+      { properties: { a: { required: true } } },
+      /draft-03.*names of its properties/,
+      'properties.a.required',
+    ],
+    ['with the type "any"', { properties: { a: { type: 'any' } } }, /draft-03/, 'properties.a.type'],
+    ['that is asynchronous', { $async: true, type: 'object' }, /\$async/, ''],
+    ['that is asynchronous below', { properties: { a: { $async: true, type: 'number' } } }, /async/, ''],
     [
       'that refers to an asynchronous one',
       { $defs: { a: { $async: true, $id: 'a', type: 'number' } }, $ref: 'a' },
       /async/,
+      '',
     ],
-    ['that refers to the network', { $ref: 'https://example.org/schema.json' }, /can't resolve reference/],
-    ['that refers to a file', { $ref: 'file:///etc/passwd' }, /can't resolve reference/],
-    ['that refers to nothing', { $ref: '#/$defs/missing' }, /can't resolve reference/],
     [
-      'with a pattern that is none',
-      { type: 'string', pattern: '(' },
-      /regular expression|must match format/i,
+      'that refers to the network',
+      { $ref: 'https://example.org/schema.json' },
+      /"https:\/\/example.org\/schema.json" leads nowhere in this schema, and nothing is fetched/,
+      '$ref',
     ],
-    ['with a format that nobody knows', { type: 'string', format: 'strange' }, /unknown format/],
-  ])('%s', async (_title, schema, message) => {
-    expect(await answerOf(schema)).toEqual(unusable(message));
+    [
+      'that refers to the network below',
+      { items: { anyOf: [true, { $ref: 'https://example.org/a#/b' }] } },
+      /leads nowhere/,
+      'items.anyOf[1].$ref',
+    ],
+    ['that refers to a file', { $ref: 'file:///etc/passwd' }, /leads nowhere/, '$ref'],
+    ['that refers to nothing', { $ref: '#/$defs/missing' }, /leads nowhere/, '$ref'],
+    [
+      'that refers to itself relatively',
+      { properties: { a: {}, b: { $ref: '1/a' } } },
+      /leads nowhere/,
+      'properties.b.$ref',
+    ],
+    ['with a pattern that is none', { type: 'string', pattern: '(' }, /regular expression/, 'pattern'],
+    [
+      'with a pattern for keys that is none',
+      { patternProperties: { '(': {} } },
+      /"\(" is no regular expression/,
+      'patternProperties',
+    ],
+  ])('%s', async (_title, schema, message, path) => {
+    expect(await answerOf(schema)).toEqual(unusable(message, path));
   });
+});
+
+test('what nobody knows is not checked', async () => {
+  const schema = {
+    minimun: 1,
+    'x-order': 2,
+    properties: { a: { type: 'string', format: 'strange', errorMessage: {} } },
+  };
+  expect(await problemsOf(schema, { a: 'x' })).toEqual([]);
+  expect(await problemsOf(schema, { a: 1 })).toHaveLength(1);
+});
+
+test('of a configuration, which may hold secrets, nothing is quoted', async () => {
+  const checker = new SchemaChecker();
+  const schema = toSchemaText(
+    { properties: { key: { pattern: '^sk-' }, n: { enum: [1] } } },
+    'config_schema',
+  );
+  const value = inPieces('{"key":"hunter2","n":42}');
+  const checks = [{ schema: schema as SchemaText, value, quoting: 'kinds' as const }];
+  const answers = await checker.check({ plugin: 'a', checks });
+  expect(answers).toEqual([
+    {
+      kind: 'checked',
+      problems: [{ path: 'key', message: 'must match pattern "^sk-", got a text of 7 characters' }],
+    },
+  ]);
+  await checker.close();
 });
 
 describe('a hostile schema', () => {
@@ -249,14 +342,14 @@ describe('a hostile schema', () => {
   });
 
   test.each<[string, object]>([
-    ['a keyword', { 'x\n✔ forged': 1 }],
     ['a reference', { $ref: 'x\n✔ forged' }],
     ['a name of a property', { properties: { 'a\u001b[2J\n✔ forged': { minimum: 'x' } } }],
-    ['a format', { format: 'x\u2028✔ forged' }],
+    ['a dialect', { $schema: 'x\u2028✔ forged' }],
   ])('cannot begin a line by %s', async (_title, schema) => {
     const answer = await answerOf(schema);
     expect(JSON.stringify(answer)).toContain('forged');
-    expect(answer).toEqual(unusable(/^[^\p{Cc}\u2028\u2029]*$/u));
+    const problems = 'problems' in answer ? answer.problems : [];
+    for (const { path, message } of problems) expect(path + message).not.toMatch(/[\p{Cc}\u2028]/u);
   });
 
   test('cannot begin a line by what a value holds', async () => {
@@ -307,7 +400,7 @@ describe('a plugin whose checks take long', () => {
     const checker = new SchemaChecker();
     await answerOf(SLOW, {}, { checker });
     expect(await answerOf({ type: 'number' }, 'x', { checker })).toMatchObject({
-      problems: [{ message: 'must be number' }],
+      problems: [{ message: 'must be number, got "x"' }],
     });
     await checker.close();
   });
@@ -369,7 +462,7 @@ describe('schemas of two plugins', () => {
   test('cannot refer to each other', async () => {
     await answerOf({ $id: 'https://example.org/first', $defs: { v: { $anchor: 'v' } } });
     const schema = { $ref: 'https://example.org/first' };
-    expect(await answerOf(schema)).toEqual(unusable(/can't resolve reference/));
+    expect(await answerOf(schema)).toEqual(unusable(/leads nowhere/));
   });
 });
 
@@ -390,5 +483,5 @@ test('a schema cannot take the name of the meta-schema, nor take it away from th
   const below = { $defs: { below: { $id: META, type: 'null' } }, type: 'number' };
   expect(await answerOf(below)).toEqual(unusable(/more than one schema/));
   expect(await problemsOf({ type: 'number' }, 1)).toEqual([]);
-  expect(await answerOf({ type: 'strange' })).toEqual(unusable(/type/));
+  expect(await answerOf({ type: 'strange' })).toEqual(unusable(/must be one of/, 'type'));
 });
