@@ -121,6 +121,8 @@ class BoundedAjv {
       // Tools write keywords, formats and unions of types that it knows better than; what is not known is told at load.
       strict: false,
       logger: false,
+      // It is validated by hand, so that what is wrong has its place.
+      validateSchema: false,
       // `constructor` is a key like any other.
       ownProperties: true,
       // Else a schema that refers to one large part a thousand times becomes a thousand copies of that.
