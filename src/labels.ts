@@ -23,4 +23,6 @@ export const LABELS = {
   imageRole: 'lurkbox.image-role',
   /** Image key of the base that a plugin image stands on. */
   imageBase: 'lurkbox.image-base',
+  /** What of a plugin's packages will not work in its image: a list of texts for people, in JSON. */
+  imageNotes: 'lurkbox.image-notes',
 } as const;

@@ -1,7 +1,8 @@
 import type { Lurkbox, PreparedImage, StoredImage } from '../index.ts';
+import { harmless } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { interruption } from './interruption.ts';
-import { formatBytes, formatTable, print, printJson } from './output.ts';
+import { formatBytes, formatTable, paint, print, printJson } from './output.ts';
 import { type LockFacts, lockFacts } from './packages.ts';
 import { type CommonOptions, tellFailures, withLurkbox, withNamed } from './workspace.ts';
 
@@ -58,9 +59,10 @@ async function buildAll(lurkbox: Lurkbox, names: readonly string[], { json }: Co
   }
   if (json) printJson({ images: built });
   else
-    for (const { built: isNew, tag, id, lock } of built) {
+    for (const { built: isNew, tag, id, lock, warnings } of built) {
       const packages = lock?.packages ? `  (${lock.packages} npm packages locked)` : '';
       print(`${isNew ? 'built  ' : 'present'}  ${tag}  ${id}${packages}`);
+      for (const warning of warnings) print(paint('yellow', `  warning: ${harmless(warning)}`));
     }
 }
 

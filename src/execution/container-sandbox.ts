@@ -11,7 +11,7 @@ import type { AcquiredContainer, ContainerSource } from './container-source.ts';
 import { type ExecutionContextConfig, MAX_CONTEXT_BYTES } from './context.ts';
 import { type Ending, endingOfError, failed } from './ending.ts';
 import { Execution, type ExecutionPlan } from './execution.ts';
-import { withHint } from './hints.ts';
+import { isAboutNative, withHint } from './hints.ts';
 import { LogBook } from './logs.ts';
 import type { Reaper } from './reaper.ts';
 import { countJsonBytes } from './request.ts';
@@ -52,6 +52,10 @@ export interface ContainerSandboxOptions {
   readonly findImage: () => Promise<string | null>;
   /** The same, built if need be. That can take minutes, so nobody who has a slot asks for it. */
   readonly prepareImage: (signal?: AbortSignal) => Promise<string>;
+  /** What was found when the image was built: of its packages, what will not work in it. */
+  readonly imageNotes: () => Promise<readonly string[]>;
+  /** The same once, for the first result after the build. */
+  readonly takeBuildWarnings: () => readonly string[];
   readonly ownerLabels: Readonly<Record<string, string>>;
   /** Gives out the places that executions of all plugins share. */
   readonly admission: Admission;
@@ -122,7 +126,10 @@ export class ContainerSandbox implements PluginSandbox {
     };
     const refusal = options.signal?.aborted ? failed('CANCELLED', '') : await this.#refuse(context);
     if (refusal !== null) return this.#report(call, withoutContainer(refusal));
-    return this.#report(call, await this.#settle(call));
+    const settled = await this.#settle(call);
+    const { grant, imageNotes } = this.#options;
+    const notes = isAboutNative(settled.ending, grant, settled.logs) ? await imageNotes() : [];
+    return this.#report(call, settled, notes);
   }
 
   async refusalOf(context: ExecutionContextConfig): Promise<Ending | null> {
@@ -344,15 +351,21 @@ export class ContainerSandbox implements PluginSandbox {
     return (await this.#checks.checkOutput(ending.result, options.signal).catch(endingOfAbort)) ?? ending;
   }
 
-  #report({ executionId, stopwatch }: Call, settled: Settled): PluginExecutionResult {
-    const { manifest, digest } = this.#options.plugin;
+  #report(
+    { executionId, stopwatch }: Call,
+    settled: Settled,
+    notes: readonly string[] = [],
+  ): PluginExecutionResult {
+    const { plugin, grant, takeBuildWarnings } = this.#options;
+    const { manifest, digest } = plugin;
     return toResult({
       executionId,
       plugin: manifest.name,
       version: manifest.version,
       digest,
       ...settled,
-      ending: withHint(settled.ending, this.#options.grant, settled.logs),
+      ending: withHint(settled.ending, grant, settled.logs, notes),
+      warnings: takeBuildWarnings(),
       stopwatch,
     });
   }

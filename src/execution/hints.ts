@@ -13,6 +13,8 @@ interface Hint {
   /** Whether the grant is what explains it. */
   readonly if: (grant: Grant) => boolean;
   readonly say: (grant: Grant) => string;
+  /** Whether it is about native code of a package: what was found when the image was built says which and why. */
+  readonly isNative?: boolean;
 }
 
 const ALWAYS = (): boolean => true;
@@ -93,16 +95,39 @@ const HINTS: readonly Hint[] = [
       'A process in the sandbox may have 256 files and sockets open at once; close some before opening more.',
   },
   {
-    when: /Could not locate the bindings file|Cannot find module '[^']{0,1000}\.node'|No native build was found|Please reinstall|node-gyp|prebuild/i,
-    if: ALWAYS,
-    say: () =>
-      'A package has a native part that its install script would have built or fetched, and no script of a package is run. Use one that ships it in its tarball or in a package for the platform, or one without.',
-  },
-  {
     when: /\.so[\w.]{0,40}: cannot open shared object file/,
     if: ALWAYS,
     say: () =>
-      'A native package needs a shared library that is not in the image; use one that brings its libraries along.',
+      'A native package needs a shared library that is not in the image, which holds those of glibc and of GCC; use one that brings its libraries along.',
+    isNative: true,
+  },
+  {
+    when: /version [`'"]?(?:GLIBC|GLIBCXX|CXXABI|GCC)_[\d.]{1,20}[`'"]? not found/,
+    if: ALWAYS,
+    say: () =>
+      'A native package was built for a newer glibc than that of the image, which comes from the host: use a version of it that is built for an older one, or a newer host.',
+    isNative: true,
+  },
+  {
+    when: /invalid ELF header|wrong ELF class|Exec format error|libc\.musl-/,
+    if: ALWAYS,
+    say: () =>
+      'A native file is made for another system or processor than the image, which is Linux with glibc; bring along the one for it.',
+    isNative: true,
+  },
+  {
+    when: /NODE_MODULE_VERSION \d/,
+    if: ALWAYS,
+    say: () =>
+      'A native file was built for another version of Node. Use a version of the package that is built for Node 24, or one that uses Node-API, which is the same in all.',
+    isNative: true,
+  },
+  {
+    when: /Could not locate the bindings file|Cannot find module '[^']{0,1000}(?:\.node'|build\/(?:Release|Debug)\/)|No native build was found|[Nn]ative binding|Please reinstall|node-gyp|prebuild|ERR_DLOPEN_FAILED/i,
+    if: ALWAYS,
+    say: () =>
+      'A package has a native part that its install script would have built or fetched, and no script of a package is run. Use one that ships it in its tarball or in a package for the platform, or one without.',
+    isNative: true,
   },
   {
     when: /Cannot find (?:package|module) '(?:\.{1,2}|\/plugin)\/[^']{0,1000}'/,
@@ -141,12 +166,38 @@ const MAX_CHARS = 8_000;
 /** Of the log of a process that ended without an answer: what it died of stands at the end. */
 const LAST_LINES = 20;
 
-/** An ending with what in the sandbox explains it, where that is known. */
-export function withHint(ending: Ending, grant: Grant, logs: LogBook): Ending {
-  if (ending.outcome === 'OK' || FAULT_OF[ending.outcome] !== 'plugin') return ending;
+/** Of the image, in one hint. */
+const MAX_NOTES = 2;
+
+/** An ending with what in the sandbox explains it, where that is known; `notes` are those of the plugin's image. */
+export function withHint(ending: Ending, grant: Grant, logs: LogBook, notes: readonly string[] = []): Ending {
+  const explained = explain(ending, grant, logs);
+  if (explained === null || ending.outcome === 'OK') return ending;
+  const { hint, text } = explained;
+  const say = hint.isNative === true ? withNotes(hint.say(grant), text, notes) : hint.say(grant);
+  return { ...ending, error: { ...ending.error, hint: say } };
+}
+
+/** Whether notes of the image say more about an ending. */
+export function isAboutNative(ending: Ending, grant: Grant, logs: LogBook): boolean {
+  return explain(ending, grant, logs)?.hint.isNative === true;
+}
+
+function explain(ending: Ending, grant: Grant, logs: LogBook): { hint: Hint; text: string } | null {
+  if (ending.outcome === 'OK' || FAULT_OF[ending.outcome] !== 'plugin') return null;
   const { message, stack } = ending.error;
-  const hint = hintFor([message, stack ?? '', ...lastWords(ending.outcome, logs)].join('\n'), grant);
-  return hint === null ? ending : { ...ending, error: { ...ending.error, hint } };
+  const text = [message, stack ?? '', ...lastWords(ending.outcome, logs)].join('\n');
+  const hint = findHint(text, grant);
+  return hint === undefined ? null : { hint, text };
+}
+
+/** What is known of the packages that the text names says all; what is known of others may be it. */
+function withNotes(general: string, text: string, notes: readonly string[]): string {
+  const named = notes.filter((note) => {
+    const [, name] = /^`(@?[^`@]+)/.exec(note) ?? [];
+    return name !== undefined && text.includes(`node_modules/${name}/`);
+  });
+  return (named.length > 0 ? named : [general, ...notes]).slice(0, MAX_NOTES).join(' ');
 }
 
 function lastWords(outcome: Outcome, logs: LogBook): string[] {
@@ -159,7 +210,10 @@ function lastWords(outcome: Outcome, logs: LogBook): string[] {
 
 /** What in the sandbox explains a failure and what to do about it; `null` where nothing is known. */
 export function hintFor(text: string, grant: Grant): string | null {
+  return findHint(text, grant)?.say(grant) ?? null;
+}
+
+function findHint(text: string, grant: Grant): Hint | undefined {
   const looked = text.slice(0, MAX_CHARS);
-  const hint = HINTS.find(({ when, if: fits }) => fits(grant) && when.test(looked));
-  return hint === undefined ? null : hint.say(grant);
+  return HINTS.find(({ when, if: fits }) => fits(grant) && when.test(looked));
 }

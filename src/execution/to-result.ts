@@ -11,6 +11,8 @@ export interface ResultParts {
   readonly ending: Ending;
   readonly usage: Usage;
   readonly logs: LogBook;
+  /** Beside those of the log. */
+  readonly warnings?: readonly string[];
   readonly stopwatch: Stopwatch;
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
@@ -29,7 +31,7 @@ export function toResult({ ending, logs, stopwatch, ...parts }: ResultParts): Pl
     phases: stopwatch.phases(),
     usage: parts.usage,
     logs: logs.lines(),
-    warnings: logs.warnings(),
+    warnings: [...(parts.warnings ?? []), ...logs.warnings()],
     metadata: parts.metadata ?? {},
   };
 }

@@ -14,8 +14,10 @@ import { BuildQueue } from './build-queue.ts';
 import { buildBase } from './dockerfile-image.ts';
 import { buildExecImage, nameExecImage } from './exec-image.ts';
 import type { HostPrograms } from './host-programs.ts';
+import { readImageNotes } from './image-notes.ts';
 import { listStoredImages, type PruneResult, pruneStoredImages, type StoredImage } from './inventory.ts';
 import { MadeImages } from './made-images.ts';
+import { offeredLibraries } from './offered-libraries.ts';
 import { PackageStore } from './package-store.ts';
 import { buildPluginImage, namePluginImage } from './plugin-image.ts';
 import { createSharedBuilds } from './shared-builds.ts';
@@ -58,6 +60,8 @@ export interface PrepareOptions {
 export interface PreparedImage extends ImageId {
   /** False when it was there already. */
   readonly built: boolean;
+  /** What of the plugin's packages will not work in it, for people; told again of an image that was there already. */
+  readonly warnings: readonly string[];
 }
 
 export interface ImageStore {
@@ -111,11 +115,17 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
     if (present) return present;
     const base = await prepareBase({ exec, ...(signal && { signal }) });
     const image = namePluginImage(plugin, base);
-    const { architecture } = await basePlan();
+    const plan = await basePlan();
+    const platform = { architecture: plan.architecture, libraries: offeredLibraries(plan) };
     return build(
       image.key,
       plugin.manifest.name,
-      async (context) => remember(image, await buildPluginImage(plugin, { ...base, architecture }, context)),
+      async (context) => {
+        const { id, warnings } = await buildPluginImage(plugin, { ...base, ...platform }, context);
+        for (const warning of warnings)
+          logger.warn({ plugin: plugin.manifest.name, warning }, 'a package will not work in its image');
+        return remember(image, id, warnings);
+      },
       signal,
     );
   }
@@ -201,19 +211,24 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
   /** By the ids that were made before, and never by a tag or a label, which others can put on images of theirs. */
   async function findPrepared({ tag, key }: ImageName): Promise<PreparedImage | null> {
     for (const id of await made.idsOf(key)) {
-      if ((await engine.inspectImage(id)) !== null) return { tag, key, id, built: false };
+      const image = await engine.inspectImage(id);
+      if (image !== null) return { tag, key, id, built: false, warnings: readImageNotes(image.labels) };
     }
     return null;
   }
 
-  async function remember({ tag, key }: ImageName, id: string | null): Promise<PreparedImage> {
+  async function remember(
+    { tag, key }: ImageName,
+    id: string | null,
+    warnings: readonly string[] = [],
+  ): Promise<PreparedImage> {
     if (id === null)
       throw new LurkboxError(
         'IMAGE_BUILD_FAILED',
         `the engine took the image ${tag} but does not have it; something else removes or renames images`,
       );
     await made.add(key, id);
-    return { tag, key, id, built: true };
+    return { tag, key, id, built: true, warnings };
   }
 
   function build(

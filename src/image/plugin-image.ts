@@ -3,14 +3,18 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { LurkboxError } from '../errors.ts';
 import { LABELS } from '../labels.ts';
+import { splitDependency } from '../manifest/fields.ts';
 import { type LoadedPlugin, readPluginFiles } from '../manifest/load.ts';
 import { STRIPPED_FILE } from '../protocol/messages.ts';
 import { IMAGE_PATHS } from '../spec/build.ts';
 import { type BuildContext, type ImageId, type ImageName, imageLabels } from './build-context.ts';
+import { ContentSurvey } from './content-survey.ts';
 import { installDependencies } from './dependencies.ts';
 import { loadDerivedImage } from './derived-image.ts';
+import { imageNotes, toNoteLabels } from './image-notes.ts';
 import { imageTag, pluginImageKey } from './keys.ts';
 import { type LayerEntry, writeLayer } from './layer.ts';
+import type { NativePlatform } from './native-needs.ts';
 import type { Architecture } from './node-binary.ts';
 import { isTypeScript, STRIPPER, stripTypes } from './strip-types.ts';
 import { createTempFolder } from './temp-folder.ts';
@@ -24,33 +28,37 @@ export function namePluginImage(
   return { key, tag: imageTag(`plugin-${manifest.name}`, key) };
 }
 
-/** The base and one layer: the plugin's files, its TypeScript without types, and its dependencies; answers its id. Throws `DEPENDENCY_FAILED`, `IMAGE_BUILD_FAILED`. */
+/** The base and one layer: the plugin's files, its TypeScript without types, and its dependencies. Throws `DEPENDENCY_FAILED`, `IMAGE_BUILD_FAILED`. */
 export async function buildPluginImage(
   plugin: LoadedPlugin,
-  base: ImageId & { readonly architecture: Architecture },
+  base: ImageId & NativePlatform,
   context: BuildContext,
-): Promise<string | null> {
+): Promise<{ readonly id: string | null; readonly warnings: readonly string[] }> {
   const { cacheDir, report, signal } = context;
   const { name, version } = plugin.manifest;
   const image = namePluginImage(plugin, base);
   await using folder = await createTempFolder(cacheDir);
   const dependencies = await install(plugin, base.architecture, folder.path, context);
   report('packPlugin', name);
+  const survey = new ContentSurvey(folder.path);
   const layer = await writeLayer(
     join(folder.path, 'plugin.tar'),
-    pluginEntries(plugin, dependencies, context),
+    survey.watch(pluginEntries(plugin, dependencies, context)),
     signal,
   );
+  const warnings = imageNotes(survey, base, namesOf(plugin));
   const labels = {
     ...imageLabels('plugin', image, base),
     [LABELS.plugin]: name,
     [LABELS.version]: version,
+    ...toNoteLabels(warnings),
   };
-  return await loadDerivedImage(
-    { ...image, base, layer, labels, architecture: base.architecture },
-    folder.path,
-    context,
-  );
+  const derived = { ...image, base, layer, labels, architecture: base.architecture };
+  return { id: await loadDerivedImage(derived, folder.path, context), warnings };
+}
+
+function namesOf({ manifest }: LoadedPlugin): string[] {
+  return manifest.dependencies.map((written) => splitDependency(written).name);
 }
 
 async function install(

@@ -74,6 +74,8 @@ export class LiveVersions {
   /** By plugin: what was known of it when somebody last looked. */
   readonly #followed = new Map<string, PluginRecord>();
   readonly #unproven = new Set<number>();
+  /** Of the last build of a version, until a result told them. */
+  readonly #buildWarnings = new Map<number, readonly string[]>();
   /** By version, until nothing of it is left. */
   readonly #retiring = new Map<number, Promise<void>>();
   /** Also those that were retired and still have something running. */
@@ -192,6 +194,7 @@ export class LiveVersions {
     this.#live.delete(id);
     this.#grants.delete(id);
     this.#warnings.delete(id);
+    this.#buildWarnings.delete(id);
     if (live === undefined) return this.#retiring.get(id) ?? Promise.resolve();
     const before = this.#retiring.get(id);
     const retiring = Promise.all([live.sandbox.close(), before]).then(() => {
@@ -225,7 +228,16 @@ export class LiveVersions {
     const { files, images } = this.#options;
     const { exec } = this.#grantOf(version).grant;
     const store = await images();
-    return store.prepare(await files.read(version), { exec, ...(signal === undefined ? {} : { signal }) });
+    const options = { exec, ...(signal === undefined ? {} : { signal }) };
+    const image = await store.prepare(await files.read(version), options);
+    if (image.built && image.warnings.length > 0) this.#buildWarnings.set(version.id, image.warnings);
+    return image;
+  }
+
+  #takeBuildWarnings(id: number): readonly string[] {
+    const warnings = this.#buildWarnings.get(id) ?? [];
+    this.#buildWarnings.delete(id);
+    return warnings;
   }
 
   /** Whether every call with this context would be refused by what the version asks for, or by what the policy denies it. */
@@ -319,6 +331,12 @@ export class LiveVersions {
     const sandbox = new ContainerSandbox({
       ...common,
       findImage,
+      // To explain a failure; one more is not told instead of it.
+      imageNotes: () =>
+        this.#findImage(version)
+          .then((image) => image?.warnings ?? [])
+          .catch(() => []),
+      takeBuildWarnings: () => this.#takeBuildWarnings(version.id),
       plugin: version,
       admission,
       schemaChecker,

@@ -416,8 +416,11 @@ describe('dependencies', () => {
       code: `import ms from 'ms'; console.log(ms('2 days'));`,
       dependencies: ['ms@^2.1.0', 'cpu-features@0.0.10'],
     });
-    const { id, tag } = await createStore().prepare(plugin, { exec: false });
+    const { id, tag, warnings } = await createStore().prepare(plugin, { exec: false });
     expect(await runInImage(engine, id, `import('/plugin/index.mjs')`)).toBe('172800000');
+    expect(warnings).toEqual([
+      expect.stringMatching(/^`cpu-features@0\.0\.10` has a native part .*no script of a package is run/),
+    ]);
     const names = (await listImage(tag)).map(({ name }) => name);
     expect(names).toContain('plugin/node_modules/cpu-features/package.json');
     expect(names).not.toContain('plugin/node_modules/cpu-features/buildcheck.gypi');

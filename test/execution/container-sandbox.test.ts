@@ -37,6 +37,8 @@ function createSandbox(engine: FakeEngine, { manifest, ...changes }: Changes = {
     connect: async () => engine,
     findImage: async () => IMAGE,
     prepareImage: async () => IMAGE,
+    imageNotes: async () => [],
+    takeBuildWarnings: () => [],
     ownerLabels: { 'lurkbox.instance': 'i-1' },
     admission: admissionOf(),
     reaper: new Reaper(createIdentity(), SILENT_LOGGER),

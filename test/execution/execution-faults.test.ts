@@ -602,6 +602,8 @@ function createSandbox(engine: FakeEngine, changes: Partial<ContainerSandboxOpti
     connect: async () => engine,
     findImage: async () => IMAGE,
     prepareImage: async () => IMAGE,
+    imageNotes: async () => [],
+    takeBuildWarnings: () => [],
     ownerLabels: { 'lurkbox.instance': 'i-1' },
     admission: admissionOf(),
     reaper: new Reaper(createIdentity(), SILENT_LOGGER),

@@ -65,6 +65,30 @@ describe('what failed is explained by the sandbox:', () => {
       {},
       '`dependencies` of plugin.json',
     ],
+    [
+      'a native file for a newer glibc',
+      "Error: /lib/x86_64-linux-gnu/libm.so.6: version `GLIBC_2.38' not found (required by /plugin/a.node)",
+      {},
+      'built for a newer glibc',
+    ],
+    [
+      'a native file for another processor',
+      'Error: /plugin/a.node: wrong ELF class: ELFCLASS32',
+      {},
+      'another system or processor',
+    ],
+    [
+      'a native file for another Node',
+      'was compiled against a different Node.js version using\nNODE_MODULE_VERSION 115.',
+      {},
+      'Node-API',
+    ],
+    [
+      'a native part that was not built',
+      'No native build was found for platform=linux',
+      {},
+      'install script',
+    ],
     ['a package that is required', "Cannot find module 'left-pad'", {}, '`dependencies` of plugin.json'],
     [
       'a file of another ending',
@@ -148,7 +172,33 @@ test('what a process died of stands in its last lines', () => {
 
 test('a failure of the engine has no hint at the plugin', () => {
   const error = { code: 'ENGINE_LOST', message: 'ECONNREFUSED', stack: null, details: null, hint: null };
-  expect(withHint({ outcome: 'ENGINE_LOST', error }, GRANT, new LogBook())).toMatchObject({
-    error: { hint: null },
+  const ending = withHint({ outcome: 'ENGINE_LOST', error }, GRANT, new LogBook());
+  expect(ending).toMatchObject({ error: { hint: null } });
+});
+
+describe('of native code, what was found when the image was built is told too:', () => {
+  const NOTES = ['`b@1.0.0` has a native part', '`@a/b@2.0.0`: "b.node" needs libgone.so.1', '`c@1.0.0` too'];
+  const told = (message: string, stack: string | null = null) => {
+    const error = { code: 'PLUGIN_ERROR', message, stack, details: null, hint: null };
+    const ending = withHint({ outcome: 'PLUGIN_ERROR', error }, GRANT, new LogBook(), NOTES);
+    return ending.outcome === 'OK' ? null : ending.error.hint;
+  };
+
+  test('of the packages that the failure names', () => {
+    const hinted = told(
+      'Error: libgone.so.1: cannot open shared object file: No such file or directory',
+      'at Object.<anonymous> (/plugin/node_modules/@a/b/index.js:1:1)',
+    );
+    expect(hinted).toBe(NOTES[1]);
+  });
+
+  test('of some, where it names none', () => {
+    const hinted = told("Error: Cannot find module '../build/Release/c'");
+    expect(hinted).toMatch(/^A package has a native part.*`b@1\.0\.0` has a native part$/);
+  });
+
+  test('and not where something else failed', () => {
+    expect(told("Cannot find package 'ms' imported from /plugin/index.mjs")).not.toContain('native');
+    expect(told('TypeError: x is not a function')).toBeNull();
   });
 });

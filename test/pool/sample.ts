@@ -76,6 +76,8 @@ export function stageOf(changes: Partial<PoolOptions> & { engine?: FakeEngine } 
       connect: async () => engine,
       findImage: async () => IMAGE,
       prepareImage: async () => IMAGE,
+      imageNotes: async () => [],
+      takeBuildWarnings: () => [],
       ownerLabels: { 'lurkbox.instance': 'i-1' },
       reaper,
       logger: SILENT_LOGGER,
