@@ -1,5 +1,5 @@
 export { type FormatOptions, formatPluginResults } from './agent/format-results.ts';
-export type { AttackReport } from './attack/ledger.ts';
+export type { AttackReport } from './attack/reports.ts';
 export { type AttackOptions, type AttackSummary, attackEngine } from './attack/run.ts';
 export type { ContainerEngine, EngineFacts } from './engine/engine.ts';
 export { REQUIREMENTS as ENGINE_REQUIREMENTS } from './engine/facts.ts';
@@ -33,7 +33,6 @@ export type {
 } from './image/image-store.ts';
 export type { Discovery } from './lifecycle/discovery.ts';
 export { type HotReload, HotReloadManager, type HotReloadOptions } from './lifecycle/hot-reload.ts';
-export type { PluginInstance } from './lifecycle/live-versions.ts';
 export type { PluginLoader } from './lifecycle/plugin-loader.ts';
 export {
   type LoadOptions,
@@ -42,6 +41,7 @@ export {
 } from './lifecycle/plugin-manager.ts';
 export type { Reloaded, Reloader } from './lifecycle/reloader.ts';
 export { type Replay, ReplayError, type ReplayedCall } from './lifecycle/replay.ts';
+export type { PluginInstance } from './lifecycle/sandbox-cache.ts';
 export type { Logger } from './logger.ts';
 export { type ConnectedEngineFacts, createLurkbox, type Lurkbox } from './lurkbox.ts';
 export {

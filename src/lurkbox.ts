@@ -28,16 +28,16 @@ import { FolderReloader } from './lifecycle/folder-reloader.ts';
 import { readHostAccounts } from './lifecycle/host-accounts.ts';
 import { HotReloadManager, type HotReloadOptions } from './lifecycle/hot-reload.ts';
 import { ImageSupply } from './lifecycle/image-supply.ts';
-import { Journal } from './lifecycle/journal.ts';
 import { KeptNames } from './lifecycle/kept-names.ts';
 import { KnownContents } from './lifecycle/known-contents.ts';
-import { LiveVersions, type PluginInstance } from './lifecycle/live-versions.ts';
+import { LifecycleRecorder } from './lifecycle/lifecycle-recorder.ts';
 import { PackageLocks } from './lifecycle/package-locks.ts';
 import { PluginLoader } from './lifecycle/plugin-loader.ts';
 import { PluginManager } from './lifecycle/plugin-manager.ts';
 import { PluginUids } from './lifecycle/plugin-uids.ts';
 import type { Reloader } from './lifecycle/reloader.ts';
-import { VersionWatch } from './lifecycle/version-watch.ts';
+import { RolloutMonitor } from './lifecycle/rollout-monitor.ts';
+import { type PluginInstance, SandboxCache } from './lifecycle/sandbox-cache.ts';
 import { sha256Of } from './manifest/digest.ts';
 import { PLUGINS_FOLDER } from './manifest/discover.ts';
 import { type LurkboxConfig, type LurkboxOptions, normalizeOptions } from './options.ts';
@@ -158,7 +158,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
       onProgress: config.onImageProgress,
     }),
   );
-  const { registry, files, events, audit, journal } = await openWorkspace(config, place, policy).catch(
+  const { registry, files, events, audit, recorder } = await openWorkspace(config, place, policy).catch(
     async (error: unknown) => {
       await place[Symbol.asyncDispose]();
       throw error;
@@ -176,7 +176,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
       logger: config.logger,
       onProgress: config.onImageProgress,
     }),
-    journal,
+    recorder,
   });
   const contents = new KnownContents(registry, files);
   const loader = new PluginLoader({
@@ -185,7 +185,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     registry,
     files,
     policy,
-    journal,
+    recorder,
     pluginsFolder,
     keptNames: config.persist ? null : new KeptNames({ policy, read: () => readKeptRecords(config) }),
     schemaChecker,
@@ -199,7 +199,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     isHostAccount: readHostAccounts(),
     logger: config.logger,
   });
-  const live = new LiveVersions({
+  const sandboxes = new SandboxCache({
     policy,
     uidOf: (plugin) => uids.uidOf(plugin),
     files,
@@ -217,29 +217,37 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
   const activation = new Activation({
     registry,
     loader,
-    live,
+    sandboxes,
     images,
     policy,
-    journal,
+    recorder,
     logger: config.logger,
   });
-  const watch = new VersionWatch({ registry, activation, policy, journal, probe: live });
-  const executor = new Executor({ registry, live, locks, watch, policy, journal, logger: config.logger });
-  const reloader = new FolderReloader({ registry, loader, live, activation, journal, pluginsFolder });
+  const watch = new RolloutMonitor({ registry, activation, policy, recorder, probe: sandboxes });
+  const executor = new Executor({
+    registry,
+    sandboxes,
+    locks,
+    watch,
+    policy,
+    recorder,
+    logger: config.logger,
+  });
+  const reloader = new FolderReloader({ registry, loader, sandboxes, activation, recorder, pluginsFolder });
   const plugins = new PluginManager({
     registry,
     loader,
-    live,
+    sandboxes,
     locks,
     contents,
     activation,
     executor,
     pool,
-    journal,
+    recorder,
   });
 
   const watching = new Set<HotReloadManager>();
-  const following = setInterval(() => live.followAll((name) => registry.get(name)), FOLLOW_MS).unref();
+  const following = setInterval(() => sandboxes.followAll((name) => registry.get(name)), FOLLOW_MS).unref();
 
   const close = async (): Promise<void> => {
     clearInterval(following);
@@ -255,7 +263,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     if (isSure) await guard?.dismiss();
   };
   try {
-    live.warmUp(registry.list().flatMap(({ active }) => active ?? []));
+    sandboxes.warmUp(registry.list().flatMap(({ active }) => active ?? []));
   } catch (error) {
     await close();
     throw error;
@@ -329,14 +337,14 @@ async function openWorkspace(
   const audit = auditFolder === null ? null : await AuditLog.open({ folder: auditFolder, logger });
   const policyHash = sha256Of(Buffer.from(JSON.stringify(policy)));
   audit?.append({ kind: 'opened', lurkbox: VERSION, pid: process.pid, policyHash });
-  const journal = new Journal({
+  const recorder = new LifecycleRecorder({
     onEvent: (event) => {
       events.emit(event);
       registry.appendEvent(event);
     },
     onAudit: (entry) => audit?.append(entry),
   });
-  return { registry, files, events, audit, journal };
+  return { registry, files, events, audit, recorder };
 }
 
 /** Of the origin that an event names. */

@@ -1,6 +1,6 @@
 import type { ContainerEngine, EngineFacts } from '../engine/engine.ts';
 import type { PluginExecutionResult } from '../execution/result.ts';
-import type { PluginInstance } from '../lifecycle/live-versions.ts';
+import type { PluginInstance } from '../lifecycle/sandbox-cache.ts';
 import type { Lurkbox } from '../lurkbox.ts';
 import type { Grant } from '../policy/grant.ts';
 import { harmless } from '../printable.ts';
@@ -37,7 +37,7 @@ export interface Attempt {
 }
 
 /** What came of an attempt, seen from outside. */
-export interface Seen {
+export interface Observation {
   readonly result: PluginExecutionResult;
   /** Of what ran before or beside it. */
   readonly other: PluginExecutionResult | null;
@@ -51,11 +51,11 @@ export interface Seen {
   readonly cost: { readonly rssBytes: number; readonly blockMs: number };
   /** Names that every object of the orchestrator has since. */
   readonly pollution: readonly string[];
-  readonly here: Here;
+  readonly here: Target;
 }
 
 /** Where the attacks are made. */
-export interface Here {
+export interface Target {
   readonly facts: EngineFacts;
   readonly grant: Grant;
   /** How many times longer than usual a call takes here; 1 where it is usual. What waits for something waits so much longer. */
@@ -105,13 +105,13 @@ interface AttackHead {
   readonly title: string;
   readonly promises: readonly [PromiseId, ...PromiseId[]];
   /** Why it cannot be tried here, where it cannot. */
-  readonly notHere?: (here: Here) => string | null;
+  readonly notHere?: (here: Target) => string | null;
 }
 
 /** Executes the attacker and judges what was seen. */
 export interface PluginAttack extends AttackHead {
   readonly attempt: Attempt;
-  readonly judge: (seen: Seen) => Verdict;
+  readonly judge: (seen: Observation) => Verdict;
 }
 
 /** Asks lurkbox itself for something that it must refuse. */
@@ -157,7 +157,9 @@ export function all(...verdicts: readonly Verdict[]): Verdict {
 }
 
 /** Judges what a program answered; an execution that ended otherwise is not held. */
-export function judgeAnswer<Answer>(judge: (answer: Answer, seen: Seen) => Verdict): (seen: Seen) => Verdict {
+export function judgeAnswer<Answer>(
+  judge: (answer: Answer, seen: Observation) => Verdict,
+): (seen: Observation) => Verdict {
   return (seen) =>
     seen.result.outcome === 'OK'
       ? judge(seen.result.result as Answer, seen)
@@ -168,8 +170,8 @@ export function judgeAnswer<Answer>(judge: (answer: Answer, seen: Seen) => Verdi
 /** Judges the outcome, and then what else there is. */
 export function judgeOutcome(
   outcomes: readonly PluginExecutionResult['outcome'][],
-  judge: (seen: Seen) => Verdict = () => HELD,
-): (seen: Seen) => Verdict {
+  judge: (seen: Observation) => Verdict = () => HELD,
+): (seen: Observation) => Verdict {
   return (seen) =>
     outcomes.includes(seen.result.outcome)
       ? judge(seen)
@@ -196,7 +198,7 @@ const SLOW_START_MS = 2_000;
  * Whether an execution ended before its attack did: with an outcome of the host, or by its deadline where the host is
  * slow. Where it is not, who ran out of time was not ended by what should have ended him.
  */
-export function findLate(result: PluginExecutionResult, { slowness }: Here): Verdict | null {
+export function findLate(result: PluginExecutionResult, { slowness }: Target): Verdict | null {
   if (OF_THE_HOST.includes(result.outcome)) return notCarriedOut(describeEnd(result));
   if (result.outcome !== 'TIMEOUT') return null;
   const { createMs, startMs, bootMs } = result.phases;

@@ -5,7 +5,7 @@ import type { ContainerEngine } from '../engine/engine.ts';
 import { LurkboxError } from '../errors.ts';
 import { createTempFolder } from '../image/temp-folder.ts';
 import { LABELS } from '../labels.ts';
-import type { PluginInstance } from '../lifecycle/live-versions.ts';
+import type { PluginInstance } from '../lifecycle/sandbox-cache.ts';
 import type { Lurkbox } from '../lurkbox.ts';
 import type { Policy } from '../policy/schema.ts';
 import { STATE_FOLDER } from '../state-place.ts';

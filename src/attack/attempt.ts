@@ -3,41 +3,41 @@ import type { ContainerEngine } from '../engine/engine.ts';
 import type { PluginExecutionResult } from '../execution/result.ts';
 import { LABELS } from '../labels.ts';
 import type { Lurkbox } from '../lurkbox.ts';
-import { type Attempt, describeEnd, type Here, type Program, type Seen } from './attack.ts';
+import { type Attempt, describeEnd, type Observation, type Program, type Target } from './attack.ts';
 import { measureCost } from './measure.ts';
 import { MOST_SLOWNESS, scaleTimeout, toSlowness } from './slowness.ts';
 
 /** Where attempts are made. */
-export interface Stage {
+export interface AttackContext {
   readonly lurkbox: Lurkbox;
   /** A connection of its own, to see for oneself what is there. */
   readonly engine: ContainerEngine;
-  readonly here: Here;
+  readonly here: Target;
   readonly signal: AbortSignal;
-  readonly roll: Roll;
+  readonly executions: ExecutionLog;
 }
 
 /** Every execution that was asked for, and the result of each. */
-export interface Roll {
+export interface ExecutionLog {
   readonly results: PluginExecutionResult[];
   calls: number;
 }
 
 /** How much slower than usual this host is; by a call that does nothing. */
-export async function measureSlowness(stage: Stage): Promise<number> {
+export async function measureSlowness(context: AttackContext): Promise<number> {
   const startedAt = performance.now();
-  const { result } = await execute((() => null) as Program, null, stage, {});
+  const { result } = await execute((() => null) as Program, null, context, {});
   if (result.outcome === 'OK') return toSlowness(performance.now() - startedAt);
   throw new Error(`not even a call that does nothing came to its end: ${describeEnd(result)}`);
 }
 
 /** Executes the attacker and looks at what comes of it. */
-export async function makeAttempt(attempt: Attempt, stage: Stage): Promise<Seen> {
+export async function makeAttempt(attempt: Attempt, context: AttackContext): Promise<Observation> {
   const { program, args, before, beside, timeoutMs, cancelled = false } = attempt;
-  const earlier = before && (await execute(before, args, stage, {}));
-  await using neighbour = await startNeighbour(beside, args, stage);
+  const earlier = before && (await execute(before, args, context, {}));
+  await using neighbour = await startNeighbour(beside, args, context);
   const cost = measureCost();
-  const run = await execute(program, args, stage, { timeoutMs, cancelled });
+  const run = await execute(program, args, context, { timeoutMs, cancelled });
   const measured = cost.stop();
   return {
     result: run.result,
@@ -47,14 +47,14 @@ export async function makeAttempt(attempt: Attempt, stage: Stage): Promise<Seen>
     cancelledMs: since(run.cancelledAt, run.settledAt),
     cost: measured,
     pollution: namesOfAllObjects(),
-    here: run.result.outcome === 'TIMEOUT' ? await lookAgain(stage) : stage.here,
+    here: run.result.outcome === 'TIMEOUT' ? await lookAgain(context) : context.here,
   };
 }
 
 /** What was fast at the beginning may be slow by now. */
-async function lookAgain(stage: Stage): Promise<Here> {
-  const slowness = await measureSlowness(stage).catch(() => MOST_SLOWNESS);
-  return { ...stage.here, slowness: Math.max(slowness, stage.here.slowness) };
+async function lookAgain(context: AttackContext): Promise<Target> {
+  const slowness = await measureSlowness(context).catch(() => MOST_SLOWNESS);
+  return { ...context.here, slowness: Math.max(slowness, context.here.slowness) };
 }
 
 interface Executed {
@@ -75,10 +75,10 @@ interface ExecuteOptions {
 async function execute(
   program: Program,
   args: unknown,
-  stage: Stage,
+  context: AttackContext,
   { timeoutMs, cancelled, signal, onBegin }: ExecuteOptions,
 ): Promise<Executed> {
-  const { lurkbox, here } = stage;
+  const { lurkbox, here } = context;
   const cancellation = new AbortController();
   let beganAt: number | null = null;
   let cancelledAt: number | null = null;
@@ -90,19 +90,23 @@ async function execute(
     cancelledAt = performance.now();
     cancellation.abort();
   };
-  stage.roll.calls++;
+  context.executions.calls++;
   const result = await lurkbox.plugins.executePlugin(
     here.grant.plugin,
     { inputData: { program: `(${program})`, args: (args ?? null) as never } },
     {
-      signal: AbortSignal.any([stage.signal, cancellation.signal, ...(signal === undefined ? [] : [signal])]),
+      signal: AbortSignal.any([
+        context.signal,
+        cancellation.signal,
+        ...(signal === undefined ? [] : [signal]),
+      ]),
       onProgress,
       ...(timeoutMs === undefined ? {} : { timeoutMs: scaleTimeout(timeoutMs, here) }),
     },
   );
   const settledAt = performance.now();
-  stage.roll.results.push(result);
-  const goneAt = await untilGone(result.executionId, stage);
+  context.executions.results.push(result);
+  const goneAt = await untilGone(result.executionId, context);
   return { result, beganAt, cancelledAt, settledAt, goneAt };
 }
 
@@ -111,7 +115,7 @@ const GONE_DEADLINE_MS = 10_000;
 const LOOK_AGAIN_MS = 30;
 
 /** When the engine knew no container of the execution any more; `null` when it still does. */
-async function untilGone(executionId: string, { engine, here }: Stage): Promise<number | null> {
+async function untilGone(executionId: string, { engine, here }: AttackContext): Promise<number | null> {
   const deadline = performance.now() + GONE_DEADLINE_MS * here.slowness;
   for (;;) {
     const containers = await engine.listContainers(`${LABELS.execution}=${executionId}`);
@@ -127,11 +131,15 @@ interface Neighbour extends AsyncDisposable {
 }
 
 /** Returns when the program is at work, or has ended before it was. */
-async function startNeighbour(program: Program | undefined, args: unknown, stage: Stage): Promise<Neighbour> {
+async function startNeighbour(
+  program: Program | undefined,
+  args: unknown,
+  context: AttackContext,
+): Promise<Neighbour> {
   const controller = new AbortController();
   const began = Promise.withResolvers<void>();
   const running =
-    program && execute(program, args, stage, { signal: controller.signal, onBegin: began.resolve });
+    program && execute(program, args, context, { signal: controller.signal, onBegin: began.resolve });
   if (running !== undefined) await Promise.race([began.promise, running]);
   const end = async (): Promise<PluginExecutionResult | null> => {
     controller.abort();

@@ -4,9 +4,9 @@ import {
   heldIf,
   judgeOutcome,
   notCarriedOut,
+  type Observation,
   type PluginAttack,
   type Program,
-  type Seen,
   type Verdict,
 } from './attack.ts';
 import { scaleTimeout } from './slowness.ts';
@@ -103,7 +103,7 @@ function timeout(id: string, title: string, program: Program, alone = false): Pl
   };
 }
 
-function judgeTimes(seen: Seen): Verdict {
+function judgeTimes(seen: Observation): Verdict {
   const deadlineMs = scaleTimeout(DEADLINE_MS, seen.here);
   return all(
     isWithin('its outcome', seen.settledMs, deadlineMs + SETTLED_AFTER_MS, seen),
@@ -112,7 +112,12 @@ function judgeTimes(seen: Seen): Verdict {
 }
 
 /** On a slow host what is late by no more than the host itself is late says nothing. */
-function isWithin(what: string, ms: number | null, mostMs: number, { here, settledMs }: Seen): Verdict {
+function isWithin(
+  what: string,
+  ms: number | null,
+  mostMs: number,
+  { here, settledMs }: Observation,
+): Verdict {
   if (settledMs === null) return notCarriedOut('its time was over before the program was at work');
   const isLate = ms !== null && ms > mostMs && ms <= mostMs * here.slowness;
   const limit = `${what} within ${Math.round(mostMs)} ms`;

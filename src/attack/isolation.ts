@@ -6,8 +6,8 @@ import {
   heldIf,
   judgeAnswer,
   notHeld,
+  type Observation,
   type Program,
-  type Seen,
   type Verdict,
 } from './attack.ts';
 
@@ -152,10 +152,10 @@ function judgeFound({ marks, tmp, processes, connections }: Found): Verdict {
   );
 }
 
-function missingOther(seen: Seen, expected: string): Verdict {
+function missingOther(seen: Observation, expected: string): Verdict {
   return (seen.other && findLate(seen.other, seen.here)) ?? notHeld(expected, describeOther(seen));
 }
 
-function describeOther({ other }: Seen): string {
+function describeOther({ other }: Observation): string {
   return other === null ? 'nothing' : describeEnd(other);
 }

@@ -2,14 +2,14 @@ import {
   type AttackGroup,
   type Attempt,
   HELD,
-  type Here,
   type Host,
   heldIf,
   judgeAnswer,
   notCarriedOut,
+  type Observation,
   type PluginAttack,
   type Program,
-  type Seen,
+  type Target,
   type Verdict,
 } from './attack.ts';
 import {
@@ -136,7 +136,7 @@ function calls(id: string, title: string, tried: readonly Syscall[]): PluginAtta
   };
 }
 
-export function rawCallsOnly({ facts }: Here): string | null {
+export function rawCallsOnly({ facts }: Target): string | null {
   const { architecture } = facts.platform;
   return architecture === 'amd64' ? null : `raw system calls are not tried on ${architecture}`;
 }
@@ -171,7 +171,7 @@ function door(id: string, title: string, file: 'int80.node' | 'x32.node'): Plugi
 }
 
 /** A call that comes back must be refused; one that does not was the end of its thread, or of the process. */
-function judgeDoor(seen: Seen): Verdict {
+function judgeDoor(seen: Observation): Verdict {
   const expected = 'the end of whoever tried it, or an error';
   if (seen.result.outcome === 'PLUGIN_CRASHED' && seen.settledMs !== null) return HELD;
   return judgeAnswer(({ tried, cameBack, returned }: Door) => {
@@ -186,7 +186,7 @@ function judgeDoor(seen: Seen): Verdict {
 
 const EAGAIN = 11;
 
-function judgeThreads(answers: readonly SyscallAnswer[], { here }: Seen): Verdict {
+function judgeThreads(answers: readonly SyscallAnswer[], { here }: Observation): Verdict {
   const made = answers.filter(({ errno }) => errno === 0).length;
   const refused = answers.filter(({ errno }) => errno === EAGAIN).length;
   return heldIf(

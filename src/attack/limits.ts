@@ -5,8 +5,8 @@ import {
   heldIf,
   judgeAnswer,
   judgeOutcome,
+  type Observation,
   type Program,
-  type Seen,
   type Verdict,
 } from './attack.ts';
 
@@ -170,11 +170,11 @@ function isEnd(count: number, end: string, code: string, most: number): Verdict 
 }
 
 /** More than its memory is a fall, however it ended. */
-function judgeBomb(seen: Seen): Verdict {
+function judgeBomb(seen: Observation): Verdict {
   return all(staysInMemory(seen), judgeOutcome(['OUT_OF_MEMORY'])(seen));
 }
 
-function staysInMemory({ result, here }: Seen): Verdict {
+function staysInMemory({ result, here }: Observation): Verdict {
   const peak = result.usage.peakMemoryBytes ?? 0;
   return heldIf(
     peak <= here.grant.memoryBytes,

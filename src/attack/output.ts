@@ -3,9 +3,9 @@ import {
   all,
   heldIf,
   judgeOutcome,
+  type Observation,
   type PluginAttack,
   type Program,
-  type Seen,
   type Verdict,
 } from './attack.ts';
 
@@ -83,7 +83,7 @@ export const OUTPUT: AttackGroup = {
       title: 'a record without an end ends at the limit',
       promises: ['P1', 'P5'],
       attempt: { program: floodOneRecord as Program, alone: true },
-      judge: (seen: Seen) => all(isCheap(seen), judgeOutcome(['OUTPUT_LIMIT'])(seen)),
+      judge: (seen: Observation) => all(isCheap(seen), judgeOutcome(['OUTPUT_LIMIT'])(seen)),
     },
     cheapFlood(
       'output-records',
@@ -128,7 +128,7 @@ function cheapFlood(id: string, title: string, program: Program): PluginAttack {
   };
 }
 
-function isCheap({ cost: { rssBytes, blockMs } }: Seen): Verdict {
+function isCheap({ cost: { rssBytes, blockMs } }: Observation): Verdict {
   return all(
     heldIf(
       rssBytes <= MOST_RSS_BYTES,

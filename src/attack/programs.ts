@@ -4,8 +4,8 @@ import {
   heldIf,
   judgeAnswer,
   judgeOutcome,
+  type Observation,
   type Program,
-  type Seen,
   type Verdict,
 } from './attack.ts';
 
@@ -248,6 +248,6 @@ function allCodes(codes: Readonly<Record<string, string>>, refusal: RegExp, expe
 }
 
 /** Everything that the execution said. */
-function textOf({ result }: Seen): string {
+function textOf({ result }: Observation): string {
   return [...result.logs.map(({ message }) => message), result.error?.message ?? ''].join('\n');
 }

@@ -3,9 +3,9 @@ import {
   all,
   heldIf,
   judgeOutcome,
+  type Observation,
   type PluginAttack,
   type Program,
-  type Seen,
   type Verdict,
 } from './attack.ts';
 
@@ -196,11 +196,11 @@ function answered(
   };
 }
 
-function hasNoResult({ result: { result, success } }: Seen): Verdict {
+function hasNoResult({ result: { result, success } }: Observation): Verdict {
   return heldIf(result === null && !success, 'no result', JSON.stringify({ result, success }));
 }
 
-function isResult({ result: { result, success, plugin }, here }: Seen, expected: string): Verdict {
+function isResult({ result: { result, success, plugin }, here }: Observation, expected: string): Verdict {
   return heldIf(
     result === expected && success && plugin === here.grant.plugin,
     `the result \`${expected}\` of ${here.grant.plugin}`,
@@ -209,11 +209,11 @@ function isResult({ result: { result, success, plugin }, here }: Seen, expected:
 }
 
 /** Whether the result has it as a key of its own, which says nothing about what the result is. */
-function isKey({ result: { result } }: Seen, key: string): Verdict {
+function isKey({ result: { result } }: Observation, key: string): Verdict {
   const isOwn = typeof result === 'object' && result !== null && Object.hasOwn(result, key);
   return heldIf(isOwn, `the key \`${key}\` in the result`, JSON.stringify(result));
 }
 
-function isClean({ pollution }: Seen): Verdict {
+function isClean({ pollution }: Observation): Verdict {
   return heldIf(pollution.length === 0, 'the prototype of all objects as it was', pollution.join(', '));
 }

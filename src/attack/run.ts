@@ -13,9 +13,9 @@ import type {
 } from './attack.ts';
 import { type Attacker, createAttacker } from './attacker.ts';
 import { ATTACKS } from './attacks.ts';
-import { makeAttempt, measureSlowness, type Roll, type Stage } from './attempt.ts';
-import { type AttackSum, Ledger, type OnReport } from './ledger.ts';
-import { createOnlooker } from './look-after.ts';
+import { type AttackContext, type ExecutionLog, makeAttempt, measureSlowness } from './attempt.ts';
+import { createObserver } from './observer.ts';
+import { AttackReports, type AttackSum, type OnReport } from './reports.ts';
 
 export interface AttackSummary extends AttackSum {
   /** The OCI runtime that everything ran on. */
@@ -50,37 +50,37 @@ export async function runAttacks(
   { signal = NEVER, onReport = () => {}, manifest = {} }: RunOptions = {},
 ): Promise<AttackSummary> {
   const startedAt = performance.now();
-  const ledger = new Ledger(groups, onReport);
+  const reports = new AttackReports(groups, onReport);
   const facts = await lurkbox.engineFacts();
   const engine = await connectEngine({ env: facts.env });
-  await using onlooker = await createOnlooker(lurkbox, engine);
-  const roll: Roll = { results: [], calls: 0 };
+  await using observer = await createObserver(lurkbox, engine);
+  const executions: ExecutionLog = { results: [], calls: 0 };
   const attack = async (): Promise<Grant> => {
     await using attacker = await createAttacker(lurkbox, engine, { signal, manifest });
     const { grant } = attacker.instance;
-    const usual: Stage = { lurkbox, engine, here: { facts, grant, slowness: 1 }, signal, roll };
-    ledger.begin(usual.here);
-    const stage = await atTheSpeedOf(usual, ledger);
-    if (stage !== null) await attackByPlugin(ledger, stage);
-    await attackControls(ledger, await toTarget(usual, attacker), signal);
+    const usual: AttackContext = { lurkbox, engine, here: { facts, grant, slowness: 1 }, signal, executions };
+    reports.begin(usual.here);
+    const context = await atTheSpeedOf(usual, reports);
+    if (context !== null) await attackByPlugin(reports, context);
+    await attackControls(reports, await toTarget(usual, attacker), signal);
     return grant;
   };
   // What is left is looked at when the attacker is gone too.
   const { plugin, runtime } = await attack();
-  const aftermath = { ...roll, ...(await onlooker.lookAfter(plugin)) };
-  for (const judged of ledger.open(isAftermath)) ledger.judge(judged, () => judged.judge(aftermath), 0);
-  return { runtime: runtime ?? facts.defaultRuntime, ...ledger.sum(performance.now() - startedAt) };
+  const aftermath = { ...executions, ...(await observer.lookAfter(plugin)) };
+  for (const judged of reports.open(isAftermath)) reports.judge(judged, () => judged.judge(aftermath), 0);
+  return { runtime: runtime ?? facts.defaultRuntime, ...reports.sum(performance.now() - startedAt) };
 }
 
 /** `null` where nothing can be executed in time: then no attack of the plugin is carried out. */
-async function atTheSpeedOf(stage: Stage, ledger: Ledger): Promise<Stage | null> {
+async function atTheSpeedOf(context: AttackContext, reports: AttackReports): Promise<AttackContext | null> {
   const startedAt = performance.now();
   try {
-    return { ...stage, here: { ...stage.here, slowness: await measureSlowness(stage) } };
+    return { ...context, here: { ...context.here, slowness: await measureSlowness(context) } };
   } catch (error) {
-    stage.signal.throwIfAborted();
+    context.signal.throwIfAborted();
     const ms = performance.now() - startedAt;
-    for (const attack of ledger.open(isByPlugin)) ledger.fail(attack, error, ms);
+    for (const attack of reports.open(isByPlugin)) reports.fail(attack, error, ms);
     return null;
   }
 }
@@ -91,16 +91,16 @@ const NEVER = new AbortController().signal;
 const AT_ONCE = 3;
 
 /** First what may run beside each other, then what measures. */
-async function attackByPlugin(ledger: Ledger, stage: Stage): Promise<void> {
-  const attempts = [...Map.groupBy(ledger.open(isByPlugin), ({ attempt }) => attempt)];
+async function attackByPlugin(reports: AttackReports, context: AttackContext): Promise<void> {
+  const attempts = [...Map.groupBy(reports.open(isByPlugin), ({ attempt }) => attempt)];
   const limit = pLimit(AT_ONCE);
   const together = attempts.filter(([{ alone }]) => !alone);
   const settled = await Promise.allSettled(
-    together.map(([attempt, attacks]) => limit(() => tryOut(attempt, attacks, ledger, stage))),
+    together.map(([attempt, attacks]) => limit(() => tryOut(attempt, attacks, reports, context))),
   );
   for (const outcome of settled) if (outcome.status === 'rejected') throw outcome.reason;
   for (const [attempt, attacks] of attempts.filter(([{ alone }]) => alone)) {
-    await tryOut(attempt, attacks, ledger, stage);
+    await tryOut(attempt, attacks, reports, context);
   }
 }
 
@@ -108,37 +108,41 @@ async function attackByPlugin(ledger: Ledger, stage: Stage): Promise<void> {
 async function tryOut(
   attempt: Attempt,
   attacks: readonly PluginAttack[],
-  ledger: Ledger,
-  stage: Stage,
+  reports: AttackReports,
+  context: AttackContext,
 ): Promise<void> {
-  stage.signal.throwIfAborted();
+  context.signal.throwIfAborted();
   const startedAt = performance.now();
   try {
-    const seen = await makeAttempt(attempt, stage);
-    stage.signal.throwIfAborted();
+    const seen = await makeAttempt(attempt, context);
+    context.signal.throwIfAborted();
     const ms = performance.now() - startedAt;
-    for (const attack of attacks) ledger.judge(attack, () => attack.judge(seen), ms);
+    for (const attack of attacks) reports.judge(attack, () => attack.judge(seen), ms);
   } catch (error) {
-    stage.signal.throwIfAborted();
-    for (const attack of attacks) ledger.fail(attack, error, performance.now() - startedAt);
+    context.signal.throwIfAborted();
+    for (const attack of attacks) reports.fail(attack, error, performance.now() - startedAt);
   }
 }
 
-async function attackControls(ledger: Ledger, target: ControlTarget, signal: AbortSignal): Promise<void> {
-  for (const attack of ledger.open(isOfControl)) {
+async function attackControls(
+  reports: AttackReports,
+  target: ControlTarget,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const attack of reports.open(isOfControl)) {
     signal.throwIfAborted();
     const startedAt = performance.now();
     try {
       const evidence = await attack.ask(target);
-      ledger.judge(attack, () => attack.judge(evidence as never), performance.now() - startedAt);
+      reports.judge(attack, () => attack.judge(evidence as never), performance.now() - startedAt);
     } catch (error) {
-      ledger.fail(attack, error, performance.now() - startedAt);
+      reports.fail(attack, error, performance.now() - startedAt);
     }
   }
 }
 
 async function toTarget(
-  { lurkbox, engine, signal }: Stage,
+  { lurkbox, engine, signal }: AttackContext,
   { instance, image, withManifest }: Attacker,
 ): Promise<ControlTarget> {
   const { Labels: labels } = await lurkbox.dockerOptions(instance);

@@ -1,4 +1,4 @@
-import type { Here } from './attack.ts';
+import type { Target } from './attack.ts';
 
 /** What a call into a fresh container takes at most on a host that is not too busy. */
 const USUAL_MS = 1_000;
@@ -10,6 +10,6 @@ export function toSlowness(callMs: number): number {
 }
 
 /** As long as it takes here, and never longer than the plugin is granted. */
-export function scaleTimeout(timeoutMs: number, { slowness, grant }: Here): number {
+export function scaleTimeout(timeoutMs: number, { slowness, grant }: Target): number {
   return Math.min(Math.round(timeoutMs * slowness), grant.timeoutMs);
 }

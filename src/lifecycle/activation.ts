@@ -5,18 +5,18 @@ import type { Policy } from '../policy/schema.ts';
 import type { InstalledVersion, PluginRecord } from '../registry/record.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
 import { describeVersions, isCallable } from './choose-version.ts';
-import type { Journal } from './journal.ts';
-import type { LiveVersions } from './live-versions.ts';
+import type { LifecycleRecorder } from './lifecycle-recorder.ts';
 import { FOLDER_GONE, type PluginLoader } from './plugin-loader.ts';
+import type { SandboxCache } from './sandbox-cache.ts';
 import { surplusOf } from './surplus-versions.ts';
 
 export interface ActivationOptions {
   readonly registry: PluginRegistry;
   readonly loader: PluginLoader;
-  readonly live: LiveVersions;
+  readonly sandboxes: SandboxCache;
   readonly images: () => Promise<ImageStore>;
   readonly policy: Policy;
-  readonly journal: Journal;
+  readonly recorder: LifecycleRecorder;
   readonly logger: Logger;
 }
 
@@ -37,7 +37,7 @@ export class Activation {
    * @throws LurkboxError `CONSENT_NEEDED` with what nobody agreed to, `STATE_INVALID` for a version in state `ERROR`
    */
   activate(version: InstalledVersion, reason: ActivationReason, message?: string): InstalledVersion {
-    const { registry, live, journal } = this.#options;
+    const { registry, sandboxes, recorder } = this.#options;
     const { name, id } = version;
     const { active: seen, canary } = this.#require(name);
     if (seen?.id === id && seen.state !== 'LOADED' && seen.state !== 'ERROR') {
@@ -47,19 +47,19 @@ export class Activation {
     }
     this.assertReady(version);
     // What may throw comes before what is there goes.
-    live.refresh({ ...version, state: stateAfter(version, seen) });
+    sandboxes.refresh({ ...version, state: stateAfter(version, seen) });
     try {
       const { before, activated } = registry.transaction(() => this.#switch(version));
-      journal.tell(reason, activated, {
+      recorder.tell(reason, activated, {
         message: message ?? describeSwitch(before, activated),
         metadata: { before: before?.version ?? null },
       });
-      if (before === null) journal.tell(activated.state === 'ENABLED' ? 'ENABLE' : 'DISABLE', activated);
-      live.follow(name, registry.get(name));
+      if (before === null) recorder.tell(activated.state === 'ENABLED' ? 'ENABLE' : 'DISABLE', activated);
+      sandboxes.follow(name, registry.get(name));
       this.tidy(name);
       return activated;
     } catch (error) {
-      void live.retire(id);
+      void sandboxes.retire(id);
       throw error;
     }
   }
@@ -84,7 +84,7 @@ export class Activation {
   revive(version: InstalledVersion): InstalledVersion {
     if (version.state !== 'ERROR' || version.reason === FOLDER_GONE) return version;
     const revived = this.#options.registry.setState(version.id, 'load');
-    this.#options.journal.tell('LOAD', revived, { message: 'for another trial' });
+    this.#options.recorder.tell('LOAD', revived, { message: 'for another trial' });
     return revived;
   }
 
@@ -137,7 +137,7 @@ export class Activation {
    * still known, with what was agreed to: the folder may come back.
    */
   async takeOut(folder: string): Promise<void> {
-    const { registry, live, journal } = this.#options;
+    const { registry, sandboxes, recorder } = this.#options;
     for (const record of registry.list()) {
       const { versions, active } = record;
       if (active?.origin.path !== folder || active.state === 'DISABLED' || active.state === 'ERROR') continue;
@@ -147,14 +147,14 @@ export class Activation {
         continue;
       }
       registry.setState(active.id, 'fail', FOLDER_GONE);
-      journal.tell('ERROR', active, { error: FOLDER_GONE });
-      await live.retire(active.id);
+      recorder.tell('ERROR', active, { error: FOLDER_GONE });
+      await sandboxes.retire(active.id);
     }
   }
 
   /** Somebody agrees to all that a version asks for, beside what was agreed to before. */
   consent(version: InstalledVersion): void {
-    const { registry, journal, loader } = this.#options;
+    const { registry, recorder, loader } = this.#options;
     const changes = loader.missingConsent(version);
     if (changes.length === 0) return;
     assertInOrder(version);
@@ -165,7 +165,7 @@ export class Activation {
         throw new LurkboxError('PLUGIN_NOT_FOUND', `\`${name}\` was unloaded meanwhile.`);
       registry.setConsents(name, [...consents, { digest, permissions: manifest.permissions }]);
     });
-    journal.tell('CONSENT', version, { metadata: { changes } });
+    recorder.tell('CONSENT', version, { metadata: { changes } });
   }
 
   /**
@@ -173,7 +173,7 @@ export class Activation {
    * now on is a version that needs none, or none. Answers the digests that were agreed to.
    */
   withdrawConsent(name: string): readonly string[] {
-    const { registry, live, journal } = this.#options;
+    const { registry, sandboxes, recorder } = this.#options;
     const withdrawn = registry.transaction(() => {
       const { consents, canary } = this.#require(name);
       if (consents.length > 0) registry.setConsents(name, []);
@@ -194,16 +194,16 @@ export class Activation {
         registry.setState(active.id, 'stepBack');
         registry.activate(name, null);
       });
-    live.follow(name, registry.get(name));
+    sandboxes.follow(name, registry.get(name));
     if (withdrawn.length > 0)
-      journal.tell('CONSENT', active ?? { name }, { message: 'withdrawn', metadata: { withdrawn } });
+      recorder.tell('CONSENT', active ?? { name }, { message: 'withdrawn', metadata: { withdrawn } });
     return withdrawn;
   }
 
   /** For what was forgotten: its files and its images go when what executes has come to its end. */
   async release(versions: readonly InstalledVersion[]): Promise<void> {
-    const { live, loader } = this.#options;
-    await Promise.all(versions.map(({ id }) => live.retire(id)));
+    const { sandboxes, loader } = this.#options;
+    await Promise.all(versions.map(({ id }) => sandboxes.retire(id)));
     loader.removeFiles(versions);
     await this.#removeImages(versions);
   }
@@ -234,7 +234,7 @@ export class Activation {
    * beyond `max_versions` or the last failures.
    */
   tidy(name: string): void {
-    const { registry, loader, live, policy, logger } = this.#options;
+    const { registry, loader, sandboxes, policy, logger } = this.#options;
     const record = registry.get(name);
     if (record === null) return;
     const needed = this.neededOf(record);
@@ -254,8 +254,8 @@ export class Activation {
     }
     const gone = [...replaced, ...surplus];
     this.#leave(this.release(gone));
-    const idle = others.filter((version) => !gone.includes(version) && !live.isLive(version.id));
-    this.#leave(Promise.all(idle.map(({ id }) => live.retire(id))).then(() => this.#removeImages(idle)));
+    const idle = others.filter((version) => !gone.includes(version) && !sandboxes.isLive(version.id));
+    this.#leave(Promise.all(idle.map(({ id }) => sandboxes.retire(id))).then(() => this.#removeImages(idle)));
   }
 
   #leave(work: Promise<void>): void {

@@ -10,15 +10,15 @@ export type Choice =
 
 /**
  * Which version a call is served by, or why by none. Without a range the active one, or the one on trial where `drawsTrial`
- * says so; with one the highest that may be called. `isUnproven`: not yet known to be loadable, and so named by its number only.
+ * says so; with one the highest that may be called. `isHeldBack`: not yet known to be loadable, and so named by its number only.
  */
 export function chooseVersion(
   record: PluginRecord,
   { range, digest }: Pick<PluginReference, 'range' | 'digest'>,
   {
     drawsTrial = () => false,
-    isUnproven = () => false,
-  }: { drawsTrial?: (share: number) => boolean; isUnproven?: (id: number) => boolean } = {},
+    isHeldBack = () => false,
+  }: { drawsTrial?: (share: number) => boolean; isHeldBack?: (id: number) => boolean } = {},
 ): Choice {
   const { name, active, canary, versions } = record;
   if (active?.state === 'DISABLED')
@@ -27,7 +27,7 @@ export function chooseVersion(
       `\`${name}\` is disabled; \`lurkbox enable ${name}\` lets it be called.`,
       active,
     );
-  if (range !== null) return chooseInRange(record, range, digest, isUnproven);
+  if (range !== null) return chooseInRange(record, range, digest, isHeldBack);
   const unagreed = active ?? versions[0];
   if (unagreed !== undefined && unagreed.state !== 'ERROR' && !isAgreed(record, unagreed))
     return notAgreed(unagreed);
@@ -47,14 +47,14 @@ function chooseInRange(
   record: PluginRecord,
   range: string,
   digest: string | undefined,
-  isUnproven: (id: number) => boolean,
+  isHeldBack: (id: number) => boolean,
 ): Choice {
   const { name, active, versions } = record;
   // The active one of several with the same number goes before the others.
   const fitting = [...(active === null ? [] : [active]), ...versions].filter(
     (one) => isInRange(one.version, range) && (digest === undefined || one.digest === digest),
   );
-  const proven = fitting.filter(({ id, version }) => version === range || !isUnproven(id));
+  const proven = fitting.filter(({ id, version }) => version === range || !isHeldBack(id));
   const version = pickVersion(
     proven.filter((one) => isCallable(record, one)),
     range,

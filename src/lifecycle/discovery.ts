@@ -6,10 +6,10 @@ import { LurkboxError } from '../errors.ts';
 import { discoverPlugins, PLUGINS_FOLDER } from '../manifest/discover.ts';
 import { type LoadedPlugin, loadPlugin, MANIFEST_FILE } from '../manifest/load.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
-import type { PluginInstance } from './live-versions.ts';
 import { nameIsTaken } from './ownership.ts';
 import { requirementUnmet, toRequirable } from './plugin-loader.ts';
 import { type LoadOrder, orderByRequirements } from './requirements.ts';
+import type { PluginInstance } from './sandbox-cache.ts';
 
 /** What `discoverAndLoadAll` found. A plugin that cannot be loaded does not keep the others from it. */
 export interface Discovery {

@@ -17,19 +17,19 @@ import type { Policy } from '../policy/schema.ts';
 import type { InstalledVersion, PluginRecord } from '../registry/record.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
 import { type Choice, chooseVersion, describeVersions } from './choose-version.ts';
-import type { Journal } from './journal.ts';
-import type { LiveVersions } from './live-versions.ts';
+import type { LifecycleRecorder } from './lifecycle-recorder.ts';
 import type { PackageLocks } from './package-locks.ts';
 import { type PluginReference, pickVersion } from './reference.ts';
-import type { VersionWatch } from './version-watch.ts';
+import type { RolloutMonitor } from './rollout-monitor.ts';
+import type { SandboxCache } from './sandbox-cache.ts';
 
 export interface ExecutorOptions {
   readonly registry: PluginRegistry;
-  readonly live: LiveVersions;
+  readonly sandboxes: SandboxCache;
   readonly locks: PackageLocks;
-  readonly watch: VersionWatch;
+  readonly watch: RolloutMonitor;
   readonly policy: Policy;
-  readonly journal: Journal;
+  readonly recorder: LifecycleRecorder;
   readonly logger: Logger;
   /** From 0 to 1: which call goes to a version on trial. @default Math.random */
   readonly random?: () => number;
@@ -83,11 +83,11 @@ export class Executor {
     context: ExecutionContextConfig,
     options: ExecuteOptions,
   ): Promise<PluginExecutionResult> {
-    const { live, locks, journal } = this.#options;
+    const { sandboxes, locks, recorder } = this.#options;
     try {
       const locked = isLocked(version) ? version : await locks.ensureForCall(version, options.signal);
-      const result = await live.get(locked).sandbox.execute(context, options);
-      journal.executed(result, live.instanceOf(locked).grant);
+      const result = await sandboxes.ensure(locked).sandbox.execute(context, options);
+      recorder.executed(result, sandboxes.instanceOf(locked).grant);
       return result;
     } catch (error) {
       // Its npm packages cannot be locked, or the policy is another one than it was when the version was installed.
@@ -148,19 +148,19 @@ export class Executor {
     if (timeoutMs === undefined) return;
     const choice = this.#choose(reference, () => false);
     if ('refusal' in choice) return;
-    const grant = this.#options.live.grantOrNull(choice.version);
+    const grant = this.#options.sandboxes.grantOrNull(choice.version);
     if (grant !== null) assertTimeout(choice.version.name, grant, timeoutMs);
   }
 
   #choose(reference: PluginReference, drawsTrial = (share: number) => this.#random() < share): Choice {
-    const { registry, live } = this.#options;
+    const { registry, sandboxes } = this.#options;
     if (this.#isClosed) return { refusal: failed('CANCELLED', 'This lurkbox is closed') };
     const { name } = reference;
     const record = registry.get(name);
-    live.follow(name, record);
+    sandboxes.follow(name, record);
     if (record === null)
       return { refusal: failed('PLUGIN_NOT_FOUND', this.#describeUnknown(reference, null)) };
-    return chooseVersion(record, reference, { drawsTrial, isUnproven: (id) => live.isUnproven(id) });
+    return chooseVersion(record, reference, { drawsTrial, isHeldBack: (id) => sandboxes.isHeldBack(id) });
   }
 
   #refuse({ name, version = null, digest = null }: Refused, ending: Ending): PluginExecutionResult {
@@ -174,7 +174,7 @@ export class Executor {
       logs: new LogBook(),
       stopwatch: new Stopwatch(),
     });
-    this.#options.journal.executed(result, null);
+    this.#options.recorder.executed(result, null);
     return result;
   }
 
@@ -184,7 +184,7 @@ export class Executor {
     { timeoutMs }: ExecuteOptions,
     result: PluginExecutionResult,
   ): Promise<void> {
-    const { registry, policy, watch, live } = this.#options;
+    const { registry, policy, watch, sandboxes } = this.#options;
     const { executionId, outcome, success, executionTimeMs: ms } = result;
     registry.countCall(version.id, { success, ms });
     if (toPluginPolicy(policy, version.name).record) {
@@ -198,7 +198,7 @@ export class Executor {
         result: result.result,
       });
     }
-    const granted = live.grantOrNull(version);
+    const granted = sandboxes.grantOrNull(version);
     const isShort = timeoutMs !== undefined && granted !== null && timeoutMs < granted.timeoutMs;
     await watch.note(version, { context, result, isShort });
   }

@@ -5,18 +5,18 @@ import type { InstalledVersion } from '../registry/record.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
 import type { Activation } from './activation.ts';
 
-import type { Journal } from './journal.ts';
-import type { LiveVersions } from './live-versions.ts';
+import type { LifecycleRecorder } from './lifecycle-recorder.ts';
 import { nameIsTaken, namesakeOf } from './ownership.ts';
 import { FOLDER_GONE, type PluginLoader } from './plugin-loader.ts';
 import type { Reloaded, Reloader } from './reloader.ts';
+import type { SandboxCache } from './sandbox-cache.ts';
 
 export interface FolderReloaderOptions {
   readonly registry: PluginRegistry;
   readonly loader: PluginLoader;
-  readonly live: LiveVersions;
+  readonly sandboxes: SandboxCache;
   readonly activation: Activation;
-  readonly journal: Journal;
+  readonly recorder: LifecycleRecorder;
   /** `plugins/` of the workspace, absolute and without links. */
   readonly pluginsFolder: string;
 }
@@ -47,19 +47,19 @@ export class FolderReloader implements Reloader {
     folder: string,
     { signal, isFirst = false }: { signal?: AbortSignal; isFirst?: boolean } = {},
   ): Promise<Reloaded | null> {
-    const { registry, loader, live, activation, journal } = this.#options;
+    const { registry, loader, sandboxes, activation, recorder } = this.#options;
     let version: InstalledVersion | undefined;
     try {
       const plugin = await loadPlugin(folder, { path: 'resolved' });
       await this.#assertOwnName(plugin);
       if (this.#isKnown(plugin, isFirst)) return null;
       version = await loader.install(plugin, { lock: true, signal });
-      using _unproven = live.prove(version);
+      using _heldBack = sandboxes.holdBack(version);
       activation.assertReady(version);
       const startedAt = performance.now();
-      const { built } = await live.prepare(version, signal);
+      const { built } = await sandboxes.prepare(version, signal);
       const buildMs = performance.now() - startedAt;
-      await live.tryLoading(version, signal);
+      await sandboxes.tryLoading(version, signal);
       signal?.throwIfAborted();
       activation.activate(version, 'RELOAD');
       const { name, version: number, digest } = version;
@@ -67,12 +67,12 @@ export class FolderReloader implements Reloader {
     } catch (error) {
       if (signal?.aborted || !(error instanceof LurkboxError)) throw error;
       if (version !== undefined && BROKEN.has(error.code)) {
-        await live.retire(version.id);
+        await sandboxes.retire(version.id);
         const { id, name } = version;
         if (registry.get(name)?.versions.some((one) => one.id === id))
           registry.setState(id, 'fail', error.message);
       }
-      journal.tell('ERROR', version ?? { name: this.#nameOf(folder) }, { error: error.message });
+      recorder.tell('ERROR', version ?? { name: this.#nameOf(folder) }, { error: error.message });
       if (version !== undefined) activation.tidy(version.name);
       throw error;
     }

@@ -4,13 +4,13 @@ import { countPackages, lockSourceOf } from '../manifest/package-lock.ts';
 import type { InstalledVersion } from '../registry/record.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
 import type { ImageSupply } from './image-supply.ts';
-import type { Journal } from './journal.ts';
+import type { LifecycleRecorder } from './lifecycle-recorder.ts';
 
 export interface PackageLocksOptions {
   readonly registry: PluginRegistry;
   readonly locker: PackageLocker;
   readonly supply: ImageSupply;
-  readonly journal: Journal;
+  readonly recorder: LifecycleRecorder;
 }
 
 /**
@@ -61,12 +61,12 @@ export class PackageLocks {
   }
 
   async #ensure(version: InstalledVersion, signal: AbortSignal | undefined): Promise<InstalledVersion> {
-    const { registry, journal } = this.#options;
+    const { registry, recorder } = this.#options;
     const { id, name, manifest, origin } = version;
     const lock =
       this.#find(name, version, origin.path) ?? (await this.#make(name, manifest.dependencies, signal));
     const locked = registry.setLock(id, lock);
-    journal.tell('LOAD', locked, { message: `its npm packages are locked: ${countPackages(lock)}` });
+    recorder.tell('LOAD', locked, { message: `its npm packages are locked: ${countPackages(lock)}` });
     return locked;
   }
 

@@ -16,9 +16,9 @@ import {
 } from '../registry/record.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
 import type { SchemaChecker } from '../schemas/schema-checker.ts';
-import type { Journal } from './journal.ts';
 import type { KeptNames } from './kept-names.ts';
 import type { KnownContents } from './known-contents.ts';
+import type { LifecycleRecorder } from './lifecycle-recorder.ts';
 import { nameIsTaken, type Surroundings, standingOf } from './ownership.ts';
 import type { PackageLocks } from './package-locks.ts';
 import type { PluginFiles } from './plugin-files.ts';
@@ -32,7 +32,7 @@ export interface PluginLoaderOptions {
   readonly files: PluginFiles;
   readonly contents: KnownContents;
   readonly policy: Policy;
-  readonly journal: Journal;
+  readonly recorder: LifecycleRecorder;
   /** `plugins/` of the workspace, absolute and without links. */
   readonly pluginsFolder: string;
   /** Whose names those in the policy are; `null`: the registry knows. */
@@ -163,8 +163,8 @@ export class PluginLoader {
   }
 
   async #leave({ versions }: PluginRecord): Promise<void> {
-    const { journal, release } = this.#options;
-    for (const one of versions) journal.tell('UNLOAD', one, { message: 'its name was taken' });
+    const { recorder, release } = this.#options;
+    for (const one of versions) recorder.tell('UNLOAD', one, { message: 'its name was taken' });
     await release(versions);
   }
 
@@ -207,7 +207,7 @@ export class PluginLoader {
    * nobody asked for it; then whoever watches its folder goes on.
    */
   forget(name: string, version: InstalledVersion | null, message?: string): readonly InstalledVersion[] {
-    const { registry, journal } = this.#options;
+    const { registry, recorder } = this.#options;
     const gone = version === null ? (registry.get(name)?.versions ?? []) : [version];
     if (gone.length === 0) return [];
     registry.transaction(() => {
@@ -215,7 +215,11 @@ export class PluginLoader {
       this.#endConsents(name);
     });
     for (const one of gone)
-      journal.tell('UNLOAD', one, message === undefined ? { metadata: { origin: one.origin } } : { message });
+      recorder.tell(
+        'UNLOAD',
+        one,
+        message === undefined ? { metadata: { origin: one.origin } } : { message },
+      );
     return gone;
   }
 
@@ -290,12 +294,12 @@ export class PluginLoader {
   }
 
   async #assertUsable(plugin: LoadedPlugin, isNew: boolean, isTaken: boolean): Promise<void> {
-    const { policy, journal } = this.#options;
+    const { policy, recorder } = this.#options;
     const { manifest, digest } = plugin;
     const { name, version } = manifest;
     // What is installed already was written down then.
     const pinned = isLocked(plugin) ? digest : null;
-    if (isNew) journal.decided({ name, version, digest }, decideRequest(manifest, policy, pinned));
+    if (isNew) recorder.decided({ name, version, digest }, decideRequest(manifest, policy, pinned));
     try {
       resolveOrThrow(manifest, policy, pinned);
     } catch (error) {
@@ -357,7 +361,7 @@ export class PluginLoader {
   }
 
   #tell(type: 'INSTALL' | 'LOAD' | 'ENABLE' | 'DISABLE', version: InstalledVersion, message?: string) {
-    this.#options.journal.tell(type, version, message === undefined ? {} : { message });
+    this.#options.recorder.tell(type, version, message === undefined ? {} : { message });
   }
 }
 

@@ -14,13 +14,13 @@ import type { PluginRegistry } from '../registry/registry.ts';
 import type { Activation } from './activation.ts';
 import { type Discovery, discoverAndLoad, foldersGone } from './discovery.ts';
 import type { Executor } from './executor.ts';
-import type { Journal } from './journal.ts';
 import type { KnownContents } from './known-contents.ts';
-import { assertLocked, type LiveVersions, type PluginInstance } from './live-versions.ts';
+import type { LifecycleRecorder } from './lifecycle-recorder.ts';
 import type { PackageLocks } from './package-locks.ts';
 import type { PluginLoader } from './plugin-loader.ts';
 import { exactOf, parseReference, pickVersion } from './reference.ts';
 import { type Replay, ReplayError, replayCalls } from './replay.ts';
+import { assertLocked, type PluginInstance, type SandboxCache } from './sandbox-cache.ts';
 
 export interface LoadOptions {
   /**
@@ -53,13 +53,13 @@ export interface UseOptions {
 export interface PluginManagerOptions {
   readonly registry: PluginRegistry;
   readonly loader: PluginLoader;
-  readonly live: LiveVersions;
+  readonly sandboxes: SandboxCache;
   readonly locks: PackageLocks;
   readonly contents: KnownContents;
   readonly activation: Activation;
   readonly executor: Executor;
   readonly pool: Pool;
-  readonly journal: Journal;
+  readonly recorder: LifecycleRecorder;
 }
 
 const DEFAULT_TRIAL_CALLS = 20;
@@ -169,15 +169,15 @@ export class PluginManager {
         `A trial compares a version with the active one, and ${active === null ? 'none is active' : 'this one is active'}.`,
       );
     // Nobody's call should be the one that waits for the image.
-    await this.#options.live.prepare(version, signal);
+    await this.#options.sandboxes.prepare(version, signal);
     registry.setCanary(version.name, { versionId: version.id, share, calls });
     return replayed;
   }
 
   /** The version that was active before serves again, at once. @throws LurkboxError `PLUGIN_NOT_FOUND`, `STATE_INVALID` */
   rollbackPlugin(name: string): PluginInstance {
-    const { activation, live } = this.#options;
-    return live.instanceOf(activation.rollback(name));
+    const { activation, sandboxes } = this.#options;
+    return sandboxes.instanceOf(activation.rollback(name));
   }
 
   /**
@@ -186,13 +186,13 @@ export class PluginManager {
    * @throws LurkboxError `PLUGIN_NOT_FOUND`, `OPTIONS_INVALID` for another content, or `STATE_INVALID`
    */
   consent(written: string, { digest }: { digest?: string } = {}): readonly PermissionChange[] {
-    const { activation, loader, journal } = this.#options;
+    const { activation, loader, recorder } = this.#options;
     const version = this.newest(written);
     // Nobody can have looked at what is not known yet.
     assertLocked(version);
     if (digest !== undefined && !isWhole(digest, version.digest)) {
       const message = `Expected all 64 digits of the digest of \`${version.name}@${version.version}\`, ${version.digest}, got ${show(digest)}; look at what it asks for again.`;
-      journal.tell('CONSENT', version, { error: message });
+      recorder.tell('CONSENT', version, { error: message });
       throw new LurkboxError('OPTIONS_INVALID', message);
     }
     const changes = loader.missingConsent(version);
@@ -263,7 +263,7 @@ export class PluginManager {
 
   /** The active version, or the one in the range. @throws LurkboxError `PLUGIN_NOT_FOUND`, `POLICY_DENIED` */
   require(written: string): PluginInstance {
-    return this.#options.live.instanceOf(this.#find(written));
+    return this.#options.sandboxes.instanceOf(this.#find(written));
   }
 
   /** The active version of a plugin, or the one that serves a call of a reference such as `weather@^1`. */
@@ -283,8 +283,8 @@ export class PluginManager {
    * @throws LurkboxError `PLUGIN_NOT_FOUND`, `DEPENDENCY_FAILED`, `IMAGE_BUILD_FAILED` or a code of the engine
    */
   async prepare(written: string, { signal }: { signal?: AbortSignal } = {}): Promise<PreparedImage> {
-    const { locks, live } = this.#options;
-    return live.prepare(await locks.ensure(this.#find(written), signal), signal);
+    const { locks, sandboxes } = this.#options;
+    return sandboxes.prepare(await locks.ensure(this.#find(written), signal), signal);
   }
 
   /**
@@ -302,10 +302,10 @@ export class PluginManager {
    * @throws LurkboxError `PLUGIN_NOT_FOUND`, or `OPTIONS_INVALID` with both numbers when so many do not fit
    */
   async hint(written: string, size: number): Promise<number> {
-    const { executor, locks, live, pool } = this.#options;
+    const { executor, locks, sandboxes, pool } = this.#options;
     const version = executor.serving(parseReference(written));
     // What takes no calls has nothing to wait for.
-    return version === null ? 0 : pool.hint(live.get(await locks.ensure(version)).pluginPool, size);
+    return version === null ? 0 : pool.hint(sandboxes.ensure(await locks.ensure(version)).pluginPool, size);
   }
 
   /** Throws what `executePlugin` would throw for these arguments, and executes nothing. */
@@ -356,10 +356,10 @@ export class PluginManager {
 
   /** Takes no more calls, and resolves when no container of this manager is left. */
   async close(): Promise<void> {
-    const { executor, live, locks, activation } = this.#options;
+    const { executor, sandboxes, locks, activation } = this.#options;
     executor.close();
     locks.close();
-    await Promise.all([live.close(), activation.settled()]);
+    await Promise.all([sandboxes.close(), activation.settled()]);
   }
 
   async #load(
@@ -368,11 +368,11 @@ export class PluginManager {
     when: 'always' | 'ifNotBefore',
     { lock = false } = {},
   ): Promise<PluginInstance> {
-    const { registry, loader, activation, live } = this.#options;
+    const { registry, loader, activation, sandboxes } = this.#options;
     const isNamed = when === 'always';
     const version = await loader.install(plugin, { again: isNamed, isNamed, takeName, lock });
     const { active = null, activeBefore = [] } = registry.get(version.name) ?? {};
-    if (active?.id === version.id && version.state !== 'LOADED') return live.instanceOf(active);
+    if (active?.id === version.id && version.state !== 'LOADED') return sandboxes.instanceOf(active);
     // Also where it is not to be active yet: whoever loads it should hear what is in the way.
     activation.assertReady(version);
     // What was active before is not any more because somebody wanted it so.
@@ -381,7 +381,9 @@ export class PluginManager {
         ? // The same number with other content takes the place of the one before.
           activate === 'always' || active?.version === version.version
         : !activeBefore.includes(version.id);
-    return live.instanceOf(active === null || isWanted ? activation.activate(version, 'ACTIVATE') : version);
+    return sandboxes.instanceOf(
+      active === null || isWanted ? activation.activate(version, 'ACTIVATE') : version,
+    );
   }
 
   async #replay(version: InstalledVersion, signal: AbortSignal | undefined): Promise<Replay> {
@@ -417,14 +419,14 @@ export class PluginManager {
 
   /** Its containers wait from now on, or do not any more. */
   #refresh(version: InstalledVersion): PluginInstance {
-    const { live } = this.#options;
-    live.refresh(version);
-    return live.instanceOf(version);
+    const { sandboxes } = this.#options;
+    sandboxes.refresh(version);
+    return sandboxes.instanceOf(version);
   }
 
   #instanceOrNull(version: InstalledVersion): PluginInstance | null {
-    const { live } = this.#options;
-    return live.grantOrNull(version) === null ? null : live.instanceOf(version);
+    const { sandboxes } = this.#options;
+    return sandboxes.grantOrNull(version) === null ? null : sandboxes.instanceOf(version);
   }
 
   #enabled(): readonly string[] {

@@ -11,9 +11,9 @@ import { withoutLinks } from '../path-steps.ts';
 import { show } from '../printable.ts';
 import type { Folder } from '../storage/folder.ts';
 import { openStateFolder } from '../storage/state-folder.ts';
-import { Activity, type EventQuery, MAX_CALLS_PER_PLUGIN, type StoredEvent } from './activity.ts';
 import { Backups } from './backups.ts';
 import { CallCounter } from './call-counter.ts';
+import { type EventQuery, EventStore, MAX_CALLS_PER_PLUGIN, type StoredEvent } from './event-store.ts';
 import { type ExportedPlugin, parseExport, type RegistryExport, toExport } from './export.ts';
 import {
   CanarySchema,
@@ -24,7 +24,6 @@ import {
   UidSchema,
   VERSION_FIELDS,
 } from './fields.ts';
-import { Mirror } from './mirror.ts';
 import { fromStoredOrigin } from './origin.ts';
 import type {
   Consent,
@@ -37,6 +36,7 @@ import type {
   PluginRecord,
   RecordedCall,
 } from './record.ts';
+import { RegistryCache } from './registry-cache.ts';
 import type { Database } from './sqlite.ts';
 import { mayTake, type PluginState, TRANSITIONS, type Transition } from './state.ts';
 import { Store } from './store.ts';
@@ -79,8 +79,8 @@ export class PluginRegistry {
   /** Whether what changes is there the next time. */
   readonly isKept: boolean;
   readonly #store: Store;
-  readonly #mirror: Mirror;
-  readonly #activity: Activity;
+  readonly #cache: RegistryCache;
+  readonly #events: EventStore;
   readonly #backups: Backups;
   readonly #counter = new CallCounter();
   readonly #counting: WriteBehind;
@@ -118,11 +118,11 @@ export class PluginRegistry {
     this.#folder = stateFolder === null ? null : openStateFolder(stateFolder);
     const place = { folder: this.#folder, root: this.#root, now, report, notify };
     this.#store = this.#openOrLetGo(() => new Store(REGISTRY_FORMAT, place));
-    this.#mirror = new Mirror(this.#root, report);
+    this.#cache = new RegistryCache(this.#root, report);
     this.#backups = new Backups(this.#store, logger);
     this.#counting = new WriteBehind({ periodMs: COUNT_PERIOD_MS, write: () => this.#writeCounts(), logger });
-    this.#activity = this.#openOrLetGo(() => new Activity(place, logger));
-    this.#openOrLetGo(() => this.#activity.keepOnly(this.#current().ids()));
+    this.#events = this.#openOrLetGo(() => new EventStore(place, logger));
+    this.#openOrLetGo(() => this.#events.keepOnly(this.#current().ids()));
   }
 
   #openOrLetGo<T>(open: () => T): T {
@@ -171,8 +171,8 @@ export class PluginRegistry {
     const agreed =
       consented === undefined ? {} : { consents: this.#parseConsents([{ digest, permissions: consented }]) };
     const id = this.#change(name, (database) => {
-      const pluginId = this.#mirror.idOf(name);
-      const record = this.#mirror.get(name);
+      const pluginId = this.#cache.idOf(name);
+      const record = this.#cache.get(name);
       if (pluginId === null || record === null) {
         const own = { ...toNewPlugin(name, content.origin), ...agreed };
         const newId = insertPlugin(database, own, this.#root);
@@ -200,8 +200,8 @@ export class PluginRegistry {
    */
   unregister(name: string, versionId?: number): boolean {
     return this.#change(name, (database, { removed }) => {
-      const pluginId = this.#mirror.idOf(name);
-      const record = this.#mirror.get(name);
+      const pluginId = this.#cache.idOf(name);
+      const record = this.#cache.get(name);
       if (pluginId === null || record === null) return false;
       const kept = versionId === undefined ? [] : record.versions.filter(({ id }) => id !== versionId);
       if (kept.length === record.versions.length && versionId !== undefined) return false;
@@ -210,8 +210,8 @@ export class PluginRegistry {
         removed.set(name, pluginId);
       } else {
         database.run('DELETE FROM versions WHERE id = ?', versionId!);
-        this.#mirror.reload(database, name);
-        updatePlugin(database, pluginId, toOwnRecord(this.#mirror.get(name)!), this.#root);
+        this.#cache.reload(database, name);
+        updatePlugin(database, pluginId, toOwnRecord(this.#cache.get(name)!), this.#root);
       }
       return true;
     });
@@ -239,7 +239,7 @@ export class PluginRegistry {
     return this.transaction(() => {
       const version = this.#requireVersion(versionId);
       assertMayTake(step, version);
-      if (this.#mirror.isDamaged(version))
+      if (this.#cache.isDamaged(version))
         throw new LurkboxError(
           'REGISTRY_INVALID',
           `${describe(version)} cannot be read; register it again, or unregister it. ${version.reason}`,
@@ -248,7 +248,7 @@ export class PluginRegistry {
       const why = state === 'ERROR' ? (reason ?? 'No reason was given.').slice(0, MAX_REASON_CHARS) : null;
       this.#change(version.name, (database) => {
         const changed = { ...version, state, reason: why };
-        updateVersion(database, this.#mirror.idOf(version.name)!, changed, this.#root);
+        updateVersion(database, this.#cache.idOf(version.name)!, changed, this.#root);
       });
       return this.#requireVersion(versionId);
     });
@@ -268,7 +268,7 @@ export class PluginRegistry {
         consents: consents.map((one) => (one.digest === before ? { ...one, digest } : one)),
       }));
       this.#change(name, (database) => {
-        updateVersion(database, this.#mirror.idOf(name)!, { ...version, lock, digest }, this.#root);
+        updateVersion(database, this.#cache.idOf(name)!, { ...version, lock, digest }, this.#root);
       });
       return this.#requireVersion(versionId);
     });
@@ -362,8 +362,8 @@ export class PluginRegistry {
   /** The newest 100 of a plugin are kept; one of more than 256 KiB as JSON is left out, or of a version not known. */
   recordCall(call: RecordedCall): void {
     const name = this.#current().nameOfVersion(call.versionId);
-    const pluginId = name === null ? null : this.#mirror.idOf(name);
-    if (pluginId !== null) this.#activity.recordCall(pluginId, call);
+    const pluginId = name === null ? null : this.#cache.idOf(name);
+    if (pluginId !== null) this.#events.recordCall(pluginId, call);
   }
 
   /** Newest first. `limit`: 0 to 100, all unless told. */
@@ -372,12 +372,12 @@ export class PluginRegistry {
     { limit = MAX_CALLS_PER_PLUGIN }: { readonly limit?: number } = {},
   ): readonly RecordedCall[] {
     const pluginId = this.#current().idOf(name);
-    return pluginId === null ? [] : this.#activity.calls(pluginId, limit);
+    return pluginId === null ? [] : this.#events.calls(pluginId, limit);
   }
 
   /** The newest 100,000 are kept; of one of more than 64 KiB as JSON the facts are left out, and its texts cut. */
   appendEvent(event: PluginEvent): void {
-    this.#activity.appendEvent(event);
+    this.#events.appendEvent(event);
   }
 
   /**
@@ -385,12 +385,12 @@ export class PluginRegistry {
    * another one did a tenth of a second later.
    */
   events(query: EventQuery = {}): readonly StoredEvent[] {
-    return this.#activity.events(query);
+    return this.#events.events(query);
   }
 
   /** Without events and recorded calls. A version that cannot be read is left out. */
   toJSON(): RegistryExport {
-    return toExport(this.#current().list(), this.#root, (version) => this.#mirror.isDamaged(version));
+    return toExport(this.#current().list(), this.#root, (version) => this.#cache.isDamaged(version));
   }
 
   /**
@@ -401,7 +401,7 @@ export class PluginRegistry {
     const { plugins } = parseExport(value);
     return this.transaction(() => {
       const { known: skipped = [], unknown: added = [] } = Object.groupBy(plugins, ({ name }) =>
-        this.#mirror.idOf(name) === null ? 'unknown' : 'known',
+        this.#cache.idOf(name) === null ? 'unknown' : 'known',
       );
       for (const plugin of added)
         this.#change(plugin.name, (database) => importPlugin(database, plugin, this.#root));
@@ -412,7 +412,7 @@ export class PluginRegistry {
   /** Writes what is counted and gathered now. */
   flush(): void {
     this.#counting.flush();
-    this.#activity.flush();
+    this.#events.flush();
   }
 
   /** Writes the rest, and the backup. May be called twice. */
@@ -427,17 +427,17 @@ export class PluginRegistry {
 
   async #close(): Promise<void> {
     this.#counting.close();
-    this.#activity.close();
+    this.#events.close();
     await this.#backups.flush();
     this.#store.close();
     this.#folder?.[Symbol.dispose]();
   }
 
   /** As it is in the store now. */
-  #current(): Mirror {
+  #current(): RegistryCache {
     return this.#store.read((database) => {
-      this.#mirror.refresh(database, this.#store.opened);
-      return this.#mirror;
+      this.#cache.refresh(database, this.#store.opened);
+      return this.#cache;
     });
   }
 
@@ -449,11 +449,11 @@ export class PluginRegistry {
 
   #updateOwn(name: string, update: (record: PluginRecord) => Partial<OwnRecord>): void {
     this.#change(name, (database) => {
-      const record = this.#mirror.get(name);
+      const record = this.#cache.get(name);
       if (record === null)
         throw new LurkboxError('PLUGIN_NOT_FOUND', `No plugin ${show(name)} is registered.`);
       const own = { ...toOwnRecord(record), ...update(record) };
-      updatePlugin(database, this.#mirror.idOf(name)!, own, this.#root);
+      updatePlugin(database, this.#cache.idOf(name)!, own, this.#root);
     });
   }
 
@@ -462,7 +462,7 @@ export class PluginRegistry {
     return this.#transact((database, changes) => {
       changes.names.add(name);
       const result = work(database, changes);
-      this.#mirror.reload(database, name);
+      this.#cache.reload(database, name);
       return result;
     });
   }
@@ -472,10 +472,10 @@ export class PluginRegistry {
       (database, { names }) => {
         this.#counter.write(database);
         for (const id of this.#counter.versionIds) {
-          const name = this.#mirror.nameOfVersion(id);
+          const name = this.#cache.nameOfVersion(id);
           if (name !== null) names.add(name);
         }
-        for (const name of names) this.#mirror.reload(database, name);
+        for (const name of names) this.#cache.reload(database, name);
       },
       { isUrgent: false },
     );
@@ -491,7 +491,7 @@ export class PluginRegistry {
     try {
       const { result, revision } = this.#undoing(changes, () =>
         this.#store.write((database) => {
-          this.#mirror.refresh(database, this.#store.opened);
+          this.#cache.refresh(database, this.#store.opened);
           return { result: work(database, changes), revision: writeRevision(database, changes) };
         }),
       );
@@ -509,22 +509,22 @@ export class PluginRegistry {
     } catch (error) {
       try {
         this.#store.read((database) => {
-          for (const name of names) this.#mirror.reload(database, name);
+          for (const name of names) this.#cache.reload(database, name);
         });
       } catch {
-        this.#mirror.forgetAll();
+        this.#cache.forgetAll();
       }
       throw error;
     }
   }
 
   #committed(revision: number, { removed }: Changes, isUrgent: boolean): void {
-    this.#mirror.advance(revision);
+    this.#cache.advance(revision);
     this.#backups.changed({ isUrgent });
-    const gone = [...removed].filter(([name, id]) => this.#mirror.idOf(name) !== id).map(([, id]) => id);
+    const gone = [...removed].filter(([name, id]) => this.#cache.idOf(name) !== id).map(([, id]) => id);
     if (gone.length === 0) return;
     try {
-      this.#activity.forget(gone);
+      this.#events.forget(gone);
     } catch (error) {
       this.#logger.warn(
         { error },

@@ -2,8 +2,8 @@ import { LurkboxError } from '../errors.ts';
 import { showPath } from '../printable.ts';
 import type { Folder } from '../storage/folder.ts';
 import { namedAsWritten } from '../storage/names.ts';
+import { createTables, DatabaseFiles, type Fault, type PlaceOptions } from './database-files.ts';
 import type { StoreFormat } from './examine.ts';
-import { createTables, type Fault, type PlaceOptions, StorePlace } from './place.ts';
 import { Database, isBroken, toStoreError } from './sqlite.ts';
 
 export interface StoreOptions extends PlaceOptions {
@@ -13,7 +13,7 @@ export interface StoreOptions extends PlaceOptions {
 
 /** A database that mends itself: when it is found broken, at any time, its backup or an empty one takes its place. */
 export class Store {
-  readonly #place: StorePlace | null;
+  readonly #place: DatabaseFiles | null;
   readonly #name: string;
   readonly #folder: Folder | null;
   #database: Database;
@@ -27,7 +27,7 @@ export class Store {
     this.#folder = folder;
     const { place, database, inode } = this.#translate(() => {
       if (folder === null) return { place: null, database: createInMemory(format), inode: 0 };
-      const place = new StorePlace(folder, format, options);
+      const place = new DatabaseFiles(folder, format, options);
       return { place, ...openOrClose(place) };
     });
     this.#place = place;
@@ -144,7 +144,7 @@ export class Store {
 }
 
 /** What cannot be opened must not go on holding its lock. */
-function openOrClose(place: StorePlace): { database: Database; inode: number } {
+function openOrClose(place: DatabaseFiles): { database: Database; inode: number } {
   try {
     return place.open();
   } catch (error) {

@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
-import type { Attack, PluginAttack, Seen, Verdict } from '../../src/attack/attack.ts';
+import type { Attack, Observation, PluginAttack, Verdict } from '../../src/attack/attack.ts';
 import { ATTACKS } from '../../src/attack/attacks.ts';
 import { OUTCOMES, type Outcome } from '../../src/execution/outcome.ts';
 import { PROMISES } from '../../src/promises.ts';
@@ -9,7 +9,7 @@ import { EVIDENCE, ended, HERE } from './evidence.ts';
 const attacks: readonly Attack[] = ATTACKS.flatMap((group) => group.attacks);
 const byPlugin = attacks.filter((attack): attack is PluginAttack => 'attempt' in attack);
 
-/** As the ledger does it: a judge that throws has not seen the attack hold. */
+/** As the reports does it: a judge that throws has not seen the attack hold. */
 function isHeld({ judge }: Attack, evidence: unknown): Verdict['held'] {
   try {
     return (judge(evidence as never) as Verdict).held;
@@ -92,7 +92,7 @@ describe('a judge', () => {
     (id, attack) => {
       const slow = { here: { ...HERE, slowness: 8 } };
       expect(isHeld(attack, ended('TIMEOUT', '', slow))).toBe('unknown');
-      for (const evidence of (EVIDENCE[id]?.bad ?? []) as Seen[]) {
+      for (const evidence of (EVIDENCE[id]?.bad ?? []) as Observation[]) {
         const seen = { ...evidence, here: { ...evidence.here, slowness: 8 } };
         if (evidence.result.outcome === 'OK') expect(isHeld(attack, seen)).toBe(false);
       }

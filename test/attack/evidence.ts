@@ -1,4 +1,4 @@
-import type { Aftermath, Here, Seen } from '../../src/attack/attack.ts';
+import type { Aftermath, Observation, Target } from '../../src/attack/attack.ts';
 import type { Survey } from '../../src/attack/survey.ts';
 import {
   IDENTITY_CALLS,
@@ -27,7 +27,7 @@ export interface Evidence {
   readonly late?: readonly unknown[];
 }
 
-export const HERE: Here = {
+export const HERE: Target = {
   facts: FACTS,
   slowness: 1,
   grant: {
@@ -57,7 +57,7 @@ const RESULT: PluginExecutionResult = {
   metadata: {},
 };
 
-const SEEN: Seen = {
+const SEEN: Observation = {
   result: RESULT,
   other: null,
   settledMs: 700,
@@ -68,16 +68,20 @@ const SEEN: Seen = {
   here: HERE,
 };
 
-export function ok(result: unknown, rest: Partial<Seen> = {}): Seen {
+export function ok(result: unknown, rest: Partial<Observation> = {}): Observation {
   return { ...SEEN, result: { ...RESULT, result }, ...rest };
 }
 
-export function ended(outcome: Outcome, message = 'what came of it', rest: Partial<Seen> = {}): Seen {
+export function ended(
+  outcome: Outcome,
+  message = 'what came of it',
+  rest: Partial<Observation> = {},
+): Observation {
   const error = { code: outcome, message, stack: null, details: null, hint: null };
   return { ...SEEN, result: { ...RESULT, outcome, success: false, error }, ...rest };
 }
 
-function saying(seen: Seen, ...messages: readonly string[]): Seen {
+function saying(seen: Observation, ...messages: readonly string[]): Observation {
   const logs = messages.map((message) => ({ level: 'info', source: 'stdout', message }) as const);
   return { ...seen, result: { ...seen.result, logs } };
 }

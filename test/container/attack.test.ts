@@ -14,10 +14,10 @@ import {
 } from '../../src/attack/attack.ts';
 import { createAttacker } from '../../src/attack/attacker.ts';
 import { ISOLATION } from '../../src/attack/isolation.ts';
-import type { AttackReport } from '../../src/attack/ledger.ts';
 import { NETWORK } from '../../src/attack/network.ts';
 import { POSTURE } from '../../src/attack/posture.ts';
 import { PROGRAMS } from '../../src/attack/programs.ts';
+import type { AttackReport } from '../../src/attack/reports.ts';
 import { runAttacks } from '../../src/attack/run.ts';
 import { loadSyscallProbe, type SyscallAnswer, toProbeArgs } from '../../src/attack/syscall-probe.ts';
 import { HELD_TIMERS, SYSCALLS } from '../../src/attack/syscalls.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ACTIVITY_FORMAT } from '../../src/registry/activity.ts';
+import { ACTIVITY_FORMAT } from '../../src/registry/event-store.ts';
 import { examine } from '../../src/registry/examine.ts';
 import { PLUGIN_STATES, TRANSITIONS } from '../../src/registry/state.ts';
 import { REGISTRY_FORMAT } from '../../src/registry/tables.ts';

@@ -4,24 +4,24 @@ import type { InstalledVersion } from '../registry/record.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
 import type { Activation } from './activation.ts';
 import { type CallOutcome, type Evidence, judgeCall, type Probe } from './evidence.ts';
-import type { Journal } from './journal.ts';
+import type { LifecycleRecorder } from './lifecycle-recorder.ts';
 import { countTrialCall, describe, Health, judgeTrial, shareOf } from './trial.ts';
 
-export interface VersionWatchOptions {
+export interface RolloutMonitorOptions {
   readonly registry: PluginRegistry;
   readonly activation: Activation;
   readonly policy: Policy;
-  readonly journal: Journal;
+  readonly recorder: LifecycleRecorder;
   readonly probe: Probe;
 }
 
 /** Looks at what the outcomes of calls say about versions: ends trials, and goes back from a version that fails too often. */
-export class VersionWatch {
-  readonly #options: VersionWatchOptions;
+export class RolloutMonitor {
+  readonly #options: RolloutMonitorOptions;
   /** Of active versions, by the name of their plugin; of this process. */
   readonly #health = new Map<string, { readonly id: number; readonly health: Health }>();
 
-  constructor(options: VersionWatchOptions) {
+  constructor(options: RolloutMonitorOptions) {
     this.#options = options;
   }
 
@@ -42,7 +42,7 @@ export class VersionWatch {
 
   /** The tallies are in the registry: other processes execute the plugin as well. */
   #noteTrial({ id, name }: InstalledVersion, failed: Evidence): void {
-    const { registry, activation, journal } = this.#options;
+    const { registry, activation, recorder } = this.#options;
     const ended = registry.transaction(() => {
       const { canary = null, active = null, versions = [] } = registry.get(name) ?? {};
       // What was called by its number and is neither tells nothing.
@@ -68,16 +68,16 @@ export class VersionWatch {
       return;
     }
     if (verdict.kind === 'unknown') {
-      journal.tell('ERROR', tried, { error: `its trial ended without a verdict: ${verdict.message}` });
+      recorder.tell('ERROR', tried, { error: `its trial ended without a verdict: ${verdict.message}` });
       return;
     }
     const reason = `its trial did not go well: ${verdict.message}`;
     registry.setState(tried.id, 'fail', reason);
-    journal.tell('ERROR', tried, { error: reason });
+    recorder.tell('ERROR', tried, { error: reason });
   }
 
   #noteHealth(version: InstalledVersion, failed: Evidence): void {
-    const { registry, activation, policy, journal } = this.#options;
+    const { registry, activation, policy, recorder } = this.#options;
     const { rollback } = toPluginPolicy(policy, version.name);
     if (rollback === null) return;
     const known = this.#health.get(version.name);
@@ -90,10 +90,10 @@ export class VersionWatch {
     try {
       activation.rollback(version.name, reason);
       registry.setState(version.id, 'fail', reason);
-      journal.tell('ERROR', version, { error: reason });
+      recorder.tell('ERROR', version, { error: reason });
     } catch (error) {
       const { message } = error as Error;
-      journal.tell('ERROR', version, { error: `${reason}, and there is nothing to go back to: ${message}` });
+      recorder.tell('ERROR', version, { error: `${reason}, and there is nothing to go back to: ${message}` });
     }
   }
 }

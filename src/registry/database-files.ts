@@ -39,7 +39,7 @@ export interface PlaceOptions {
 }
 
 /** Where a store is kept: its file, its backup, and the lock of those who replace them. */
-export class StorePlace {
+export class DatabaseFiles {
   /** For calls: it goes through the folder that is held, whatever becomes of the way to that. */
   readonly path: string;
   readonly #folder: Folder;

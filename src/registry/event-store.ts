@@ -75,7 +75,7 @@ type Waiting =
   | { readonly kind: 'call'; readonly pluginId: number; readonly json: string };
 
 /** Events and recorded calls. They are written a little later; a crash loses the last moment of them. */
-export class Activity {
+export class EventStore {
   readonly #store: Store;
   readonly #logger: Logger;
   readonly #later: WriteBehind;

@@ -25,7 +25,7 @@ interface Entry {
  * The registry in memory, as it was at one revision. Opening takes in the rows; a record is made when it is first asked
  * for, because checking a manifest costs more than all the rest.
  */
-export class Mirror {
+export class RegistryCache {
   readonly #entries = new Map<string, Entry>();
   readonly #nameOfVersion = new Map<number, string>();
   readonly #manifests: Manifests = new Map();

@@ -1,5 +1,5 @@
 import type { PromiseId } from '../promises.ts';
-import type { Attack, AttackGroup, Here, Verdict } from './attack.ts';
+import type { Attack, AttackGroup, Target, Verdict } from './attack.ts';
 
 /** What came of one attack. */
 export interface AttackReport {
@@ -36,7 +36,7 @@ export type OnReport = (
 ) => void;
 
 /** Keeps what is known of each attack, so that every one of them is told of in the end. */
-export class Ledger {
+export class AttackReports {
   readonly #areas: ReadonlyMap<Attack, string>;
   readonly #reports = new Map<Attack, AttackReport>();
   readonly #onReport: OnReport;
@@ -54,7 +54,7 @@ export class Ledger {
   }
 
   /** Takes out what cannot be tried here. */
-  begin(here: Here): void {
+  begin(here: Target): void {
     for (const attack of this.#areas.keys()) {
       const reason = attack.notHere?.(here) ?? null;
       if (reason !== null) this.#add(attack, 'not here', null, reason, 0);

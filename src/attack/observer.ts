@@ -8,13 +8,13 @@ import type { Lurkbox } from '../lurkbox.ts';
 import { STATE_FOLDER } from '../state-place.ts';
 import type { Aftermath } from './attack.ts';
 
-export interface Onlooker extends AsyncDisposable {
+export interface Observer extends AsyncDisposable {
   /** What there is of this plugin, and what happened meanwhile. */
   lookAfter(plugin: string): Promise<Omit<Aftermath, 'results' | 'calls'>>;
 }
 
 /** Looks at what is there before, and on while the attacks are made. */
-export async function createOnlooker(lurkbox: Lurkbox, engine: ContainerEngine): Promise<Onlooker> {
+export async function createObserver(lurkbox: Lurkbox, engine: ContainerEngine): Promise<Observer> {
   const witness = await witnessEngine({ env: engine.endpoint.env });
   const listed = (await witness.containers()).filter(isTheirs);
   const filesBefore = new Set(await listTempFiles(lurkbox));

@@ -27,7 +27,7 @@ export interface JournalOptions {
 }
 
 /** Where the lifecycle writes down what it did. Nothing in the flow reads it. */
-export class Journal {
+export class LifecycleRecorder {
   readonly #options: JournalOptions;
   readonly #now: () => Date;
   readonly #grantHashes = new WeakMap<Grant, string>();

@@ -40,7 +40,7 @@ export interface PluginInstance extends Omit<Granted, 'ok'> {
   readonly warnings: readonly string[];
 }
 
-export interface LiveVersionsOptions {
+export interface SandboxCacheOptions {
   readonly policy: Policy;
   /** The user id of a plugin. */
   readonly uidOf: (plugin: string) => number;
@@ -65,15 +65,15 @@ export interface LiveVersion {
 }
 
 /** The versions that have, or had lately, something in the engine. Each is made at its first use. */
-export class LiveVersions {
-  readonly #options: LiveVersionsOptions;
+export class SandboxCache {
+  readonly #options: SandboxCacheOptions;
   readonly #grants = new Map<number, { readonly digest: string | null; readonly granted: Granted }>();
   /** By version: what is in it does not change. */
   readonly #warnings = new Map<number, readonly string[]>();
   readonly #live = new Map<number, LiveVersion>();
   /** By plugin: what was known of it when somebody last looked. */
   readonly #followed = new Map<string, PluginRecord>();
-  readonly #unproven = new Set<number>();
+  readonly #heldBack = new Set<number>();
   /** Of the last build of a version, until a result told them. */
   readonly #buildWarnings = new Map<number, readonly string[]>();
   /** By version, until nothing of it is left. */
@@ -81,7 +81,7 @@ export class LiveVersions {
   /** Also those that were retired and still have something running. */
   readonly #sandboxes = new Set<PluginSandbox>();
 
-  constructor(options: LiveVersionsOptions) {
+  constructor(options: SandboxCacheOptions) {
     this.#options = options;
   }
 
@@ -121,7 +121,7 @@ export class LiveVersions {
    * was so before.
    * @throws LurkboxError `POLICY_DENIED`, or `POLICY_INVALID` when the number of containers that should wait does not fit
    */
-  get(version: InstalledVersion): LiveVersion {
+  ensure(version: InstalledVersion): LiveVersion {
     assertLocked(version);
     const isWarm = version.state === 'ENABLED';
     const known = this.#live.get(version.id);
@@ -134,9 +134,9 @@ export class LiveVersions {
     return live;
   }
 
-  /** Makes ready for calls what can be: a version whose npm packages are not locked yet waits for its first call. @throws as `get` */
+  /** Makes ready for calls what can be: a version whose npm packages are not locked yet waits for its first call. @throws as `ensure` */
   refresh(version: InstalledVersion): void {
-    if (isLocked(version)) this.get(version);
+    if (isLocked(version)) this.ensure(version);
     else this.#grantOf(version);
   }
 
@@ -174,14 +174,14 @@ export class LiveVersions {
     for (const name of names) this.follow(name, get(name));
   }
 
-  isUnproven(id: number): boolean {
-    return this.#unproven.has(id);
+  isHeldBack(id: number): boolean {
+    return this.#heldBack.has(id);
   }
 
   /** While held, ranges skip this version; only its exact number reaches it. */
-  prove(version: InstalledVersion): Disposable {
-    this.#unproven.add(version.id);
-    return { [Symbol.dispose]: () => void this.#unproven.delete(version.id) };
+  holdBack(version: InstalledVersion): Disposable {
+    this.#heldBack.add(version.id);
+    return { [Symbol.dispose]: () => void this.#heldBack.delete(version.id) };
   }
 
   isLive(id: number): boolean {
@@ -243,7 +243,7 @@ export class LiveVersions {
   /** Whether every call with this context would be refused by what the version asks for, or by what the policy denies it. */
   async refuses(version: InstalledVersion, context: ExecutionContextConfig): Promise<boolean> {
     try {
-      return (await this.get(version).sandbox.refusalOf(context)) !== null;
+      return (await this.ensure(version).sandbox.refusalOf(context)) !== null;
     } catch (error) {
       if (error instanceof LurkboxError) return true;
       throw error;
@@ -270,7 +270,7 @@ export class LiveVersions {
     const full = `${version.name}@${version.version}`;
     let ending: Ending | null = null;
     for (let tries = 0; tries < LOADING_TRIES && ending === null && !signal?.aborted; tries++)
-      ending = await this.get(version).pluginPool.tryLoading(signal);
+      ending = await this.ensure(version).pluginPool.tryLoading(signal);
     signal?.throwIfAborted();
     if (ending === null)
       throw new LurkboxError(

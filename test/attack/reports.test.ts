@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Attack, Here, PluginAttack } from '../../src/attack/attack.ts';
-import { type AttackReport, Ledger } from '../../src/attack/ledger.ts';
+import type { Attack, PluginAttack, Target } from '../../src/attack/attack.ts';
+import { type AttackReport, AttackReports } from '../../src/attack/reports.ts';
 
 const attack = (id: string, rest: Partial<PluginAttack> = {}): PluginAttack => ({
   id,
@@ -11,24 +11,24 @@ const attack = (id: string, rest: Partial<PluginAttack> = {}): PluginAttack => (
   ...rest,
 });
 
-const HERE = {} as Here;
+const HERE = {} as Target;
 const isAny = (_: Attack): _ is Attack => true;
 
 function open(...attacks: readonly Attack[]) {
   const told: [string, AttackReport['verdict'], number][] = [];
-  const ledger = new Ledger([{ area: 'An area', attacks }], (report, { done }) =>
+  const reports = new AttackReports([{ area: 'An area', attacks }], (report, { done }) =>
     told.push([report.id, report.verdict, done]),
   );
-  return { ledger, told };
+  return { reports, told };
 }
 
 describe('a verdict', () => {
   test('of an attack that held counts as held', () => {
     const held = attack('a');
-    const { ledger, told } = open(held);
-    ledger.judge(held, () => ({ held: true }), 12.4);
+    const { reports, told } = open(held);
+    reports.judge(held, () => ({ held: true }), 12.4);
     expect(told).toEqual([['a', 'held', 1]]);
-    expect(ledger.sum(99.6)).toEqual({
+    expect(reports.sum(99.6)).toEqual({
       ok: true,
       held: 1,
       notHeld: 0,
@@ -52,25 +52,25 @@ describe('a verdict', () => {
 
   test('of an attack that did not hold is not ok, and tells what was expected and what came', () => {
     const [held, broken] = [attack('a'), attack('b')];
-    const { ledger } = open(held, broken);
-    ledger.judge(broken, () => ({ held: false, expected: 'x', got: 'y' }), 1);
-    ledger.judge(held, () => ({ held: true }), 1);
-    const sum = ledger.sum(1);
+    const { reports } = open(held, broken);
+    reports.judge(broken, () => ({ held: false, expected: 'x', got: 'y' }), 1);
+    reports.judge(held, () => ({ held: true }), 1);
+    const sum = reports.sum(1);
     expect(sum).toMatchObject({ ok: false, held: 1, notHeld: 1 });
     expect(sum.attacks[1]).toMatchObject({ verdict: 'not held', expected: 'x', got: 'y' });
   });
 
   test('of a judge that cannot make sense of what it sees is that it did not hold', () => {
     const strange = attack('a');
-    const { ledger } = open(strange);
-    ledger.judge(
+    const { reports } = open(strange);
+    reports.judge(
       strange,
       () => {
         throw new TypeError('undefined is not an object');
       },
       1,
     );
-    expect(ledger.sum(1)).toMatchObject({
+    expect(reports.sum(1)).toMatchObject({
       ok: false,
       attacks: [{ verdict: 'not held', got: 'TypeError: undefined is not an object' }],
     });
@@ -82,12 +82,12 @@ describe('a verdict', () => {
       attack('b', { notHere: () => 'no such thing' }),
       attack('c', { notHere: () => null }),
     ];
-    const { ledger } = open(held, absent, none);
-    ledger.begin(HERE);
-    expect(ledger.open(isAny)).toEqual([held, none]);
-    ledger.judge(held, () => ({ held: true }), 1);
-    ledger.judge(none, () => ({ held: null, reason: 'nothing to judge' }), 1);
-    const sum = ledger.sum(1);
+    const { reports } = open(held, absent, none);
+    reports.begin(HERE);
+    expect(reports.open(isAny)).toEqual([held, none]);
+    reports.judge(held, () => ({ held: true }), 1);
+    reports.judge(none, () => ({ held: null, reason: 'nothing to judge' }), 1);
+    const sum = reports.sum(1);
     expect(sum).toMatchObject({ ok: true, held: 1, notHere: 2 });
     expect(sum.attacks.map(({ got }) => got)).toEqual([null, 'no such thing', 'nothing to judge']);
   });
@@ -95,10 +95,10 @@ describe('a verdict', () => {
 
 test('an attack that could not be tried is not ok', () => {
   const [held, failed] = [attack('a'), attack('b')];
-  const { ledger } = open(held, failed);
-  ledger.judge(held, () => ({ held: true }), 1);
-  ledger.fail(failed, new Error('the engine is gone'), 1);
-  expect(ledger.sum(1)).toMatchObject({
+  const { reports } = open(held, failed);
+  reports.judge(held, () => ({ held: true }), 1);
+  reports.fail(failed, new Error('the engine is gone'), 1);
+  expect(reports.sum(1)).toMatchObject({
     ok: false,
     notTried: 1,
     attacks: [{}, { verdict: 'not tried', got: 'the engine is gone' }],
@@ -107,23 +107,23 @@ test('an attack that could not be tried is not ok', () => {
 
 test('an attack that nobody judged is not ok', () => {
   const [held, forgotten] = [attack('a'), attack('b')];
-  const { ledger } = open(held, forgotten);
-  ledger.judge(held, () => ({ held: true }), 1);
-  expect(ledger.sum(1).ok).toBe(false);
+  const { reports } = open(held, forgotten);
+  reports.judge(held, () => ({ held: true }), 1);
+  expect(reports.sum(1).ok).toBe(false);
 });
 
 test('where nothing could be attacked, nothing held', () => {
   const absent = attack('a', { notHere: () => 'no such thing' });
-  const { ledger } = open(absent);
-  ledger.begin(HERE);
-  expect(ledger.sum(1).ok).toBe(false);
+  const { reports } = open(absent);
+  reports.begin(HERE);
+  expect(reports.sum(1).ok).toBe(false);
 });
 
 test('a listener that throws changes no verdict', () => {
   const held = attack('a');
-  const ledger = new Ledger([{ area: 'An area', attacks: [held] }], () => {
+  const reports = new AttackReports([{ area: 'An area', attacks: [held] }], () => {
     throw new Error('listener');
   });
-  ledger.judge(held, () => ({ held: true }), 1);
-  expect(ledger.sum(1)).toMatchObject({ ok: true, held: 1 });
+  reports.judge(held, () => ({ held: true }), 1);
+  expect(reports.sum(1)).toMatchObject({ ok: true, held: 1 });
 });
