@@ -211,7 +211,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     schemaChecker,
     reaper,
     pool,
-    journal,
+    recorder,
     logger: config.logger,
   });
   const activation = new Activation({

@@ -20,7 +20,7 @@ import { describeIgnored } from '../schemas/ignored.ts';
 import type { SchemaChecker } from '../schemas/schema-checker.ts';
 import { isCallable } from './choose-version.ts';
 import type { ImageSupply } from './image-supply.ts';
-import type { Journal } from './journal.ts';
+import type { LifecycleRecorder } from './lifecycle-recorder.ts';
 import type { PluginFiles } from './plugin-files.ts';
 
 const SHOWN_STACK_LINES = 3;
@@ -53,7 +53,7 @@ export interface SandboxCacheOptions {
   readonly schemaChecker: SchemaChecker;
   readonly reaper: Reaper;
   readonly pool: Pool;
-  readonly journal: Journal;
+  readonly recorder: LifecycleRecorder;
   readonly logger: Logger;
 }
 
@@ -320,7 +320,7 @@ export class SandboxCache {
   }
 
   #create(version: InstalledVersion, isWarm: boolean, replaced: PluginPool | undefined): LiveVersion {
-    const { connect, ownerLabels, admission, schemaChecker, reaper, pool, journal, logger } = this.#options;
+    const { connect, ownerLabels, admission, schemaChecker, reaper, pool, recorder, logger } = this.#options;
     const { grant, warm } = this.#grantOf(version);
     const { entry_point: entryPoint, preload } = version.manifest;
     const findImage = async () => (await this.#findImage(version))?.id ?? null;
@@ -341,7 +341,7 @@ export class SandboxCache {
       admission,
       schemaChecker,
       source: pluginPool,
-      onCut: (executionId, graceMs) => journal.cut(version, executionId, graceMs),
+      onCut: (executionId, graceMs) => recorder.cut(version, executionId, graceMs),
     });
     this.#sandboxes.add(sandbox);
     return { version, sandbox, pluginPool, isWarm };
