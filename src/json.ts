@@ -1,7 +1,7 @@
 /**
  * Strict JSON for bytes that somebody else wrote. `JSON.parse` keeps the last of two equal keys, so that two readers of
- * one document can see two different requests; here a duplicate key is a fault, and so are a `__proto__` key and
- * nesting that is too deep. And `JSON.parse` stops for nobody before the end, however long that takes; this can be done
+ * one document can see two different requests; here a duplicate key is a fault, and so are a `__proto__` key, nesting
+ * that is too deep and an integer that would become another one. And `JSON.parse` stops for nobody before the end, however long that takes; this can be done
  * in steps.
  */
 import { show } from './printable.ts';
@@ -14,7 +14,7 @@ export interface JsonFault {
     | 'too_long'
     | 'duplicate_key'
     | 'forbidden_key'
-    | 'inexact_integer';
+    | 'inexact_number';
   /** Dotted path of the fault; empty for the document itself. */
   readonly path: string;
   readonly message: string;
@@ -30,8 +30,6 @@ export interface JsonLimits {
   readonly maxValues?: number;
   /** Whether the key `__proto__` is data like any other, as it is where nobody means it to be read by a person. @default false */
   readonly allowsProto?: boolean;
-  /** Whether an integer that a number of JavaScript cannot hold is a fault; else it becomes another one. @default false */
-  readonly keepsIntegers?: boolean;
 }
 
 export const DEFAULT_MAX_JSON_DEPTH = 64;
@@ -95,7 +93,6 @@ export class JsonReader {
       maxDepth: DEFAULT_MAX_JSON_DEPTH,
       maxValues: Number.POSITIVE_INFINITY,
       allowsProto: false,
-      keepsIntegers: false,
       ...limits,
     };
   }
@@ -231,8 +228,8 @@ export class JsonReader {
     if (!NUMBER.test(text)) return this.#refuseSyntax();
     this.#at = end;
     const value = Number(text);
-    if (this.#limits.keepsIntegers && isRounded(text, value))
-      this.#note('inexact_integer', `a number cannot hold this integer; send it as text: ${show(text)}`);
+    if (isAnother(text, value))
+      this.#note('inexact_number', `a number cannot hold this; send it as text: ${show(text)}`);
     return this.#take(value);
   }
 
@@ -315,11 +312,30 @@ export class JsonReader {
 
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
-const INTEGER = /^-?\d+$/;
-
-function isRounded(text: string, value: number): boolean {
+/**
+ * Whether a number that is written is another one than the one that is read. Fractions are rounded, as everywhere; an integer is
+ * not, nor does anything become zero or infinite. What JavaScript writes for a large number is that number.
+ */
+function isAnother(text: string, value: number): boolean {
+  if (value === 0) return /^-?[0.]*[1-9]/.test(text);
+  if (Math.abs(value) <= Number.MAX_SAFE_INTEGER) return false;
   if (!Number.isFinite(value)) return true;
-  return !Number.isSafeInteger(value) && INTEGER.test(text) && BigInt(text) !== BigInt(value);
+  const written = toDecimal(text);
+  if (written.exponent < 0) return false;
+  const read = toDecimal(String(value));
+  if (written.digits === read.digits && written.exponent === read.exponent) return false;
+  return BigInt(written.digits) * 10n ** BigInt(written.exponent) !== BigInt(Math.abs(value));
+}
+
+/** `-12.50e3` → `125` and 2. */
+function toDecimal(text: string): { readonly digits: string; readonly exponent: number } {
+  const [mantissa = '', power = '0'] = text.toLowerCase().split('e');
+  const [whole = '', fraction = ''] = mantissa.replace('-', '').split('.');
+  const all = whole + fraction;
+  let [start, end] = [0, all.length];
+  while (start < end && all[start] === '0') start++;
+  while (end > start && all[end - 1] === '0') end--;
+  return { digits: all.slice(start, end), exponent: Number(power) - fraction.length + all.length - end };
 }
 
 function isOfNumber(byte = 0): boolean {

@@ -43,11 +43,11 @@ async function readText(file: string, source: string): Promise<string> {
 }
 
 function parse(text: string, source: string): unknown {
-  const reading = parseJson(text, { keepsIntegers: true });
+  const reading = parseJson(text);
   if (reading.ok) return reading.value;
-  const isJson = reading.faults.every(({ reason }) => reason === 'inexact_integer');
+  const isJson = reading.faults.every(({ reason }) => reason === 'inexact_number');
   const expected = isJson
-    ? `the integers of ${source} to fit into numbers of JavaScript`
+    ? `the numbers of ${source} to fit into those of JavaScript`
     : `${source} to be JSON`;
   throw invalid(`Expected ${expected}.`, reading.faults);
 }

@@ -18,7 +18,9 @@ import {
   isMap,
   isNumberObject,
   isPromise,
+  isRawJSON,
   isRegExp,
+  isSafeInteger,
   isSet,
   isStringObject,
   isSymbolObject,
@@ -30,11 +32,13 @@ import {
   numberValueOf,
   objectPrototype,
   ownKeys,
+  parse,
   reflectGet,
   setForEach,
   sizeOfMap,
   sizeOfSet,
   slice,
+  stringify,
   stringValueOf,
   toIsoString,
   toStringOf,
@@ -66,6 +70,7 @@ const REFUSED: Readonly<Record<string, string>> = {
 /** In this order: the first that fits. docs/values.md has the table for authors. */
 const KINDS: readonly Kind<never>[] = [
   { is: isArray, convert: convertList },
+  { is: isRawJSON, convert: convertRaw },
   { is: isPlainObject, convert: convertFields },
   { is: isDate, convert: convertDate },
   { is: isMap, convert: convertMap },
@@ -133,6 +138,21 @@ function convertDate(border: Conversion, value: Date, place: Place): unknown {
   return isFiniteNumber(toTime(value))
     ? toIsoString(value)
     : border.lose(place, 'an invalid Date: null stands in its place');
+}
+
+const WHOLE_NUMBER = /^-?\d+$/;
+const isWholeNumber = RegExp.prototype.test.bind(WHOLE_NUMBER);
+
+/** What `JSON.rawJSON` made: the text of a number may hold more digits than the number that a caller reads. */
+function convertRaw(border: Conversion, value: object, place: Place, slot: Slot): unknown {
+  const text = stringify(value);
+  const read: unknown = parse(text);
+  // Of a fraction the last digits are rounded, as everywhere.
+  const isRounded = !isSafeInteger(read) && isWholeNumber(text) && stringify(read) !== text;
+  const isAnother = typeof read === 'number' && (isRounded || !isFiniteNumber(read));
+  if (isAnother) border.warn(place, 'a number beyond those of JavaScript: its digits cross as text');
+  border.convert(isAnother ? text : read, place, slot);
+  return (slot.target as Record<string | number, unknown>)[slot.key];
 }
 
 /** An object where all keys are texts, else a list of pairs. */

@@ -6,6 +6,7 @@ import {
   isArray,
   isFiniteNumber,
   isProxy,
+  isRawJSON,
   objectPrototype,
   ownKeys,
 } from './primordials.ts';
@@ -56,7 +57,8 @@ export function isPlain(value: unknown, { depth, values, bytes }: BorderLimits):
 /** Whether it is an object or a list as a literal makes them. */
 function hasPlainFace(value: object): boolean {
   const prototype = getPrototypeOf(value);
-  return prototype === null || prototype === objectPrototype || prototype === arrayPrototype;
+  if (prototype === null) return !isRawJSON(value);
+  return prototype === objectPrototype || prototype === arrayPrototype;
 }
 
 /** What a plugin can give everything at once. It is not asked for: a getter of the plugin may throw. */

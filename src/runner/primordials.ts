@@ -9,6 +9,8 @@ export const uncurry = <This, Args extends unknown[], Result>(
 ): ((self: This, ...args: Args) => Result) => Function.prototype.call.bind(method) as never;
 
 export const { stringify, parse } = JSON;
+// Newer than what TypeScript knows of JSON.
+export const { isRawJSON } = JSON as unknown as { isRawJSON: (value: unknown) => boolean };
 export const {
   get: reflectGet,
   set: reflectSet,

@@ -75,7 +75,7 @@ describe('the context', () => {
       userId: 'ada',
       channelId: 'discord',
       sessionId: '\u001e\n"',
-      inputData: { text: 'grüß 今日は 👋🏽', nested: [[{ a: null }]] },
+      inputData: { text: 'grüß 今日は 👋🏽 \0\ud800\ufeff\u2028', nested: [[{ a: null }]] },
       parameters: { unit: '°C' },
       environment: { region: 'eu' },
       config: { limit: 3 },

@@ -32,6 +32,11 @@ describe('a record is a fault of the protocol when it', () => {
     ['is nested too deep', result(`${'['.repeat(5000)}${']'.repeat(5000)}`), /nested deeper than 65 levels/],
     ['has a key twice', result('{"a":1,"a":2}'), /`result\.a`: the key stands here twice/],
     [
+      'has an integer of its own',
+      result('{"id":1234567890123456789}'),
+      /`result\.id`: a number cannot hold this/,
+    ],
+    [
       'has its result twice',
       record('{"jsonrpc":"2.0","id":1,"result":1,"result":2}'),
       /`result`: the key stands here twice/,

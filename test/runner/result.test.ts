@@ -31,6 +31,9 @@ class Money {
   }
 }
 
+/** Newer than what TypeScript knows of JSON. */
+const { rawJSON: rawJson } = JSON as unknown as { rawJSON: (text: string) => object };
+
 describe('what has a form on the other side crosses without a word:', () => {
   test.each<[string, unknown, unknown]>([
     ['nothing', undefined, null],
@@ -97,6 +100,17 @@ describe('what has a form on the other side crosses without a word:', () => {
       JSON.parse('{"__proto__":{"a":[{"__proto__":1}]}}'),
     ],
     ['a field that holds nothing', { a: undefined, b: 1 }, { b: 1 }],
+    [
+      'what `JSON.rawJSON` made',
+      {
+        n: rawJson('12.50'),
+        t: rawJson('"x"'),
+        b: rawJson('true'),
+        e: rawJson('1e21'),
+        f: rawJson('0.1000000000000000055'),
+      },
+      { n: 12.5, t: 'x', b: true, e: 1e21, f: 0.1 },
+    ],
     ['headers', { headers: new Headers({ a: '1', b: '2' }) }, { headers: { a: '1', b: '2' } }],
   ])('%s', async (_title, value, expected) => {
     expect(await cross(value)).toEqual({ value: expected, warned: [] });
@@ -130,6 +144,13 @@ describe('what has none crosses by a rule, and that is told with its path:', () 
       { id: '1234567890123456789' },
       /^result\.id is a BigInt beyond 2\^53/,
     ],
+    [
+      'the text of a number beyond 2^53',
+      { id: rawJson('1234567890123456789'), far: rawJson('1e3') },
+      { id: '1234567890123456789', far: 1000 },
+      /^result\.id is a number beyond those of JavaScript/,
+    ],
+    ['the text of a number beyond all', [rawJson('1e400')], ['1e400'], /^result\[0\] is a number beyond/],
     ['a function in a field', { a: 1, format: () => 1 }, { a: 1 }, /^result\.format is a function/],
     ['a function in a list', [() => 1], [null], /^result\[0\] is a function/],
     ['a symbol', { s: Symbol('x') }, {}, /^result\.s is a symbol/],
