@@ -48,17 +48,18 @@ async function readPlugin(lurkbox: Lurkbox, named: string): Promise<LoadedPlugin
   return plugins.readFiles(named);
 }
 
-function toJson({ manifest: { name, version }, digest, content, files }: LoadedPlugin) {
-  return { name, version, digest, content, files };
+function toJson({ manifest: { name, version }, digest, content, files, links }: LoadedPlugin) {
+  return { name, version, digest, content, files, links };
 }
 
-function show({ manifest, folder, digest, content, lock, files }: LoadedPlugin): void {
+function show({ manifest, folder, digest, content, lock, files, links }: LoadedPlugin): void {
   print(`${paint('bold', manifest.name)} ${manifest.version}  ${digest}`);
   print(`From: ${showPath(folder)}`);
-  if (manifest.dependencies.length > 0)
+  if (digest !== content)
     print(`The files alone: ${content}${lock === null ? '; the packages are not locked yet' : ''}`);
   // As `sha256sum` prints them, so that it can check them.
   for (const { path, sha256 } of files) print(`${sha256}  ${harmless(path)}`);
+  for (const { path, target } of links) print(`# ${harmless(path)} -> ${harmless(target)}`);
 }
 
 function showDifferences(before: LoadedPlugin, after: LoadedPlugin, differences: ContentDifferences): void {

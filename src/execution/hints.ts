@@ -139,7 +139,7 @@ const HINTS: readonly Hint[] = [
     when: /Cannot find (?:package|module) '[^./]/,
     if: ALWAYS,
     say: () =>
-      'The package is not in the image: name it with its version range in `dependencies` of plugin.json, such as "ms@^2.1.3". The `package.json` and the `node_modules` of the folder are not read.',
+      'The package is not in the image: name it with its version range in `dependencies` of plugin.json, such as "ms@^2.1.3". The `package.json` of the folder is not read, and its `node_modules` only with `"dependencies": "vendored"`, which packs the packages that lie there.',
   },
   {
     when: /is not supported in strip-only mode/,

@@ -5,6 +5,7 @@ import { LurkboxError } from '../errors.ts';
 import { LABELS } from '../labels.ts';
 import { splitDependency } from '../manifest/fields.ts';
 import { type LoadedPlugin, readPluginFiles } from '../manifest/load.ts';
+import { namedPackages } from '../manifest/vendored.ts';
 import { STRIPPED_FILE } from '../protocol/messages.ts';
 import { IMAGE_PATHS } from '../spec/build.ts';
 import { type BuildContext, type ImageId, type ImageName, imageLabels } from './build-context.ts';
@@ -67,7 +68,7 @@ async function install(
   folder: string,
   { programs, packages: store, report, signal }: BuildContext,
 ): Promise<AsyncIterable<LayerEntry> | readonly LayerEntry[]> {
-  const { dependencies } = manifest;
+  const dependencies = namedPackages(manifest);
   if (dependencies.length === 0) return [];
   if (lock === null)
     throw new LurkboxError('INTERNAL', `The npm packages of \`${manifest.name}\` are not locked yet.`);
@@ -86,9 +87,10 @@ async function* pluginEntries(
   const root = IMAGE_PATHS.plugin.slice(1);
   const sources = new Map<string, string>();
   for await (const { path, content } of readPluginFiles(plugin)) {
-    if (isTypeScript(path)) sources.set(path, content.toString());
+    if (isTypeScript(path) && Buffer.isBuffer(content)) sources.set(path, content.toString());
     yield { path: `${root}/${path}`, type: 'file', content };
   }
+  for (const { path, target } of plugin.links) yield { path: `${root}/${path}`, type: 'link', target };
   for await (const entry of dependencies) yield { ...entry, path: `${root}/${entry.path}` };
   const stripped = await stripTypes(sources, context);
   if (stripped !== null) yield toStrippedFile(stripped);

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import pLimit from 'p-limit';
 import { LurkboxError } from '../errors.ts';
 import { discoverPlugins, PLUGINS_FOLDER } from '../manifest/discover.ts';
-import { type LoadedPlugin, loadPlugin, MANIFEST_FILE } from '../manifest/load.ts';
+import { type LoadedPlugin, MANIFEST_FILE } from '../manifest/load.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
 import { nameIsTaken } from './ownership.ts';
 import { requirementUnmet, toRequirable } from './plugin-loader.ts';
@@ -25,14 +25,19 @@ interface Found {
   readonly folder: string;
 }
 
+interface Steps {
+  readonly read: (folder: string) => Promise<LoadedPlugin>;
+  readonly load: (plugin: LoadedPlugin) => Promise<PluginInstance>;
+}
+
 /** Reads every plugin in `plugins/` of a workspace, and has them loaded, those that are required first. */
 export async function discoverAndLoad(
   workspaceRoot: string,
   registry: PluginRegistry,
-  load: (plugin: LoadedPlugin) => Promise<PluginInstance>,
+  { read, load }: Steps,
 ): Promise<Discovery> {
   const folders = await discoverPlugins(workspaceRoot);
-  const { found, failures } = await readAll(folders, registry);
+  const { found, failures } = await readAll(folders, registry, read);
   const { order, problems } = orderOf([...found.values()], registry);
   const loaded: PluginInstance[] = [];
   for (const [name, problem] of problems) {
@@ -66,11 +71,10 @@ export function foldersGone(workspaceRoot: string, registry: PluginRegistry): st
 async function readAll(
   folders: readonly string[],
   registry: PluginRegistry,
+  readOne: Steps['read'],
 ): Promise<{ found: Map<string, Found>; failures: Map<string, LurkboxError> }> {
   const limit = pLimit(LOADS_AT_ONCE);
-  const read = await Promise.all(
-    folders.map((folder) => limit(() => settle(() => loadPlugin(folder, { path: 'resolved' })))),
-  );
+  const read = await Promise.all(folders.map((folder) => limit(() => settle(() => readOne(folder)))));
   const failures = new Map<string, LurkboxError>();
   const sayings: Found[] = [];
   for (const [index, outcome] of read.entries()) {

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { LurkboxError, type LurkboxErrorCode } from '../errors.ts';
-import { type LoadedPlugin, loadPlugin } from '../manifest/load.ts';
+import type { LoadedPlugin } from '../manifest/load.ts';
 import type { InstalledVersion } from '../registry/record.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
 import type { Activation } from './activation.ts';
@@ -50,7 +50,7 @@ export class FolderReloader implements Reloader {
     const { registry, loader, sandboxes, activation, recorder } = this.#options;
     let version: InstalledVersion | undefined;
     try {
-      const plugin = await loadPlugin(folder, { path: 'resolved' });
+      const plugin = await loader.read(folder, { path: 'resolved' });
       await this.#assertOwnName(plugin);
       if (this.#isKnown(plugin, isFirst)) return null;
       version = await loader.install(plugin, { lock: true, signal });

@@ -49,9 +49,11 @@ export class KnownContents {
 
 /** Earlier releases counted files that systems and editors drop. */
 async function withAllNames(digest: string, { folder, lock }: LoadedPlugin): Promise<LoadedPlugin | null> {
-  const plugin = await loadPlugin(folder, { path: 'resolved', names: 'all', readsLock: false }).catch(
-    () => null,
-  );
+  const plugin = await loadPlugin(folder, {
+    path: 'resolved',
+    names: 'all',
+    readsLock: false,
+  }).catch(() => null);
   const locked = plugin === null ? null : toLocked(plugin, lock);
   return locked?.digest === digest ? locked : null;
 }

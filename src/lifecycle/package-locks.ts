@@ -1,6 +1,8 @@
 import type { PackageLocker } from '../image/package-locker.ts';
 import { isLocked, type LoadedPlugin, toLocked } from '../manifest/load.ts';
 import { countPackages, lockSourceOf } from '../manifest/package-lock.ts';
+import type { PluginManifest } from '../manifest/schema.ts';
+import { namedPackages } from '../manifest/vendored.ts';
 import type { InstalledVersion } from '../registry/record.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
 import type { ImageSupply } from './image-supply.ts';
@@ -43,8 +45,8 @@ export class PackageLocks {
 
   /** The same, whatever is known of a plugin of that name. */
   async make(plugin: LoadedPlugin, signal?: AbortSignal): Promise<LoadedPlugin> {
-    const { name, dependencies } = plugin.manifest;
-    return toLocked(plugin, await this.#make(name, dependencies, signal));
+    const { manifest } = plugin;
+    return toLocked(plugin, await this.#make(manifest, signal));
   }
 
   /** An installed version, locked. Of several processes that lock it at once the first one wins. Throws `DEPENDENCY_FAILED`. */
@@ -63,8 +65,7 @@ export class PackageLocks {
   async #ensure(version: InstalledVersion, signal: AbortSignal | undefined): Promise<InstalledVersion> {
     const { registry, recorder } = this.#options;
     const { id, name, manifest, origin } = version;
-    const lock =
-      this.#find(name, version, origin.path) ?? (await this.#make(name, manifest.dependencies, signal));
+    const lock = this.#find(name, version, origin.path) ?? (await this.#make(manifest, signal));
     const locked = registry.setLock(id, lock);
     recorder.tell('LOAD', locked, { message: `its npm packages are locked: ${countPackages(lock)}` });
     return locked;
@@ -75,10 +76,10 @@ export class PackageLocks {
     this.#closing.abort();
   }
 
-  #make(name: string, dependencies: readonly string[], signal: AbortSignal | undefined): Promise<string> {
+  #make(manifest: PluginManifest, signal: AbortSignal | undefined): Promise<string> {
     const closing = this.#closing.signal;
     const ended = signal === undefined ? closing : AbortSignal.any([closing, signal]);
-    return this.#options.locker.lock(name, dependencies, ended);
+    return this.#options.locker.lock(manifest.name, namedPackages(manifest), ended);
   }
 
   #find(
@@ -86,7 +87,7 @@ export class PackageLocks {
     { content, manifest, lock }: Pick<LoadedPlugin, 'content' | 'manifest' | 'lock'>,
     folder: string,
   ): string | null {
-    if (manifest.dependencies.length === 0) return null;
+    if (namedPackages(manifest).length === 0) return null;
     const { active = null, versions = [] } = this.#options.registry.get(name) ?? {};
     const locked = [...(active === null ? [] : [active]), ...versions].filter((one) => one.lock !== null);
     // What is installed stays what it is, also where it was locked before lock files of authors were obeyed.
@@ -96,7 +97,7 @@ export class PackageLocks {
       (one) =>
         one.origin.path === folder &&
         lockSourceOf(one.lock ?? '') === null &&
-        hasSame(one.manifest.dependencies, manifest.dependencies),
+        hasSame(namedPackages(one.manifest), namedPackages(manifest)),
     );
     return before?.lock ?? null;
   }

@@ -3,14 +3,15 @@ import { LurkboxError } from '../errors.ts';
 import { createTempFolder } from '../image/temp-folder.ts';
 import { compareContents, describeDifferences } from '../manifest/content-differences.ts';
 import { type LoadedPlugin, loadPlugin, readPluginFiles, toLocked } from '../manifest/load.ts';
+import { VENDORED_CEILING, VENDORED_LIMITS, type VendoredLimits } from '../manifest/vendored.ts';
 import { showPath } from '../printable.ts';
 import type { InstalledVersion } from '../registry/record.ts';
-import { makeBelow, openBelow } from '../storage/descent.ts';
+import { Descent, makeBelow, openBelow } from '../storage/descent.ts';
 import { entriesIn } from '../storage/entries.ts';
 import { Folder } from '../storage/folder.ts';
 import { isMissing, PathError } from '../storage/path-error.ts';
 import { removeTree } from '../storage/remove-tree.ts';
-import { writeNewFile } from '../storage/write-file.ts';
+import { streamNewFile, writeNewFile } from '../storage/write-file.ts';
 
 /** Below the state folder: `plugins/<name>/<version>/<digest of the files>/`; older ones have the first 16 digits of it. */
 const FILES_FOLDER = 'plugins';
@@ -57,7 +58,16 @@ export class CopiedFiles implements PluginFiles {
     const temp = await createTempFolder(this.#stateFolder);
     try {
       using files = temp.folder.newFolder(STAGED);
-      for await (const { path, content } of readPluginFiles(plugin)) writeBelow(files, path, content);
+      using descent = new Descent(files, { makes: true });
+      for await (const { path, content } of readPluginFiles(plugin)) {
+        const { folder, name } = await descent.to(path);
+        if (Buffer.isBuffer(content)) writeNewFile(folder, name, content);
+        else await streamNewFile(folder, name, content.stream);
+      }
+      for (const { path, target } of plugin.links) {
+        const { folder, name } = await descent.to(path);
+        folder.newLink(name, target);
+      }
     } catch (error) {
       await temp[Symbol.asyncDispose]();
       throw error;
@@ -71,7 +81,7 @@ export class CopiedFiles implements PluginFiles {
   }
 
   async read(version: InstalledVersion): Promise<LoadedPlugin> {
-    return readUnchanged(version, join(this.#stateFolder, version.folder));
+    return readUnchanged(version, join(this.#stateFolder, version.folder), VENDORED_CEILING);
   }
 
   remove({ folder }: Pick<InstalledVersion, 'folder'>): void {
@@ -128,10 +138,16 @@ export class FilesInPlace implements PluginFiles {
 async function readUnchanged(
   { name, version, content, lock, origin }: InstalledVersion,
   folder: string,
+  vendored: VendoredLimits = VENDORED_LIMITS,
 ): Promise<LoadedPlugin> {
-  const plugin = await loadPlugin(folder, { path: 'resolved', readsLock: false });
+  const plugin = await loadPlugin(folder, { path: 'resolved', readsLock: false, vendored });
   if (plugin.content === content) return toLocked(plugin, lock);
-  const asBefore = await loadPlugin(folder, { path: 'resolved', names: 'all', readsLock: false });
+  const asBefore = await loadPlugin(folder, {
+    path: 'resolved',
+    names: 'all',
+    readsLock: false,
+    vendored,
+  });
   // Earlier releases installed files that systems and editors drop too, and what was installed stays what it is.
   if (asBefore.content === content) return toLocked(asBefore, lock);
   const differences = await differencesFromOrigin(asBefore, { content, origin });
@@ -165,13 +181,6 @@ function folderOf({ manifest, content }: LoadedPlugin): string {
 const LEVELS = 3;
 /** In the temporary folder. */
 const STAGED = 'files';
-
-function writeBelow(folder: Folder, path: string, content: Buffer): void {
-  const names = path.split('/');
-  const name = names.pop() ?? '';
-  using parent = names.length === 0 ? null : makeBelow(folder, names);
-  writeNewFile(parent ?? folder, name, content);
-}
 
 function moveTo(from: Folder, name: string, to: Folder, names: readonly string[]): void {
   using parent = makeBelow(to, names.slice(0, -1));

@@ -2,11 +2,17 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { LurkboxError, type Problem } from '../errors.ts';
 import { SchemaChecks } from '../execution/schema-checks.ts';
-import { isLocked, type LoadedPlugin, loadPlugin, MANIFEST_FILE } from '../manifest/load.ts';
+import {
+  isLocked,
+  type LoadedPlugin,
+  type LoadPluginOptions,
+  loadPlugin,
+  MANIFEST_FILE,
+} from '../manifest/load.ts';
 import { type PermissionChange, permissionsBeyond } from '../policy/permission-changes.ts';
 import { toPluginPolicy } from '../policy/plugin-policy.ts';
 import { decideRequest, resolveOrThrow } from '../policy/resolve.ts';
-import type { Policy } from '../policy/schema.ts';
+import { type Policy, toVendoredLimits } from '../policy/schema.ts';
 import { showPath } from '../printable.ts';
 import {
   type InstalledVersion,
@@ -70,7 +76,12 @@ export class PluginLoader {
    * `POLICY_DENIED` or `REQUIREMENT_UNMET`, with every problem
    */
   async load(folder: string): Promise<InstalledVersion> {
-    return this.install(await loadPlugin(folder), { isNamed: true, lock: true });
+    return this.install(await this.read(folder), { isNamed: true, lock: true });
+  }
+
+  /** Reads and checks what is in a folder, and installs nothing. @throws LurkboxError `PLUGIN_NOT_FOUND`, `MANIFEST_INVALID` */
+  async read(folder: string, options: Pick<LoadPluginOptions, 'path'> = {}): Promise<LoadedPlugin> {
+    return loadPlugin(folder, { ...options, vendored: toVendoredLimits(this.#options.policy) });
   }
 
   /** The same for a folder that was read already. */

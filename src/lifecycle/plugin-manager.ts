@@ -5,7 +5,7 @@ import { readContext } from '../execution/read-context.ts';
 import type { PluginExecutionResult } from '../execution/result.ts';
 import type { PreparedImage } from '../image/image-store.ts';
 import type { ContentDifferences } from '../manifest/content-differences.ts';
-import { type LoadedPlugin, loadPlugin } from '../manifest/load.ts';
+import type { LoadedPlugin } from '../manifest/load.ts';
 import type { PermissionChange } from '../policy/permission-changes.ts';
 import type { Pool } from '../pool/pool.ts';
 import { show } from '../printable.ts';
@@ -78,10 +78,11 @@ export class PluginManager {
    * a plugin from another origin fails, and so do two that say the same new name. A plugin whose folder there is gone takes no calls any more.
    */
   async discoverAndLoadAll(workspaceRoot: string): Promise<Discovery> {
-    const { registry, activation } = this.#options;
-    const discovery = await discoverAndLoad(workspaceRoot, registry, (plugin) =>
-      this.#load(plugin, {}, 'ifNotBefore'),
-    );
+    const { registry, loader, activation } = this.#options;
+    const discovery = await discoverAndLoad(workspaceRoot, registry, {
+      read: (folder) => loader.read(folder, { path: 'resolved' }),
+      load: (plugin) => this.#load(plugin, {}, 'ifNotBefore'),
+    });
     for (const folder of foldersGone(workspaceRoot, registry)) await activation.takeOut(folder);
     return discovery;
   }
@@ -98,7 +99,8 @@ export class PluginManager {
         'OPTIONS_INVALID',
         `Expected \`activate\` to be "always" or "ifNone", got ${show(options.activate)}.`,
       );
-    return this.#load(await loadPlugin(folder), options, 'always', { lock: options.lock ?? true });
+    const plugin = await this.#options.loader.read(folder);
+    return this.#load(plugin, options, 'always', { lock: options.lock ?? true });
   }
 
   /**

@@ -1,10 +1,11 @@
 import { harmlessCut } from '../printable.ts';
-import type { PluginFile } from './digest.ts';
+import type { PluginFile, PluginLink } from './digest.ts';
 import { type LockEntry, parseLock } from './package-lock.ts';
 
 /** What a digest is made of. */
 export interface Content {
   readonly files: readonly PluginFile[];
+  readonly links: readonly PluginLink[];
   readonly lock: string | null;
 }
 
@@ -21,8 +22,7 @@ const MAX_NAMED = 10;
 const MAX_NAME_CHARS = 200;
 
 export function compareContents(before: Content, after: Content): ContentDifferences {
-  const former = new Map(before.files.map((file) => [file.path, file.sha256]));
-  const present = new Map(after.files.map((file) => [file.path, file.sha256]));
+  const [former, present] = [entriesOf(before), entriesOf(after)];
   return {
     added: [...present.keys()].filter((path) => !former.has(path)),
     removed: [...former.keys()].filter((path) => !present.has(path)),
@@ -31,6 +31,12 @@ export function compareContents(before: Content, after: Content): ContentDiffere
     ),
     packages: comparePackages(before.lock, after.lock),
   };
+}
+
+/** By path, what a file holds or a link leads to. */
+function entriesOf({ files, links }: Content): ReadonlyMap<string, string> {
+  const targets = links.map(({ path, target }) => [path, `-> ${target}`] as const);
+  return new Map([...files.map(({ path, sha256 }) => [path, sha256] as const), ...targets]);
 }
 
 /** In words: the first ten names, and how many there are beyond those. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { fstatSync } from 'node:fs';
 import { readChunks } from '../storage/read-file.ts';
 import { FileChangedError } from './changed.ts';
+import { namedPackages } from './vendored.ts';
 
 /** One file of a plugin as it was when the plugin was loaded. */
 export interface PluginFile {
@@ -10,6 +11,15 @@ export interface PluginFile {
   readonly sizeBytes: number;
   /** Hex, 64 digits. */
   readonly sha256: string;
+  /** Where its bytes are read, for a link to a file, which is packed as that file. */
+  readonly from?: string;
+}
+
+/** A link to a folder of the plugin, in the packages that it brings along. */
+export interface PluginLink {
+  readonly path: string;
+  /** Relative to where the link is; no other link lies on the way. */
+  readonly target: string;
 }
 
 /** In chunks. Throws `FileChangedError` when somebody writes to it, or gives it a second name, meanwhile. */
@@ -28,10 +38,15 @@ export async function hashFile(descriptor: number, path: string): Promise<Plugin
   return { path, sizeBytes, sha256: hash.digest('hex') };
 }
 
-/** Of the files of a plugin. The listing is unambiguous: no path holds a control character. */
-export function contentDigestOf(files: readonly PluginFile[]): `sha256:${string}` {
+/** Of the files and links of a plugin. The listing is unambiguous: no path holds a control character. */
+export function contentDigestOf(
+  files: readonly PluginFile[],
+  links: readonly PluginLink[] = [],
+): `sha256:${string}` {
   const hash = createHash('sha256').update('lurkbox plugin content, version 1\n');
   for (const { path, sizeBytes, sha256 } of files) hash.update(`${path}\0${sizeBytes}\0${sha256}\n`);
+  // A file has a number there.
+  for (const { path, target } of links) hash.update(`${path}\0link\0${target}\n`);
   return `sha256:${hash.digest('hex')}`;
 }
 
@@ -46,9 +61,10 @@ export function identityOf({
 }: {
   readonly content: `sha256:${string}`;
   readonly lock: string | null;
-  readonly dependencies: readonly string[];
+  /** Of the manifest: names, or that the packages are among the files. */
+  readonly dependencies: readonly string[] | string;
 }): `sha256:${string}` {
-  if (dependencies.length === 0) return content;
+  if (namedPackages({ dependencies }).length === 0) return content;
   const hash = createHash('sha256');
   if (lock === null) hash.update(`lurkbox plugin whose npm packages are not locked, version 1\n${content}\n`);
   else hash.update(`lurkbox plugin with npm packages, version 1\n${content}\n${lock}`);

@@ -1,22 +1,25 @@
+import { createHash } from 'node:crypto';
+import { closeSync } from 'node:fs';
 import semver from 'semver';
 import { LurkboxError, type Problem } from '../errors.ts';
 import { show, showPath } from '../printable.ts';
 import { Descent } from '../storage/descent.ts';
 import { Folder } from '../storage/folder.ts';
 import { PathError } from '../storage/path-error.ts';
-import { readFileIn } from '../storage/read-file.ts';
+import { readChunks, readFileIn } from '../storage/read-file.ts';
 import { VERSION } from '../version.ts';
 import { changedSinceLoaded, changedWhileRead, FileChangedError } from './changed.ts';
-import { contentDigestOf, identityOf, type PluginFile, sha256Of } from './digest.ts';
+import { contentDigestOf, identityOf, type PluginFile, type PluginLink, sha256Of } from './digest.ts';
 import { isContentPath } from './no-content.ts';
 import { OWN_LOCK_LIMITS, readOwnLock } from './own-lock.ts';
 import { LOCK_FILES, parseLock, toLockText } from './package-lock.ts';
 import { MAX_DOCUMENT_BYTES, parseDocument } from './parse-document.ts';
 import { type Checked, check, limitProblems } from './problems.ts';
 import { type PluginManifest, PluginManifestSchema } from './schema.ts';
-import { type WalkOptions, walkFolder } from './walk.ts';
+import { isVendored, namedPackages, VENDORED_LIMITS, type VendoredLimits } from './vendored.ts';
+import { MAX_TOTAL_BYTES, type Walk, type WalkOptions, walkFolder } from './walk.ts';
 
-export type { PluginFile } from './digest.ts';
+export type { PluginFile, PluginLink } from './digest.ts';
 
 export const MANIFEST_FILE = 'plugin.json';
 
@@ -31,8 +34,13 @@ export interface LoadedPlugin {
   readonly lock: string | null;
   /** Identity: `content` of a plugin without npm packages, else a hash over that and the lock. */
   readonly digest: `sha256:${string}`;
-  /** Every file except a top-level `node_modules` and what systems and editors drop, sorted by path. */
+  /**
+   * Every file except what systems and editors drop, sorted by path; those of a top-level `node_modules` only where
+   * `dependencies` is "vendored".
+   */
   readonly files: readonly PluginFile[];
+  /** Links to folders in the packages that it brings along, sorted by path. */
+  readonly links: readonly PluginLink[];
 }
 
 export interface LoadPluginOptions {
@@ -42,6 +50,8 @@ export interface LoadPluginOptions {
   readonly names?: WalkOptions['names'];
   /** Whether a lock file of the author is obeyed; not where it is known already which packages the plugin has. @default true */
   readonly readsLock?: boolean;
+  /** Of the packages that a plugin brings along. @default `VENDORED_LIMITS` */
+  readonly vendored?: VendoredLimits;
 }
 
 /**
@@ -52,24 +62,31 @@ export interface LoadPluginOptions {
  */
 export async function loadPlugin(
   folder: string,
-  { path = 'written', names = 'content', readsLock = true }: LoadPluginOptions = {},
+  {
+    path = 'written',
+    names = 'content',
+    readsLock = true,
+    vendored = VENDORED_LIMITS,
+  }: LoadPluginOptions = {},
 ): Promise<LoadedPlugin> {
   using root = openFolder(folder, path);
   const document = await readManifest(root);
-  const content = await readContent(root, names);
+  const bringsPackages = document.ok && isVendored(document.value.manifest);
+  const content = await readContent(root, { names, vendored: bringsPackages ? vendored : null });
   const problems = [
     ...problemsOf(document),
     ...problemsOf(content),
     ...(document.ok ? engineProblems(document.value.manifest) : []),
-    ...(document.ok && content.ok ? agreementProblems(document.value, content.value) : []),
+    ...(document.ok && content.ok ? agreementProblems(document.value, content.value.files) : []),
   ];
   if (!document.ok || !content.ok || problems.length > 0) throw invalid(folder, problems);
   const { manifest } = document.value;
   const files = {
     folder: root.path,
     manifest,
-    content: contentDigestOf(content.value),
-    files: content.value,
+    content: contentDigestOf(content.value.files, content.value.links),
+    files: content.value.files,
+    links: content.value.links,
   };
   const lock = readsLock ? await readAuthorsLock(root, files) : NO_LOCK;
   if (!lock.ok) throw invalid(folder, lock.problems);
@@ -81,8 +98,9 @@ const NO_LOCK = { ok: true, value: null } as const;
 /** The lock in the lock file that the author brought along, as text; `null` where there is none, or no package. */
 async function readAuthorsLock(
   root: Folder,
-  { manifest: { dependencies }, files }: Pick<LoadedPlugin, 'manifest' | 'files'>,
+  { manifest, files }: Pick<LoadedPlugin, 'manifest' | 'files'>,
 ): Promise<Checked<string | null>> {
+  const dependencies = namedPackages(manifest);
   const source = LOCK_FILES.find((name) => files.some(({ path }) => path === name));
   const file = files.find(({ path }) => path === source);
   if (source === undefined || file === undefined || dependencies.length === 0) return NO_LOCK;
@@ -109,8 +127,14 @@ export function toLocked(plugin: Omit<LoadedPlugin, 'digest' | 'lock'>, lock: st
 
 /** Whether it is known what would run: it has no npm packages, or a lock of them. */
 export function isLocked({ manifest, lock }: Pick<LoadedPlugin, 'manifest' | 'lock'>): boolean {
-  return manifest.dependencies.length === 0 || lock !== null;
+  return namedPackages(manifest).length === 0 || lock !== null;
 }
+
+/** Bytes of a file that come once, when it is their turn; held in memory where they are few. */
+export type FileBytes = Buffer | { readonly stream: AsyncIterable<Buffer>; readonly sizeBytes: number };
+
+/** Only files of packages that a plugin brings along are larger. */
+const MAX_HELD_BYTES = MAX_TOTAL_BYTES;
 
 /**
  * The content of each file, read again, one at a time. Throws `MANIFEST_INVALID` when a file is no longer the one that
@@ -118,20 +142,49 @@ export function isLocked({ manifest, lock }: Pick<LoadedPlugin, 'manifest' | 'lo
  */
 export async function* readPluginFiles(
   plugin: LoadedPlugin,
-): AsyncGenerator<{ path: string; content: Buffer }> {
+): AsyncGenerator<{ path: string; content: FileBytes }> {
   const { folder, files } = plugin;
   using root = openAgain(folder);
   // Where the folder itself is another one, none of its files is what it was.
   if (root === null) throw invalid(folder, [changedSinceLoaded(files[0]?.path ?? '')]);
   using descent = new Descent(root);
   const changed: string[] = [];
-  for (const { path, sizeBytes, sha256 } of files) {
-    const content = await readFileOf(descent, path, sizeBytes).catch(() => null);
+  for (const { path, sizeBytes, sha256, from = path } of files) {
+    if (sizeBytes > MAX_HELD_BYTES) {
+      if (changed.length === 0)
+        yield { path, content: { stream: streamFile(plugin, descent, path), sizeBytes } };
+      continue;
+    }
+    const content = await readFileOf(descent, from, sizeBytes).catch(() => null);
     if (content === null || sha256Of(content) !== sha256) changed.push(path);
     // What differs is told of all of them, and nothing of any is used.
     else if (changed.length === 0) yield { path, content };
   }
   if (changed.length > 0) throw invalid(folder, changed.map(changedSinceLoaded));
+}
+
+/** Before the end it is not known whether it is what was hashed; whoever uses it drops what it made of it where this throws. */
+async function* streamFile(
+  { folder, files }: LoadedPlugin,
+  descent: Descent,
+  path: string,
+): AsyncGenerator<Buffer> {
+  const { sizeBytes, sha256, from = path } = files.find((file) => file.path === path) as PluginFile;
+  const parent = await descent.to(from);
+  const descriptor = await parent.folder.openFile(parent.name);
+  try {
+    const hash = createHash('sha256');
+    let left = sizeBytes;
+    for await (const chunk of readChunks(descriptor, sizeBytes)) {
+      left -= chunk.length;
+      if (left < 0) break;
+      hash.update(chunk);
+      yield chunk;
+    }
+    if (left !== 0 || hash.digest('hex') !== sha256) throw invalid(folder, [changedSinceLoaded(path)]);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 function openFolder(path: string, kind: 'written' | 'resolved'): Folder {
@@ -204,13 +257,10 @@ async function readManifest(root: Folder): Promise<Checked<ManifestDocument>> {
   return checked.ok ? { ok: true, value: { manifest: checked.value, sha256: sha256Of(bytes) } } : checked;
 }
 
-async function readContent(
-  root: Folder,
-  names: WalkOptions['names'] & string,
-): Promise<Checked<readonly PluginFile[]>> {
+async function readContent(root: Folder, options: WalkOptions): Promise<Checked<Walk>> {
   try {
-    const { files, problems } = await walkFolder(root, { names });
-    return problems.length > 0 ? { ok: false, problems } : { ok: true, value: files };
+    const walk = await walkFolder(root, options);
+    return walk.problems.length > 0 ? { ok: false, problems: walk.problems } : { ok: true, value: walk };
   } catch (error) {
     if (error instanceof FileChangedError) return { ok: false, problems: [changedWhileRead(error.path)] };
     return failed('', `cannot be read: ${reasonOf(error)}`);

@@ -17,6 +17,7 @@ import {
   wholeNumber,
 } from './fields.ts';
 import { strictObject } from './strict-object.ts';
+import { VENDORED } from './vendored.ts';
 
 /** Name of a plugin, wherever one is written. */
 export const PluginNameSchema = name({ max: 64, example: 'word-count' });
@@ -139,9 +140,18 @@ export const PluginManifestSchema = strictObject({
   resources: ResourcesSchema.default({}).describe(
     'How much the plugin asks for; where it is silent the baseline holds.',
   ),
-  dependencies: listOf(dependency(), { max: 64, key: (written) => splitDependency(written).name })
+  dependencies: z
+    .union(
+      [
+        z.literal(VENDORED),
+        listOf(dependency(), { max: 64, key: (written) => splitDependency(written).name }),
+      ],
+      'expected a list of npm packages, or "vendored" for the `node_modules` of the folder',
+    )
     .default([])
-    .describe('npm packages as `name@range`, each package once. No package script is run at installation.'),
+    .describe(
+      'npm packages as `name@range`, each package once; or "vendored": those in the `node_modules` of the folder. No package script is run at installation.',
+    ),
   requires: listOf(
     requirement((written) => PluginNameSchema.safeParse(written).success),
     {

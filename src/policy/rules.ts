@@ -1,4 +1,5 @@
 import type { Problem } from '../errors.ts';
+import { namedPackages } from '../manifest/vendored.ts';
 import { show } from '../printable.ts';
 import type { Request } from './request.ts';
 import { RESOURCE_KEYS, RESOURCES, withUnit } from './resources.ts';
@@ -44,7 +45,7 @@ export function decide(request: Request): Decision[] {
 function contentIsPinned({ policy, digest, manifest }: Request): Denial[] {
   if (policy.pinnedDigest === null || policy.pinnedDigest === digest || digest === null) return [];
   const packages =
-    manifest.dependencies.length === 0
+    namedPackages(manifest).length === 0
       ? ''
       : 'a digest is also over the lock of its npm packages, so that the same files with other packages have another; ';
   return denied(

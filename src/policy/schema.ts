@@ -4,6 +4,7 @@ import { deepFreeze } from '../deep-freeze.ts';
 import { flag, listOf, text, wholeNumber } from '../manifest/fields.ts';
 import { MountModeSchema, MountNameSchema, PluginNameSchema, ResourcesSchema } from '../manifest/schema.ts';
 import { strictObject } from '../manifest/strict-object.ts';
+import { VENDORED_CEILING, VENDORED_LIMITS, type VendoredLimits } from '../manifest/vendored.ts';
 import { isPlainText } from '../printable.ts';
 import { mountPathFault } from './mount-path.ts';
 import { isProxyException, proxyUrlFault } from './proxy.ts';
@@ -171,6 +172,17 @@ const UidsSchema = strictObject({
   last: uid().default(DEFAULT_UID_RANGE.last).describe('The largest number.'),
 });
 
+const MEBIBYTE = 1024 * 1024;
+
+const VendoredSchema = strictObject({
+  max_entries: wholeNumber({ min: 1, max: VENDORED_CEILING.maxEntries })
+    .default(VENDORED_LIMITS.maxEntries)
+    .describe('Files, folders and links in the `node_modules` of one plugin.'),
+  max_mb: wholeNumber({ min: 1, max: VENDORED_CEILING.maxBytes / MEBIBYTE })
+    .default(VENDORED_LIMITS.maxBytes / MEBIBYTE)
+    .describe('Their size together, in MiB.'),
+});
+
 const PluginPolicySchema = strictObject({
   digest: z
     .string('expected "sha256:" and 64 hexadecimal digits')
@@ -247,6 +259,9 @@ export const PolicySchema = strictObject({
     .describe(
       'Versions of each plugin that stay installed. When there are more, those installed first are forgotten, with an event; never the active one, one on trial or one of `keep_versions`. Of those that failed and never served, three stay.',
     ),
+  vendored: VendoredSchema.prefault({}).describe(
+    'How large the packages may be that a plugin brings along (`"dependencies": "vendored"`).',
+  ),
   runtime: runtimeName()
     .optional()
     .describe('OCI runtime of every container. Absent: the default of the engine.'),
@@ -282,6 +297,10 @@ export type Policy = z.infer<typeof PolicySchema> & {
   /** By `ca_file`, what the file held when the policy was read: PEM, in parts. */
   readonly certificates?: Readonly<Record<string, readonly string[]>>;
 };
+
+export function toVendoredLimits({ vendored: { max_entries, max_mb } }: Policy): VendoredLimits {
+  return { maxEntries: max_entries, maxBytes: max_mb * MEBIBYTE };
+}
 
 /** What holds where there is no policy file. */
 export const DEFAULT_POLICY: Policy = deepFreeze(PolicySchema.parse({}));

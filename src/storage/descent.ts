@@ -6,11 +6,14 @@ import type { Folder } from './folder.ts';
  */
 export class Descent implements Disposable {
   readonly #root: Folder;
+  readonly #makes: boolean;
   /** Those that are open, by the names on the way. */
   readonly #way: { readonly name: string; readonly folder: Folder }[] = [];
 
-  constructor(root: Folder) {
+  /** `makes`: a folder that is not there is made. @default false */
+  constructor(root: Folder, { makes = false } = {}) {
     this.#root = root;
+    this.#makes = makes;
   }
 
   /** The folder that an entry is in, and its name there. The path has `/` between its parts. @throws PathError */
@@ -20,7 +23,10 @@ export class Descent implements Disposable {
     const shared = this.#way.findIndex((step, index) => step.name !== names[index]);
     this.#leave(shared === -1 ? this.#way.length : shared);
     for (const next of names.slice(this.#way.length))
-      this.#way.push({ name: next, folder: await this.#last.openFolder(next) });
+      this.#way.push({
+        name: next,
+        folder: this.#makes ? this.#last.makeFolder(next) : await this.#last.openFolder(next),
+      });
     return { folder: this.#last, name };
   }
 

@@ -9,9 +9,11 @@ import {
   mkdirSync,
   open as openCallback,
   openSync,
+  readlinkSync,
   realpathSync,
   renameSync,
   rmdirSync,
+  symlinkSync,
   unlinkSync,
 } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -193,6 +195,16 @@ export class Folder implements Disposable {
     return await this.use(name, async (path) =>
       this.#toFile(await openLater(path, ...toArguments(options)), name, options),
     );
+  }
+
+  /** What a link says; nothing is followed. @throws PathError `EINVAL` where it is none */
+  readLink(name: Name): string {
+    return this.#use(name, (path) => readlinkSync(path));
+  }
+
+  /** A link that was not there before. @throws PathError `EEXIST` */
+  newLink(name: Name, target: string): void {
+    this.#use(name, (path) => symlinkSync(target, path));
   }
 
   /** In one step. A link that has the new name is replaced and not followed. */

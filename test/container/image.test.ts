@@ -16,6 +16,7 @@ import { createImageStore, type ImageStoreOptions } from '../../src/image/image-
 import { madeImagesFolder } from '../../src/image/made-images.ts';
 import { createPackageLocker } from '../../src/image/package-locker.ts';
 import { type LoadedPlugin, loadPlugin, toLocked } from '../../src/manifest/load.ts';
+import { namedPackages } from '../../src/manifest/vendored.ts';
 import { runInImage } from '../image/run-in-image.ts';
 
 /** In the name of every plugin here, so that its images can be told from those of others. */
@@ -91,7 +92,7 @@ async function lockedPlugin(...[name, parts]: Parameters<typeof writePlugin>): P
   const plugin = await writePlugin(name, parts);
   const options = { cacheDir: cacheDir(), programs: new HostPrograms(process.env), queue: new BuildQueue() };
   const { manifest } = plugin;
-  return toLocked(plugin, await createPackageLocker(options).lock(manifest.name, manifest.dependencies));
+  return toLocked(plugin, await createPackageLocker(options).lock(manifest.name, namedPackages(manifest)));
 }
 
 interface ImageFile extends Header {

@@ -29,6 +29,7 @@ function createSandbox(engine: FakeEngine, { manifest, ...changes }: Changes = {
     lock: null,
     digest: DIGEST,
     files: [],
+    links: [],
   };
   return new ContainerSandbox({
     schemaChecker: SCHEMA_CHECKER,

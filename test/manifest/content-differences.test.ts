@@ -6,6 +6,7 @@ const files = (contents: Record<string, string>) =>
   Object.entries(contents).map(([path, sha256]) => ({ path, sizeBytes: 1, sha256 }));
 const content = (contents: Record<string, string>, lock: string | null = null) => ({
   files: files(contents),
+  links: [],
   lock,
 });
 const lockOf = (versions: Record<string, string>, digit = 'A') =>

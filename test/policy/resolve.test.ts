@@ -53,6 +53,7 @@ test('the default policy is pinned', () => {
     time_zone: 'UTC',
     accept_unenforced: [],
     uids: { first: 40_000, last: 59_999 },
+    vendored: { max_entries: 50_000, max_mb: 256 },
     plugins: {},
   });
 });
