@@ -28,6 +28,9 @@ export type {
   ImageProgress,
   ImageStore,
   PreparedImage,
+  PrunedImage,
+  PruneOptions,
+  PrunePlan,
   PruneResult,
   StoredImage,
 } from './image/image-store.ts';

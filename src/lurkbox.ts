@@ -153,6 +153,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
       programs,
       keepPackages: place.isKept,
       madeImagesFolder: madeImagesFolder(config.env),
+      workspaceRoot: config.workspaceRoot,
       queue,
       logger: config.logger,
       onProgress: config.onImageProgress,

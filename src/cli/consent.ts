@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { createInterface } from 'node:readline/promises';
 import {
   describeDifferences,
   type InstalledVersion,
@@ -8,8 +6,8 @@ import {
   type PluginManager,
 } from '../index.ts';
 import { harmless, showPath } from '../printable.ts';
+import { askFor, isTerminal } from './ask.ts';
 import { EXIT } from './exit.ts';
-import { interruption } from './interruption.ts';
 import { requireRecord, withPlugin } from './lifecycle.ts';
 import { formatTable, paint, print, printJson } from './output.ts';
 import { assertKept, type CommonOptions } from './workspace.ts';
@@ -35,7 +33,8 @@ export async function consent(reference: string, options: ConsentOptions): Promi
     const asks = options.yes === undefined && changes.length > 0 && options.json !== true && isTerminal();
     if (options.json !== true && (options.yes === undefined || changes.length === 0))
       showAsked(version, changes);
-    const agreed = options.yes ?? (asks && (await askFor(digest)) ? digest : undefined);
+    const agreed =
+      options.yes ?? (asks && (await askFor(`Agree to that for ${digest}?`)) ? digest : undefined);
     if (agreed !== undefined) assertKept(lurkbox);
     if (agreed !== undefined) await agree(plugins, reference, agreed);
     const isAgreed = agreed !== undefined && changes.length > 0;
@@ -105,25 +104,4 @@ function showAsked(
 
 function howToAgree({ name, version, digest }: InstalledVersion): string {
   return `\`lurkbox consent ${name}@${version} --yes ${digest.slice('sha256:'.length)}\` agrees to that, and makes it active.`;
-}
-
-function isTerminal(): boolean {
-  return process.stdin.isTTY === true && process.stdout.isTTY === true;
-}
-
-async function askFor(digest: string): Promise<boolean> {
-  const question = createInterface({ input: process.stdin, output: process.stdout });
-  try {
-    const ended = once(question, 'close').then(() => '');
-    const asked = question.question(`Agree to that for ${digest}? (y/N) `, { signal: interruption() });
-    // Whoever ends the input, or interrupts, says no.
-    return isYes(await Promise.race([asked.catch(() => ''), ended]));
-  } finally {
-    question.close();
-  }
-}
-
-/** Anything else is a no. */
-function isYes(answer: string): boolean {
-  return /^y(es)?$/i.test(answer.trim());
 }

@@ -65,33 +65,3 @@ async function buildAll(lurkbox: Lurkbox, names: readonly string[], { json }: Co
       for (const warning of warnings) print(paint('yellow', `  warning: ${harmless(warning)}`));
     }
 }
-
-/** Removes the images that this workspace's plugins do not need; with `all`, every image of lurkbox. */
-export async function imagePrune(options: CommonOptions & { all?: boolean }): Promise<number> {
-  return withLurkbox(options, async (lurkbox) => {
-    const images = await lurkbox.images();
-    const all = options.all === true;
-    const keep = all ? new Set<string>() : await tagsInUse(lurkbox);
-    const { removed, freedBytes } = await images.prune({ keep, all });
-    if (options.json) printJson({ removed, freedBytes });
-    else
-      print(
-        removed.length === 0
-          ? 'Nothing to remove.'
-          : `Removed ${removed.join(', ')}: ${formatBytes(freedBytes)}.`,
-      );
-    return EXIT.ok;
-  });
-}
-
-/** Of the active versions, and of those that a rollback can go back to. */
-async function tagsInUse(lurkbox: Lurkbox): Promise<Set<string>> {
-  const images = await lurkbox.images();
-  await lurkbox.plugins.discoverAndLoadAll(lurkbox.workspaceRoot);
-  const found = await Promise.all(
-    lurkbox.plugins
-      .neededVersions()
-      .map((version) => images.find(version, { exec: version.manifest.permissions.exec })),
-  );
-  return new Set(found.flatMap((image) => image?.tag ?? []));
-}

@@ -9,7 +9,8 @@ import { type EventsOptions, events } from './events.ts';
 import { EXIT, reportError } from './exit.ts';
 import { explain } from './explain.ts';
 import { files } from './files.ts';
-import { imageBuild, imageList, imagePrune } from './image.ts';
+import { imageBuild, imageList } from './image.ts';
+import { type ImagePruneOptions, imagePrune } from './image-prune.ts';
 import {
   info,
   type LoadCliOptions,
@@ -188,9 +189,10 @@ function addImageCommands(program: Command, exit: (code: number) => void): void 
     .argument('[plugins...]', 'names or folders; without any, all of the workspace')
     .action(async (plugins: string[], options: CommonOptions) => exit(await imageBuild(plugins, options)));
   common(image.command('prune'))
-    .description('remove the images that the plugins of this workspace do not need')
-    .option('--all', 'remove every image of lurkbox')
-    .action(async (options: CommonOptions & { all?: boolean }) => exit(await imagePrune(options)));
+    .description('remove the images that no workspace of yours needs')
+    .option('--all', 'list every image of lurkbox in the engine, and remove them if you agree')
+    .option('--yes', 'with --all: agree')
+    .action(async (options: ImagePruneOptions) => exit(await imagePrune(options)));
 }
 
 function common(command: Command): Command {

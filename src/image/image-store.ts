@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { ContainerEngine } from '../engine/engine.ts';
 import { LurkboxError } from '../errors.ts';
 import { type Logger, SILENT_LOGGER } from '../logger.ts';
@@ -15,15 +16,18 @@ import { buildBase } from './dockerfile-image.ts';
 import { buildExecImage, nameExecImage } from './exec-image.ts';
 import type { HostPrograms } from './host-programs.ts';
 import { readImageNotes } from './image-notes.ts';
-import { listStoredImages, type PruneResult, pruneStoredImages, type StoredImage } from './inventory.ts';
+import { ImageUses } from './image-uses.ts';
+import { listStoredImages, type StoredImage } from './inventory.ts';
 import { MadeImages } from './made-images.ts';
 import { offeredLibraries } from './offered-libraries.ts';
 import { PackageStore } from './package-store.ts';
 import { buildPluginImage, namePluginImage } from './plugin-image.ts';
+import { ImagePruner, type PruneOptions, type PrunePlan, type PruneResult } from './prune-images.ts';
 import { createSharedBuilds } from './shared-builds.ts';
 
 export type { ImageProgress } from './build-context.ts';
-export type { PruneResult, StoredImage } from './inventory.ts';
+export type { StoredImage } from './inventory.ts';
+export type { PrunedImage, PruneOptions, PrunePlan, PruneResult } from './prune-images.ts';
 
 export interface ImageStoreOptions {
   readonly engine: ContainerEngine;
@@ -37,6 +41,8 @@ export interface ImageStoreOptions {
   readonly keepPackages?: boolean;
   /** Where it is remembered which images were made; `null`: in this store alone. */
   readonly madeImagesFolder: string | null;
+  /** The workspace whose need of images is recorded there. @default none */
+  readonly workspaceRoot?: string;
   /** Turns of builds, where others take some too. @default one of its own */
   readonly queue?: BuildQueue;
   /** @default silent */
@@ -76,7 +82,12 @@ export interface ImageStore {
     plugin: Pick<LoadedPlugin, 'manifest' | 'digest'>,
     options: Pick<PrepareOptions, 'exec'>,
   ): Promise<PreparedImage | null>;
-  /** Removes the image of a plugin unless a container uses it; answers whether it is gone. */
+  /** What the image of a plugin is called, whether it is there or not; `null` where only building what it stands on can tell. */
+  nameOf(
+    plugin: Pick<LoadedPlugin, 'manifest' | 'digest'>,
+    options: Pick<PrepareOptions, 'exec'>,
+  ): Promise<ImageName | null>;
+  /** Removes the image of a plugin unless a container or another workspace needs it; answers whether it is gone. */
   remove(
     plugin: Pick<LoadedPlugin, 'manifest' | 'digest'>,
     options: Pick<PrepareOptions, 'exec'>,
@@ -84,11 +95,13 @@ export interface ImageStore {
   /** The image that plugin images stand on, so that the first plugin need not wait for it. */
   prepareBase(options: PrepareOptions): Promise<PreparedImage>;
   list(): Promise<StoredImage[]>;
+  /** What `prune` with the same options would remove. */
+  planPrune(options: PruneOptions): Promise<PrunePlan>;
   /**
-   * Removes images of lurkbox whose tag is not in `keep`, except those that a container uses. The base images of this
-   * version stay unless `all` is set. What others made is never touched.
+   * Removes images that this user's lurkbox made, whose tag is not in `keep`, and that no other workspace of this user needs;
+   * those that a container uses stay. The base images of this version stay too.
    */
-  prune(options: { keep: ReadonlySet<string>; all?: boolean }): Promise<PruneResult>;
+  prune(options: PruneOptions): Promise<PruneResult>;
 }
 
 export function createImageStore(options: ImageStoreOptions): ImageStore {
@@ -105,10 +118,25 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
   const share = createSharedBuilds<PreparedImage>();
   const queue = options.queue ?? new BuildQueue();
   const made = new MadeImages(options.madeImagesFolder, logger);
+  const uses = new ImageUses(
+    options.workspaceRoot ?? null,
+    async () => toUsesFolder(await made.folder()),
+    logger,
+  );
   const report = toReport(logger, onProgress);
   let plan: Promise<BasePlan> | undefined;
 
-  return { prepare, find, remove, prepareBase, list: () => listStoredImages(engine), prune };
+  const pruner = new ImagePruner({ engine, made, uses, currentBases });
+  return {
+    prepare,
+    find,
+    nameOf,
+    remove,
+    prepareBase,
+    list: () => listStoredImages(engine),
+    planPrune: (pruneOptions) => pruner.plan(pruneOptions),
+    prune: (pruneOptions) => pruner.prune(pruneOptions),
+  };
 
   async function prepare(plugin: LoadedPlugin, { exec, signal }: PrepareOptions): Promise<PreparedImage> {
     const present = await find(plugin, { exec });
@@ -134,16 +162,28 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
     plugin: Pick<LoadedPlugin, 'manifest' | 'digest'>,
     { exec }: { exec: boolean },
   ): Promise<PreparedImage | null> {
+    const image = await nameOf(plugin, { exec });
+    return image && findNeeded(image);
+  }
+
+  async function nameOf(
+    plugin: Pick<LoadedPlugin, 'manifest' | 'digest'>,
+    { exec }: { exec: boolean },
+  ): Promise<ImageName | null> {
     const base = await nameBase(exec);
-    return base && findPrepared(namePluginImage(plugin, base));
+    return base && namePluginImage(plugin, base);
   }
 
   async function remove(
     plugin: Pick<LoadedPlugin, 'manifest' | 'digest'>,
     options: { exec: boolean },
   ): Promise<boolean> {
-    const present = await find(plugin, options);
+    const image = await nameOf(plugin, options);
+    if (image !== null) await uses.remove(image.key);
+    const present = image && (await lookUp(image));
     if (present === null) return true;
+    const { there } = await uses.usersOf(present.key);
+    if (there.length > 0) return false;
     // By the tag, so that others of the same content stay; unless that is somebody else's image by now.
     const named = await engine.inspectImage(present.tag);
     const isGone = await engine.removeImage(named?.id === present.id ? present.tag : present.id);
@@ -153,7 +193,7 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
 
   async function prepareBase({ exec, signal }: PrepareOptions): Promise<PreparedImage> {
     const named = await nameBase(exec);
-    const present = named && (await findPrepared(named));
+    const present = named && (await findNeeded(named));
     if (present) return present;
     const base = await basePlan();
     if (!exec) return build(base.key, null, (context) => buildPlain(base, context), signal);
@@ -166,16 +206,10 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
     );
   }
 
-  async function prune({
-    keep,
-    all = false,
-  }: {
-    keep: ReadonlySet<string>;
-    all?: boolean;
-  }): Promise<PruneResult> {
-    const current = all ? [] : await Promise.all([nameBase(false), nameBase(true)]);
-    const tags = current.flatMap((image) => image?.tag ?? []);
-    return pruneStoredImages(engine, new Set([...keep, ...tags]));
+  /** Of this version of lurkbox; those that are there. */
+  async function currentBases(): Promise<readonly ImageName[]> {
+    const named = await Promise.all([nameBase(false), nameBase(true)]);
+    return named.filter((image) => image !== null);
   }
 
   /** What the base is called; `null` when only building it can tell. */
@@ -208,8 +242,14 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
     return remember(image, id);
   }
 
+  /** For whoever goes on to start it: from before it is looked for, no other workspace removes it. */
+  async function findNeeded(image: ImageName): Promise<PreparedImage | null> {
+    await uses.add(image.key);
+    return lookUp(image);
+  }
+
   /** By the ids that were made before, and never by a tag or a label, which others can put on images of theirs. */
-  async function findPrepared({ tag, key }: ImageName): Promise<PreparedImage | null> {
+  async function lookUp({ tag, key }: ImageName): Promise<PreparedImage | null> {
     for (const id of await made.idsOf(key)) {
       const image = await engine.inspectImage(id);
       if (image !== null) return { tag, key, id, built: false, warnings: readImageNotes(image.labels) };
@@ -227,7 +267,7 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
         'IMAGE_BUILD_FAILED',
         `the engine took the image ${tag} but does not have it; something else removes or renames images`,
       );
-    await made.add(key, id);
+    await Promise.all([made.add(key, id), uses.add(key)]);
     return { tag, key, id, built: true, warnings };
   }
 
@@ -248,6 +288,11 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
       plugin === null ? makeNow(building) : queue.run(plugin, building, makeNow);
     return share(key, begin, signal);
   }
+}
+
+/** In a folder that is this user's alone, or nowhere. */
+function toUsesFolder(records: string | null): string | null {
+  return records === null ? null : join(records, 'uses');
 }
 
 function toImageError(cause: unknown): unknown {

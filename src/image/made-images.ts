@@ -38,6 +38,11 @@ export class MadeImages {
     return [...new Set([...own, ...kept])];
   }
 
+  /** Where this user's records of images are; `null` where there is no place that is this user's alone. */
+  folder(): Promise<string | null> {
+    return this.#open();
+  }
+
   async add(key: string, id: string): Promise<void> {
     const ids = [...new Set([id, ...(await this.idsOf(key))])].slice(0, MAX_IDS);
     this.#known.set(key, ids);

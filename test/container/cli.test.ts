@@ -425,28 +425,48 @@ describe('image', () => {
     });
   });
 
-  test('prune keeps what the workspace needs and removes the rest, and with --all that too', async () => {
+  test('prune keeps what this workspace and its neighbours need; with --all it lists all, and removes it when told to', async () => {
     await using other = await createWorkspace();
+    await using neighbour = await createWorkspace();
     await using view = await serveEngineView('lurkbox/plugin-cli-test-prune-');
-    const options = { cwd: other.root, env: { DOCKER_HOST: view.url } };
+    const env = { DOCKER_HOST: view.url };
+    const options = { cwd: other.root, env };
+    const prune = (...args: string[]) => runCli(['image', 'prune', ...args], options);
     await other.addPlugin('cli-test-prune-kept');
-    const folder = await other.addPlugin('cli-test-prune-gone');
+    const gone = await other.addPlugin('cli-test-prune-gone');
+    const shared = await other.addPlugin('cli-test-prune-shared');
+    for (const name of ['shared', 'theirs']) await neighbour.addPlugin(`cli-test-prune-${name}`);
     await runCli(['image', 'build'], options);
-    await rm(folder, { recursive: true });
-    const pruned = await runCli(['image', 'prune', '--json'], options);
+    await runCli(['image', 'build'], { cwd: neighbour.root, env });
+    for (const folder of [gone, shared]) await rm(folder, { recursive: true });
+    const pruned = await prune('--json');
     expect(pruned).toMatchObject({ exitCode: 0, stderr: '' });
+    const left = (name: string) => ({
+      tag: expect.stringContaining(`cli-test-prune-${name}:`),
+      workspaces: [neighbour.root],
+    });
     expect(JSON.parse(pruned.stdout)).toEqual({
       removed: [expect.stringMatching(/^lurkbox\/plugin-cli-test-prune-gone:/)],
       freedBytes: expect.any(Number),
+      left: [left('shared'), left('theirs')],
+      gone: [],
     });
-    expect(await imagesOf('cli-test-prune-kept')).toHaveLength(1);
-    expect(await runCli(['image', 'prune'], options)).toMatchObject({
+    expect(await prune()).toMatchObject({
       exitCode: 0,
-      stdout: 'Nothing to remove.\n',
+      stdout: `Nothing to remove.\nLeft for other workspaces, "${neighbour.root}": 2 images.\n\`--all\` lists and removes these too.\n`,
     });
-    const { stdout } = await runCli(['image', 'prune', '--all'], options);
-    expect(stdout).toMatch(/^Removed lurkbox\/plugin-cli-test-prune-kept:[0-9a-f]{64}: \S+ \S+\n$/);
-    expect(await imagesOf('cli-test-prune-kept')).toEqual([]);
+    const asked = await prune('--all');
+    expect(asked.exitCode).toBe(1);
+    expect(asked.stdout).toMatch(
+      new RegExp(`^lurkbox/plugin-cli-test-prune-shared:.* "${neighbour.root}"$`, 'm'),
+    );
+    expect(asked.stdout).toMatch(/^Nothing is removed\. .* --all --yes` removes them/m);
+    for (const name of ['kept', 'shared', 'theirs'])
+      expect(await imagesOf(`cli-test-prune-${name}`)).toHaveLength(1);
+    const { stdout } = await prune('--all', '--yes');
+    expect(stdout).toMatch(/^Removed lurkbox\/plugin-cli-test-prune-kept:[0-9a-f]{64}, .*: \S+ \S+\.\n$/);
+    for (const name of ['kept', 'shared', 'theirs'])
+      expect(await imagesOf(`cli-test-prune-${name}`)).toEqual([]);
   });
 });
 

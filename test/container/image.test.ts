@@ -1,4 +1,4 @@
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream, existsSync, mkdirSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -367,6 +367,20 @@ describe('the image of a plugin', () => {
     expect(await store.remove(plugin, { exec: false })).toBe(true);
     expect(await engine.inspectImage(honest.id)).toBeNull();
     expect(await engine.inspectImage(honest.tag)).not.toBeNull();
+  });
+
+  test('that another workspace needs as well goes when neither does any more', async () => {
+    const plugin = await writePlugin('shared');
+    const [one, two] = [join(folder, 'one'), join(folder, 'two')].map((workspaceRoot) => {
+      mkdirSync(workspaceRoot);
+      return createStore({ workspaceRoot });
+    });
+    const { id } = await one!.prepare(plugin, { exec: false });
+    expect(await two!.find(plugin, { exec: false })).toMatchObject({ id, built: false });
+    expect(await one!.remove(plugin, { exec: false })).toBe(false);
+    expect(await engine.inspectImage(id)).not.toBeNull();
+    expect(await two!.remove(plugin, { exec: false })).toBe(true);
+    expect(await engine.inspectImage(id)).toBeNull();
   });
 
   test('is there for both when two processes build it at the same time', async () => {

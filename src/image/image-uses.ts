@@ -1,0 +1,118 @@
+import { createHash } from 'node:crypto';
+import { lstat, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import type { Logger } from '../logger.ts';
+
+/** Longest path of Linux. */
+const MAX_PATH_BYTES = 4_096;
+/** Workspaces that are looked at for one image; with so many it is needed in any case. */
+const MAX_WORKSPACES = 1_000;
+/** Where a record cannot be read, somebody needs the image all the same. */
+const UNKNOWN = 'a workspace whose record cannot be read';
+
+/** Of one image, the other workspaces of this user that have called for it. */
+export interface ImageUsers {
+  readonly there: readonly string[];
+  /** Their folders are no more. */
+  readonly gone: readonly string[];
+}
+
+/**
+ * Which workspaces of this user need which images, whichever engine those are in: for each image a folder with a file for each
+ * workspace, so that processes change no file of one another and a crash leaves nothing half. Where there is no place for it,
+ * nothing is recorded.
+ */
+export class ImageUses {
+  readonly #workspace: { readonly path: string; readonly id: string } | null;
+  readonly #folder: () => Promise<string | null>;
+  readonly #logger: Logger;
+  readonly #recorded = new Set<string>();
+
+  /** @param folder of this user alone; `null` where there is none such */
+  constructor(workspace: string | null, folder: () => Promise<string | null>, logger: Logger) {
+    this.#workspace = workspace === null ? null : { path: workspace, id: idOf(workspace) };
+    this.#folder = folder;
+    this.#logger = logger;
+  }
+
+  /** Records that this workspace needs an image; before it is looked for, so that nobody removes it in between. */
+  async add(key: string): Promise<void> {
+    if (this.#recorded.has(key) || this.#workspace === null) return;
+    const uses = await this.#folder();
+    if (uses === null) return;
+    const { path, id } = this.#workspace;
+    const arriving = join(uses, key, `.${id}-${process.pid}-${performance.now()}`);
+    try {
+      await mkdir(join(uses, key), { recursive: true, mode: 0o700 });
+      await writeFile(arriving, path, { mode: 0o600, flag: 'wx' });
+      await rename(arriving, join(uses, key, id));
+      this.#recorded.add(key);
+    } catch (error) {
+      await rm(arriving, { force: true }).catch(() => {});
+      const told = { error: String(error) };
+      this.#logger.warn(told, 'could not record that an image is needed; another workspace may remove it');
+    }
+  }
+
+  async remove(key: string): Promise<void> {
+    this.#recorded.delete(key);
+    const uses = await this.#folder();
+    if (uses === null || this.#workspace === null) return;
+    await rm(join(uses, key, this.#workspace.id), { force: true });
+    await rmdir(join(uses, key)).catch(() => {}); // Others are in it, or it is gone.
+  }
+
+  /** Has this workspace need no other images than these. */
+  async keepOnly(keys: ReadonlySet<string>): Promise<void> {
+    const uses = await this.#folder();
+    if (uses === null) return;
+    for (const key of await namesIn(uses)) if (!keys.has(key)) await this.remove(key);
+  }
+
+  /** Records of workspaces that are gone are removed; they are told this once. */
+  async usersOf(key: string): Promise<ImageUsers> {
+    const uses = await this.#folder();
+    const users = { there: [] as string[], gone: [] as string[] };
+    if (uses === null) return users;
+    const others = (await namesIn(join(uses, key))).filter((id) => id !== this.#workspace?.id);
+    for (const id of others.slice(0, MAX_WORKSPACES)) {
+      const file = join(uses, key, id);
+      const path = await readPath(file);
+      if (path === null || !(await isGone(path))) users.there.push(path ?? UNKNOWN);
+      else {
+        users.gone.push(path);
+        await rm(file, { force: true });
+      }
+    }
+    return users;
+  }
+}
+
+function idOf(workspace: string): string {
+  return createHash('sha256').update(workspace).digest('hex');
+}
+
+/** Files that are being written begin with a dot. */
+async function namesIn(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch(() => []);
+  return names.filter((name) => !name.startsWith('.'));
+}
+
+async function readPath(file: string): Promise<string | null> {
+  try {
+    const stats = await lstat(file);
+    if (!stats.isFile() || stats.size > MAX_PATH_BYTES) return null;
+    const path = await readFile(file, 'utf8');
+    return isAbsolute(path) ? path : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Only where that is sure: a folder that may not be looked at is there. */
+async function isGone(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => false,
+    ({ code }: NodeJS.ErrnoException) => code === 'ENOENT' || code === 'ENOTDIR',
+  );
+}
