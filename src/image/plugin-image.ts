@@ -59,7 +59,7 @@ export async function buildPluginImage(
 }
 
 function namesOf({ manifest }: LoadedPlugin): string[] {
-  return manifest.dependencies.map((written) => splitDependency(written).name);
+  return namedPackages(manifest).map((written) => splitDependency(written).name);
 }
 
 async function install(
