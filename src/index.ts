@@ -39,6 +39,7 @@ export { type HotReload, HotReloadManager, type HotReloadOptions } from './lifec
 export type { PluginLoader } from './lifecycle/plugin-loader.ts';
 export {
   type LoadOptions,
+  type PackageRefresh,
   PluginManager,
   type UseOptions,
 } from './lifecycle/plugin-manager.ts';
@@ -53,7 +54,14 @@ export {
   describeDifferences,
 } from './manifest/content-differences.ts';
 export { type LoadedPlugin, loadPlugin as loadPluginFolder } from './manifest/load.ts';
-export { countPackages as countLockedPackages, lockSourceOf } from './manifest/package-lock.ts';
+export { compareLocks, type LockDifference } from './manifest/lock-differences.ts';
+export {
+  countPackages as countLockedPackages,
+  type LockEntry,
+  lockSourceOf,
+  type PackageLock,
+  parseLock,
+} from './manifest/package-lock.ts';
 export { type PluginManifest, PluginManifestSchema } from './manifest/schema.ts';
 export type { LurkboxOptions } from './options.ts';
 export type { Grant, GrantedMount, Isolation, Origin, Restriction } from './policy/grant.ts';

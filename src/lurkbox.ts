@@ -167,7 +167,9 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
   );
   const pluginsFolder = join(config.workspaceRoot, PLUGINS_FOLDER);
   const supply = new ImageSupply(config);
+  const contents = new KnownContents(registry, files);
   const locks = new PackageLocks({
+    contents,
     supply,
     registry,
     locker: createPackageLocker({
@@ -179,7 +181,6 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     }),
     recorder,
   });
-  const contents = new KnownContents(registry, files);
   const loader = new PluginLoader({
     locks,
     contents,

@@ -23,6 +23,7 @@ import {
   use,
 } from './lifecycle.ts';
 import { list } from './list.ts';
+import { type LockOptions, lock } from './lock.ts';
 import { prune } from './prune.ts';
 import { type RunOptions, run } from './run.ts';
 import { type WorkflowRunOptions, workflowCheck, workflowRun } from './workflow.ts';
@@ -88,6 +89,14 @@ function createProgram(exit: (code: number) => void): Command {
     .action(async (plugin: string, other: string | undefined, options: CommonOptions) =>
       exit(await files(plugin, other, options)),
     );
+  common(program.command('lock'))
+    .description('show which npm packages plugins have, and whose lock says so')
+    .argument('[plugin]', 'name, or name@version; without one, all of the workspace')
+    .option(
+      '--refresh',
+      'have npm choose the packages of a plugin anew, within its ranges, and show what changes',
+    )
+    .action(async (plugin: string | undefined, options: LockOptions) => exit(await lock(plugin, options)));
   common(program.command('doctor'))
     .description('tell what this engine enforces and what is missing')
     .option('--attack', 'attack it too, from inside of real containers, and tell what held (about 15 s)')

@@ -1,11 +1,14 @@
+import { LurkboxError } from '../errors.ts';
 import type { PackageLocker } from '../image/package-locker.ts';
-import { isLocked, type LoadedPlugin, toLocked } from '../manifest/load.ts';
+import { authorsLockOf, isLocked, type LoadedPlugin, toLocked } from '../manifest/load.ts';
 import { countPackages, lockSourceOf } from '../manifest/package-lock.ts';
 import type { PluginManifest } from '../manifest/schema.ts';
-import { namedPackages } from '../manifest/vendored.ts';
+import { isVendored, namedPackages } from '../manifest/vendored.ts';
+import { showPath } from '../printable.ts';
 import type { InstalledVersion } from '../registry/record.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
 import type { ImageSupply } from './image-supply.ts';
+import type { KnownContents } from './known-contents.ts';
 import type { LifecycleRecorder } from './lifecycle-recorder.ts';
 
 export interface PackageLocksOptions {
@@ -13,6 +16,7 @@ export interface PackageLocksOptions {
   readonly locker: PackageLocker;
   readonly supply: ImageSupply;
   readonly recorder: LifecycleRecorder;
+  readonly contents: KnownContents;
 }
 
 /**
@@ -63,12 +67,34 @@ export class PackageLocks {
   }
 
   async #ensure(version: InstalledVersion, signal: AbortSignal | undefined): Promise<InstalledVersion> {
+    const { name, manifest, origin } = version;
+    const lock =
+      this.#find(name, version, origin.path) ??
+      (await this.#authorsLock(version)) ??
+      (await this.#make(manifest, signal));
+    return this.keep(version, lock);
+  }
+
+  /** Of a version that has none: the first one stays. */
+  keep({ id }: InstalledVersion, lock: string): InstalledVersion {
     const { registry, recorder } = this.#options;
-    const { id, name, manifest, origin } = version;
-    const lock = this.#find(name, version, origin.path) ?? (await this.#make(manifest, signal));
     const locked = registry.setLock(id, lock);
     recorder.tell('LOAD', locked, { message: `its npm packages are locked: ${countPackages(lock)}` });
     return locked;
+  }
+
+  /**
+   * What the dependencies of a version mean now: what its author's lock file says, or what npm chooses, whatever is known.
+   * @throws LurkboxError `OPTIONS_INVALID` where there is nothing to choose, or `DEPENDENCY_FAILED`
+   */
+  async refresh(version: InstalledVersion, signal?: AbortSignal): Promise<string> {
+    assertMayRefresh(version);
+    return (await this.#authorsLock(version)) ?? (await this.#make(version.manifest, signal));
+  }
+
+  /** Of a version that was installed before lock files of authors were obeyed. */
+  async #authorsLock(version: InstalledVersion): Promise<string | null> {
+    return authorsLockOf(await this.#options.contents.read(version));
   }
 
   /** Ends what is under way. */
@@ -101,6 +127,18 @@ export class PackageLocks {
     );
     return before?.lock ?? null;
   }
+}
+
+function assertMayRefresh({ name, version, manifest, lock, origin }: InstalledVersion): void {
+  const own = lockSourceOf(lock ?? '');
+  const why = isVendored(manifest)
+    ? `has the packages of its own \`node_modules\`; run \`npm update\` in ${showPath(origin.path)} and load it again`
+    : namedPackages(manifest).length === 0
+      ? 'has no npm packages'
+      : own !== null &&
+        `is locked by its own ${own}; run \`npm update\` in ${showPath(origin.path)} and load it again`;
+  if (why !== false)
+    throw new LurkboxError('OPTIONS_INVALID', `There is no lock to refresh: \`${name}@${version}\` ${why}.`);
 }
 
 function hasSame(some: readonly string[], others: readonly string[]): boolean {

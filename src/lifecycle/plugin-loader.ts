@@ -8,7 +8,9 @@ import {
   type LoadPluginOptions,
   loadPlugin,
   MANIFEST_FILE,
+  toLocked,
 } from '../manifest/load.ts';
+import { countPackages } from '../manifest/package-lock.ts';
 import { type PermissionChange, permissionsBeyond } from '../policy/permission-changes.ts';
 import { toPluginPolicy } from '../policy/plugin-policy.ts';
 import { decideRequest, resolveOrThrow } from '../policy/resolve.ts';
@@ -129,6 +131,23 @@ export class PluginLoader {
     if (known === null) this.#tell('INSTALL', version, describeInstallation(plugin, former));
     this.#tell('LOAD', version);
     return version;
+  }
+
+  /**
+   * Installs a version with another lock of its npm packages, beside what it was.
+   * @throws LurkboxError `POLICY_DENIED` where the policy pins another content
+   */
+  async relock(version: InstalledVersion, lock: string): Promise<InstalledVersion> {
+    const { registry, contents } = this.#options;
+    const plugin = toLocked(await contents.read(version), lock);
+    await this.#assertUsable(plugin, true, false);
+    return registry.transaction(() => {
+      const { digest } = plugin;
+      const relocked = registry.register({ ...toNewVersion(version), lock, digest });
+      this.#inheritConsent(relocked);
+      this.#tell('LOAD', relocked, `its npm packages are locked anew: ${countPackages(lock)}`);
+      return relocked;
+    });
   }
 
   /**

@@ -37,6 +37,12 @@ export interface LoadOptions {
   readonly lock?: boolean;
 }
 
+/** A version before and after its npm packages were locked anew; the same one where they are the same. */
+export interface PackageRefresh {
+  readonly before: InstalledVersion;
+  readonly after: InstalledVersion;
+}
+
 export interface UseOptions {
   /** Try it first on a share of the calls that name no version; it becomes active when it fails no more often. */
   readonly trial?: {
@@ -227,9 +233,7 @@ export class PluginManager {
 
   /** The files of a version, with their hashes; `name` alone means the active one, or else the newest. */
   async readFiles(written: string): Promise<LoadedPlugin> {
-    const { registry, contents } = this.#options;
-    const active = written.includes('@') ? null : (registry.get(written)?.active ?? null);
-    return contents.read(active ?? this.newest(written));
+    return this.#options.contents.read(this.#serving(written));
   }
 
   /** What a version asks for beyond what was agreed to; `name` alone means its newest one. */
@@ -296,6 +300,31 @@ export class PluginManager {
    */
   async lockPackages(written: string, { signal }: { signal?: AbortSignal } = {}): Promise<InstalledVersion> {
     return this.#options.locks.ensure(this.newest(written), signal);
+  }
+
+  /**
+   * Has npm choose the packages of a version anew, within the ranges of its `dependencies`; `name` alone means the active one. Other packages are
+   * another content under the same version number, with a digest of its own: it is installed beside the former one, and takes its
+   * place where that is active. Where the packages are the same, nothing changes.
+   * @throws LurkboxError `PLUGIN_NOT_FOUND`, `OPTIONS_INVALID` where there is no lock to refresh, `DEPENDENCY_FAILED`, or
+   * `POLICY_DENIED` where the policy pins the former content
+   */
+  async refreshPackages(written: string, { signal }: { signal?: AbortSignal } = {}): Promise<PackageRefresh> {
+    const { locks, loader, activation } = this.#options;
+    const before = this.#serving(written);
+    const lock = await locks.refresh(before, signal);
+    signal?.throwIfAborted();
+    if (before.lock === null) return { before, after: locks.keep(before, lock) };
+    if (before.lock === lock) return { before, after: before };
+    const after = await loader.relock(before, lock);
+    if (this.#options.registry.get(before.name)?.active?.id !== before.id) return { before, after };
+    return { before, after: activation.activate(after, 'ACTIVATE', 'its npm packages were locked anew') };
+  }
+
+  /** `name` alone means the active version, or else the newest. @throws LurkboxError `PLUGIN_NOT_FOUND` */
+  #serving(written: string): InstalledVersion {
+    const active = written.includes('@') ? null : (this.#options.registry.get(written)?.active ?? null);
+    return active ?? this.newest(written);
   }
 
   /**

@@ -1,6 +1,7 @@
 import { harmlessCut } from '../printable.ts';
 import type { PluginFile, PluginLink } from './digest.ts';
-import { type LockEntry, parseLock } from './package-lock.ts';
+import { compareLocks } from './lock-differences.ts';
+import { type PackageLock, parseLock } from './package-lock.ts';
 
 /** What a digest is made of. */
 export interface Content {
@@ -58,27 +59,20 @@ function quoteName(path: string): string {
 
 function comparePackages(before: string | null, after: string | null): string[] {
   if (before === after) return [];
-  const [former, present] = [packagesOf(before), packagesOf(after)];
-  const places = [...new Set([...former.keys(), ...present.keys()])].sort();
-  return places.flatMap((place) => {
-    const [was, is] = [former.get(place), present.get(place)];
-    if (was?.version === is?.version && was?.integrity === is?.integrity) return [];
+  return compareLocks(readLock(before), readLock(after)).map(({ place, from, to }) => {
     const name = quoteName(place.replace(/^node_modules\//, ''));
-    if (was === undefined || is === undefined)
-      return [`${name} ${(was ?? is)?.version} ${was === undefined ? 'added' : 'removed'}`];
-    return [
-      was.version === is.version
-        ? `${name} ${is.version} of other bytes`
-        : `${name} ${was.version} → ${is.version}`,
-    ];
+    if (from === null || to === null) return `${name} ${from ?? to} ${from === null ? 'added' : 'removed'}`;
+    return from === to ? `${name} ${to} of other bytes` : `${name} ${from} → ${to}`;
   });
 }
 
-function packagesOf(lock: string | null): ReadonlyMap<string, LockEntry> {
-  if (lock === null) return new Map();
+function readLock(text: string | null): PackageLock {
+  if (text === null) return NO_PACKAGES;
   try {
-    return new Map(Object.entries(parseLock(lock).packages));
+    return parseLock(text);
   } catch {
-    return new Map();
+    return NO_PACKAGES;
   }
 }
+
+const NO_PACKAGES: PackageLock = { packages: {} };

@@ -95,6 +95,17 @@ export async function loadPlugin(
 
 const NO_LOCK = { ok: true, value: null } as const;
 
+/**
+ * The same for a plugin that was read without it, or locked otherwise.
+ * @throws LurkboxError `MANIFEST_INVALID`
+ */
+export async function authorsLockOf(plugin: LoadedPlugin): Promise<string | null> {
+  using root = openFolder(plugin.folder, 'resolved');
+  const lock = await readAuthorsLock(root, plugin);
+  if (!lock.ok) throw invalid(plugin.folder, lock.problems);
+  return lock.value;
+}
+
 /** The lock in the lock file that the author brought along, as text; `null` where there is none, or no package. */
 async function readAuthorsLock(
   root: Folder,
