@@ -5,7 +5,7 @@ import { LurkboxError } from '../errors.ts';
 import { LABELS } from '../labels.ts';
 import { splitDependency } from '../manifest/fields.ts';
 import { type LoadedPlugin, readPluginFiles } from '../manifest/load.ts';
-import { namedPackages } from '../manifest/vendored.ts';
+import { isVendored, namedPackages } from '../manifest/vendored.ts';
 import { STRIPPED_FILE } from '../protocol/messages.ts';
 import { IMAGE_PATHS } from '../spec/build.ts';
 import { type BuildContext, type ImageId, type ImageName, imageLabels } from './build-context.ts';
@@ -58,7 +58,12 @@ export async function buildPluginImage(
   return { id: await loadDerivedImage(derived, folder.path, context), warnings };
 }
 
-function namesOf({ manifest }: LoadedPlugin): string[] {
+/** Of the packages that are there for the plugin itself: of those that it brings along, all at the top. */
+function namesOf({ manifest, files }: LoadedPlugin): string[] {
+  if (isVendored(manifest))
+    return files.flatMap(
+      ({ path }) => /^node_modules\/((?:@[^/]+\/)?[^@/]+)\/package\.json$/.exec(path)?.[1] ?? [],
+    );
   return namedPackages(manifest).map((written) => splitDependency(written).name);
 }
 
