@@ -4,7 +4,7 @@ import { harmless, showPath } from '../printable.ts';
 import { findStateFolder } from '../storage/state-folder.ts';
 import { EXIT } from './exit.ts';
 import { paint, print, printJson } from './output.ts';
-import type { CommonOptions } from './workspace.ts';
+import { assertFolder, type CommonOptions } from './workspace.ts';
 
 export interface AuditOptions extends CommonOptions {
   readonly expect?: string;
@@ -12,6 +12,7 @@ export interface AuditOptions extends CommonOptions {
 
 /** Whether anything in the audit log was changed, taken out or put in. Needs no engine, and changes nothing. */
 export async function auditVerify(options: AuditOptions): Promise<number> {
+  assertFolder(options.workspace);
   using state = findStateFolder(join(resolve(options.workspace), STATE_FOLDER));
   if (options.expect !== undefined && !/^[0-9a-f]{64}$/.test(options.expect))
     throw new LurkboxError(
@@ -19,9 +20,12 @@ export async function auditVerify(options: AuditOptions): Promise<number> {
       'Expected 64 hexadecimal digits after --expect, as `audit verify` tells them.',
     );
   if (state === null || state.statsOf(AUDIT_FOLDER) === null) {
-    if (options.json) printJson({ ok: true, records: 0 });
-    else print(`There is no audit log in ${showPath(resolve(options.workspace))} yet.`);
-    return EXIT.ok;
+    // A hash was told by a log, and what it was told by is gone.
+    const ok = options.expect === undefined;
+    const none = `There is no audit log in ${showPath(resolve(options.workspace))}`;
+    if (options.json) printJson({ ok, records: 0 });
+    else print(ok ? `${none} yet.` : `${paint('red', '✖')} ${none}, and the hash was told by one.`);
+    return ok ? EXIT.ok : EXIT.failed;
   }
   const folder = state.pathOf(AUDIT_FOLDER);
   const report = await verifyAuditLog(folder, options.expect === undefined ? {} : { expect: options.expect });

@@ -59,10 +59,12 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 function createProgram(exit: (code: number) => void): Command {
-  const program = new Command('lurkbox')
+  const program = new Command('lurkbox');
+  group(program)
     .description('Runs untrusted plugins of AI agents, each call in its own locked-down container.')
     .version(VERSION)
     .exitOverride()
+    .enablePositionalOptions()
     .showHelpAfterError('(lurkbox --help tells more)')
     .addHelpText('after', EXIT_CODES);
 
@@ -161,7 +163,9 @@ function addLifecycleCommands(program: Command, exit: (code: number) => void): v
     .option('--limit <n>', 'so many of the last ones', toCount, 50)
     .option('--follow', 'go on until Ctrl-C')
     .action(async (options: EventsOptions) => exit(await events(options)));
-  const audit = program.command('audit').description('the record of permission decisions and executions');
+  const audit = group(program.command('audit')).description(
+    'the record of permission decisions and executions',
+  );
   common(audit.command('verify', { isDefault: true }))
     .description('tell whether anything in it was changed, taken out or put in')
     .option('--expect <hash>', 'a hash that was told before, which must be in the chain')
@@ -173,9 +177,9 @@ function addLifecycleCommands(program: Command, exit: (code: number) => void): v
 }
 
 function addWorkflowCommands(program: Command, exit: (code: number) => void): void {
-  const workflow = program
-    .command('workflow')
-    .description('plugins in an order, each with what others answered');
+  const workflow = group(program.command('workflow')).description(
+    'plugins in an order, each with what others answered',
+  );
   common(workflow.command('run'))
     .description('run the workflow of a file')
     .argument('<file>', 'JSON file with the workflow')
@@ -189,7 +193,7 @@ function addWorkflowCommands(program: Command, exit: (code: number) => void): vo
 }
 
 function addImageCommands(program: Command, exit: (code: number) => void): void {
-  const image = program.command('image').description('the images of lurkbox in the engine');
+  const image = group(program.command('image')).description('the images of lurkbox in the engine');
   common(image.command('list'))
     .description('list them')
     .action(async (options: CommonOptions) => exit(await imageList(options)));
@@ -204,14 +208,36 @@ function addImageCommands(program: Command, exit: (code: number) => void): void 
     .action(async (options: ImagePruneOptions) => exit(await imagePrune(options)));
 }
 
+/** The options that every command takes, with what holds where nobody gives them. */
+function commonOptions(): Option[] {
+  return [
+    new Option(
+      '--workspace <dir>',
+      'plugins are in its plugins/, what lurkbox keeps in its .lurkbox/',
+    ).default('.'),
+    new Option(
+      '--policy <file>',
+      'policy file (default: lurkbox.policy.json in the workspace, if there is one)',
+    ),
+    new Option('--json', 'print one JSON document and nothing else on stdout'),
+    new Option('--log <level>', 'log lines on stderr, as JSON').choices(LOG_LEVELS).default('warn'),
+  ];
+}
+
 function common(command: Command): Command {
-  return command
-    .option('--workspace <dir>', 'plugins are in its plugins/, what lurkbox keeps in its .lurkbox/', '.')
-    .option('--policy <file>', 'policy file (default: lurkbox.policy.json in the workspace, if there is one)')
-    .option('--json', 'print one JSON document and nothing else on stdout')
-    .addOption(
-      new Option('--log <level>', 'log lines on stderr, as JSON').choices(LOG_LEVELS).default('warn'),
-    );
+  for (const option of commonOptions()) command.addOption(option);
+  return command;
+}
+
+/** A command with commands below it, which takes the same options before their names: what is given last counts. */
+function group(command: Command): Command {
+  return common(command).hook('preSubcommand', (above, below) => {
+    for (const option of commonOptions()) {
+      const key = option.attributeName();
+      if (above.getOptionValueSource(key) === 'cli')
+        below.setOptionValueWithSource(key, above.getOptionValue(key), 'cli');
+    }
+  });
 }
 
 function toCount(text: string): number {

@@ -61,7 +61,8 @@ export function assertKept({ registry, workspaceRoot }: Lurkbox): void {
   throw new LurkboxError('REGISTRY_INVALID', message);
 }
 
-function assertFolder(workspace: string): void {
+/** @throws LurkboxError `OPTIONS_INVALID` */
+export function assertFolder(workspace: string): void {
   if (statSync(workspace, { throwIfNoEntry: false })?.isDirectory()) return;
   throw new LurkboxError('OPTIONS_INVALID', `There is no folder ${showPath(workspace)} for a workspace.`);
 }

@@ -1,4 +1,4 @@
-import { appendFile } from 'node:fs/promises';
+import { appendFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createWorkspace } from '../helpers/workspace.ts';
@@ -23,5 +23,10 @@ test('a workspace without an audit log is well, one with a log is verified, and 
   expect(await verify()).toMatchObject({
     exitCode: 1,
     stdout: expect.stringContaining('the log was changed'),
+  });
+  await rm(join(workspace.root, '.lurkbox/audit'), { recursive: true });
+  expect(await verify('--expect', lastHash)).toMatchObject({
+    exitCode: 1,
+    stdout: expect.stringContaining('the hash was told by one'),
   });
 });

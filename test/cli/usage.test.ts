@@ -40,6 +40,44 @@ describe('help', () => {
   });
 });
 
+describe('the options of every command are taken before it and behind it', () => {
+  test.each([
+    [['--workspace', tmpdir(), 'list', '--json']],
+    [['list', '--json', '--workspace', tmpdir()]],
+    [['--json', '--workspace', tmpdir(), '--log', 'error', 'list']],
+    [['--workspace', '/nowhere', '--json', 'list', '--workspace', tmpdir()]],
+  ])('%j', async (args) => {
+    const { exitCode, stdout } = await lurkbox(...args);
+    expect({ exitCode, document: JSON.parse(stdout) }).toEqual({
+      exitCode: 0,
+      document: { plugins: [], broken: [] },
+    });
+  });
+
+  test.each([
+    [['--workspace', '/nowhere', 'audit']],
+    [['audit', '--workspace', '/nowhere']],
+    [['audit', '--workspace', '/nowhere', 'verify']],
+    [['audit', 'verify', '--workspace', '/nowhere']],
+  ])('%j', async (args) => {
+    const { exitCode, stderr } = await lurkbox(...args);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('/nowhere');
+  });
+
+  test('and contradict what contradicts them', async () => {
+    const { exitCode, stderr } = await lurkbox('--json', 'run', 'x', '--prompt');
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('cannot be used with');
+  });
+
+  test('and are in the help', async () => {
+    for (const args of [['--help'], ['image', '--help'], ['run', '--help']])
+      for (const option of ['--workspace', '--policy', '--json', '--log'])
+        expect((await lurkbox(...args)).stdout).toContain(option);
+  });
+});
+
 describe('bad usage exits with 2 and says why on stderr', () => {
   test.each([
     ['no command', [], 'Usage: lurkbox'],
