@@ -10,7 +10,7 @@ import { toBusy } from './busy.ts';
 import type { AcquiredContainer, ContainerSource } from './container-source.ts';
 import { type ExecutionContextConfig, MAX_CONTEXT_BYTES } from './context.ts';
 import { type Ending, endingOfError, failed } from './ending.ts';
-import { Execution, type ExecutionPlan } from './execution.ts';
+import { Execution, type ExecutionPlan, type LostAfterAnswer } from './execution.ts';
 import { isAboutNative, withHint } from './hints.ts';
 import { LogBook } from './logs.ts';
 import type { Reaper } from './reaper.ts';
@@ -64,8 +64,8 @@ export interface ContainerSandboxOptions {
   readonly reaper: Reaper;
   /** Containers that are there before their call. */
   readonly source: ContainerSource;
-  /** Told of an execution whose plugin had work under way after its answer that was not waited for longer. */
-  readonly onCut: (executionId: string, graceMs: number) => void;
+  /** Told of an execution after whose answer something is lost. */
+  readonly onLost: (executionId: string, lost: LostAfterAnswer) => void;
   readonly logger: Logger;
 }
 
@@ -324,7 +324,7 @@ export class ContainerSandbox implements PluginSandbox {
     { executionId, context, options, stopwatch, session, judged }: Call,
     slot: Slot,
   ): Omit<ExecutionPlan, 'engine' | 'image'> {
-    const { plugin, grant, ownerLabels, source, reaper, onCut, logger } = this.#options;
+    const { plugin, grant, ownerLabels, source, reaper, onLost, logger } = this.#options;
     stopwatch.lap('queueMs');
     const keep: ExecutionPlan['keep'] = (sandbox) => source.keep(sandbox, slot, session);
     const keepOnceJudged: ExecutionPlan['keep'] = (sandbox) => judged.promise.then(() => keep(sandbox));
@@ -341,7 +341,7 @@ export class ContainerSandbox implements PluginSandbox {
       signal: options.signal,
       onProgress: options.onProgress,
       onSuspicion: () => reaper.suspect(),
-      onCut: (graceMs) => onCut(executionId, graceMs),
+      onLost: (lost) => onLost(executionId, lost),
       keep: isKept ? (this.#checks.hasOutput ? keepOnceJudged : keep) : undefined,
     };
   }

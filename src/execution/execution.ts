@@ -35,6 +35,18 @@ export interface ReadySandbox {
   readonly logs: LogBook;
 }
 
+/** What a plugin did after its answer, and nobody gets. */
+export interface LostAfterAnswer {
+  /** Work was still under way when its grace was over. */
+  readonly wasCut: boolean;
+  /** How long the grace is. */
+  readonly graceMs: number;
+  /** The process ended by itself, by an error for instance. */
+  readonly hasEnded: boolean;
+  /** Something was printed. */
+  readonly hasPrinted: boolean;
+}
+
 export interface ExecutionPlan extends Omit<SandboxPlan, 'id'> {
   readonly context: PluginExecutionContext;
   /** From handing over the context on; the container is made for what the plugin is granted. */
@@ -42,8 +54,8 @@ export interface ExecutionPlan extends Omit<SandboxPlan, 'id'> {
   readonly stopwatch: Stopwatch;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((fraction: number, message: string) => void) | undefined;
-  /** What the plugin had under way after its answer was not waited for longer. */
-  readonly onCut: (graceMs: number) => void;
+  /** Told once, where something of what the plugin did after its answer is lost. */
+  readonly onLost: (lost: LostAfterAnswer) => void;
   /** @default a fresh container, made for this execution */
   readonly ready?: ReadySandbox | undefined;
   /** Asked once, when the plugin has answered: whether somebody takes the sandbox over. @default no */
@@ -85,6 +97,7 @@ export class Execution implements SandboxUser {
   #hasAllOutput = false;
   /** Aborted when nothing that the plugin had under way after its answer is waited for any more. */
   readonly #grace = new AbortController();
+  #hasPrintedLate = false;
 
   constructor(plan: ExecutionPlan) {
     this.#plan = plan;
@@ -122,6 +135,7 @@ export class Execution implements SandboxUser {
 
   onMessage(message: Exclude<RunnerMessage, { kind: 'ready' }>): void {
     if (message.kind === 'settled') this.#endGrace(message);
+    if (message.kind === 'log') this.#hasPrintedLate ||= this.#isSettled();
     if (this.#isSettled() || message.kind === 'settled') return;
     if (message.kind === 'log') this.logs.add(message.level, 'console', message.message);
     else if (message.kind === 'warning') this.logs.warn(message.path, message.message);
@@ -137,11 +151,13 @@ export class Execution implements SandboxUser {
   }
 
   onLine(source: 'stdout' | 'stderr', text: string, cutBytes: number): void {
-    if (!this.#isSettled()) this.logs.addLine(source, text, cutBytes);
+    if (this.#isSettled()) this.#hasPrintedLate = true;
+    else this.logs.addLine(source, text, cutBytes);
   }
 
   onSurplus(surplus: Surplus): void {
-    if (!this.#isSettled()) this.logs.addSurplus(surplus);
+    if (this.#isSettled()) this.#hasPrintedLate = true;
+    else this.logs.addSurplus(surplus);
   }
 
   onOutputEnd(id: number): void {
@@ -151,7 +167,7 @@ export class Execution implements SandboxUser {
   }
 
   onEnd(ending: Ending): void {
-    this.#grace.abort();
+    this.#endGraceBy({ hasEnded: this.#hasAnswered && this.#isSettled() });
     this.#settle(this.#expired ?? ending);
   }
 
@@ -165,14 +181,15 @@ export class Execution implements SandboxUser {
 
   #endGrace({ id, cut }: { readonly id: number; readonly cut: boolean }): void {
     if (id !== this.#requestId) return;
-    this.#endGraceBy(cut);
+    this.#endGraceBy({ wasCut: cut });
   }
 
-  /** `isCut`: the plugin has something under way that nobody waits for any more. */
-  #endGraceBy(isCut: boolean): void {
+  #endGraceBy({ wasCut = false, hasEnded = false }: { wasCut?: boolean; hasEnded?: boolean }): void {
     if (this.#grace.signal.aborted) return;
     this.#grace.abort();
-    if (isCut) this.#plan.onCut(GRACE_MS);
+    const hasPrinted = this.#hasPrintedLate && this.#hasAnswered;
+    if (wasCut || hasEnded || hasPrinted)
+      this.#plan.onLost({ wasCut, graceMs: GRACE_MS, hasEnded, hasPrinted });
   }
 
   #takeOver(sandbox: Sandbox): void {
@@ -259,12 +276,11 @@ export class Execution implements SandboxUser {
   async #release(ending: Ending): Promise<void> {
     await this.usage;
     const mayGoOn = this.#hasAnswered && this.#expired === undefined;
-    if (mayGoOn) {
-      await waitUntil(this.#grace.signal, GRACE_MS + LEAVE_MS);
-      // A plugin that is too busy says nothing.
-      this.#endGraceBy(true);
-    }
-    if (mayGoOn && (await this.#plan.keep?.(this.#sandbox))) return;
+    if (mayGoOn) await waitUntil(this.#grace.signal, GRACE_MS + LEAVE_MS);
+    // A plugin that is too busy says nothing, and would not hear the next call.
+    const isBusy = mayGoOn && !this.#grace.signal.aborted;
+    if (isBusy) this.#endGraceBy({ wasCut: true });
+    if (mayGoOn && !isBusy && (await this.#plan.keep?.(this.#sandbox))) return;
     if (ending.outcome === 'OK') await this.#sandbox.hangUp(LEAVE_MS);
     this.#sandbox.stopWaiting();
     if (this.#plan.signal?.aborted && this.#sandbox.cancel()) await delay(CANCEL_GRACE_MS);

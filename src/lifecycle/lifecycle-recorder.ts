@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { AuditEntry } from '../events/audit-record.ts';
 import { type PluginEvent, type PluginEventType, toPluginEvent } from '../events/event.ts';
+import type { LostAfterAnswer } from '../execution/execution.ts';
 import type { PluginExecutionResult } from '../execution/result.ts';
 import type { Grant } from '../policy/grant.ts';
 import type { Decision } from '../policy/resolve.ts';
@@ -85,9 +86,18 @@ export class LifecycleRecorder {
     this.tell('EXECUTE', subject, details);
   }
 
-  /** Work that a plugin had under way after its answer was not waited for longer. */
-  cut(subject: Subject, executionId: string, graceMs: number): void {
-    const message = `Work that was still under way ${graceMs} ms after the answer was ended; wait for it in \`execute\`, and clear its timers.`;
+  /** What a plugin did after its answer. */
+  lost(
+    subject: Subject,
+    executionId: string,
+    { wasCut, graceMs, hasEnded, hasPrinted }: LostAfterAnswer,
+  ): void {
+    const what = [
+      ...(wasCut ? [`work that was still under way ${graceMs} ms after the answer was ended`] : []),
+      ...(hasEnded ? ['the plugin ended by itself after its answer, with what it had under way'] : []),
+      ...(hasPrinted ? ['what it printed after its answer is in no log'] : []),
+    ].join('; ');
+    const message = `${what[0]?.toUpperCase()}${what.slice(1)}. Wait in \`execute\` for all that belongs to the call, and clear its timers.`;
     this.tell('CUT', subject, { message, metadata: { executionId, graceMs } });
   }
 

@@ -341,7 +341,7 @@ export class SandboxCache {
       admission,
       schemaChecker,
       source: pluginPool,
-      onCut: (executionId, graceMs) => recorder.cut(version, executionId, graceMs),
+      onLost: (executionId, lost) => recorder.lost(version, executionId, lost),
     });
     this.#sandboxes.add(sandbox);
     return { version, sandbox, pluginPool, isWarm };

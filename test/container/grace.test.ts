@@ -39,7 +39,9 @@ const CODE = `
       server.unref();
     },
     'a timer for ever': () => { timer = setInterval(() => {}, 10); },
-    'a busy loop': () => { setTimeout(() => { for (;;); }, 1); },
+    'a late line': () => { setTimeout(() => console.log('late'), 20); },
+    'a late error': () => { setTimeout(() => { throw new Error('late'); }, 20); },
+    'a busy loop': () => { setTimeout(() => { for (;;); }, 50); },
   };
   export const execute = async ({ inputData }) => {
     clearInterval(timer);
@@ -105,7 +107,13 @@ test('what is under way after an answer has its grace, and an event tells where 
   }
   expect(readFileSync(join(shared.path, 'late'), 'utf8')).toBe('written');
 
-  for (const work of ['a timer for ever', 'a busy loop']) {
+  const lost = {
+    'a timer for ever': 'still under way 200 ms after the answer',
+    'a busy loop': 'still under way 200 ms after the answer',
+    'a late line': 'printed after its answer',
+    'a late error': 'ended by itself after its answer',
+  };
+  for (const [work, what] of Object.entries(lost)) {
     const result = await call(work);
     expect(result, work).toMatchObject({ outcome: 'OK', warnings: [] });
     expect(cutsOf(result.executionId), work).toEqual([
@@ -113,7 +121,7 @@ test('what is under way after an answer has its grace, and an event tells where 
         pluginName: NAME,
         version: '1.0.0',
         success: true,
-        message: expect.stringContaining('still under way 200 ms after the answer'),
+        message: expect.stringContaining(what),
         metadata: { executionId: result.executionId, graceMs: 200 },
       }),
     ]);

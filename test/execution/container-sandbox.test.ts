@@ -44,7 +44,7 @@ function createSandbox(engine: FakeEngine, { manifest, ...changes }: Changes = {
     admission: admissionOf(),
     reaper: new Reaper(createIdentity(), SILENT_LOGGER),
     source: NO_SOURCE,
-    onCut: () => {},
+    onLost: () => {},
     logger: SILENT_LOGGER,
     ...changes,
   });

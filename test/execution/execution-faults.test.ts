@@ -556,7 +556,7 @@ function execute(
     },
     ownerLabels: { 'lurkbox.instance': 'i-1' },
     stopwatch: new Stopwatch(),
-    onCut: () => {},
+    onLost: () => {},
     logger: SILENT_LOGGER,
     signal,
     onProgress: undefined,
@@ -608,7 +608,7 @@ function createSandbox(engine: FakeEngine, changes: Partial<ContainerSandboxOpti
     admission: admissionOf(),
     reaper: new Reaper(createIdentity(), SILENT_LOGGER),
     source: NO_SOURCE,
-    onCut: () => {},
+    onLost: () => {},
     logger: SILENT_LOGGER,
     ...changes,
   });

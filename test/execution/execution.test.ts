@@ -50,7 +50,7 @@ function execute(engine: FakeEngine, { grant, ...changes }: Changes = {}): Execu
     signal: undefined,
     onProgress: undefined,
     onSuspicion: () => {},
-    onCut: () => {},
+    onLost: () => {},
     ...changes,
   });
 }

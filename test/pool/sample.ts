@@ -92,7 +92,7 @@ export function stageOf(changes: Partial<PoolOptions> & { engine?: FakeEngine } 
       admission,
       schemaChecker: SCHEMA_CHECKER,
       source: pluginPool,
-      onCut: () => {},
+      onLost: () => {},
     });
     sandboxes.push(sandbox);
     const call: Call = (context = {}, options = {}) => sandbox.execute(parseContext(context), options);
