@@ -57,7 +57,7 @@ export interface LurkboxOptions {
   readonly maxReusedPerPlugin?: number;
   /** Told when something slow begins or ends while an image is built. */
   readonly onImageProgress?: (progress: ImageProgress) => void;
-  /** Where `DOCKER_HOST` is read from. @default process.env */
+  /** Where it is read which engine to use, as Docker's command line reads it, and what the host's programs are given. @default process.env */
   readonly env?: NodeJS.ProcessEnv;
 }
 

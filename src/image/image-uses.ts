@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { lstat, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import type { Logger } from '../logger.ts';
@@ -40,15 +40,10 @@ export class ImageUses {
     if (this.#recorded.has(key) || this.#workspace === null) return;
     const uses = await this.#folder();
     if (uses === null) return;
-    const { path, id } = this.#workspace;
-    const arriving = join(uses, key, `.${id}-${process.pid}-${performance.now()}`);
     try {
-      await mkdir(join(uses, key), { recursive: true, mode: 0o700 });
-      await writeFile(arriving, path, { mode: 0o600, flag: 'wx' });
-      await rename(arriving, join(uses, key, id));
+      await writeRecord(join(uses, key), this.#workspace);
       this.#recorded.add(key);
     } catch (error) {
-      await rm(arriving, { force: true }).catch(() => {});
       const told = { error: String(error) };
       this.#logger.warn(told, 'could not record that an image is needed; another workspace may remove it');
     }
@@ -85,6 +80,23 @@ export class ImageUses {
       }
     }
     return users;
+  }
+}
+
+/** Whoever takes the last record out of a folder removes it, which may happen between the two steps here. */
+const TRIES = 5;
+
+async function writeRecord(folder: string, { path, id }: { path: string; id: string }): Promise<void> {
+  const arriving = join(folder, `.${randomUUID()}`);
+  for (let left = TRIES - 1; ; left--) {
+    try {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await writeFile(arriving, path, { mode: 0o600, flag: 'wx' });
+      return await rename(arriving, join(folder, id));
+    } catch (error) {
+      await rm(arriving, { force: true }).catch(() => {});
+      if (left === 0 || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
   }
 }
 

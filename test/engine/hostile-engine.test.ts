@@ -40,6 +40,14 @@ describe('an answer without an end (P10)', () => {
     expect(cost.memoryGrowthBytes).toBeLessThan(MOST_GROWTH_BYTES);
   });
 
+  test('is given up where an engine is asked which one it is', async () => {
+    await using server = await serveEngine((_call, response) => flood(response, 200));
+    const { value, cost } = await watchHost(() => failureOf(connectEngine({ env: server.env })));
+    expect(value).toMatchObject({ code: 'ENGINE_UNAVAILABLE' });
+    expect(value.message).toContain('more than 33554432 bytes');
+    expect(cost.memoryGrowthBytes).toBeLessThan(MOST_GROWTH_BYTES);
+  });
+
   test('is given up while an image is loaded', async () => {
     await using server = await serveEngine(
       knowing((_call, response, request) => {

@@ -1,7 +1,17 @@
-import { copyFileSync, readFileSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import http, { type RequestListener } from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { connectEngine } from '../../src/engine/connect.ts';
@@ -84,6 +94,27 @@ describe('an engine behind TLS', () => {
     // What another process, such as the guard, is given leads there too.
     const again = await connectEngine({ env: engine.endpoint.env });
     await expect(again.facts()).resolves.toMatchObject({ id: 'FAR' });
+  });
+
+  test('is found by a context, whose certificates are its own, and found again by what the guard is given', async () => {
+    await using server = await serveTls();
+    const id = createHash('sha256').update('far').digest('hex');
+    const config = mkdtempSync(join(tmpdir(), 'lurkbox-config-'));
+    const [meta, tls] = ['meta', 'tls'].map((name) => join(config, 'contexts', name, id));
+    for (const folder of [meta!, tls!]) mkdirSync(folder, { recursive: true });
+    const docker = { Host: server.host, SkipTLSVerify: false };
+    writeFileSync(join(meta!, 'meta.json'), JSON.stringify({ Name: 'far', Endpoints: { docker } }));
+    symlinkSync(certificates.client, join(tls!, 'docker'));
+    writeFileSync(join(config, 'config.json'), JSON.stringify({ currentContext: 'far' }));
+    try {
+      const { endpoint } = await connectEngine({ env: { DOCKER_CONFIG: config } });
+      expect(endpoint).toMatchObject({ url: server.host, connection: 'TLS' });
+      writeFileSync(join(config, 'config.json'), '{}');
+      const again = await connectEngine({ env: endpoint.env });
+      await expect(again.facts()).resolves.toMatchObject({ id: 'FAR' });
+    } finally {
+      rmSync(config, { recursive: true });
+    }
   });
 
   test('is verified unless that is left out', async () => {

@@ -178,6 +178,21 @@ describe('records of who needs an image', () => {
     expect(await new MadeImages(folder, SILENT_LOGGER).folder()).toBeNull();
   });
 
+  test('come through while others take theirs back', async () => {
+    const names = Array.from({ length: 8 }, (_, index) => `w${index}`);
+    const turns = names.map(async (name) => {
+      await mkdir(join(root, name));
+      for (let turn = 0; turn < 20; turn++) {
+        const uses = openUses(name);
+        await uses.add(KEY);
+        expect(await readdir(join(usesFolder(), KEY))).not.toEqual([]);
+        if (turn < 19) await uses.remove(KEY);
+      }
+    });
+    await Promise.all(turns);
+    expect((await openUses('one').usersOf(KEY)).there).toHaveLength(8);
+  });
+
   test('of many processes at once are all there', async () => {
     const names = Array.from({ length: 40 }, (_, index) => `w${index}`);
     for (const name of names) await mkdir(join(root, name));
