@@ -24,7 +24,7 @@ export const PLUGIN_EVENT_TYPES = [
   'ROLLBACK',
   /** Somebody agreed to permissions. */
   'CONSENT',
-  /** Work that a plugin had under way after its answer was not waited for longer. */
+  /** Work that a plugin had under way after its answer was not waited for longer, or failed. */
   'CUT',
 ] as const;
 export type PluginEventType = (typeof PLUGIN_EVENT_TYPES)[number];

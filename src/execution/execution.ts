@@ -45,6 +45,8 @@ export interface LostAfterAnswer {
   readonly hasEnded: boolean;
   /** Something was printed. */
   readonly hasPrinted: boolean;
+  /** What it threw and nobody caught. */
+  readonly error: string | null;
 }
 
 export interface ExecutionPlan extends Omit<SandboxPlan, 'id'> {
@@ -98,6 +100,7 @@ export class Execution implements SandboxUser {
   /** Aborted when nothing that the plugin had under way after its answer is waited for any more. */
   readonly #grace = new AbortController();
   #hasPrintedLate = false;
+  #isEnding = false;
 
   constructor(plan: ExecutionPlan) {
     this.#plan = plan;
@@ -179,17 +182,19 @@ export class Execution implements SandboxUser {
     else if (this.#expired === undefined) this.#limit(OUTPUT_END_MS, () => this.#settle(ending));
   }
 
-  #endGrace({ id, cut }: { readonly id: number; readonly cut: boolean }): void {
+  #endGrace({ id, cut, error }: Extract<RunnerMessage, { kind: 'settled' }>): void {
     if (id !== this.#requestId) return;
-    this.#endGraceBy({ wasCut: cut });
+    // After an error it ends by itself.
+    this.#isEnding = error !== undefined;
+    this.#endGraceBy({ wasCut: cut, hasEnded: this.#isEnding, error: error ?? null });
   }
 
-  #endGraceBy({ wasCut = false, hasEnded = false }: { wasCut?: boolean; hasEnded?: boolean }): void {
+  #endGraceBy({ wasCut = false, hasEnded = false, error = null }: Partial<LostAfterAnswer>): void {
     if (this.#grace.signal.aborted) return;
     this.#grace.abort();
     const hasPrinted = this.#hasPrintedLate && this.#hasAnswered;
     if (wasCut || hasEnded || hasPrinted)
-      this.#plan.onLost({ wasCut, graceMs: GRACE_MS, hasEnded, hasPrinted });
+      this.#plan.onLost({ wasCut, graceMs: GRACE_MS, hasEnded, hasPrinted, error });
   }
 
   #takeOver(sandbox: Sandbox): void {
@@ -280,7 +285,7 @@ export class Execution implements SandboxUser {
     // A plugin that is too busy says nothing, and would not hear the next call.
     const isBusy = mayGoOn && !this.#grace.signal.aborted;
     if (isBusy) this.#endGraceBy({ wasCut: true });
-    if (mayGoOn && !isBusy && (await this.#plan.keep?.(this.#sandbox))) return;
+    if (mayGoOn && !isBusy && !this.#isEnding && (await this.#plan.keep?.(this.#sandbox))) return;
     if (ending.outcome === 'OK') await this.#sandbox.hangUp(LEAVE_MS);
     this.#sandbox.stopWaiting();
     if (this.#plan.signal?.aborted && this.#sandbox.cancel()) await delay(CANCEL_GRACE_MS);

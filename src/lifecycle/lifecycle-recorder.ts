@@ -90,7 +90,7 @@ export class LifecycleRecorder {
   lost(
     subject: Subject,
     executionId: string,
-    { wasCut, graceMs, hasEnded, hasPrinted }: LostAfterAnswer,
+    { wasCut, graceMs, hasEnded, hasPrinted, error }: LostAfterAnswer,
   ): void {
     const what = [
       ...(wasCut ? [`work that was still under way ${graceMs} ms after the answer was ended`] : []),
@@ -98,7 +98,7 @@ export class LifecycleRecorder {
       ...(hasPrinted ? ['what it printed after its answer is in no log'] : []),
     ].join('; ');
     const message = `${what[0]?.toUpperCase()}${what.slice(1)}. Wait in \`execute\` for all that belongs to the call, and clear its timers.`;
-    this.tell('CUT', subject, { message, metadata: { executionId, graceMs } });
+    this.tell('CUT', subject, { message, error: error ?? undefined, metadata: { executionId, graceMs } });
   }
 
   #hashOf(grant: Grant): string {

@@ -36,11 +36,11 @@ export const WarningSchema = z.object({
   params: z.object({ path: text, message: text }),
 });
 
-/** Nothing of an answered request is under way any more, or it was not waited for longer. */
+/** Nothing of an answered request is under way any more, or it was not waited for longer, or it threw what nobody caught. */
 export const SettledSchema = z.object({
   jsonrpc: Version,
   method: z.literal('settled'),
-  params: z.object({ id: RequestId, cut: z.boolean() }),
+  params: z.object({ id: RequestId, cut: z.boolean(), error: text.optional() }),
 });
 
 export const ResultSchema = z.object({

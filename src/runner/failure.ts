@@ -13,21 +13,41 @@ const MAX_DETAILS_CHARS = 16_000;
 const MAX_TEXT_CHARS = 1_000;
 /** Of an error; more helps nobody to mend it. */
 const DETAILS = { depth: 8, values: 300, bytes: MAX_DETAILS_CHARS, describes: true } as const;
+/** As V8 names it in stacks. */
+const RUNNER_FILE = process.argv[1] ?? '';
 const MAX_CAUSES = 5;
 const MAX_ERRORS = 10;
 
 /** A thrown value, whatever it is, as the `error` object of a response. Never throws: a value may lie in every getter. */
 export function describeFailure(code: keyof typeof RUNNER_ERRORS, thrown: unknown): string {
   const name = readText(thrown, 'name', MAX_NAME_CHARS) ?? '';
-  const stack = readText(thrown, 'stack', MAX_STACK_CHARS) ?? '';
+  const stack = toOwnLines(readText(thrown, 'stack', MAX_STACK_CHARS) ?? '');
   const details = toDetails(thrown);
-  const message = slice(
-    `${readText(thrown, 'message', MAX_MESSAGE_CHARS) ?? toText(thrown)}${tellCauses(details)}`,
-    0,
-    MAX_MESSAGE_CHARS,
-  );
+  const message = toMessage(thrown, details);
   const data = `{"name":${quote(name)},"stack":${quote(stack)},"details":${toJson(details)}}`;
   return `{"code":${RUNNER_ERRORS[code]},"message":${quote(message)},"data":${data}}`;
+}
+
+/** In one text. */
+export function describeThrown(thrown: unknown): string {
+  const name = readText(thrown, 'name', MAX_NAME_CHARS);
+  const message = toMessage(thrown, toDetails(thrown));
+  return name === null ? message : `${name}: ${message}`;
+}
+
+/** With what caused it. */
+function toMessage(thrown: unknown, details: unknown): string {
+  const message = readText(thrown, 'message', MAX_MESSAGE_CHARS) ?? toText(thrown);
+  return slice(`${message}${tellCauses(details)}`, 0, MAX_MESSAGE_CHARS);
+}
+
+/** Without the lines of the runner, which called the plugin and is nobody's concern. */
+function toOwnLines(stack: string): string {
+  const at = RUNNER_FILE === '' ? -1 : indexOf(stack, `${RUNNER_FILE}:`);
+  if (at === -1) return stack;
+  let end = at;
+  while (end > 0 && stack[end] !== '\n') end--;
+  return slice(stack, 0, end);
 }
 
 /** What else an error has: its cause, the errors in it, its code and other fields; of what is no error, all of it. */

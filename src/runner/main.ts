@@ -15,7 +15,7 @@ import {
 import { listen, quote, send, sendNotification } from './channel.ts';
 import { setClock } from './clock.ts';
 import { captureConsole } from './console.ts';
-import { describeFailure } from './failure.ts';
+import { describeFailure, describeThrown } from './failure.ts';
 import { createHost } from './host.ts';
 import { BorderError, type BorderWarning } from './limits.ts';
 import { tellMounts } from './mounts.ts';
@@ -53,13 +53,15 @@ const stdin = listen(({ method, id, params }) => {
 process.on('uncaughtException', (error) => {
   // A plugin that handles them itself goes on.
   if (listenerCount('uncaughtException') > 1) return;
-  // With nothing to answer it would be told to nobody, and what it broke would serve the next call.
+  // With nothing to answer it is told beside the answer, and what it broke must not serve the next call.
   if (pendingAnswer !== null) {
     // Once may be the plugin; after that Node itself is broken, and the waiting never ends.
     if (isBroken) pendingAnswer();
     isBroken = true;
-  } else if (pending === null) exit();
-  else void fail(pending, 'uncaught', error);
+  } else if (pending === null) {
+    if (settling !== null) settle(settling, false, describeThrown(error));
+    exit();
+  } else void fail(pending, 'uncaught', error);
 });
 process.on('beforeExit', () => {
   if (settling !== null) settle(settling, false);
@@ -160,10 +162,11 @@ async function respond(id: number, member: string): Promise<void> {
   setTimeout(() => settle(id, true), GRACE_MS).unref();
 }
 
-/** Tells that nothing is under way any more, or that it was not waited for longer. */
-function settle(id: number, isCut: boolean): void {
+/** Tells that nothing is under way any more, or that it was not waited for longer, or what it threw. */
+function settle(id: number, isCut: boolean, thrown: string | null = null): void {
   if (settling !== id) return;
   settling = null;
   stdin.ref();
-  sendNotification('settled', `{"id":${id},"cut":${isCut}}`);
+  const error = thrown === null ? '' : `,"error":${quote(thrown)}`;
+  sendNotification('settled', `{"id":${id},"cut":${isCut}${error}}`);
 }

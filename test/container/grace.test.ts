@@ -120,7 +120,8 @@ test('what is under way after an answer has its grace, and an event tells where 
       expect.objectContaining({
         pluginName: NAME,
         version: '1.0.0',
-        success: true,
+        success: work !== 'a late error',
+        error: work === 'a late error' ? expect.stringContaining('Error: ') : null,
         message: expect.stringContaining(what),
         metadata: { executionId: result.executionId, graceMs: 200 },
       }),

@@ -139,3 +139,12 @@ describe('of an error', () => {
     ).toBeLessThan(60_000);
   });
 });
+
+test('a stack ends where the runner called the plugin', () => {
+  const runner = process.argv[1];
+  const error = Object.assign(new Error('m'), {
+    stack: `Error: m\n    at execute (file:///plugin/index.mjs:2:9)\n    at ${runner}:5:1258\n    at serve (${runner}:5:99)`,
+  });
+  const { data } = JSON.parse(describeFailure('pluginFailed', error));
+  expect(data.stack).toBe('Error: m\n    at execute (file:///plugin/index.mjs:2:9)');
+});
