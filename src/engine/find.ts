@@ -111,6 +111,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTDIR: 'no such file',
   EACCES:
     'permission denied; add yourself to the group `docker` (`sudo usermod -aG docker $USER`), then log in again',
+  EPERM: 'permission denied by a security module or a sandbox around this process',
   ECONNREFUSED: 'connection refused: the address is there, but no engine listens on it',
   ECONNRESET: 'the connection was closed without an answer',
   EPIPE: 'the connection was closed without an answer',
