@@ -30,9 +30,13 @@ export interface JsonLimits {
   readonly maxValues?: number;
   /** Whether the key `__proto__` is data like any other, as it is where nobody means it to be read by a person. @default false */
   readonly allowsProto?: boolean;
+  /** Where a number that another one comes near is rounded, by its dotted path; else it is a fault. @default nowhere */
+  readonly rounds?: RegExp;
 }
 
 export const DEFAULT_MAX_JSON_DEPTH = 64;
+
+const NOWHERE = /(?!)/;
 
 /** Enough to mend a file by; the rest would only be noise. */
 const MAX_FAULTS = 20;
@@ -93,6 +97,7 @@ export class JsonReader {
       maxDepth: DEFAULT_MAX_JSON_DEPTH,
       maxValues: Number.POSITIVE_INFINITY,
       allowsProto: false,
+      rounds: NOWHERE,
       ...limits,
     };
   }
@@ -228,7 +233,7 @@ export class JsonReader {
     if (!NUMBER.test(text)) return this.#refuseSyntax();
     this.#at = end;
     const value = Number(text);
-    if (isAnother(text, value))
+    if (isAnother(text, value) && !(Number.isFinite(value) && this.#limits.rounds.test(pathOf(this.#frames))))
       this.#note('inexact_number', `a number cannot hold this; send it as text: ${show(text)}`);
     return this.#take(value);
   }
@@ -299,6 +304,15 @@ export class JsonReader {
     return 'end';
   }
 
+  /** What people write who think of JavaScript. */
+  #hint(got: string | undefined): string | null {
+    const next = this.#next;
+    if (got === '/' || got === '#') return 'JSON has no comments';
+    if (got === "'") return 'texts and keys stand in double quotes';
+    const isAfterComma = (next === 'key' && got === '}') || (next === 'value' && got === ']');
+    return isAfterComma ? 'take away the comma before it' : null;
+  }
+
   #describeSyntax(expected: string): string {
     const [got] = this.#bytes.toString('utf8', this.#at, this.#at + 4);
     if (got === undefined && this.#next === 'value' && this.#frames.length === 0) {
@@ -306,7 +320,8 @@ export class JsonReader {
     }
     const column = this.#bytes.toString('utf8', this.#lineStart, this.#at).length + 1;
     const place = `line ${this.#line} column ${column}`;
-    return `not valid JSON: expected ${expected}, got ${got === undefined ? 'the end' : show(got)} (${place})`;
+    const hint = this.#hint(got);
+    return `not valid JSON: expected ${expected}, got ${got === undefined ? 'the end' : show(got)} (${place})${hint === null ? '' : `; ${hint}`}`;
   }
 }
 

@@ -143,6 +143,26 @@ describe('parseJson', () => {
     ['a list that is never closed', '[1', 'expected `,` or the end of what is open, got the end'],
     ['an object closed as a list', '{"a":1]', 'expected `,` or the end of what is open, got "]"'],
     ['a key without its value', '{"a"}', 'expected `:`, got "}"'],
+    [
+      'a comma too many',
+      '{"a":1,}',
+      'expected a key in double quotes, got "}" (line 1 column 8); take away the comma before it',
+    ],
+    [
+      'a comma too many in a list',
+      '[1,]',
+      'expected a value, got "]" (line 1 column 4); take away the comma before it',
+    ],
+    [
+      'a comment',
+      '{\n// a\n}',
+      'expected a key in double quotes or `}`, got "/" (line 2 column 1); JSON has no comments',
+    ],
+    [
+      'single quotes',
+      "{'a':1}",
+      'expected a key in double quotes or `}`, got "\'" (line 1 column 2); texts and keys stand in double quotes',
+    ],
     ['a key without quotes', '{a:1}', 'expected a key in double quotes or `}`, got "a" (line 1 column 2)'],
     ['a comma before the end', '[1,\n]', 'expected a value, got "]" (line 2 column 1)'],
     ['a second document', '{}\n\n {}', 'expected nothing more, got "{" (line 3 column 2)'],

@@ -23,7 +23,8 @@ export async function events(options: EventsOptions): Promise<number> {
       ...(options.type !== undefined && { types: options.type }),
     };
     let last = show(registry.events({ ...filter, limit: options.limit }), options);
-    if (last === 0 && !options.follow && !options.json) print('No event fits.');
+    if (last === 0 && !options.follow && !options.json)
+      print(Object.keys(filter).length === 0 ? 'Nothing happened yet.' : 'No event fits.');
     if (!options.follow) return EXIT.ok;
     const signal = interruption('stopping');
     while (!signal.aborted) {

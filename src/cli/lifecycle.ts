@@ -1,5 +1,11 @@
 import { resolve } from 'node:path';
-import type { InstalledVersion, Lurkbox, PluginRecord, Replay } from '../index.ts';
+import {
+  type InstalledVersion,
+  type Lurkbox,
+  loadPluginFolder,
+  type PluginRecord,
+  type Replay,
+} from '../index.ts';
 import { harmless, showPath } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { interruption } from './interruption.ts';
@@ -14,6 +20,8 @@ export interface LoadCliOptions extends CommonOptions {
 
 /** Installs a version beside the others; it becomes active where none is. */
 export async function load(folder: string, options: LoadCliOptions): Promise<number> {
+  // Who mistook the folder should find nothing of ours where it was meant to be.
+  await loadPluginFolder(resolve(folder));
   return withLurkbox(
     options,
     async (lurkbox) => {

@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+import { closest } from '../closest.ts';
 import {
   createLurkbox,
   type Discovery,
@@ -13,6 +14,8 @@ import { createLogger, type LOG_LEVELS } from '../logger.ts';
 import { harmless, showPath } from '../printable.ts';
 import { tell } from './output.ts';
 import { Progress } from './progress.ts';
+
+const MANIFEST_FILE = 'plugin.json';
 
 /** Options that every command takes. */
 export interface CommonOptions {
@@ -141,13 +144,19 @@ export function nameOf(reference: string): string {
 
 export function unknownPlugin(lurkbox: Lurkbox, name: string): LurkboxError {
   const known = lurkbox.registry.list().map((plugin) => plugin.name);
-  const hint = existsSync(join(name, 'plugin.json'))
-    ? ` For the folder of that name write \`./${name}\`.`
-    : '';
   return new LurkboxError(
     'PLUGIN_NOT_FOUND',
-    `No plugin ${showPath(name)} is installed in the workspace ${showPath(lurkbox.workspaceRoot)}; installed are: ${known.join(', ') || 'none'}.${hint}`,
+    `No plugin ${showPath(name)} is installed in the workspace ${showPath(lurkbox.workspaceRoot)}; installed are: ${known.join(', ') || 'none'}.${hintFor(lurkbox, name, known)}`,
   );
+}
+
+function hintFor({ workspaceRoot }: Lurkbox, name: string, known: readonly string[]): string {
+  if (existsSync(join(name, MANIFEST_FILE))) return ` For the folder of that name write \`./${name}\`.`;
+  const folder = join(workspaceRoot, 'plugins', name);
+  if (existsSync(join(folder, MANIFEST_FILE))) return ` The plugin in ${showPath(folder)} has another name.`;
+  if (existsSync(folder)) return ` ${showPath(folder)} is no plugin: it has no ${MANIFEST_FILE}.`;
+  const meant = closest(name, known);
+  return meant === undefined ? '' : ` Did you mean \`${meant}\`?`;
 }
 
 /** Says on stderr which plugins of the workspace could not be loaded. */

@@ -23,6 +23,12 @@ export type { PluginFile, PluginLink } from './digest.ts';
 
 export const MANIFEST_FILE = 'plugin.json';
 
+/** Generators write the largest integer of 64 bits as a limit: nothing lies between that and what it is rounded to. */
+const MANIFEST_JSON = {
+  rounds:
+    /^(?:input|output|config)_schema\.(?:.*\.)?(?:minimum|maximum|exclusiveMinimum|exclusiveMaximum|default|examples?\[\d+\])$/,
+};
+
 /** A plugin as it was read: what it asks for, and what its code is. */
 export interface LoadedPlugin {
   /** Absolute, with every link on the way to it resolved. */
@@ -240,7 +246,7 @@ export async function readPluginName(folder: string): Promise<string | null> {
   try {
     using root = Folder.openResolved(folder);
     const bytes = await readFileIn(root, MANIFEST_FILE, MAX_DOCUMENT_BYTES);
-    const document = bytes === null ? null : parseDocument(bytes);
+    const document = bytes === null ? null : parseDocument(bytes, MANIFEST_JSON);
     const { name } = (document?.ok ? (document.value as { name?: unknown } | null) : null) ?? {};
     return typeof name === 'string' ? name : null;
   } catch {
@@ -262,7 +268,7 @@ async function readManifest(root: Folder): Promise<Checked<ManifestDocument>> {
     return failed(MANIFEST_FILE, `expected a regular file that can be read: ${reasonOf(error)}`);
   }
   if (bytes === null) return failed(MANIFEST_FILE, `is larger than ${MAX_DOCUMENT_BYTES / 1024} KiB`);
-  const document = parseDocument(bytes);
+  const document = parseDocument(bytes, MANIFEST_JSON);
   if (!document.ok) return document;
   const checked = check(PluginManifestSchema, document.value);
   return checked.ok ? { ok: true, value: { manifest: checked.value, sha256: sha256Of(bytes) } } : checked;

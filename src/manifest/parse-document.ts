@@ -1,4 +1,4 @@
-import { parseJson } from '../json.ts';
+import { type JsonLimits, parseJson } from '../json.ts';
 import { type Checked, toJsonProblems } from './problems.ts';
 
 /** A `plugin.json` or a policy is written by hand; a larger one is a mistake or an attack. */
@@ -7,13 +7,13 @@ export const MAX_DOCUMENT_BYTES = 256 * 1024;
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /** Bytes of a JSON document that a person wrote → its value, or every problem that makes it no JSON. */
-export function parseDocument(bytes: Buffer): Checked<unknown> {
+export function parseDocument(bytes: Buffer, limits?: JsonLimits): Checked<unknown> {
   if (bytes.subarray(0, 3).equals(BYTE_ORDER_MARK)) {
     return failed('begins with a byte order mark; save it as UTF-8 without one');
   }
   const text = decode(bytes);
   if (text === null) return failed('is not valid UTF-8; save it in that encoding');
-  const reading = parseJson(text);
+  const reading = parseJson(text, limits);
   return reading.ok ? reading : { ok: false, problems: toJsonProblems(reading.faults) };
 }
 

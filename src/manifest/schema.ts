@@ -146,7 +146,7 @@ export const PluginManifestSchema = strictObject({
         z.literal(VENDORED),
         listOf(dependency(), { max: 64, key: (written) => splitDependency(written).name }),
       ],
-      'expected a list of npm packages, or "vendored" for the `node_modules` of the folder',
+      'expected a list of npm packages such as ["ms@^2.1.0"], or "vendored" for the `node_modules` of the folder',
     )
     .default([])
     .describe(

@@ -15,6 +15,7 @@ beforeAll(async () => {
   await workspace.addPlugin('twice', { files: { 'plugin.json': '{ "name": "twice", "name": "thrice" }' } });
   await workspace.addPlugin('greedy', { manifest: { permissions: { exec: true, network: true } } });
   await workspace.addPlugin('huge', { manifest: { resources: { memory_mb: 1_000_000 } } });
+  await mkdir(join(workspace.root, 'plugins/bare'));
   await mkdir(join(workspace.root, 'plugins/vacant'));
   await writeFile(
     join(workspace.root, 'plugins/vacant/plugin.json'),
@@ -71,7 +72,8 @@ describe('run refuses before it looks for an engine, and exits with 2', () => {
       ['resources.memory_mb', '1000000 MiB', '1024 MiB'],
     ],
     ['an entry point that is not there', ['vacant'], ['`entry_point`', 'index.mjs']],
-    ['a plugin that is not there, with those that are', ['fnie'], ['"fnie"', 'fine']],
+    ['a plugin that is not there, with those that are', ['fnie'], ['"fnie"', 'fine', 'Did you mean `fine`?']],
+    ['a folder without a manifest', ['bare'], ['bare" is no plugin: it has no plugin.json']],
     ['a folder that is not there', ['./nowhere'], ['nowhere']],
     [
       'several plugins, with the problems of all',
@@ -159,6 +161,14 @@ describe('run refuses before it looks for an engine, and exits with 2', () => {
 
   test('a timeout above what the plugin is granted, with both numbers', () =>
     expectRefusal(['fine', '--timeout', '60'], ['10 s', '60 s']));
+});
+
+test('load of what is no plugin leaves nothing in the folder', async () => {
+  await using other = await createWorkspace();
+  const options = { program: SOURCE, env: NO_ENGINE, cwd: other.root };
+  const before = await readdir(other.root);
+  expect(await runCli(['load', 'nope'], options)).toMatchObject({ exitCode: 2 });
+  expect(await readdir(other.root)).toEqual(before);
 });
 
 test('run exits with 3 where all is well but the engine', async () => {

@@ -43,6 +43,14 @@ test('the digest is the hash of a listing that anybody can make', async () => {
   expect(digest).toBe(`sha256:${sha256(listing.join(''))}`);
 });
 
+test('limits of 64 bits in schemas are rounded, as every reader of JSON does it', async () => {
+  const limits =
+    '{"properties":{"n":{"minimum":-9223372036854775808,"maximum":9223372036854775807,"default":12345678901234567890}}}';
+  await put('plugin.json', JSON.stringify(MINIMAL).replace(/}$/, `,"input_schema":${limits}}`));
+  const { manifest } = await loadPlugin(folder);
+  expect(manifest.input_schema).toMatchObject({ properties: { n: { maximum: 2 ** 63 } } });
+});
+
 describe('the digest', () => {
   test.each<[string, () => Promise<unknown>]>([
     ['content', () => put('index.js', 'export const execute = () => 2;\n')],
@@ -123,6 +131,12 @@ describe('refuses', () => {
     ['more than 256 KiB', ' '.repeat(256 * 1024 + 1), 'plugin.json', /larger than 256 KiB/],
     ['deep nesting', '['.repeat(100_000), '[0][0][0][0][0][0][0][0]', /nested deeper/],
     ['a list', '[]', '', /expected an object/],
+    [
+      'an integer that becomes another one',
+      '{"input_schema":{"const":1234567890123456789}}',
+      'input_schema.const',
+      /send it as text/,
+    ],
   ])('a plugin.json with %s', async (_what, content, path, message) => {
     await put('plugin.json', content);
     expect((await failure()).problems).toContainEqual({ path, message: expect.stringMatching(message) });

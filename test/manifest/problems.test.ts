@@ -85,8 +85,18 @@ test('tells every problem, each once', () => {
 });
 
 test('tells that the document is no object', () => {
-  expect(problemsOf([1, 2])).toEqual([{ path: '', message: 'expected an object, got a list of 2' }]);
-  expect(problemsOf(null)).toEqual([{ path: '', message: 'expected an object, got null' }]);
+  expect(problemsOf([1, 2])).toEqual([
+    {
+      path: '',
+      message: 'expected an object with keys such as `$schema`, `name`, `version`, `author`, got a list of 2',
+    },
+  ]);
+  expect(problemsOf(null)).toEqual([
+    {
+      path: '',
+      message: 'expected an object with keys such as `$schema`, `name`, `version`, `author`, got null',
+    },
+  ]);
 });
 
 test('cuts a flood of problems and says how many are left', () => {
