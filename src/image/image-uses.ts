@@ -26,7 +26,7 @@ export class ImageUses {
   readonly #workspace: { readonly path: string; readonly id: string } | null;
   readonly #folder: () => Promise<string | null>;
   readonly #logger: Logger;
-  readonly #recorded = new Set<string>();
+  readonly #recorded = new Map<string, Promise<void>>();
 
   /** @param folder of this user alone; `null` where there is none such */
   constructor(workspace: string | null, folder: () => Promise<string | null>, logger: Logger) {
@@ -36,13 +36,18 @@ export class ImageUses {
   }
 
   /** Records that this workspace needs an image; before it is looked for, so that nobody removes it in between. */
-  async add(key: string): Promise<void> {
-    if (this.#recorded.has(key) || this.#workspace === null) return;
-    const uses = await this.#folder();
-    if (uses === null) return;
+  add(key: string): Promise<void> {
+    // Once, also where it fails: a full disk is no news at every call.
+    const recorded = this.#recorded.get(key) ?? this.#record(key);
+    this.#recorded.set(key, recorded);
+    return recorded;
+  }
+
+  async #record(key: string): Promise<void> {
+    const uses = this.#workspace === null ? null : await this.#folder();
+    if (uses === null || this.#workspace === null) return;
     try {
       await writeRecord(join(uses, key), this.#workspace);
-      this.#recorded.add(key);
     } catch (error) {
       const told = { error: String(error) };
       this.#logger.warn(told, 'could not record that an image is needed; another workspace may remove it');
@@ -53,7 +58,11 @@ export class ImageUses {
     this.#recorded.delete(key);
     const uses = await this.#folder();
     if (uses === null || this.#workspace === null) return;
-    await rm(join(uses, key, this.#workspace.id), { force: true });
+    try {
+      await rm(join(uses, key, this.#workspace.id), { force: true });
+    } catch (error) {
+      this.#logger.warn({ error: String(error) }, 'could not take back that an image is needed; it stays');
+    }
     await rmdir(join(uses, key)).catch(() => {}); // Others are in it, or it is gone.
   }
 
@@ -76,7 +85,7 @@ export class ImageUses {
       if (path === null || !(await isGone(path))) users.there.push(path ?? UNKNOWN);
       else {
         users.gone.push(path);
-        await rm(file, { force: true });
+        await rm(file, { force: true }).catch(() => {});
       }
     }
     return users;
