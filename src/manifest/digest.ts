@@ -31,6 +31,8 @@ export async function hashFile(descriptor: number, path: string): Promise<Plugin
   for await (const chunk of readChunks(descriptor, sizeBytes)) {
     hash.update(chunk);
     read += chunk.length;
+    // That it is longer by now the kernel tells: asking for more would cost as much as reading it.
+    if (read >= sizeBytes) break;
   }
   // The kernel notes every change of a file and of its names.
   if (read !== sizeBytes || fstatSync(descriptor, { bigint: true }).ctimeNs !== before.ctimeNs)
