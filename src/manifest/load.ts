@@ -1,23 +1,21 @@
-import { createHash } from 'node:crypto';
-import { closeSync } from 'node:fs';
 import semver from 'semver';
 import { LurkboxError, type Problem } from '../errors.ts';
 import { show, showPath } from '../printable.ts';
-import { Descent } from '../storage/descent.ts';
 import { Folder } from '../storage/folder.ts';
 import { PathError } from '../storage/path-error.ts';
-import { readChunks, readFileIn } from '../storage/read-file.ts';
+import { readFileIn } from '../storage/read-file.ts';
 import { VERSION } from '../version.ts';
-import { changedSinceLoaded, changedWhileRead, FileChangedError } from './changed.ts';
+import { changedWhileRead, FileChangedError } from './changed.ts';
 import { contentDigestOf, identityOf, type PluginFile, type PluginLink, sha256Of } from './digest.ts';
+import { invalid } from './invalid.ts';
 import { isContentPath } from './no-content.ts';
 import { OWN_LOCK_LIMITS, readOwnLock } from './own-lock.ts';
 import { LOCK_FILES, parseLock, toLockText } from './package-lock.ts';
 import { MAX_DOCUMENT_BYTES, parseDocument } from './parse-document.ts';
-import { type Checked, check, limitProblems } from './problems.ts';
+import { type Checked, check } from './problems.ts';
 import { type PluginManifest, PluginManifestSchema } from './schema.ts';
 import { isVendored, namedPackages, VENDORED_LIMITS, type VendoredLimits } from './vendored.ts';
-import { MAX_TOTAL_BYTES, type Walk, type WalkOptions, walkFolder } from './walk.ts';
+import { type Walk, type WalkOptions, walkFolder } from './walk.ts';
 
 export type { PluginFile, PluginLink } from './digest.ts';
 
@@ -147,63 +145,6 @@ export function isLocked({ manifest, lock }: Pick<LoadedPlugin, 'manifest' | 'lo
   return namedPackages(manifest).length === 0 || lock !== null;
 }
 
-/** Bytes of a file that come once, when it is their turn; held in memory where they are few. */
-export type FileBytes = Buffer | { readonly stream: AsyncIterable<Buffer>; readonly sizeBytes: number };
-
-/** Only files of packages that a plugin brings along are larger. */
-const MAX_HELD_BYTES = MAX_TOTAL_BYTES;
-
-/**
- * The content of each file, read again, one at a time. Throws `MANIFEST_INVALID` when a file is no longer the one that
- * was hashed, or the folder is one that a link leads to: what is packed is what was judged.
- */
-export async function* readPluginFiles(
-  plugin: LoadedPlugin,
-): AsyncGenerator<{ path: string; content: FileBytes }> {
-  const { folder, files } = plugin;
-  using root = openAgain(folder);
-  // Where the folder itself is another one, none of its files is what it was.
-  if (root === null) throw invalid(folder, [changedSinceLoaded(files[0]?.path ?? '')]);
-  using descent = new Descent(root);
-  const changed: string[] = [];
-  for (const { path, sizeBytes, sha256, from = path } of files) {
-    if (sizeBytes > MAX_HELD_BYTES) {
-      if (changed.length === 0)
-        yield { path, content: { stream: streamFile(plugin, descent, path), sizeBytes } };
-      continue;
-    }
-    const content = await readFileOf(descent, from, sizeBytes).catch(() => null);
-    if (content === null || sha256Of(content) !== sha256) changed.push(path);
-    // What differs is told of all of them, and nothing of any is used.
-    else if (changed.length === 0) yield { path, content };
-  }
-  if (changed.length > 0) throw invalid(folder, changed.map(changedSinceLoaded));
-}
-
-/** Before the end it is not known whether it is what was hashed; whoever uses it drops what it made of it where this throws. */
-async function* streamFile(
-  { folder, files }: LoadedPlugin,
-  descent: Descent,
-  path: string,
-): AsyncGenerator<Buffer> {
-  const { sizeBytes, sha256, from = path } = files.find((file) => file.path === path) as PluginFile;
-  const parent = await descent.to(from);
-  const descriptor = await parent.folder.openFile(parent.name);
-  try {
-    const hash = createHash('sha256');
-    let left = sizeBytes;
-    for await (const chunk of readChunks(descriptor, sizeBytes)) {
-      left -= chunk.length;
-      if (left < 0) break;
-      hash.update(chunk);
-      yield chunk;
-    }
-    if (left !== 0 || hash.digest('hex') !== sha256) throw invalid(folder, [changedSinceLoaded(path)]);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
 function openFolder(path: string, kind: 'written' | 'resolved'): Folder {
   try {
     return kind === 'resolved' ? Folder.openResolved(path) : Folder.open(path);
@@ -227,19 +168,6 @@ function whyNot({ code, message }: PathError): string {
 
 const IS_A_LINK =
   'it is a symbolic link, or reached through one, and none is followed there; copy the plugin, or load it by its own path';
-
-function openAgain(folder: string): Folder | null {
-  try {
-    return Folder.openResolved(folder);
-  } catch {
-    return null;
-  }
-}
-
-async function readFileOf(descent: Descent, path: string, maxBytes: number): Promise<Buffer | null> {
-  const { folder, name } = await descent.to(path);
-  return await readFileIn(folder, name, maxBytes);
-}
 
 /** What the manifest in a folder says that it is called; `null` where nothing can be read. Nothing else of it is judged. */
 export async function readPluginName(folder: string): Promise<string | null> {
@@ -318,8 +246,3 @@ function reasonOf(error: unknown): string {
 }
 
 const REASONS: Readonly<Record<string, string>> = { LINK: 'ELOOP', NOT_A_FILE: 'not a regular file' };
-
-function invalid(folder: string, problems: readonly Problem[]): LurkboxError {
-  const message = `The plugin in ${showPath(folder)} breaks the rules of the manifest.`;
-  return new LurkboxError('MANIFEST_INVALID', message, { problems: limitProblems(problems) });
-}

@@ -1,12 +1,13 @@
 import { closeSync, fstatSync } from 'node:fs';
 import pLimit from 'p-limit';
 import type { Problem } from '../errors.ts';
-import { harmless, isPlainText } from '../printable.ts';
+import { harmless } from '../printable.ts';
 import { type Entry, readEntries } from '../storage/entries.ts';
 import type { Folder } from '../storage/folder.ts';
 import { PathError } from '../storage/path-error.ts';
 import { FileChangedError } from './changed.ts';
 import { hashFile, type PluginFile, type PluginLink } from './digest.ts';
+import { HARD_LINK, HARD_LINK_OF_A_STORE, kindFault, NOTHING_VENDORED, nameFault } from './entry-faults.ts';
 import { resolveLinks } from './links.ts';
 import { isContent } from './no-content.ts';
 import { NOT_VENDORED, VENDORED_DEPTH, VENDORED_PATH_BYTES, type VendoredLimits } from './vendored.ts';
@@ -212,9 +213,6 @@ class Walker {
   }
 }
 
-const NOTHING_VENDORED =
-  'is not there or empty, and `dependencies` is "vendored"; run `npm install` in the folder, or name the packages in `dependencies`';
-
 function readLinkOf(folder: Folder, name: string, path: string): string {
   try {
     return folder.readLink(name);
@@ -248,26 +246,6 @@ const OTHER_THAN_LISTED: ReadonlySet<string> = new Set([
   'ENXIO',
   'ENODEV',
 ]);
-
-const HARD_LINK = 'has another name elsewhere (a hard link); copy the file';
-const HARD_LINK_OF_A_STORE =
-  'has another name outside of `node_modules` (a hard link); have pnpm copy (`pnpm install --config.package-import-method=copy`), or copy the folder';
-
-function nameFault(name: Buffer): string | null {
-  const text = name.toString();
-  if (!Buffer.from(text).equals(name)) return 'the name is not valid UTF-8; rename it';
-  if (!isPlainText(text)) return 'the name has a control or invisible character; rename it';
-  if (text.includes('\\')) return 'the name has a backslash; rename it';
-  if (text.startsWith('.wh.')) return 'the name would delete another file in an image layer; rename it';
-  return null;
-}
-
-function kindFault(kind: Entry['kind']): string | null {
-  if (kind === 'folder' || kind === 'file') return null;
-  return kind === 'link'
-    ? 'is a symbolic link; a plugin folder may hold files and folders only'
-    : 'is a pipe, socket or device; a plugin folder may hold files and folders only';
-}
 
 function byPathBytes(a: { path: string }, b: { path: string }): number {
   return Buffer.compare(Buffer.from(a.path), Buffer.from(b.path));

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { LurkboxError } from '../../src/errors.ts';
 import { isBecauseOfChange } from '../../src/manifest/changed.ts';
-import { loadPlugin, readPluginFiles } from '../../src/manifest/load.ts';
+import { loadPlugin } from '../../src/manifest/load.ts';
+import { readPluginFiles } from '../../src/manifest/read-files.ts';
 import { MINIMAL } from './sample.ts';
 
 /** Tries until one of them meets the writer. */

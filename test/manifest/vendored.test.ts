@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { LurkboxError } from '../../src/errors.ts';
-import { type LoadedPlugin, loadPlugin, readPluginFiles } from '../../src/manifest/load.ts';
+import { type LoadedPlugin, loadPlugin } from '../../src/manifest/load.ts';
+import { readPluginFiles } from '../../src/manifest/read-files.ts';
 import { MINIMAL } from './sample.ts';
 
 let root: string;

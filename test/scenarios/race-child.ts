@@ -7,7 +7,8 @@ import { createInterface } from 'node:readline';
 
 const [, , source = ''] = process.argv;
 const { discoverPlugins } = await import(join(source, 'manifest/discover.ts'));
-const { loadPlugin, readPluginFiles } = await import(join(source, 'manifest/load.ts'));
+const { loadPlugin } = await import(join(source, 'manifest/load.ts'));
+const { readPluginFiles } = await import(join(source, 'manifest/read-files.ts'));
 const { CopiedFiles } = await import(join(source, 'lifecycle/plugin-files.ts'));
 const { loadPolicy } = await import(join(source, 'policy/load.ts'));
 
