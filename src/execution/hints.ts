@@ -136,6 +136,12 @@ const HINTS: readonly Hint[] = [
       'There is no such file in the plugin. Node takes the name of an import as it is written: with its ending, such as `./helper.ts` or `./lib/index.js`, and in upper and lower case.',
   },
   {
+    when: /Cannot find (?:package|module) '(?:@|~)(?:\/|')/,
+    if: ALWAYS,
+    say: () =>
+      'Node reads no `paths` of tsconfig.json: import by a relative path, give the prefix in `imports` of a `package.json` in the folder (`"#lib/*": "./lib/*"`), or bundle the plugin first.',
+  },
+  {
     when: /Cannot find (?:package|module) '[^./]/,
     if: ALWAYS,
     say: () =>

@@ -15,6 +15,8 @@ const MAX_TEXT_CHARS = 1_000;
 const DETAILS = { depth: 8, values: 300, bytes: MAX_DETAILS_CHARS, describes: true } as const;
 /** As V8 names it in stacks. */
 const RUNNER_FILE = process.argv[1] ?? '';
+/** `/plugin/index.mjs:2` and the end of the line; of a file that nothing more is known of, its path. */
+const findPlace = RegExp.prototype.exec.bind(/^(?:file:\/\/)?(\/[^\n]{1,1000}?(?::\d+)?)\n/);
 const MAX_CAUSES = 5;
 const MAX_ERRORS = 10;
 
@@ -38,7 +40,14 @@ export function describeThrown(thrown: unknown): string {
 /** With what caused it. */
 function toMessage(thrown: unknown, details: unknown): string {
   const message = readText(thrown, 'message', MAX_MESSAGE_CHARS) ?? toText(thrown);
-  return slice(`${message}${tellCauses(details)}`, 0, MAX_MESSAGE_CHARS);
+  return slice(`${message}${tellPlace(thrown)}${tellCauses(details)}`, 0, MAX_MESSAGE_CHARS);
+}
+
+/** Of an error of syntax, which no line of a stack tells: Node writes it above the stack. */
+function tellPlace(thrown: unknown): string {
+  if (readText(thrown, 'name', MAX_NAME_CHARS) !== 'SyntaxError') return '';
+  const place = findPlace(readText(thrown, 'stack', MAX_STACK_CHARS) ?? '')?.[1];
+  return place === undefined ? '' : ` (${place})`;
 }
 
 /** Without the lines of the runner, which called the plugin and is nobody's concern. */

@@ -1,5 +1,7 @@
+import * as fs from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { construct, keys, reflectApply, reflectGet, slice, sourceOf, startsWith } from './primordials.ts';
+import { locateSyntaxError } from './syntax-errors.ts';
 
 export type Execute = (context: unknown, host: unknown) => unknown;
 
@@ -9,12 +11,32 @@ const MAX_SHOWN_CHARS = 300;
 
 /** Loads the plugin and finds its `execute`. */
 export async function loadExecute(entryPoint: string): Promise<Execute> {
-  const plugin = (await import(pathToFileURL(entryPoint).href)) as Record<string, unknown>;
+  if (hasSourceMap(entryPoint)) process.setSourceMapsEnabled(true);
+  const plugin = await importPlugin(pathToFileURL(entryPoint).href);
   const execute = await findExecute(plugin);
   if (execute !== null) return execute;
   throw new TypeError(
     `expected the plugin to export a function \`execute(context, host)\`, or as default such a function, an object or a class that has it; it exports ${describeExports(plugin)}`,
   );
+}
+
+/** Whether a bundler wrote at the end of it where its lines come from: then stacks have the lines of the author. */
+function hasSourceMap(entryPoint: string): boolean {
+  try {
+    const text = fs.readFileSync(entryPoint, 'latin1');
+    return text.includes('\n//# sourceMappingURL=');
+  } catch {
+    return false;
+  }
+}
+
+async function importPlugin(url: string): Promise<Record<string, unknown>> {
+  try {
+    return (await import(url)) as Record<string, unknown>;
+  } catch (error) {
+    await locateSyntaxError(error, url);
+    throw error;
+  }
 }
 
 /**

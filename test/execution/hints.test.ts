@@ -34,6 +34,12 @@ describe('what failed is explained by the sandbox:', () => {
       '`chown -R 42726:42726`',
     ],
     [
+      'an alias of a compiler',
+      "Cannot find package '@/lib' imported from /plugin/index.ts",
+      {},
+      'no `paths` of tsconfig.json',
+    ],
+    [
       'what Node cannot leave out of TypeScript',
       'SyntaxError: TypeScript enum is not supported in strip-only mode',
       {},

@@ -1,3 +1,4 @@
+import { buildSync } from 'esbuild';
 import { describe, expect, test } from 'vitest';
 import { runPlugin, type Source } from './run.ts';
 
@@ -93,5 +94,62 @@ describe.concurrent('a plugin cannot be loaded that', () => {
   test('waits for ever while it is loaded', async () => {
     const { response } = await runPlugin({ code: 'await new Promise(() => {});' });
     expect(response?.error).toMatchObject({ code: -32003 });
+  });
+});
+
+test('a stack has the lines of the author where a bundle says where they are', async () => {
+  const { outputFiles } = buildSync({
+    stdin: {
+      contents:
+        "// one\ntype T = { a: number };\nexport function execute(_: T) {\n  throw new Error('here');\n}",
+      sourcefile: 'src/main.ts',
+      loader: 'ts',
+    },
+    format: 'esm',
+    minify: true,
+    sourcemap: 'inline',
+    write: false,
+  });
+  const { response } = await runPlugin({ code: String(outputFiles[0]?.text), file: 'dist.mjs' });
+  expect(response?.error?.data['stack']).toMatch(/src\/main\.ts:4:9/);
+});
+
+describe('an error of syntax is told with its file and line:', () => {
+  test.each<[string, Record<string, string>, RegExp]>([
+    [
+      'of the entry',
+      { 'index.mjs': '// one\nexport const execute = () => {\n  const x = ;\n};' },
+      /index\.mjs:3\)$/,
+    ],
+    [
+      'of a file that is imported',
+      {
+        'index.mjs': "import './lib/helper.mjs';\nexport const execute = () => 1;",
+        'lib/helper.mjs': "import { join } from 'node:path';\n\nexport const f = () => join('a' 'b');",
+      },
+      /lib\/helper\.mjs:3\)$/,
+    ],
+    [
+      'of CommonJS',
+      { 'index.cjs': "\nmodule.exports = { execute() { return 'a' 'b' } };" },
+      /index\.cjs:2\)$/,
+    ],
+    [
+      'of a decorator',
+      { 'index.mjs': 'class A {\n  @log run() {}\n}\nexport const execute = 1;' },
+      /index\.mjs:2\)$/,
+    ],
+    [
+      'of a name that is not exported',
+      {
+        'index.mjs': "import { nope } from './a.mjs';\nexport const execute = nope;",
+        'a.mjs': 'export const a = 1;',
+      },
+      /index\.mjs:1\)$/,
+    ],
+  ])('%s', async (_title, files, told) => {
+    const [entry = ''] = Object.keys(files);
+    const runner = await runPlugin({ code: files[entry] ?? '', file: entry, files });
+    expect(runner.response?.error?.message).toMatch(told);
   });
 });

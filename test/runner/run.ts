@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -26,6 +26,8 @@ export interface Source {
   readonly code: string;
   /** Name of the entry point. @default index.mjs */
   readonly file?: string;
+  /** What is beside it. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 /** The runner as a plain process, without a container around it, with one plugin; gone when it is disposed of. */
@@ -42,9 +44,13 @@ export class RunnerProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
   #heard = Promise.withResolvers<void>();
 
-  constructor({ code, file = 'index.mjs' }: Source) {
+  constructor({ code, file = 'index.mjs', files = {} }: Source) {
     this.#folder = mkdtempSync(join(tmpdir(), 'lurkbox-runner-'));
     this.entryPoint = join(this.#folder, file);
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(this.#folder, path)), { recursive: true });
+      writeFileSync(join(this.#folder, path), text);
+    }
     writeFileSync(this.entryPoint, code);
     const runner = join(this.#folder, 'runner.cjs');
     writeFileSync(runner, RUNNER);
