@@ -18,6 +18,7 @@ import { imageTag, pluginImageKey } from './keys.ts';
 import { type LayerEntry, writeLayer } from './layer.ts';
 import type { NativePlatform } from './native-needs.ts';
 import type { Architecture } from './node-binary.ts';
+import { withProgramModes } from './program-modes.ts';
 import { isTypeScript, STRIPPER, stripTypes } from './strip-types.ts';
 import { createTempFolder } from './temp-folder.ts';
 
@@ -45,7 +46,7 @@ export async function buildPluginImage(
   const survey = new ContentSurvey(folder.path);
   const layer = await writeLayer(
     join(folder.path, 'plugin.tar'),
-    survey.watch(pluginEntries(plugin, dependencies, context)),
+    survey.watch(withProgramModes(pluginEntries(plugin, dependencies, context))),
     signal,
   );
   const warnings = imageNotes(survey, base, namesOf(plugin));
