@@ -17,6 +17,7 @@ const FILES: Readonly<Record<string, (before: string) => string>> = {
   'schema/policy.schema.json': () => toJson(POLICY_JSON_SCHEMA),
   'schema/workflow.schema.json': () => toJson(WORKFLOW_JSON_SCHEMA),
   'docs/manifest.md': fillBlocks,
+  'docs/packages.md': fillBlocks,
   'docs/policy.md': fillBlocks,
   'docs/workflow.md': fillBlocks,
   'docs/threat-model.md': fillBlocks,

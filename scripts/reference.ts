@@ -8,6 +8,7 @@ import { RESOURCE_KEYS, RESOURCES, withUnit } from '../src/policy/resources.ts';
 import { DEFAULT_POLICY, PolicySchema } from '../src/policy/schema.ts';
 import { EXEC_GROUP, SYSCALL_GROUPS } from '../src/policy/seccomp-table.ts';
 import { WorkflowSchema } from '../src/workflow/schema.ts';
+import { TRIED } from '../test/long/npm-packages.ts';
 
 /** The tables of the reference pages, made from the code that enforces them. */
 
@@ -31,6 +32,7 @@ export const BLOCKS: Readonly<Record<string, string>> = {
   rating: ratingTable(),
   'forbidden-mounts': FORBIDDEN_MOUNTS.map((path) => `- \`${path}\``).join('\n'),
   'no-content': noContentTable(),
+  'tried-packages': triedTable(),
   'engine-sockets': ENGINE_SOCKETS.map((name) => `- \`${name}\``).join('\n'),
   syscalls: syscallTable(),
 };
@@ -134,6 +136,18 @@ function noContentTable(): string {
       { file: 'files', folder: 'folders', any: 'files and folders' }[kind],
       where === 'top' ? 'at the top' : 'anywhere',
       from,
+    ]),
+  );
+}
+
+function triedTable(): string {
+  return table(
+    ['Package', 'What it does in a container', 'Works', 'Note'],
+    TRIED.map(({ packages, job, fails, note = '' }) => [
+      packages.map((name) => `\`${name}\``).join(' '),
+      job,
+      fails === undefined ? 'yes' : 'no',
+      fails?.why ?? note,
     ]),
   );
 }

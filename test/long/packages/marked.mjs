@@ -1,0 +1,3 @@
+import { marked } from 'marked';
+
+export const execute = () => marked.parse('# Title\n\n- *one*\n- `two`\n');
