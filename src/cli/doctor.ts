@@ -1,4 +1,5 @@
 import { type ConnectedEngineFacts, ENGINE_REQUIREMENTS, type RuntimeCheck } from '../index.ts';
+import { harmless } from '../printable.ts';
 import { attack, exitCodeOfAttacks, showAttacks } from './attack.ts';
 import { EXIT } from './exit.ts';
 import { formatBytes, paint, print, printJson } from './output.ts';
@@ -82,8 +83,9 @@ function show(
   runtimes: readonly RuntimeCheck[],
   notes: readonly string[],
 ): void {
-  print(`Engine ${facts.version} at ${facts.address}, API ${facts.apiVersion}`);
-  print(`Chosen by: ${facts.chosenBy}; reached by ${facts.connection}`);
+  // An address is as somebody wrote it.
+  print(harmless(`Engine ${facts.version} at ${facts.address}, API ${facts.apiVersion}`));
+  print(harmless(`Chosen by: ${facts.chosenBy}; reached by ${facts.connection}`));
   print(
     `${facts.name === '' ? '' : `${facts.name}: `}${facts.operatingSystem}, kernel ${facts.kernelVersion}, ${facts.platform.os}/${facts.platform.architecture}`,
   );

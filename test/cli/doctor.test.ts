@@ -1,5 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -150,6 +151,58 @@ async function withEngine<T>(
     await rm(folder, { recursive: true });
   }
 }
+
+describe('which engine it is', () => {
+  const doctor = (env: Record<string, string>, ...args: string[]) =>
+    runCli(['doctor', ...args, '--workspace', tmpdir()], { program: SOURCE, env });
+
+  test('doctor says where it is, what it calls itself and why that one', async () => {
+    await withEngine(
+      async ({ DOCKER_HOST: host = '' }) => {
+        const { stdout } = await doctor({ DOCKER_HOST: host, DOCKER_CONTEXT: 'far' });
+        expect(stdout.split('\n').slice(0, 3)).toEqual([
+          `Engine 20.10.24 at ${host}, API 1.41`,
+          'Chosen by: `DOCKER_HOST`, which wins over `DOCKER_CONTEXT` (`far`); reached by socket',
+          expect.stringMatching(/^build-host: /),
+        ]);
+        const { engine } = JSON.parse((await doctor({ DOCKER_HOST: host }, '--json')).stdout);
+        expect(engine).toMatchObject({
+          name: 'build-host',
+          address: host,
+          chosenBy: '`DOCKER_HOST`',
+          connection: 'socket',
+        });
+      },
+      { ...INFO, Name: 'build-host' } as typeof INFO,
+    );
+  });
+
+  test('doctor refuses a context that does not exist, though an engine answers elsewhere', async () => {
+    await using workspace = await createWorkspace();
+    const { exitCode, stdout, stderr } = await doctor({
+      DOCKER_HOST: '',
+      DOCKER_CONTEXT: 'far',
+      DOCKER_CONFIG: workspace.root,
+    });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toContain(`There is no context \`far\` in \`${workspace.root}/contexts\``);
+  });
+
+  test('doctor warns of an engine on TCP without TLS', async () => {
+    await withEngine(async ({ DOCKER_HOST: host = '' }) => {
+      const server = createTcpServer((socket) => {
+        const other = connect(host.slice('unix://'.length));
+        socket.on('error', () => other.destroy()).pipe(other);
+        other.on('error', () => socket.destroy()).pipe(socket);
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const { port } = server.address() as AddressInfo;
+      const { stdout } = await doctor({ DOCKER_HOST: `tcp://127.0.0.1:${port}` });
+      server.close();
+      expect(stdout).toContain('whoever reaches that port is root on its host');
+    });
+  });
+});
 
 describe('on an engine that lacks what lurkbox relies on', () => {
   const doctor = (...args: string[]) =>
