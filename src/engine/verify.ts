@@ -128,6 +128,7 @@ function toEnv({ exec, timeZone, locale, proxy, certificates }: ContainerAllowan
   return [
     exec ? 'PATH=/bin:/usr/local/bin' : 'PATH=/nonexistent',
     'HOME=/tmp',
+    'TMPDIR=/tmp',
     `TZ=${timeZone}`,
     locale === null ? 'LANG=C.UTF-8' : `LANG=${locale.replaceAll('-', '_')}.UTF-8`,
     'NODE_OPTIONS=',

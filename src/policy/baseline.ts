@@ -71,6 +71,7 @@ export const BASELINE = {
     value: {
       PATH: '/nonexistent',
       HOME: '/tmp',
+      TMPDIR: '/tmp',
       TZ: 'UTC',
       LANG: 'C.UTF-8',
       // An image's own environment is merged in; naming these here takes them out of its hands.

@@ -6,7 +6,8 @@ import { HUNG_UP_EXIT_CODE } from '../protocol/messages.ts';
 import { atomicsWait, bufferFrom, parse, stringify } from './primordials.ts';
 
 // Of the module as it is now: the bundle would look a named import up at each call, and find what the plugin put there.
-const { writeSync } = fs;
+const { writeSync, openSync, closeSync, constants } = fs;
+const STDIN = 0;
 const STDOUT = 1;
 /** The host limits the context; this only bounds what a fault of ours could do. */
 const MAX_INPUT_BYTES = 32 * 1024 * 1024;
@@ -47,7 +48,8 @@ export interface HostMessage {
 
 /** Reads messages of the host until it hangs up, which ends the process: nobody is left to answer to. */
 export function listen(onMessage: (message: HostMessage) => void): Socket {
-  const stdin = new Socket({ fd: 0, readable: true, writable: false });
+  const fd = moveAside();
+  const stdin = new Socket({ fd, readable: true, writable: false });
   const reader = new RecordReader({ maxRecordBytes: MAX_INPUT_BYTES, maxLineBytes: 0 });
   const exit = process.exit.bind(process, HUNG_UP_EXIT_CODE);
   stdin.on('data', (chunk: Buffer) => {
@@ -57,8 +59,27 @@ export function listen(onMessage: (message: HostMessage) => void): Socket {
   });
   stdin.on('end', exit);
   stdin.on('error', exit);
-  keepToItself();
+  if (fd === STDIN) keepToItself();
   return stdin;
+}
+
+/**
+ * Has the messages come in by another descriptor, and puts nothing where a program looks for its input: whoever reads that
+ * has it end at once, and waits for nobody. Answers the descriptor.
+ */
+function moveAside(): number {
+  let fd: number;
+  try {
+    // Without waiting for somebody who writes: whoever did may be gone already.
+    fd = openSync('/proc/self/fd/0', constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch {
+    // A socket cannot be opened once more; then the pipe stays where it is.
+    return STDIN;
+  }
+  closeSync(STDIN);
+  // The lowest number that is free.
+  openSync('/dev/null', constants.O_RDONLY);
+  return fd;
 }
 
 // Node's own getter makes a second stream on the pipe, which throws, and whoever imports `node:process` calls it.

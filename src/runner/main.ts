@@ -15,9 +15,11 @@ import {
 import { listen, quote, send, sendNotification } from './channel.ts';
 import { setClock } from './clock.ts';
 import { captureConsole } from './console.ts';
+import { tellCores } from './cores.ts';
 import { describeFailure, describeThrown } from './failure.ts';
 import { createHost } from './host.ts';
 import { BorderError, type BorderWarning } from './limits.ts';
+import { nameLoopback } from './localhost.ts';
 import { tellMounts } from './mounts.ts';
 import { drainOutput, hasWorkUnderWay, markEnd, watchOutput } from './output.ts';
 import { type Execute, loadExecute } from './plugin.ts';
@@ -43,6 +45,8 @@ const { setTimeout } = globalThis;
 watchOutput();
 captureConsole();
 nameUser();
+nameLoopback();
+tellCores();
 loadStripped(STRIPPED_FILE);
 enterFolder();
 const stdin = listen(({ method, id, params }) => {

@@ -1,9 +1,15 @@
 import * as fs from 'node:fs';
+import { Module } from 'node:module';
+import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { construct, keys, reflectApply, reflectGet, slice, sourceOf, startsWith } from './primordials.ts';
 import { locateSyntaxError } from './syntax-errors.ts';
 
 export type Execute = (context: unknown, host: unknown) => unknown;
+
+// Node's own, which no type names.
+const nodeModulePaths = (Module as unknown as { _nodeModulePaths(folder: string): string[] })
+  ._nodeModulePaths;
 
 /** How deep the default export of a default export is looked for: compilers wrap one module in another. */
 const MAX_DEFAULTS = 3;
@@ -11,6 +17,7 @@ const MAX_SHOWN_CHARS = 300;
 
 /** Loads the plugin and finds its `execute`. */
 export async function loadExecute(entryPoint: string): Promise<Execute> {
+  nameMain(entryPoint);
   if (hasSourceMap(entryPoint)) process.setSourceMapsEnabled(true);
   const plugin = await importPlugin(pathToFileURL(entryPoint).href);
   const execute = await findExecute(plugin);
@@ -37,6 +44,14 @@ async function importPlugin(url: string): Promise<Record<string, unknown>> {
     await locateSyntaxError(error, url);
     throw error;
   }
+}
+
+// What looks for the files of a program beside `require.main` finds those of the plugin; nothing of it is the main module.
+function nameMain(entryPoint: string): void {
+  const main = new Module(entryPoint);
+  main.filename = entryPoint;
+  main.paths = nodeModulePaths(dirname(entryPoint));
+  process.mainModule = main;
 }
 
 /**

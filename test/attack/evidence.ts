@@ -101,6 +101,7 @@ const THREAD = {
 const ENV = {
   PATH: '/nonexistent',
   HOME: '/tmp',
+  TMPDIR: '/tmp',
   TZ: 'UTC',
   LANG: 'C.UTF-8',
   NODE_OPTIONS: '',

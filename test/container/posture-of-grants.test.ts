@@ -268,6 +268,7 @@ describe.each(Object.keys(GRANTS))(
       const expected = [
         `HOSTNAME=${held.containerId.slice(0, 12)}`,
         'HOME=/tmp',
+        'TMPDIR=/tmp',
         'LANG=C.UTF-8',
         'LD_LIBRARY_PATH=',
         'LD_PRELOAD=',

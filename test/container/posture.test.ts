@@ -97,6 +97,7 @@ describe('the process', () => {
       PATH: '/nonexistent',
       HOSTNAME: expect.stringMatching(/^[0-9a-f]{12}$/),
       HOME: '/tmp',
+      TMPDIR: '/tmp',
       TZ: 'UTC',
       LANG: 'C.UTF-8',
       NODE_OPTIONS: '',

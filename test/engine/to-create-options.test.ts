@@ -21,6 +21,7 @@ describe('pinned', () => {
       Env: [
         'PATH=/nonexistent',
         'HOME=/tmp',
+        'TMPDIR=/tmp',
         'TZ=UTC',
         'LANG=C.UTF-8',
         'NODE_OPTIONS=',

@@ -24,7 +24,7 @@ test('there is one restriction for every control, each with a reason', () => {
     ['cgroup namespace', 'private'],
     [
       'environment',
-      'nothing inherited; set: PATH, HOME, TZ, LANG, NODE_OPTIONS, NODE_EXTRA_CA_CERTS, LD_PRELOAD, LD_LIBRARY_PATH',
+      'nothing inherited; set: PATH, HOME, TMPDIR, TZ, LANG, NODE_OPTIONS, NODE_EXTRA_CA_CERTS, LD_PRELOAD, LD_LIBRARY_PATH',
     ],
     ['tmp', '/tmp, 64 MiB, 4096 files'],
     ['scratch', 'none'],

@@ -22,6 +22,7 @@ test('the spec of the minimal grant is pinned', () => {
     env: {
       PATH: '/nonexistent',
       HOME: '/tmp',
+      TMPDIR: '/tmp',
       TZ: 'UTC',
       LANG: 'C.UTF-8',
       NODE_OPTIONS: '',

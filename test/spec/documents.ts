@@ -102,6 +102,16 @@ const anyAllow = {
   exec: fc.boolean(),
 };
 
+const anyProxy = fc.record(
+  {
+    url: fc.constantFrom('http://proxy.test:3128', 'https://10.0.0.7:8443'),
+    no_proxy: fc.subarray(['.test', '*']),
+  },
+  { requiredKeys: ['url'] },
+);
+const anyZone = fc.constantFrom('UTC', 'Etc/GMT+5');
+const anyLocale = fc.constantFrom('de-CH', 'zh-Hant-TW', 'fr');
+
 const anyPluginPolicy = fc.record(
   {
     digest: fc.constantFrom(
@@ -116,6 +126,7 @@ const anyPluginPolicy = fc.record(
     ),
     resources: fc.oneof({ weight: 3, arbitrary: fc.constant({}) }, anyResources),
     runtime: fc.constantFrom('runc', 'runsc', 'crun'),
+    proxy: fc.oneof(fc.constant(false), anyProxy),
   },
   { requiredKeys: [] },
 );
@@ -137,6 +148,9 @@ export const anyPolicy = fc.record(
       { requiredKeys: [] },
     ),
     runtime: fc.constantFrom('runc', 'runsc'),
+    proxy: anyProxy,
+    time_zone: anyZone,
+    locale: anyLocale,
     plugins: fc.dictionary(fc.constantFrom(...PLUGIN_NAMES), anyPluginPolicy),
   },
   { requiredKeys: [] },

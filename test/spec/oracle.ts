@@ -30,7 +30,15 @@ interface WrittenRules {
   readonly exec?: boolean;
 }
 
+interface WrittenProxy {
+  readonly url: string;
+  readonly no_proxy?: readonly string[];
+}
+
 export interface WrittenPolicy {
+  readonly proxy?: WrittenProxy;
+  readonly time_zone?: string;
+  readonly locale?: string;
   readonly ceilings?: Numbers;
   readonly allow?: WrittenRules & { readonly mounts?: Record<string, { path: string; mode: 'ro' | 'rw' }> };
   readonly runtime?: string;
@@ -42,6 +50,9 @@ export interface WrittenPolicy {
       readonly resources?: Numbers;
       readonly allow?: WrittenRules & { readonly mounts?: readonly string[] };
       readonly runtime?: string;
+      readonly proxy?: WrittenProxy | false;
+      readonly time_zone?: string;
+      readonly locale?: string;
     }
   >;
 }
@@ -55,6 +66,8 @@ export interface Verdict {
   readonly numbers: Readonly<Record<string, number>>;
   readonly ceilings: Readonly<Record<string, number>>;
   readonly runtime: string | null;
+  /** What it has beside the usual variables, each with its value. */
+  readonly variables: readonly string[];
 }
 
 /** name → [where nobody says anything, smallest, largest where the policy says nothing] */
@@ -116,7 +129,25 @@ export function judge(manifest: Written, policy: WrittenPolicy): Verdict | null 
     numbers,
     ceilings,
     runtime: own?.runtime ?? policy.runtime ?? null,
+    variables: [
+      `TZ=${own?.time_zone ?? policy.time_zone ?? 'UTC'}`,
+      `LANG=${(own?.locale ?? policy.locale)?.split('-').join('_').concat('.UTF-8') ?? 'C.UTF-8'}`,
+      ...(network === false ? [] : proxyVariables(own?.proxy ?? policy.proxy)),
+    ],
   };
+}
+
+function proxyVariables(proxy: WrittenProxy | false | undefined): string[] {
+  if (!proxy) return [];
+  const straight = ['localhost', '127.0.0.1', '::1', ...(proxy.no_proxy ?? [])].join(',');
+  const pairs = { HTTP_PROXY: proxy.url, HTTPS_PROXY: proxy.url, NO_PROXY: straight };
+  return [
+    'NODE_USE_ENV_PROXY=1',
+    ...Object.entries(pairs).flatMap(([name, value]) => [
+      `${name}=${value}`,
+      `${name.toLowerCase()}=${value}`,
+    ]),
+  ];
 }
 
 interface Body {
@@ -148,7 +179,7 @@ const HOST_FIELDS =
 
 function statements(
   { HostConfig: host, ...config }: Body,
-  { network, exec, scratch, mounts, numbers, ceilings, runtime }: Verdict,
+  { network, exec, scratch, mounts, numbers, ceilings, runtime, variables }: Verdict,
   engine: { apparmor: boolean; runtime: string },
 ): Record<string, boolean> {
   const memory = numbers['memory_mb']! * MIB;
@@ -188,7 +219,11 @@ function statements(
       'LD_LIBRARY_PATH=',
     ].every((entry) => env.includes(entry)),
     'sets each variable once':
-      new Set(env.map((entry) => entry.split('=')[0])).size === env.length && env.length === 8,
+      new Set(env.map((entry) => entry.split('=')[0])).size === env.length &&
+      env.length === 7 + variables.length,
+    'shows the clock, speaks the language and takes the way out of the policy': variables.every((entry) =>
+      env.includes(entry),
+    ),
     'finds programs only with the permission': env.includes(
       exec ? 'PATH=/bin:/usr/local/bin' : 'PATH=/nonexistent',
     ),
