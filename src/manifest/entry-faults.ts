@@ -5,8 +5,12 @@ import type { Entry } from '../storage/entries.ts';
 export const NOTHING_VENDORED =
   'is not there or empty, and `dependencies` is "vendored"; run `npm install` in the folder, or name the packages in `dependencies`';
 export const HARD_LINK = 'has another name elsewhere (a hard link); copy the file';
-export const HARD_LINK_OF_A_STORE =
-  'has another name outside of `node_modules` (a hard link); have pnpm copy (`pnpm install --config.package-import-method=copy`), or copy the folder';
+
+/** Of a file in `node_modules`, and of so many others there. */
+export function hardLinkOfAStore(others: number): string {
+  const too = others === 0 ? '' : `, and so have ${others} others there`;
+  return `has another name outside of \`node_modules\` (a hard link)${too}; have pnpm copy (\`pnpm install --config.package-import-method=copy\`), or copy the folder`;
+}
 
 /** What is wrong with the name of an entry; `null`: nothing. */
 export function nameFault(name: Buffer): string | null {

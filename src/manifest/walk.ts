@@ -7,7 +7,7 @@ import type { Folder } from '../storage/folder.ts';
 import { PathError } from '../storage/path-error.ts';
 import { FileChangedError } from './changed.ts';
 import { hashFile, type PluginFile, type PluginLink } from './digest.ts';
-import { HARD_LINK, HARD_LINK_OF_A_STORE, kindFault, NOTHING_VENDORED, nameFault } from './entry-faults.ts';
+import { HARD_LINK, hardLinkOfAStore, kindFault, NOTHING_VENDORED, nameFault } from './entry-faults.ts';
 import { resolveLinks } from './links.ts';
 import { isContent } from './no-content.ts';
 import { NOT_VENDORED, VENDORED_DEPTH, VENDORED_PATH_BYTES, type VendoredLimits } from './vendored.ts';
@@ -126,9 +126,7 @@ class Walker {
   finish(root: string): Walk {
     if (this.#vendored !== null && this.#vendored.listed === 0)
       this.problems.push({ path: PACKAGES, message: NOTHING_VENDORED });
-    for (const { count, paths } of this.#sharedNames.values())
-      if (paths.length < count)
-        this.problems.push(...paths.map((path) => ({ path, message: HARD_LINK_OF_A_STORE })));
+    this.#refuseSharedNames();
     const { copies, links, problems } = resolveLinks(this.#links, this.#files, root);
     for (const { sizeBytes } of copies) this.#count(sizeBytes, this.#vendored ?? this.#own);
     return {
@@ -202,6 +200,13 @@ class Walker {
     const known = this.#sharedNames.get(id);
     if (known === undefined) this.#sharedNames.set(id, { count, paths: [path] });
     else known.paths.push(path);
+  }
+
+  /** All of them have one reason, and the same thing to do. */
+  #refuseSharedNames(): void {
+    const shared = [...this.#sharedNames.values()].filter(({ count, paths }) => paths.length < count);
+    const [path, ...others] = shared.flatMap(({ paths }) => paths).sort();
+    if (path !== undefined) this.problems.push({ path, message: hardLinkOfAStore(others.length) });
   }
 
   #count(bytes: number, budget: Budget): void {

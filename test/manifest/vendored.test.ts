@@ -240,6 +240,16 @@ describe('a hostile folder of packages', () => {
     expect((await problemsOf()).join()).toContain(reason);
   });
 
+  test('with many hard links is told once', async () => {
+    for (let index = 0; index < 60; index++) {
+      await writeFile(join(root, `of a store ${index}`), '');
+      await link(join(root, `of a store ${index}`), join(folder, `node_modules/a/${index}`));
+    }
+    expect(await problemsOf()).toEqual([
+      expect.stringMatching(/^node_modules\/a\/0: .*and so have 59 others there/),
+    ]);
+  });
+
   test('may have a file under two names where both are there', async () => {
     await link(join(folder, 'node_modules/a/index.js'), join(folder, 'node_modules/a/same.js'));
     expect(packed(await loadPlugin(folder))).toEqual(['a/index.js', 'a/same.js']);
