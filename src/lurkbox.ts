@@ -355,11 +355,22 @@ function folderOf(origin: unknown): string | null {
   return kind === 'folder' && typeof path === 'string' ? path : null;
 }
 
+/** Who can write to one of them is trusted by every plugin that has a network. */
+function certificatePlaces({ certificates = {} }: Policy): GuardedPlace[] {
+  return Object.keys(certificates).map((path) => ({ what: 'the certificates of the policy', path }));
+}
+
 async function readPolicy({ policy, workspaceRoot, env }: LurkboxConfig): Promise<Policy> {
   const workspace = { what: 'the workspace', path: workspaceRoot };
   const spare = async (read: Policy, ...own: readonly GuardedPlace[]): Promise<Policy> => {
     if (Object.keys(read.allow.mounts).length > 0)
-      await assertMountsSpare(read, [workspace, ...own, ...placesOfHost(env), ...(await enginePlaces(env))]);
+      await assertMountsSpare(read, [
+        workspace,
+        ...own,
+        ...certificatePlaces(read),
+        ...placesOfHost(env),
+        ...(await enginePlaces(env)),
+      ]);
     return read;
   };
   if (typeof policy === 'object') return spare(await parsePolicy(policy));

@@ -16,6 +16,40 @@ describe('what failed is explained by the sandbox:', () => {
     ],
     ['a port that nobody listens to', 'connect ECONNREFUSED 10.0.0.1:5432', {}, 'has no network'],
     ['a process', 'Error: spawn git EPERM', {}, '"exec": true'],
+    ...[
+      'SELF_SIGNED_CERT_IN_CHAIN',
+      'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+      'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+    ].map((code): [string, string, Partial<Grant>, string] => [
+      `a certificate, ${code}`,
+      `TypeError: fetch failed (caused by Error: ${code})`,
+      { network: 'bridge' },
+      '`ca_file` in the policy',
+    ]),
+    [
+      'a certificate that none of the named authorities signed',
+      'Error: self-signed certificate in certificate chain',
+      { network: 'bridge', certificates: ['pem'] },
+      'nor by one in the `ca_file`',
+    ],
+    [
+      'a host that is not reached where a proxy may be the way out',
+      'getaddrinfo EAI_AGAIN api.example.org',
+      { network: 'bridge' },
+      '`proxy` in the policy names it',
+    ],
+    [
+      'a proxy that is not reached',
+      'connect ECONNREFUSED 10.0.0.7:3128',
+      { network: 'bridge', proxy: { url: 'http://10.0.0.7:3128', exceptions: [] } },
+      'through the proxy http://10.0.0.7:3128',
+    ],
+    [
+      'a proxy that asks for a password',
+      'RequestAbortedError: Proxy response (407) !== 200 when HTTP Tunneling',
+      { network: 'bridge', proxy: { url: 'http://10.0.0.7:3128', exceptions: [] } },
+      'no password to give',
+    ],
     ['a process by its synchronous form', 'spawnSync /bin/sh EPERM', {}, '"exec": true'],
     ['a program that is not there', 'spawn git ENOENT', { exec: true }, 'not in the image'],
     [

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -42,6 +42,16 @@ describe('a policy is refused when a mount that plugins may write to', () => {
     await expect(
       createLurkbox({ workspaceRoot: join(base, 'alias'), policy: policyWith(workspaceRoot) }),
     ).rejects.toMatchObject({ code: 'POLICY_INVALID' });
+  });
+
+  test('holds the certificates that the policy names', async () => {
+    const ca_file = join(base, 'beside/authority.pem');
+    await copyFile(join(import.meta.dirname, '../fixtures/tls/authority.pem'), ca_file);
+    await expect(
+      createLurkbox({ workspaceRoot, policy: { ...policyWith(dirname(ca_file)), ca_file } }),
+    ).rejects.toMatchObject({
+      problems: [{ message: expect.stringContaining('holds the certificates of the policy') }],
+    });
   });
 
   test('holds the policy file itself', async () => {
