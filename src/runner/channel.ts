@@ -14,9 +14,9 @@ const MAX_INPUT_BYTES = 32 * 1024 * 1024;
 
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
-/** Writes one record and returns when the kernel has it. */
-export function send(json: string): void {
-  const bytes = bufferFrom(frameRecord(json));
+/** Writes records, in one piece, and returns when the kernel has them. */
+export function send(json: string, before?: string): void {
+  const bytes = bufferFrom(`${before === undefined ? '' : frameRecord(before)}${frameRecord(json)}`);
   let written = 0;
   while (written < bytes.length) {
     try {
@@ -31,7 +31,11 @@ export function send(json: string): void {
 
 /** `params` is JSON put together from strings and numbers: an object would ask `toJSON` of whatever prototype it has. */
 export function sendNotification(method: string, params: string): void {
-  send(`{"jsonrpc":"2.0","method":"${method}","params":${params}}`);
+  send(toNotification(method, params));
+}
+
+export function toNotification(method: string, params: string): string {
+  return `{"jsonrpc":"2.0","method":"${method}","params":${params}}`;
 }
 
 /** A string as JSON; strings are the one type that no prototype can teach another face. */

@@ -12,7 +12,7 @@ import {
   type RUNNER_ERRORS,
   STRIPPED_FILE,
 } from '../protocol/messages.ts';
-import { listen, quote, send, sendNotification } from './channel.ts';
+import { listen, quote, send, sendNotification, toNotification } from './channel.ts';
 import { setClock } from './clock.ts';
 import { captureConsole } from './console.ts';
 import { tellCores } from './cores.ts';
@@ -146,13 +146,14 @@ async function respond(id: number, member: string): Promise<void> {
   const answerOnce = (): void => {
     if (pendingAnswer !== answerOnce) return;
     pendingAnswer = null;
+    // Told before the answer, so that whoever calls again at once finds the container free.
+    let settled: string | undefined;
     if (id !== LOAD_ID) {
       markEnd(id);
-      settling = id;
-      // Told before the answer, so that whoever calls again at once finds the container free.
-      if (!hasWorkUnderWay(stdin)) settle(id, false);
+      if (hasWorkUnderWay(stdin)) settling = id;
+      else settled = toNotification('settled', `{"id":${id},"cut":false}`);
     }
-    send(`{"jsonrpc":"2.0","id":${id},${member}}`);
+    send(`{"jsonrpc":"2.0","id":${id},${member}}`, settled);
     if (isBroken) exit();
   };
   pendingAnswer = answerOnce;

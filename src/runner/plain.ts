@@ -9,6 +9,7 @@ import {
   isRawJSON,
   objectPrototype,
   ownKeys,
+  ownSymbols,
 } from './primordials.ts';
 
 /** Whether `JSON.stringify` writes all of it as it is, within the limits: most results are, and cost no copy. */
@@ -41,13 +42,12 @@ export function isPlain(value: unknown, { depth, values, bytes }: BorderLimits):
 
   function isPlainObject(object: object, levels: number): boolean {
     if (!hasPlainFace(object)) return false;
-    const own = ownKeys(object);
-    if (own.length > left) return false;
-    for (let index = 0; index < own.length; index++) {
-      const key = own[index] as string | symbol;
-      if (typeof key === 'symbol' || isKeyTooLong(key) || !takes(key)) return false;
+    if (ownSymbols(object).length > 0) return false;
+    // Half as long as by a list of the keys. What an object has from its prototype has no descriptor, and is no field.
+    for (const key in object) {
       const descriptor = getOwnPropertyDescriptor(object, key);
-      if (descriptor === undefined || !descriptor.enumerable || !('value' in descriptor)) return false;
+      if (descriptor === undefined || !('value' in descriptor) || isKeyTooLong(key) || !takes(key))
+        return false;
       if (!visit(descriptor.value, levels - 1)) return false;
     }
     return true;

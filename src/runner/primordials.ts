@@ -24,6 +24,7 @@ export const { wait: atomicsWait } = Atomics;
 export const { isFinite: isFiniteNumber, isNaN: isNotANumber, isSafeInteger } = Number;
 export const toNumber = Number;
 export const { isArray } = Array;
+export const ownSymbols = Object.getOwnPropertySymbols;
 export const { freeze, keys, create, defineProperty, getOwnPropertyDescriptor, getPrototypeOf } = Object;
 export const toStringOf = String;
 export const bufferFrom = Buffer.from;
