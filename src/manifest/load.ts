@@ -125,6 +125,7 @@ async function readAuthorsLock(
   const reading = readOwnLock(bytes.toString(), dependencies);
   if (!reading.ok)
     return { ok: false, problems: reading.faults.map((message) => ({ path: source, message })) };
+  if (reading.lock === null) return NO_LOCK;
   const text = toLockText({ source, ...reading.lock });
   try {
     parseLock(text);

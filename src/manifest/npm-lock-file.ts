@@ -33,6 +33,8 @@ const NpmPackageSchema = z.object({
   dependencies: Names,
   optionalDependencies: Names,
   peerDependencies: Names,
+  // Of the root alone.
+  devDependencies: Names,
 });
 export type NpmPackage = z.infer<typeof NpmPackageSchema>;
 
@@ -54,9 +56,9 @@ export function readLockFile(text: string): LockFileReading {
   return reading.ok ? judge(reading.packages, RULES) : reading;
 }
 
-/** What stands in a lock file, by place, without its root. Nothing of it is judged. */
+/** What stands in a lock file, by place, and its root. Nothing of it is judged. */
 export type PackagesReading =
-  | { readonly ok: true; readonly packages: Found }
+  | { readonly ok: true; readonly packages: Found; readonly root: NpmPackage | undefined }
   | { readonly ok: false; readonly faults: readonly string[] };
 
 export function readPackages(text: string, limits: { bytes: number; values: number }): PackagesReading {
@@ -67,8 +69,8 @@ export function readPackages(text: string, limits: { bytes: number; values: numb
     return failed(reading.faults.map(({ message }) => `the lock file cannot be read: ${message}`));
   const { data } = LockFileSchema.safeParse(reading.value);
   if (data === undefined) return failed([notAVersion(reading.value)]);
-  const { '': _root, ...packages } = data.packages;
-  return { ok: true, packages: new Map(Object.entries(packages).sort(([a], [b]) => byBytes(a, b))) };
+  const { '': root, ...packages } = data.packages;
+  return { ok: true, root, packages: new Map(Object.entries(packages).sort(([a], [b]) => byBytes(a, b))) };
 }
 
 function notAVersion(value: unknown): string {

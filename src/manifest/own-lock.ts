@@ -18,12 +18,15 @@ import { isInRange, isPackagePath, isSha512 } from './package-lock.ts';
 /** Of the file that an author brings along, in which packages for developing stand too. */
 export const OWN_LOCK_LIMITS = { bytes: MAX_LOCK_FILE_BYTES, values: 200_000, packages: 10_000 } as const;
 
+/** `null`: the file is one of packages for developing alone, and says nothing of what the plugin needs. */
+export type OwnLockReading = LockFileReading | { readonly ok: true; readonly lock: null };
+
 /**
  * The lock in a lock file that the plugin's author brought along, as `npm ci` would obey it: its versions and hashes, of all that
  * `dependencies` reach in it. What else stands there (packages for developing, workspaces) is not installed and not judged. The
  * addresses in it are never asked: packages come from the registry that npm is set up for, with the hash of the lock.
  */
-export function readOwnLock(text: string, dependencies: readonly string[]): LockFileReading {
+export function readOwnLock(text: string, dependencies: readonly string[]): OwnLockReading {
   const reading = readPackages(text, OWN_LOCK_LIMITS);
   if (!reading.ok) return failed(reading.faults.map((fault) => `${fault}; ${WRITE_AGAIN}`));
   const all = reading.packages;
@@ -34,6 +37,8 @@ export function readOwnLock(text: string, dependencies: readonly string[]): Lock
   );
   if (misplaced.length > 0)
     return failed(misplaced.map((path) => `\`${printable(path)}\` is not a place that npm installs to`));
+  if (isForDeveloping(reading.root) && !dependencies.some((written) => all.has(placeOf(written))))
+    return { ok: true, lock: null };
   const disagreements = dependencies.flatMap((written) => disagreementOf(written, all) ?? []);
   if (disagreements.length > 0) return failed(disagreements);
   return judge(reachedBy(dependencies, all), RULES);
@@ -61,6 +66,22 @@ const RULES: readonly Rule[] = [
     `has no sha512 hash as \`integrity\`; remove \`node_modules\` and the lock file and run \`npm install\`, which writes one`,
 ];
 
+/** Of an author who has the tools in package.json, and what the plugin needs in plugin.json alone. */
+function isForDeveloping(root: NpmPackage | undefined): boolean {
+  const {
+    dependencies = {},
+    optionalDependencies = {},
+    peerDependencies = {},
+    devDependencies = {},
+  } = root ?? {};
+  const needed = [dependencies, optionalDependencies, peerDependencies].flatMap(Object.keys);
+  return needed.length === 0 && Object.keys(devDependencies).length > 0;
+}
+
+function placeOf(written: string): string {
+  return `node_modules/${splitDependency(written).name}`;
+}
+
 /** As `npm ci` compares a lock file with what is asked for; `null` where both agree. */
 function disagreementOf(written: string, all: Found): string | null {
   const { name, range } = splitDependency(written);
@@ -77,7 +98,7 @@ function disagreementOf(written: string, all: Found): string | null {
 
 /** With the one strong hash alone where npm wrote weaker ones beside it. */
 function reachedBy(dependencies: readonly string[], all: Found): Found {
-  const reached = new Set(dependencies.map((written) => `node_modules/${splitDependency(written).name}`));
+  const reached = new Set(dependencies.map(placeOf));
   for (const path of reached) {
     const entry = all.get(path) as NpmPackage;
     // What is packed inside of a package is no entry of the lock, and tells what it needs from outside.

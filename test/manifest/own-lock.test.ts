@@ -28,7 +28,7 @@ function lockFile(packages: Record<string, object>, lockfileVersion = 3): string
 function placesOf(packages: Record<string, object>, dependencies = ['a@^1.0.0']): string[] {
   const reading = readOwnLock(lockFile(packages), dependencies);
   if (!reading.ok) throw new Error(reading.faults.join('\n'));
-  return Object.keys(reading.lock.packages);
+  return Object.keys(reading.lock?.packages ?? {});
 }
 
 function faultsOf(packages: Record<string, object>, dependencies = ['a@^1.0.0']): string {
@@ -84,7 +84,7 @@ describe('a lock file that the author brought along', () => {
 
   test('keeps its name in the text of the lock', () => {
     const reading = readOwnLock(lockFile({ 'node_modules/a': fromRegistry('a') }), ['a@1']);
-    if (!reading.ok) throw new Error(reading.faults.join());
+    if (!reading.ok || reading.lock === null) throw new Error('expected a lock');
     const text = toLockText({ source: 'package-lock.json', ...reading.lock });
     expect(lockSourceOf(text)).toBe('package-lock.json');
     expect(toLockText(parseLock(text))).toBe(text);
@@ -225,6 +225,19 @@ describe('a lock file that the author brought along', () => {
   ])('is refused as %s', (_, text, reason) => {
     const reading = readOwnLock(text, ['a@1']);
     expect(reading.ok ? '' : reading.faults.join('\n')).toContain(reason);
+  });
+
+  test('of tools alone says nothing of what the plugin needs, and one without any package does', () => {
+    const file = (root: object, packages: object) =>
+      JSON.stringify({ lockfileVersion: 3, packages: { '': root, ...packages } });
+    const tool = { 'node_modules/tool': { ...fromRegistry('tool'), dev: true } };
+    const tools = { devDependencies: { tool: '1' } };
+    expect(readOwnLock(file(tools, tool), ['a@1'])).toEqual({ ok: true, lock: null });
+    expect(readOwnLock(file({}, {}), ['a@1']).ok).toBe(false);
+    expect(readOwnLock(file({ ...tools, dependencies: { b: '1' } }, tool), ['a@1']).ok).toBe(false);
+    expect(
+      readOwnLock(file(tools, { ...tool, 'node_modules/a': fromRegistry('a', '2.0.0') }), ['a@1']).ok,
+    ).toBe(false);
   });
 
   test('is bounded in size, packages, and what of it is installed', () => {
