@@ -4,7 +4,7 @@ import { show } from '../printable.ts';
 import { ANNOTATION_FORMS } from './annotations.ts';
 import type { Dialect } from './dialects.ts';
 import { toRegExp } from './patterns.ts';
-import { isObject, type JsonObject, type Subschema } from './subschemas.ts';
+import { HOLDS_MAPS, isObject, type JsonObject, type Subschema } from './subschemas.ts';
 
 /**
  * What tools write and ajv does not read, rewritten in its place to what means the same. Most of it is of OpenAPI 3.0 or an
@@ -16,9 +16,11 @@ export function adapt(schemas: readonly Subschema[], dialect: Dialect): void {
 }
 
 const RULES: readonly ((schema: JsonObject, dialect: Dialect) => void)[] = [
+  dropNulls,
   dropOddAnnotations,
-  dropEmptyRequired,
-  toExclusiveNumbers,
+  toObjects,
+  dropRepetitions,
+  toLimits,
   toFormatWithoutOffset,
   toAnchor,
   encodeReference,
@@ -65,25 +67,60 @@ function dropOddAnnotations(schema: JsonObject): void {
     if (Object.hasOwn(schema, key) && !fits(schema[key])) delete schema[key];
 }
 
-// Draft-04 wants at least one name.
-function dropEmptyRequired(schema: JsonObject): void {
-  if (Array.isArray(schema['required']) && schema['required'].length === 0) delete schema['required'];
+/** Serializers write null for what is not there; only of these it is a value. */
+function dropNulls(schema: JsonObject): void {
+  for (const [key, value] of Object.entries(schema))
+    if (value === null && key !== 'default' && key !== 'const') delete schema[key];
 }
 
-/** `"minimum": 0, "exclusiveMinimum": true` of draft-04 and OpenAPI 3.0. */
-function toExclusiveNumbers(schema: JsonObject, dialect: Dialect): void {
-  if (dialect === 'draft-04') return;
-  for (const [key, limit] of [
-    ['exclusiveMinimum', 'minimum'],
-    ['exclusiveMaximum', 'maximum'],
-  ] as const) {
-    if (typeof schema[key] !== 'boolean') continue;
-    const isExclusive = schema[key] && typeof schema[limit] === 'number';
-    if (isExclusive) schema[key] = schema[limit];
-    else delete schema[key];
-    if (isExclusive) delete schema[limit];
+/** To PHP an object without members is a list. */
+function toObjects(schema: JsonObject): void {
+  for (const [key, value] of Object.entries(schema)) {
+    if (isEmptyList(value) && (HOLDS_MAPS.has(key) || HOLDS_ONE.has(key))) schema[key] = {};
+    if (!HOLDS_MAPS.has(key) || !isObject(value) || key === 'dependencies') continue;
+    for (const name of Object.keys(value)) if (isEmptyList(value[name])) value[name] = {};
   }
 }
+
+const HOLDS_ONE: ReadonlySet<string> = new Set(['additionalProperties', 'contains', 'propertyNames', 'not']);
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
+
+/** What stands there twice means no more than once. Draft-04 wants at least one name. */
+function dropRepetitions(schema: JsonObject): void {
+  for (const key of ['required', 'enum', 'type']) {
+    const values = schema[key];
+    if (!Array.isArray(values)) continue;
+    schema[key] = [...new Map(values.map((value) => [JSON.stringify(value), value])).values()];
+  }
+  if (isEmptyList(schema['required'])) delete schema['required'];
+}
+
+/** `"minimum": 0, "exclusiveMinimum": true` of draft-04 and OpenAPI 3.0 is `"exclusiveMinimum": 0` since draft-06, and back. */
+function toLimits(schema: JsonObject, dialect: Dialect): void {
+  for (const [exclusive, limit] of LIMITS) {
+    const value = schema[exclusive];
+    if (dialect === 'draft-04') {
+      // One of both limits is as much as it can say.
+      if (typeof value === 'number' && schema[limit] === undefined) {
+        schema[limit] = value;
+        schema[exclusive] = true;
+      }
+    } else if (typeof value === 'boolean') {
+      delete schema[exclusive];
+      if (!value || typeof schema[limit] !== 'number') continue;
+      schema[exclusive] = schema[limit];
+      delete schema[limit];
+    }
+  }
+}
+
+const LIMITS = [
+  ['exclusiveMinimum', 'minimum'],
+  ['exclusiveMaximum', 'maximum'],
+] as const;
 
 /** Of zod: where a pattern stands beside it, that says whether a time has an offset. */
 function toFormatWithoutOffset(schema: JsonObject): void {

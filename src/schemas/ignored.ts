@@ -49,7 +49,7 @@ function reasonOf(key: string, value: unknown, dialect: Dialect): Ignored['why']
   if (!KEYWORDS[dialect].has(key)) return () => meantBy(key, dialect);
   if (key === 'format' && typeof value === 'string' && !FORMATS.has(value)) return () => show(value);
   const form = ANNOTATION_FORMS.get(key);
-  return form === undefined || form.fits(value) ? null : () => `expected ${form.expected}`;
+  return form === undefined || value === null || form.fits(value) ? null : () => `expected ${form.expected}`;
 }
 
 function meantBy(key: string, dialect: Dialect): string | null {

@@ -15,7 +15,7 @@ const HOLDS_SCHEMAS = new Set(
   ).split(' '),
 );
 /** The same with a schema under each key. */
-const HOLDS_MAPS = new Set(
+export const HOLDS_MAPS: ReadonlySet<string> = new Set(
   '$defs definitions dependencies dependentSchemas patternProperties properties'.split(' '),
 );
 

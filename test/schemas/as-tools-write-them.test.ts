@@ -338,6 +338,62 @@ describe('schemas of other tools are read, and judge as their authors mean', () 
       },
     ],
     [
+      'serializers: objects of PHP, and null for what is not there',
+      {
+        schema: {
+          type: 'object',
+          required: [],
+          properties: {
+            any: [],
+            inner: { type: 'object', properties: [], additionalProperties: false },
+            text: { type: 'string', enum: null, format: null, pattern: null, items: null, default: null },
+          },
+        },
+        fits: [{}, { any: 1, inner: {}, text: 'x' }],
+        misfits: [{ inner: { a: 1 } }, { text: 1 }],
+      },
+    ],
+    [
+      'what stands there twice, and limits of a later draft',
+      {
+        schema: {
+          $schema: DRAFT_04,
+          required: ['a', 'a'],
+          properties: {
+            a: { enum: [1, 2, 1] },
+            b: { type: ['string', 'string'] },
+            c: { exclusiveMinimum: 0 },
+          },
+        },
+        fits: [{ a: 2, b: 'x', c: 1 }],
+        misfits: [{}, { a: 3 }, { a: 1, b: 1 }, { a: 1, c: 0 }],
+      },
+    ],
+    [
+      'Go: a root that is an identifier and a reference',
+      {
+        schema: {
+          $schema: 'https://json-schema.org/draft/2020-12/schema',
+          $id: 'https://example.org/a/b',
+          $ref: '#/$defs/Foo',
+          $defs: { Foo: { properties: { bar: { $ref: '#/$defs/Bar' } } }, Bar: { type: 'number' } },
+        },
+        fits: [{ bar: 1 }],
+        misfits: [{ bar: 'x' }],
+      },
+    ],
+    [
+      'names that are no part of an address, and anchors of draft-07',
+      {
+        schema: {
+          definitions: { 'My Größe': { type: 'number' }, f: { $id: '#f', type: 'string' } },
+          properties: { a: { $ref: '#/definitions/My Größe' }, b: { $ref: '#f' } },
+        },
+        fits: [{ a: 1, b: 'x' }],
+        misfits: [{ a: 'x' }, { b: 1 }],
+      },
+    ],
+    [
       'annotations in forms of their own',
       {
         schema: {
