@@ -1,6 +1,6 @@
 import { readSync } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, join, posix } from 'node:path';
 import { z } from 'zod';
 import { parseJson } from '../json.ts';
 import { isPackagePath } from '../manifest/package-lock.ts';
@@ -18,7 +18,7 @@ const LIMITS = {
   packageJsonBytes: 128 * 1024,
   values: 10_000,
   /** Of packages that others need, in all of them together. */
-  names: 200_000,
+  names: 50_000,
 } as const;
 
 const Names = z.record(z.string(), z.unknown()).catch({});
@@ -31,6 +31,9 @@ const PackageJsonSchema = z.object({
   dependencies: Names,
   optionalDependencies: Names,
 });
+
+/** As the kernel allows it. */
+const MAX_HOPS = 40;
 
 /** What a package of npm says of itself, in its author's words. */
 export interface PackageFacts
@@ -51,6 +54,8 @@ export interface ImageContent {
   readonly programs: ReadonlyMap<string, string>;
   /** By the folder of the package, such as `node_modules/a`. */
   readonly packages: ReadonlyMap<string, PackageFacts>;
+  /** Links to folders, and where they lead, both below the plugin's folder. */
+  readonly links: ReadonlyMap<string, string>;
   /** Native files that were not looked at. */
   readonly leftOut: number;
 }
@@ -64,6 +69,7 @@ export class ContentSurvey implements ImageContent {
   readonly natives = new Map<string, ElfNeeds | null>();
   readonly programs = new Map<string, string>();
   readonly packages = new Map<string, PackageFacts>();
+  readonly links = new Map<string, string>();
   leftOut = 0;
   readonly #copy: string;
   #namesLeft: number = LIMITS.names;
@@ -76,8 +82,10 @@ export class ContentSurvey implements ImageContent {
   async *watch(entries: AsyncIterable<LayerEntry>): AsyncGenerator<LayerEntry> {
     const root = `${IMAGE_PATHS.plugin.slice(1)}/`;
     for await (const entry of entries) {
-      if (entry.type !== 'file' || !entry.path.startsWith(root)) yield entry;
-      else yield this.#look(entry, entry.path.slice(root.length));
+      const path = entry.path.startsWith(root) ? entry.path.slice(root.length) : null;
+      if (path !== null && entry.type === 'link')
+        this.links.set(path, posix.join(posix.dirname(path), entry.target));
+      yield path !== null && entry.type === 'file' ? this.#look(entry, path) : entry;
     }
   }
 
@@ -96,7 +104,7 @@ export class ContentSurvey implements ImageContent {
   #lookFor(path: string): Look | null {
     const { natives, programs, packages } = this;
     const folder = path.slice(0, -'/package.json'.length);
-    if (path.endsWith('/package.json') && isPackagePath(folder) && packages.size < LIMITS.packages)
+    if (path.endsWith('/package.json') && isPackageFolder(folder) && packages.size < LIMITS.packages)
       return {
         bytes: LIMITS.packageJsonBytes,
         read: (file) => {
@@ -135,6 +143,11 @@ export class ContentSurvey implements ImageContent {
       await rm(this.#copy, { force: true });
     }
   }
+}
+
+/** Also where pnpm has them, and only links lead there. */
+function isPackageFolder(folder: string): boolean {
+  return isPackagePath(folder.replace(/^node_modules\/\.pnpm\/[^/]{1,300}\//, ''));
 }
 
 interface Look {
@@ -198,6 +211,25 @@ export function isAddon(path: string): boolean {
 
 function isLibrary(path: string): boolean {
   return /\.so(?:\.[\w.-]{1,60})?$/.test(basename(path));
+}
+
+/** The path of what a path leads to over links; one that leads in a circle is left as it is. */
+export function realPath(path: string, links: ReadonlyMap<string, string>): string {
+  if (links.size === 0) return path;
+  let rest = path.split('/');
+  let real = '';
+  for (let hops = 0; rest.length > 0; ) {
+    const at = posix.join(real, rest.shift() as string);
+    const target = links.get(at);
+    if (target === undefined) real = at;
+    else {
+      if (hops++ === MAX_HOPS) return path;
+      // The target may lie behind other links.
+      rest = [...target.split('/'), ...rest];
+      real = '';
+    }
+  }
+  return real;
 }
 
 /** Name and version as the package says them, or where it lies. */

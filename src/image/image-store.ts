@@ -151,7 +151,7 @@ export function createImageStore(options: ImageStoreOptions): ImageStore {
       async (context) => {
         const { id, warnings } = await buildPluginImage(plugin, { ...base, ...platform }, context);
         for (const warning of warnings)
-          logger.warn({ plugin: plugin.manifest.name, warning }, 'a package will not work in its image');
+          logger.info({ plugin: plugin.manifest.name, warning }, 'a package will not work in its image');
         return remember(image, id, warnings);
       },
       signal,

@@ -1,6 +1,6 @@
 import { findFrom } from '../manifest/npm-lock-file.ts';
 import { cutWhole, printable } from '../printable.ts';
-import { type ImageContent, type PackageFacts, subjectOf } from './content-survey.ts';
+import { type ImageContent, type PackageFacts, realPath, subjectOf } from './content-survey.ts';
 import type { NativeFiles } from './native-needs.ts';
 
 const SHOWN_SCRIPT_CHARS = 100;
@@ -49,9 +49,7 @@ export function installScriptNotes(
       return [];
     // What is wrong with addons that are there is told for itself.
     if (natives.addons.has(folder) || natives.worksFor(folder)) return [];
-    const others = [...facts.optional, ...facts.requires].map((name) =>
-      findFrom(folder, name, content.packages),
-    );
+    const others = [...facts.optional, ...facts.requires].map((name) => findPackage(folder, name, content));
     if (others.some((place) => place !== null && natives.worksFor(place))) return [];
     return [toNote(subjectOf(folder, content), facts.name, script)];
   });
@@ -85,12 +83,19 @@ function toNote(subject: string, name: string, { text, isNative }: InstallScript
 }
 
 /** Packages that others take where they can be had, and do without where they cannot. */
-function optionalOnly({ packages }: ImageContent, dependencies: readonly string[]): ReadonlySet<string> {
+function optionalOnly(content: ImageContent, dependencies: readonly string[]): ReadonlySet<string> {
   const optional = new Set<string>();
-  const needed = new Set(dependencies.map((name) => `node_modules/${name}`));
-  for (const [folder, facts] of packages) {
-    for (const name of facts.optional) optional.add(findFrom(folder, name, packages) ?? '');
-    for (const name of facts.requires) needed.add(findFrom(folder, name, packages) ?? '');
+  const needed = new Set(dependencies.map((name) => findPackage('', name, content) ?? ''));
+  for (const [folder, facts] of content.packages) {
+    for (const name of facts.optional) optional.add(findPackage(folder, name, content) ?? '');
+    for (const name of facts.requires) needed.add(findPackage(folder, name, content) ?? '');
   }
   return new Set([...optional].filter((place) => !needed.has(place)));
+}
+
+/** The folder in which Node finds a package from another one, behind all links. */
+function findPackage(from: string, name: string, { packages, links }: ImageContent): string | null {
+  const has = (path: string): boolean => packages.has(realPath(path, links));
+  const place = findFrom(from, name, { has });
+  return place === null ? null : realPath(place, links);
 }

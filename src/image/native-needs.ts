@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { IMAGE_PATHS } from '../spec/build.ts';
-import { type ImageContent, isAddon } from './content-survey.ts';
+import { type ImageContent, isAddon, realPath } from './content-survey.ts';
 import type { ElfNeeds } from './elf-needs.ts';
 import type { Architecture } from './node-binary.ts';
 import { compareVersions, type OfferedLibraries } from './offered-libraries.ts';
@@ -103,10 +103,10 @@ export class NativeFiles {
   }
 
   #findIn(folders: readonly string[], library: string): string | null {
-    const { natives } = this.#content;
+    const { natives, links } = this.#content;
     for (const folder of folders) {
       if (this.#lookupsLeft-- <= 0) return null;
-      const path = folder + library;
+      const path = realPath(folder + library, links);
       if (natives.get(path)?.architecture === this.#platform.architecture) return path;
     }
     return null;

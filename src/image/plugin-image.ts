@@ -6,7 +6,7 @@ import { LABELS } from '../labels.ts';
 import { splitDependency } from '../manifest/fields.ts';
 import type { LoadedPlugin } from '../manifest/load.ts';
 import { readPluginFiles } from '../manifest/read-files.ts';
-import { isVendored, namedPackages } from '../manifest/vendored.ts';
+import { namedPackages } from '../manifest/vendored.ts';
 import { STRIPPED_FILE } from '../protocol/messages.ts';
 import { IMAGE_PATHS } from '../spec/build.ts';
 import { type BuildContext, type ImageId, type ImageName, imageLabels } from './build-context.ts';
@@ -61,11 +61,8 @@ export async function buildPluginImage(
 }
 
 /** Of the packages that are there for the plugin itself: of those that it brings along, all at the top. */
-function namesOf({ manifest, files }: LoadedPlugin): string[] {
-  if (isVendored(manifest))
-    return files.flatMap(
-      ({ path }) => /^node_modules\/((?:@[^/]+\/)?[^@/]+)\/package\.json$/.exec(path)?.[1] ?? [],
-    );
+/** Of what a plugin brings along, those count that no other package names. */
+function namesOf({ manifest }: LoadedPlugin): string[] {
   return namedPackages(manifest).map((written) => splitDependency(written).name);
 }
 

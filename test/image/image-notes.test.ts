@@ -31,6 +31,10 @@ async function survey(files: Files, chunkBytes = 10): Promise<ContentSurvey> {
   const looked = new ContentSurvey(folder);
   async function* entries(): AsyncGenerator<LayerEntry> {
     for (const [path, written] of Object.entries(files)) {
+      if (typeof written === 'string' && written.startsWith('-> ')) {
+        yield { path: `plugin/${path}`, type: 'link', target: written.slice('-> '.length) };
+        continue;
+      }
       const isText = typeof written === 'string' || Buffer.isBuffer(written);
       const bytes = Buffer.from(isText ? written : JSON.stringify(written));
       const stream = (async function* () {
@@ -42,6 +46,7 @@ async function survey(files: Files, chunkBytes = 10): Promise<ContentSurvey> {
   for await (const { content, path } of looked.watch(entries()) as AsyncIterable<
     LayerEntry & { content: { stream: AsyncIterable<Buffer> } }
   >) {
+    if (content === undefined) continue;
     const passed: Buffer[] = [];
     for await (const chunk of content.stream) passed.push(chunk);
     const written = files[path.slice('plugin/'.length)];
@@ -296,6 +301,47 @@ describe('a package with an install script', () => {
       ...at('a', { 'binding.gyp': '{}' }),
     };
     expect(await notesOn(files, ['b', 'a'])).toHaveLength(1);
+  });
+});
+
+describe('packages that pnpm laid out', () => {
+  const pnpm = (folder: string, name: string) => `node_modules/.pnpm/${folder}/node_modules/${name}`;
+  const sharp = (library: string): Files => ({
+    'node_modules/sharp': '-> .pnpm/sharp@1.0.0/node_modules/sharp',
+    [`${pnpm('sharp@1.0.0', 'sharp')}/package.json`]: {
+      name: 'sharp',
+      version: '1.0.0',
+      scripts: { install: 'node-gyp rebuild' },
+      optionalDependencies: { '@img/sharp-linux-x64': '1' },
+    },
+    [pnpm('sharp@1.0.0', '@img/sharp-linux-x64')]: '-> ../../../@img+x@1/node_modules/@img/sharp-linux-x64',
+    [`${pnpm('@img+x@1', '@img/sharp-linux-x64')}/package.json`]: { name: '@img/sharp-linux-x64' },
+    [`${pnpm('@img+x@1', '@img/sharp-linux-x64')}/lib/sharp.node`]: elfFile({
+      ...AMD64,
+      needed: ['libvips.so.8'],
+      runpath: '$ORIGIN/../../sharp-libvips-linux-x64/lib',
+    }),
+    [pnpm('@img+x@1', '@img/sharp-libvips-linux-x64')]:
+      '-> ../../../@img+v@1/node_modules/@img/sharp-libvips-linux-x64',
+    [`${pnpm('@img+v@1', '@img/sharp-libvips-linux-x64')}/lib/${library}`]: elfFile(AMD64),
+  });
+
+  test('are found behind their links', async () => {
+    expect(await notesOn(sharp('libvips.so.8'))).toEqual([]);
+  });
+
+  test('are told of by their names', async () => {
+    expect(await notesOn(sharp('libvips.so.9'))).toEqual([
+      expect.stringMatching(/^`@img\/sharp-linux-x64`: "lib\/sharp\.node" needs libvips\.so\.8/),
+      expect.stringMatching(/^`sharp@1\.0\.0` has a native part/),
+    ]);
+  });
+
+  test('lead nobody in a circle', async () => {
+    const circle = { 'node_modules/a': '-> b', 'node_modules/b': '-> a', 'node_modules/c': '-> c/c' };
+    expect(
+      await notesOn({ ...circle, ...at('d', {}, { dependencies: { a: '1', b: '1', c: '1' } }) }),
+    ).toEqual([]);
   });
 });
 
