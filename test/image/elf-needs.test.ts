@@ -78,7 +78,7 @@ const BROKEN = fc
   });
 
 describe('a file of a stranger', () => {
-  test('is read in little, within itself, and without an error, whatever it says', () => {
+  test('is read in little, within itself, and without an error, whatever it says (P10)', () => {
     fc.assert(
       fc.property(BROKEN, (bytes) => {
         let asked = 0;
@@ -97,7 +97,7 @@ describe('a file of a stranger', () => {
     );
   });
 
-  test('cannot make its lists endless', () => {
+  test('cannot make its lists endless (P10)', () => {
     const file = elfFile({ versions: { 'libc.so.6': ['GLIBC_2.17'] } });
     const entry = file.indexOf(Buffer.from([1, 0, 1, 0]), 64);
     // The one library leads on to bytes that say the same for ever.

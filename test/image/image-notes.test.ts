@@ -346,7 +346,7 @@ describe('packages that pnpm laid out', () => {
 });
 
 describe('packages of strangers', () => {
-  test('steer nobody by their names, and fill no page', async () => {
+  test('steer nobody by their names, and fill no page (P10)', async () => {
     const many = Object.assign(
       {},
       ...Array.from({ length: 50 }, (_, index) =>
@@ -380,7 +380,7 @@ describe('packages of strangers', () => {
     expect(await notesOn(files)).toEqual([]);
   });
 
-  test('cannot make the look at native files long', async () => {
+  test('cannot make the look at native files long (P10)', async () => {
     const needed = Array.from({ length: 128 }, (_, index) => `lib${index}.so`);
     const runpath = Array.from({ length: 64 }, (_, index) => `$ORIGIN/${index}`).join(':');
     const files = Object.fromEntries(
