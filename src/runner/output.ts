@@ -1,4 +1,3 @@
-import { subscribe } from 'node:diagnostics_channel';
 import * as fs from 'node:fs';
 import { Writable } from 'node:stream';
 import { frameRecord } from '../protocol/framing.ts';
@@ -12,6 +11,7 @@ import {
   startsWith,
   uncurry,
 } from './primordials.ts';
+import { hasThreads, MAX_STARTING_MS, stateOfThreads, watchThreads } from './threads.ts';
 
 const STDERR = 2;
 /** In which what a logger put off for a moment is printed. */
@@ -35,7 +35,6 @@ const now = performance.now.bind(performance);
 const underWay = process.getActiveResourcesInfo.bind(process);
 const nextTick = process.nextTick.bind(process);
 const opened: Writable[] = [];
-let hasThreads = false;
 
 /** A pipe of Node's own. */
 interface Blockable {
@@ -44,9 +43,7 @@ interface Blockable {
 
 /** Learns which of Node's own output streams are in use; one that nobody asked for is never made. */
 export function watchOutput(): void {
-  subscribe('worker_threads', () => {
-    hasThreads = true;
-  });
+  watchThreads();
   for (const name of ['stdout', 'stderr'] as const) {
     const own = getOwnPropertyDescriptor(process, name)?.get;
     if (own === undefined) continue;
@@ -68,12 +65,19 @@ export function watchOutput(): void {
 export async function drainOutput(): Promise<void> {
   for (let tick = 0; tick < TICKS; tick++) await newPromise<void>((resolve) => nextTick(resolve));
   // Without threads nothing of the plugin's comes between its answer and this.
-  for (let turn = 0; hasThreads && turn < TURNS; turn++)
+  for (let turn = 0; hasThreads() && turn < TURNS; turn++)
     await newPromise<void>((resolve) => void setImmediate(resolve));
-  const until = now() + MAX_WRITING_MS;
-  while (isWriting() && now() < until)
+  const begun = now();
+  for (let limit = limitOf(); now() - begun < limit; limit = limitOf())
     await newPromise<void>((resolve) => void setTimeout(resolve, WRITING_POLL_MS));
   for (let index = 0; index < opened.length; index++) await drain(opened[index] as Writable);
+}
+
+/** How long what is under way now is waited for, from the return of `execute` on. */
+function limitOf(): number {
+  const threads = hasThreads() ? stateOfThreads() : 'quiet';
+  if (threads === 'starting') return MAX_STARTING_MS;
+  return threads === 'busy' || isWriting() ? MAX_WRITING_MS : 0;
 }
 
 /** Whether Node is asked to read or write a file, a descriptor of the output perhaps. */
@@ -91,7 +95,7 @@ function isWriting(): boolean {
 /** Whether anything but the channel to the host keeps the process busy. */
 export function hasWorkUnderWay(channel: { ref(): unknown; unref(): unknown }): boolean {
   channel.unref();
-  const isBusy = hasThreads || underWay().length > 0;
+  const isBusy = hasThreads() || underWay().length > 0;
   channel.ref();
   return isBusy;
 }
