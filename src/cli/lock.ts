@@ -13,10 +13,13 @@ import { describeLock, type LockFacts, lockFacts, NOT_LOCKED } from './packages.
 import {
   assertKept,
   type CommonOptions,
+  isFolder,
+  type NamedPlugin,
   nameOf,
   tellFailures,
   unknownPlugin,
   withLurkbox,
+  withNamed,
 } from './workspace.ts';
 
 export interface LockOptions extends CommonOptions {
@@ -25,11 +28,17 @@ export interface LockOptions extends CommonOptions {
 
 /** Which npm packages plugins have, and whose lock says so; or has npm choose those of one plugin anew. */
 export async function lock(reference: string | undefined, options: LockOptions): Promise<number> {
-  if (reference === undefined && options.refresh === true)
+  if (options.refresh === true && (reference === undefined || isFolder(reference)))
     throw new LurkboxError(
       'OPTIONS_INVALID',
-      'Expected the name of a plugin with --refresh, such as `lurkbox lock --refresh weather`: its digest changes, so it is done one by one.',
+      'Expected the name of an installed plugin with --refresh, such as `lurkbox lock --refresh weather`: the digest of each one changes.',
     );
+  if (reference !== undefined && isFolder(reference))
+    return withNamed(options, [reference], async (_, [plugin]) => {
+      const { name, version, plugin: loaded } = (plugin as NamedPlugin).instance;
+      show({ ...loaded, name, version }, options);
+      return EXIT.ok;
+    });
   return withLurkbox(options, async (lurkbox, progress) => {
     const discovery = await lurkbox.plugins.discoverAndLoadAll(lurkbox.workspaceRoot);
     if (reference === undefined) {
@@ -39,8 +48,7 @@ export async function lock(reference: string | undefined, options: LockOptions):
     }
     const version = find(lurkbox, reference);
     if (options.refresh !== true) {
-      if (options.json) printJson(toJson(version));
-      else showOne(version);
+      show(version, options);
       return EXIT.ok;
     }
     assertKept(lurkbox);
@@ -59,6 +67,8 @@ function find(lurkbox: Lurkbox, reference: string): InstalledVersion {
   return active ?? lurkbox.plugins.newest(reference);
 }
 
+type Shown = Pick<InstalledVersion, 'name' | 'version' | 'digest' | 'manifest' | 'lock'>;
+
 /** Whose lock it is, in one word that says the same in JSON and in tables. */
 type Whose = 'own' | 'written' | 'vendored' | 'none' | 'not locked yet';
 
@@ -67,7 +77,7 @@ function whoseOf({ locked, source }: LockFacts): Whose {
   return source ?? 'none';
 }
 
-function toJson(version: InstalledVersion) {
+function toJson(version: Shown) {
   const { name, version: number, digest, manifest, lock: text } = version;
   return {
     name,
@@ -110,12 +120,18 @@ function showAll({ registry, workspaceRoot }: Lurkbox, { json }: LockOptions): v
     );
 }
 
-function showOne(version: InstalledVersion): void {
+function show(version: Shown, { json }: LockOptions): void {
+  if (json) {
+    printJson(toJson(version));
+    return;
+  }
   print(`${paint('bold', version.name)} ${version.version}  ${version.digest}`);
   const facts = lockFacts(version);
   print(facts.packages === 0 ? 'no npm packages' : (describeLock(version) ?? NOT_LOCKED));
   if (!facts.locked)
-    print(`  \`lurkbox lock --refresh ${version.name}\` locks them now, and so does its first call`);
+    print(
+      `  \`lurkbox lock --refresh ${version.name}\` locks them once it is installed, and so does its first call`,
+    );
   const packages = packagesOf(version.lock);
   if (packages.length === 0) return;
   const rows = packages.map(({ name, version: number, integrity, place, os, cpu, libc }) => [

@@ -82,7 +82,7 @@ function createProgram(exit: (code: number) => void): Command {
     );
   common(program.command('lock'))
     .description('show which npm packages plugins have, and whose lock says so')
-    .argument('[plugin]', 'name, or name@version; without one, all of the workspace')
+    .argument('[plugin]', 'name, name@version, or a folder; without one, all of the workspace')
     .option(
       '--refresh',
       'have npm choose the packages of a plugin anew, within its ranges, and show what changes',

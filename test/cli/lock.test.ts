@@ -64,6 +64,9 @@ test('the lock of each plugin is shown, whoever wrote it, and nobody is asked', 
     lock: 'own',
     packages: [{ name: 'padder', version: '1.0.0', integrity, place: 'node_modules/padder' }],
   });
+  const folder = join(workspace.root, 'plugins/own');
+  expect(await json('lock', folder)).toMatchObject({ name: 'own', lock: 'own' });
+  expect((await lurkbox('lock', '--refresh', folder)).exitCode).toBe(2);
   for (const name of ['own', 'brought', 'plain']) {
     const { exitCode, stderr } = await lurkbox('lock', '--refresh', name);
     expect([exitCode, stderr]).toEqual([2, expect.stringContaining('There is no lock to refresh')]);
