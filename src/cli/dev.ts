@@ -11,7 +11,7 @@ import { createLogger } from '../logger.ts';
 import { harmless, showPath } from '../printable.ts';
 import { EXIT, exitCodeOf } from './exit.ts';
 import { interruption } from './interruption.ts';
-import { formatMs, paint, print, printJson, tell } from './output.ts';
+import { formatMs, paint, print, printJson, tell, toWarning } from './output.ts';
 import { type CommonOptions, isFolder, withLurkbox } from './workspace.ts';
 
 /** Keeps what serves at what is in the folders, until Ctrl-C. Without a folder, for all of the workspace. */
@@ -21,6 +21,7 @@ export async function dev(folder: string | undefined, options: CommonOptions): P
       reloader: lurkbox.reloader,
       logger: createLogger(options.log),
       json: options.json ?? false,
+      warningsOf: (name) => lurkbox.plugins.get(name)?.warnings ?? [],
       beforePrint: () => progress.end(),
     }),
   );
@@ -37,13 +38,15 @@ export interface WatchOptions {
   readonly logger: Logger;
   readonly json: boolean;
   readonly debounceMs?: number;
+  /** What the author of a plugin should know of what serves now. */
+  readonly warningsOf: (plugin: string) => readonly string[];
   /** Takes away what would be in the way of a line on the terminal. */
   readonly beforePrint: () => void;
 }
 
 /** Answers an exit code: OK at the signal, another when nothing is watched any more. */
 export async function watchUntil(signal: AbortSignal, path: string, options: WatchOptions): Promise<number> {
-  const { json, beforePrint, ...rest } = options;
+  const { json, beforePrint, warningsOf, ...rest } = options;
   const over = Promise.withResolvers<number>();
   signal.addEventListener('abort', () => over.resolve(EXIT.ok), { once: true });
   const show = (document: object, text: string): void => {
@@ -54,7 +57,11 @@ export async function watchUntil(signal: AbortSignal, path: string, options: Wat
   await using hotReload = new HotReloadManager({
     ...rest,
     watchPaths: [path],
-    onReload: (folder, reload) => show({ event: 'reloaded', folder, ...reload }, describeReload(reload)),
+    onReload: (folder, reload) => {
+      const warnings = warningsOf(reload.name);
+      const lines = [describeReload(reload), ...warnings.map((warning) => `  ${toWarning(warning)}`)];
+      show({ event: 'reloaded', folder, ...reload, warnings }, lines.join('\n'));
+    },
     onRemoved: (folder) =>
       show({ event: 'removed', folder }, `${paint('yellow', '−')} ${harmless(folder)} is gone`),
     onError: (folder, error) => {

@@ -36,7 +36,14 @@ afterEach(async () => {
 });
 
 function begin(json: boolean): void {
-  const options = { reloader, logger: SILENT_LOGGER, json, debounceMs: 300, beforePrint: () => {} };
+  const options = {
+    reloader,
+    logger: SILENT_LOGGER,
+    json,
+    debounceMs: 300,
+    warningsOf: (name: string) => (json ? [`Not checked: \`${name}\`.`] : []),
+    beforePrint: () => {},
+  };
   ended = watchUntil(stop.signal, root, options);
 }
 
@@ -115,6 +122,7 @@ test('tells a program one JSON document a line', async () => {
       buildMs: 1,
       built: true,
       reloadMs: expect.any(Number),
+      warnings: ['Not checked: `hello`.'],
     },
     { event: 'failed', folder, ...error },
     { event: 'removed', folder },
