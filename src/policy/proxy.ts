@@ -8,6 +8,8 @@ export function proxyUrlFault(text: string): string | null {
   const expected = 'expected an address such as "http://proxy.example.org:3128"';
   if (text.length > MAX_URL_CHARS || !/^[\x21-\x7e]+$/.test(text)) return expected;
   const url = URL.parse(text);
+  // Refused with words of its own, without what was written.
+  if (hasCredentials(text)) return null;
   if (url === null || !['http:', 'https:'].includes(url.protocol)) return expected;
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '' || /[?#]/.test(text))
     return `${expected}, without a path`;

@@ -82,9 +82,12 @@ describe('a proxy', () => {
   });
 
   test('with a password is refused, because the plugin could read it, and the password is not repeated', () => {
-    const [problem = ''] = problemsOf({ proxy: { url: 'http://me:hunter2@proxy.example.org:3128' } });
-    expect(problem).toMatch(/the plugin could read/);
-    expect(problem).not.toContain('hunter2');
+    for (const rest of ['', '/path', '?x']) {
+      const url = `http://me:hunter2@proxy.example.org:3128${rest}`;
+      const [problem = ''] = problemsOf({ proxy: { url } });
+      expect(problem).toMatch(/the plugin could read/);
+      expect(problem).not.toContain('hunter2');
+    }
   });
 
   test.each(['example.org', '.example.org', '*.example.org', 'host:8080', '10.0.0.7', '[fd00::7]:80', '*'])(
