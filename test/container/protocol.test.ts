@@ -71,8 +71,13 @@ describe('a record is a fault of the protocol when it', () => {
     ],
     [
       'reports impossible progress',
-      record('{"jsonrpc":"2.0","method":"progress","params":{"fraction":1e999}}'),
+      record('{"jsonrpc":"2.0","method":"progress","params":{"fraction":7}}'),
       /`progress` notification/,
+    ],
+    [
+      'reports progress without an end',
+      record('{"jsonrpc":"2.0","method":"progress","params":{"fraction":1e999}}'),
+      /`params\.fraction`: a number cannot hold this/,
     ],
     [
       'logs at no level',
