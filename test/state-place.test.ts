@@ -291,7 +291,7 @@ describe.runIf(IS_ROOT)('where nothing can be written', () => {
   test('the stores are read from a read-only mount, and one line says that nothing is kept', async () => {
     await fill();
     const before = picture(workspace.root);
-    const { list, again, info, verify, disabled, leftovers } = await readOnly('workspace');
+    const { list, again, info, documents, verify, disabled, leftovers } = await readOnly('workspace');
     for (const listed of [list, again]) {
       expect(listed).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^nice +1\.0\.0/m) });
       expect(listed.stderr).toMatch(
@@ -299,6 +299,11 @@ describe.runIf(IS_ROOT)('where nothing can be written', () => {
       );
     }
     expect(info).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('ENABLED') });
+    for (const { exitCode, stdout, stderr } of documents) {
+      expect(exitCode).toBe(0);
+      expect(JSON.parse(stdout)).toBeTypeOf('object');
+      expect(stderr).toMatch(/^lurkbox: .*nothing is kept.*\n$/);
+    }
     expect(verify).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('nothing was changed') });
     expect(disabled).toMatchObject({
       exitCode: 2,

@@ -21,6 +21,12 @@ const answer = {
   list: await run('list'),
   again: await run('list'),
   info: await run('info', 'nice'),
+  documents: [
+    await run('list', '--json'),
+    await run('lock', '--json'),
+    await run('files', 'nice', '--json'),
+    await run('info', 'nice', '--json'),
+  ],
   verify: await run('audit', 'verify'),
   disabled: await run('disable', 'nice'),
   leftovers: readdirSync(temp, { recursive: true, encoding: 'utf8' }).filter((name) =>
