@@ -45,6 +45,8 @@ function addonNotes(
   natives: NativeFiles,
   platform: NativePlatform,
 ): string[] {
+  // Packages bring builds for many systems, and not each of them says which one it is for.
+  if (folder !== '' && natives.hasAddon(folder)) return [];
   const own = addons.filter((addon) => natives.madeFor(addon) === 'this platform');
   if (own.length === 0) {
     const others = [...new Set(addons.map((addon) => natives.madeFor(addon)))].join(', ');

@@ -29,7 +29,6 @@ const INSTEAD: Readonly<Record<string, string>> = {
   canvas: '`@napi-rs/canvas`',
   'node-sass': '`sass`',
   re2: '`re2-wasm`',
-  'sodium-native': '`libsodium-wrappers`',
   sqlite3: '`node:sqlite`, which is part of Node, or `sql.js`',
 };
 

@@ -58,7 +58,11 @@ export class NativeFiles {
 
   /** Whether a package holds something native that works here: an addon with all that it needs, or a program. */
   worksFor(folder: string): boolean {
-    if (this.#withProgram.has(folder)) return true;
+    return this.#withProgram.has(folder) || this.hasAddon(folder);
+  }
+
+  /** Whether a package holds an addon with all that it needs here. */
+  hasAddon(folder: string): boolean {
     const addons = this.#addons.get(folder) ?? [];
     return addons.some(
       (path) => this.madeFor(path) === 'this platform' && this.missingFor(path).length === 0,

@@ -115,6 +115,14 @@ describe('what native files need', () => {
       }),
     ],
     [
+      'is met by one of many builds, of which some are for a newer glibc or do not say for which system they are',
+      at('a', {
+        'linux/glibc-115/a.node': addon({ versions: { 'libc.so.6': ['GLIBC_2.38'] } }),
+        'linux/glibc-137/a.node': addon(),
+        'openbsd_x64/a.node': addon({ needed: ['libc++.so.9.0', 'libpthread.so.26.1'] }),
+      }),
+    ],
+    [
       'does not matter for a library that no addon needs',
       at('a', {
         'a.node': addon({ needed: ['libb.so'], runpath: '$ORIGIN' }),
