@@ -336,7 +336,7 @@ describe('output', () => {
     [
       'a result of 2 MB',
       () => 'x'.repeat(2 * 1024 * 1024),
-      /^`result` has 2097154 bytes .* it may have 1048576: return less, or raise `output_kb`/,
+      /^`result` has 2097154 bytes .* the result may have 1048576: return less, or raise `output_kb`/,
     ],
     [
       'a record without an end',
