@@ -44,11 +44,10 @@ export async function buildPluginImage(
   const dependencies = await install(plugin, base.architecture, folder.path, context);
   report('packPlugin', name);
   const survey = new ContentSurvey(folder.path);
-  const layer = await writeLayer(
-    join(folder.path, 'plugin.tar'),
-    survey.watch(withProgramModes(pluginEntries(plugin, dependencies, context))),
-    signal,
-  );
+  const entries = pluginEntries(plugin, dependencies, context);
+  // Without the permission the image holds no program but Node, as the kernel starts none.
+  const packed = plugin.manifest.permissions.exec ? withProgramModes(entries) : entries;
+  const layer = await writeLayer(join(folder.path, 'plugin.tar'), survey.watch(packed), signal);
   const warnings = imageNotes(survey, base, namesOf(plugin));
   const labels = {
     ...imageLabels('plugin', image, base),
