@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import {
   type InstalledVersion,
   type Lurkbox,
+  LurkboxError,
   loadPluginFolder,
   type PluginRecord,
   type Replay,
@@ -62,7 +63,11 @@ export async function unload(reference: string, options: UnloadCliOptions): Prom
   return withPlugin(options, reference, async (lurkbox, { versions }) => {
     assertKept(lurkbox);
     const name = nameOf(reference);
-    await lurkbox.plugins.unloadPlugin(reference, { cascade: options.cascade === true });
+    if (!(await lurkbox.plugins.unloadPlugin(reference, { cascade: options.cascade === true })))
+      throw new LurkboxError(
+        'PLUGIN_NOT_FOUND',
+        `No version ${showPath(reference)} is installed; installed are: ${versions.map(({ version }) => version).join(', ')}.`,
+      );
     const left = lurkbox.registry.get(name)?.versions.map(({ version }) => version) ?? [];
     if (options.json) printJson({ name, left });
     else

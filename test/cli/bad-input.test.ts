@@ -163,6 +163,15 @@ describe('run refuses before it looks for an engine, and exits with 2', () => {
     expectRefusal(['fine', '--timeout', '60'], ['10 s', '60 s']));
 });
 
+test('unload of a version that is not installed says so, and which are', async () => {
+  await using other = await createWorkspace();
+  await other.addPlugin('fine');
+  const args = ['unload', 'fine@3', '--workspace', other.root];
+  const { exitCode, stdout, stderr } = await runCli(args, { program: SOURCE, env: NO_ENGINE });
+  expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+  expect(stderr).toContain('No version "fine@3" is installed; installed are: 1.0.0.');
+});
+
 test('load of what is no plugin leaves nothing in the folder', async () => {
   await using other = await createWorkspace();
   const options = { program: SOURCE, env: NO_ENGINE, cwd: other.root };
