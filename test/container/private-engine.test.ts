@@ -69,6 +69,7 @@ async function runOverTls(
   await using lurkbox = await createLurkbox({
     workspaceRoot: workspace.root,
     persist: false,
+    maxWarm: 0,
     env: { ...process.env, ...env },
   });
   await lurkbox.plugins.discoverAndLoadAll(workspace.root);
@@ -92,10 +93,11 @@ async function runOverTls(
 async function killAround(engine: PrivateEngine, plugin: TestPlugin) {
   const running = plugin.run(() => new Promise(() => setTimeout(() => {}, 60_000)));
   await expect.poll(() => engine.pidsOf('MainThread'), { timeout: 20_000 }).toHaveLength(1);
+  // One that was started ahead may be on its way out yet, in the place of another one.
+  await expect.poll(() => cgroupsOf(containersOf(engine)), { timeout: 20_000 }).not.toEqual([]);
   const programs = ['dockerd', 'containerd', 'containerd-shim-runc-v2', 'MainThread'];
   const processes = programs.flatMap((program) => engine.pidsOf(program)).map(identityOf);
-  const containers = readdirSync(join(dirname(engine.socketPath), 'data/containers'));
-  expect(cgroupsOf(containers)).not.toEqual([]);
+  const containers = containersOf(engine);
   await engine.kill();
   expect(engine.pidsOf('dockerd')).toEqual([]);
   const { outcome } = await running.catch(() => ({ outcome: 'ENGINE_LOST' }));
@@ -128,6 +130,10 @@ test('it ends with the process that started it, however that ends', async () => 
   await expect.poll(() => existsSync(dirname(socketPath)), { timeout: 20_000 }).toBe(false);
   expect(identityOf(pid)).not.toBe(daemon);
 });
+
+function containersOf(engine: PrivateEngine): string[] {
+  return readdirSync(join(dirname(engine.socketPath), 'data/containers'));
+}
 
 /** The pid and when it was started; `gone` for none. */
 function identityOf(pid: number): string {
