@@ -194,7 +194,9 @@ async function readManifest(root: Folder): Promise<Checked<ManifestDocument>> {
     // What stands in it is quoted in errors, so it may not be the file of somebody else either.
     bytes = await readFileIn(root, MANIFEST_FILE, MAX_DOCUMENT_BYTES, { singleName: true });
   } catch (error) {
-    return failed(MANIFEST_FILE, `expected a regular file that can be read: ${reasonOf(error)}`);
+    const reason = reasonOf(error);
+    if (reason === 'ENOENT') return failed(MANIFEST_FILE, 'is missing: a folder is a plugin by this file');
+    return failed(MANIFEST_FILE, `expected a regular file that can be read: ${reason}`);
   }
   if (bytes === null) return failed(MANIFEST_FILE, `is larger than ${MAX_DOCUMENT_BYTES / 1024} KiB`);
   const document = parseDocument(bytes, MANIFEST_JSON);

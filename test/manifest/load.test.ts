@@ -173,7 +173,7 @@ describe('refuses', () => {
   test('a folder without plugin.json', async () => {
     await rm(join(folder, 'plugin.json'));
     expect((await failure()).problems).toEqual([
-      { path: 'plugin.json', message: 'expected a regular file that can be read: ENOENT' },
+      { path: 'plugin.json', message: 'is missing: a folder is a plugin by this file' },
     ]);
   });
 
