@@ -205,7 +205,6 @@ export const TRIED: readonly TriedPackage[] = [
     job: 'logs by a transport, which is a worker thread',
     result: 'logged',
     logs: [1, 2, 3].map((line) => `{"level":30,"msg":"line ${line}"}`),
-    note: 'its thread keeps no call waiting: end the transport and wait for its `close` beside a timer, or log without one',
   },
   ...['got@14.6.1', 'axios@1.13.1', 'undici@7.16.0'].map((client) => ({
     packages: [client],
