@@ -25,19 +25,35 @@ export async function createTempFolder(cacheDir: string): Promise<TempFolder> {
   const parent = openParent(cacheDir);
   try {
     await removeStale(parent);
-    const name = `image-${toFileName(ownProcess())}-${randomBytes(6).toString('hex')}`;
-    const folder = parent.newFolder(name);
-    let removal: Promise<void> | undefined;
-    const remove = async (): Promise<void> => {
-      using _ = parent;
-      folder[Symbol.dispose]();
-      await removeTreeLater(parent, name);
-    };
-    return { path: folder.path, folder, [Symbol.asyncDispose]: () => (removal ??= remove()) };
+    return newFolderIn(parent);
   } catch (error) {
     parent[Symbol.dispose]();
     throw error;
   }
+}
+
+/** The same at once, for what is moved there to be removed; what processes left that are no more stays for another time. */
+export function createTempFolderNow(cacheDir: string): TempFolder {
+  const parent = openParent(cacheDir);
+  try {
+    return newFolderIn(parent);
+  } catch (error) {
+    parent[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** Closes its parent with itself. */
+function newFolderIn(parent: Folder): TempFolder {
+  const name = `image-${toFileName(ownProcess())}-${randomBytes(6).toString('hex')}`;
+  const folder = parent.newFolder(name);
+  let removal: Promise<void> | undefined;
+  const remove = async (): Promise<void> => {
+    using _ = parent;
+    folder[Symbol.dispose]();
+    await removeTreeLater(parent, name);
+  };
+  return { path: folder.path, folder, [Symbol.asyncDispose]: () => (removal ??= remove()) };
 }
 
 /** Removes the folders of processes that are no more. */

@@ -204,7 +204,7 @@ export class Activation {
   async release(versions: readonly InstalledVersion[]): Promise<void> {
     const { sandboxes, loader } = this.#options;
     await Promise.all(versions.map(({ id }) => sandboxes.retire(id)));
-    loader.removeFiles(versions);
+    await loader.removeFiles(versions);
     await this.#removeImages(versions);
   }
 

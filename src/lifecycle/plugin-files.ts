@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { LurkboxError } from '../errors.ts';
-import { createTempFolder } from '../image/temp-folder.ts';
+import { createTempFolder, createTempFolderNow } from '../image/temp-folder.ts';
 import { compareContents, describeDifferences } from '../manifest/content-differences.ts';
 import { type LoadedPlugin, loadPlugin, toLocked } from '../manifest/load.ts';
 import { readPluginFiles } from '../manifest/read-files.ts';
@@ -34,8 +34,8 @@ export interface PluginFiles {
   stage(plugin: LoadedPlugin): Promise<StagedFiles>;
   /** @throws LurkboxError `MANIFEST_INVALID` when the files are not any more what was installed */
   read(version: InstalledVersion): Promise<LoadedPlugin>;
-  /** Only after its record is gone. */
-  remove(version: Pick<InstalledVersion, 'folder' | 'content'>): void;
+  /** Only after its record is gone: they are out of the way at once, and resolves when nothing is left of them. */
+  remove(version: Pick<InstalledVersion, 'folder' | 'content'>): Promise<void>;
   /**
    * Takes away folders that no record names, and answers where they were: what a killed process left is removed, and where
    * records were lost (`keep`) all is put aside. Only under the write lock of the registry.
@@ -85,8 +85,16 @@ export class CopiedFiles implements PluginFiles {
     return readUnchanged(version, join(this.#stateFolder, version.folder), VENDORED_CEILING);
   }
 
-  remove({ folder }: Pick<InstalledVersion, 'folder'>): void {
-    this.#inState((state) => removeBelow(state, folder.split('/')));
+  // A copy can hold a `node_modules`: whoever waits for the write lock does not wait until all of it is gone.
+  remove({ folder }: Pick<InstalledVersion, 'folder'>): Promise<void> {
+    const temp = createTempFolderNow(this.#stateFolder);
+    try {
+      this.#inState((state) => moveOut(state, folder.split('/'), temp.folder));
+    } catch (error) {
+      void temp[Symbol.asyncDispose]();
+      throw error;
+    }
+    return Promise.resolve(temp[Symbol.asyncDispose]());
   }
 
   sweep(known: ReadonlySet<string>, { keep }: { keep: boolean }): readonly string[] {
@@ -127,7 +135,7 @@ export class FilesInPlace implements PluginFiles {
     return known === undefined ? readUnchanged(version, version.origin.path) : toLocked(known, version.lock);
   }
 
-  remove({ content }: Pick<InstalledVersion, 'content'>): void {
+  async remove({ content }: Pick<InstalledVersion, 'content'>): Promise<void> {
     this.#loaded.delete(content);
   }
 
@@ -196,11 +204,23 @@ function putAside(state: Folder, names: readonly string[]): void {
   moveTo(parent, names.at(-1) as string, state, [ORPHANS_FOLDER, ...names.slice(1)]);
 }
 
-/** And the folders above it, as far as they are empty then. */
 function removeBelow(state: Folder, names: readonly string[]): void {
+  takeBelow(state, names, (parent, name) => removeTree(parent, name));
+}
+
+function moveOut(state: Folder, names: readonly string[], to: Folder): void {
+  takeBelow(state, names, (parent, name) => parent.rename(name, to, STAGED));
+}
+
+/** Takes away what is there, and the folders above it as far as they are empty then. */
+function takeBelow(
+  state: Folder,
+  names: readonly string[],
+  take: (parent: Folder, name: string) => void,
+): void {
   try {
     using parent = openBelow(state, names.slice(0, -1));
-    removeTree(parent, names.at(-1) as string);
+    take(parent, names.at(-1) as string);
   } catch (error) {
     if (isMissing(error)) return;
     throw error;

@@ -264,13 +264,15 @@ export class PluginLoader {
   }
 
   /** Of what was forgotten and does not execute any more. Another process may have installed the same again. */
-  removeFiles(versions: readonly InstalledVersion[]): void {
+  async removeFiles(versions: readonly InstalledVersion[]): Promise<void> {
     const { registry, files } = this.#options;
     if (versions.length === 0) return;
-    registry.transaction(() => {
+    const removals = registry.transaction(() => {
       const known = new Set(registry.list().flatMap((record) => record.versions.map(({ folder }) => folder)));
-      for (const version of versions) if (!known.has(version.folder)) files.remove(version);
+      const gone = new Map(versions.map((version) => [version.folder, version]));
+      return [...gone.values()].filter(({ folder }) => !known.has(folder)).map((one) => files.remove(one));
     });
+    await Promise.all(removals);
   }
 
   /** @throws LurkboxError `STATE_INVALID` */

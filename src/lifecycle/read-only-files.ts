@@ -21,8 +21,8 @@ export class ReadOnlyFiles implements PluginFiles {
     return (this.#addedDigests.has(version.digest) ? this.#added : this.#copies).read(version);
   }
 
-  remove(version: Pick<InstalledVersion, 'folder' | 'content'>): void {
-    this.#added.remove(version);
+  remove(version: Pick<InstalledVersion, 'folder' | 'content'>): Promise<void> {
+    return this.#added.remove(version);
   }
 
   sweep(): readonly string[] {

@@ -28,9 +28,9 @@ function watch(prototype: Record<string, (...args: unknown[]) => unknown>, metho
   }
 }
 
-function watchStaged(staged: Record<string, () => unknown>): unknown {
+function watchStaged(staged: Record<string, () => unknown> | undefined): unknown {
   step();
-  if ('place' in staged) watch(staged as never, ['place']);
+  if (staged !== undefined && 'place' in staged) watch(staged as never, ['place']);
   return staged;
 }
 
