@@ -100,6 +100,11 @@ export class Execution implements SandboxUser {
   /** Aborted when nothing that the plugin had under way after its answer is waited for any more. */
   readonly #grace = new AbortController();
   #hasPrintedLate = false;
+  #lost: Pick<LostAfterAnswer, 'wasCut' | 'hasEnded' | 'error'> = {
+    wasCut: false,
+    hasEnded: false,
+    error: null,
+  };
   #isEnding = false;
 
   constructor(plan: ExecutionPlan) {
@@ -192,6 +197,12 @@ export class Execution implements SandboxUser {
   #endGraceBy({ wasCut = false, hasEnded = false, error = null }: Partial<LostAfterAnswer>): void {
     if (this.#grace.signal.aborted) return;
     this.#grace.abort();
+    this.#lost = { wasCut, hasEnded, error };
+  }
+
+  /** Once nothing more of this execution can come. */
+  #tellLost(): void {
+    const { wasCut, hasEnded, error } = this.#lost;
     const hasPrinted = this.#hasPrintedLate && this.#hasAnswered;
     if (wasCut || hasEnded || hasPrinted)
       this.#plan.onLost({ wasCut, graceMs: GRACE_MS, hasEnded, hasPrinted, error });
@@ -285,8 +296,13 @@ export class Execution implements SandboxUser {
     // A plugin that is too busy says nothing, and would not hear the next call.
     const isBusy = mayGoOn && !this.#grace.signal.aborted;
     if (isBusy) this.#endGraceBy({ wasCut: true });
-    if (mayGoOn && !isBusy && !this.#isEnding && (await this.#plan.keep?.(this.#sandbox))) return;
+    if (mayGoOn && !isBusy && !this.#isEnding && (await this.#plan.keep?.(this.#sandbox))) {
+      this.#tellLost();
+      return;
+    }
+    // What handlers of `exit` print then is the last that can come.
     if (ending.outcome === 'OK') await this.#sandbox.hangUp(LEAVE_MS);
+    this.#tellLost();
     this.#sandbox.stopWaiting();
     if (this.#plan.signal?.aborted && this.#sandbox.cancel()) await delay(CANCEL_GRACE_MS);
     await this.#sandbox.close();

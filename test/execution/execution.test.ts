@@ -8,7 +8,7 @@ import { Stopwatch } from '../../src/execution/stopwatch.ts';
 import { SILENT_LOGGER } from '../../src/logger.ts';
 import type { Grant } from '../../src/policy/grant.ts';
 import { frameRecord } from '../../src/protocol/framing.ts';
-import { toOutputEnd } from '../../src/protocol/messages.ts';
+import { HUNG_UP_EXIT_CODE, toOutputEnd } from '../../src/protocol/messages.ts';
 import {
   type EngineCall,
   engineError,
@@ -220,6 +220,23 @@ describe('an execution', () => {
     );
     await execute(engine, { onProgress: (_fraction, message) => told.push(message) }).removed;
     expect(told).toEqual(['a\\u000a\\u001b[2J', `${'x'.repeat(8_000)}… (50000 characters)`]);
+  });
+
+  test('tells that what handlers of exit print is in no log', async () => {
+    const told: unknown[] = [];
+    const engine = new FakeEngine(
+      runner((container) => {
+        container.onHungUp = () => {
+          container.print('bye\n');
+          container.exit({ exitCode: HUNG_UP_EXIT_CODE });
+        };
+        container.answer(42);
+      }),
+    );
+    const execution = execute(engine, { onLost: (lost) => told.push(lost) });
+    await execution.removed;
+    expect(execution.logs.lines()).toEqual([]);
+    expect(told).toEqual([{ wasCut: false, graceMs: 200, hasEnded: false, hasPrinted: true, error: null }]);
   });
 
   test('does not end differently because a listener throws', async () => {
