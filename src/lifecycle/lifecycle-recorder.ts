@@ -20,7 +20,7 @@ export interface EventDetails {
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
-export interface JournalOptions {
+export interface LifecycleRecorderOptions {
   /** Who hears of each event; none of them may throw or wait. */
   readonly onEvent: (event: PluginEvent) => void;
   readonly onAudit: (entry: AuditEntry) => void;
@@ -29,11 +29,11 @@ export interface JournalOptions {
 
 /** Where the lifecycle writes down what it did. Nothing in the flow reads it. */
 export class LifecycleRecorder {
-  readonly #options: JournalOptions;
+  readonly #options: LifecycleRecorderOptions;
   readonly #now: () => Date;
   readonly #grantHashes = new WeakMap<Grant, string>();
 
-  constructor(options: JournalOptions) {
+  constructor(options: LifecycleRecorderOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => new Date());
   }
@@ -93,9 +93,9 @@ export class LifecycleRecorder {
     { wasCut, graceMs, hasEnded, hasPrinted, error }: LostAfterAnswer,
   ): void {
     const what = [
-      ...(wasCut ? [`work that was still under way ${graceMs} ms after the answer was ended`] : []),
+      ...(wasCut ? [`work that was still under way ${graceMs} ms after the answer was not waited for`] : []),
       ...(hasEnded ? ['the plugin ended by itself after its answer, with what it had under way'] : []),
-      ...(hasPrinted ? ['what it printed after its answer is in no log'] : []),
+      ...(hasPrinted ? ['what it printed after its answer, up to now, is in no log'] : []),
     ].join('; ');
     const message = `${what[0]?.toUpperCase()}${what.slice(1)}. Wait in \`execute\` for all that belongs to the call, and clear its timers.`;
     this.tell('CUT', subject, { message, error: error ?? undefined, metadata: { executionId, graceMs } });
