@@ -44,7 +44,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Checks values against JSON Schemas, in processes of its own; knows neither plugins nor calls.
   schemas: [],
   execution: ['manifest', 'policy', 'spec', 'engine', 'image', 'protocol', 'admission', 'schemas'],
-  // Starts containers ahead of their calls; `execution` knows it as a `Standby`.
+  // Starts containers ahead of their calls; `execution` knows it as a `ContainerSource`.
   pool: ['policy', 'engine', 'protocol', 'admission', 'execution'],
   // A program of its own, beside the one that it guards.
   guard: ['engine', 'image/temp-folder.ts', 'execution'],

@@ -1,8 +1,8 @@
 /**
  * Strict JSON for bytes that somebody else wrote. `JSON.parse` keeps the last of two equal keys, so that two readers of
  * one document can see two different requests; here a duplicate key is a fault, and so are a `__proto__` key, nesting
- * that is too deep and an integer that would become another one. And `JSON.parse` stops for nobody before the end, however long that takes; this can be done
- * in steps.
+ * that is too deep and an integer that would become another one. And `JSON.parse` stops for nobody before the end,
+ * however long that takes; this can be done in steps.
  */
 import { show } from './printable.ts';
 

@@ -25,7 +25,7 @@ export interface LurkboxOptions {
    */
   readonly concurrency?: number;
   /**
-   * How many executions may wait for a place or for the turn of their session. Beyond that the next one is `BUSY`, or, where its
+   * How many executions may wait for a slot or for the turn of their session. Beyond that the next one is `BUSY`, or, where its
    * plugin has fewer waiting, the newest one of the plugin that has most. @default 1000
    */
   readonly maxQueue?: number;

@@ -1,8 +1,7 @@
 import type { Lurkbox, PreparedImage, StoredImage } from '../index.ts';
-import { harmless } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { interruption } from './interruption.ts';
-import { formatBytes, formatTable, paint, print, printJson } from './output.ts';
+import { formatBytes, formatTable, print, printJson, toWarning } from './output.ts';
 import { type LockFacts, lockFacts } from './packages.ts';
 import { type CommonOptions, tellFailures, withLurkbox, withNamed } from './workspace.ts';
 
@@ -62,6 +61,6 @@ async function buildAll(lurkbox: Lurkbox, names: readonly string[], { json }: Co
     for (const { built: isNew, tag, id, lock, warnings } of built) {
       const packages = lock?.packages ? `  (${lock.packages} npm packages locked)` : '';
       print(`${isNew ? 'built  ' : 'present'}  ${tag}  ${id}${packages}`);
-      for (const warning of warnings) print(paint('yellow', `  warning: ${harmless(warning)}`));
+      for (const warning of warnings) print(`  ${toWarning(warning)}`);
     }
 }

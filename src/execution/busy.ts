@@ -1,7 +1,7 @@
 import type { Refusal } from '../admission/admission.ts';
 import { type Ending, failed } from './ending.ts';
 
-/** How a call ends that got no place: the message has the numbers. */
+/** How a call ends that got no slot: the message has the numbers. */
 export function toBusy(refusal: Refusal): Ending {
   if (refusal.kind !== 'too large') return failed('BUSY', describeLine(refusal));
   const { what, asked, ceiling } = refusal;

@@ -57,7 +57,7 @@ export interface ContainerSandboxOptions {
   /** The same once, for the first result after the build. */
   readonly takeBuildWarnings: () => readonly string[];
   readonly ownerLabels: Readonly<Record<string, string>>;
-  /** Gives out the places that executions of all plugins share. */
+  /** Gives out the slots that executions of all plugins share. */
   readonly admission: Admission;
   /** Checks values against the schemas of the plugin, in processes that all plugins share. */
   readonly schemaChecker: SchemaChecker;

@@ -11,7 +11,7 @@ export interface LogLine {
 
 /** Milliseconds; `null` for a phase that was not reached. */
 export interface Phases {
-  /** Waiting for a place, for the engine to be found and for the image to be built, where it was not there. */
+  /** Waiting for a slot, for the engine to be found and for the image to be built, where it was not there. */
   readonly queueMs: number | null;
   /** From there until the engine had created the container and it was found to be as intended. */
   readonly createMs: number | null;

@@ -59,8 +59,7 @@ export async function buildPluginImage(
   return { id: await loadDerivedImage(derived, folder.path, context), warnings };
 }
 
-/** Of the packages that are there for the plugin itself: of those that it brings along, all at the top. */
-/** Of what a plugin brings along, those count that no other package names. */
+/** The packages that the plugin itself asks for; none where it brings its own along. */
 function namesOf({ manifest }: LoadedPlugin): string[] {
   return namedPackages(manifest).map((written) => splitDependency(written).name);
 }

@@ -19,9 +19,9 @@ interface FailedBuild {
 type Version = Pick<InstalledVersion, 'id' | 'name'>;
 
 /**
- * Where calls wait for the image of their plugin, before they have a place of those that run: however long a build takes, it
- * holds up nobody who needs none. As many may wait here as may wait for a place, and plugins share the room in the same way. A
- * build that failed is not tried again by every call.
+ * Where calls wait for the image of their plugin, before they have a slot: however long a build takes, it holds up nobody who
+ * needs none. As many may wait here as may wait for a slot, and plugins share the room in the same way. A build that failed is
+ * not tried again by every call.
  */
 export class ImageSupply {
   readonly #room: Admission;
@@ -53,7 +53,7 @@ export class ImageSupply {
     try {
       const built = await Promise.race([
         build(left),
-        waiting.then(() => Promise.reject(new Error('no place here'))),
+        waiting.then(() => Promise.reject(new Error('no slot here'))),
       ]);
       this.#failed.delete(version.id);
       return built;

@@ -113,7 +113,7 @@ export class PluginPool implements ContainerSource {
     return this.#reused.size;
   }
 
-  /** What those that are there, and are not being ended, memory. */
+  /** What those hold that are there and are not being ended. */
   get heldBytes(): number {
     return (this.waitingCount + this.reusedCount + this.#trials.size) * this.memoryBytes;
   }
@@ -260,7 +260,7 @@ export class PluginPool implements ContainerSource {
     return this.#end(first);
   }
 
-  /** When its least used reused container was used last; `Infinity` where it has none. */
+  /** When the reused container that waits longest was used last; `Infinity` where there is none. */
   get oldestUse(): number {
     return this.#reused.oldestUse;
   }

@@ -23,7 +23,7 @@ export interface PoolOptions {
   readonly maxWarm: number;
   /** What the grants of all that wait may come to; never more than the memory that the admission gives out. */
   readonly maxWarmBytes: number;
-  /** How many may be kept for later calls, over all plugins, and of one. */
+  /** How many may be there to be reused by later calls, over all plugins, and of one. */
   readonly maxReused: number;
   readonly maxReusedPerPlugin: number;
   /** How many are started at once, those that calls start themselves included; calls are never held up by it. */
@@ -330,13 +330,13 @@ export class Pool {
     return this.#leavingBytes === 0 && !this.#options.admission.mayReserve(memoryBytes);
   }
 
-  /** What those who are being ended still memory. */
+  /** What those that are being ended still hold. */
   get #leavingBytes(): number {
     const there = sum([...this.#pluginPools], ({ heldBytes }) => heldBytes);
     return this.#options.admission.held.idleBytes - there;
   }
 
-  /** A call lacks so many bytes: what waits goes first, the least useful before, then what is kept, then what is tried. */
+  /** A call lacks so many bytes: what waits goes first, the least useful before, then what is reused, then what is tried. */
   #free(bytes: number): void {
     this.#dropWaiting(bytes);
     while (this.#leavingBytes < bytes)

@@ -19,7 +19,7 @@ interface Bid<Key> {
   readonly key: Key;
   readonly wish: Wish;
   /** Of two that gain the same the earlier wish has it. */
-  readonly slot: number;
+  readonly rank: number;
   readonly gain: number;
 }
 
@@ -42,17 +42,17 @@ export function shareOut<Key>(wishes: ReadonlyMap<Key, Wish>, room: Room): Map<K
     for (let size = 0; size < wish.firm && give(key, wish); size++);
   }
   if (count <= 0) return shares;
-  const toBid = (key: Key, wish: Wish, slot: number): Bid<Key>[] => {
+  const toBid = (key: Key, wish: Wish, rank: number): Bid<Key>[] => {
     const size = shares.get(key) ?? 0;
     // What does not fit now will not fit any more.
     if (size >= wish.target || wish.memoryBytes > bytes) return [];
-    return [{ key, wish, slot, gain: wish.gain(size + 1) }];
+    return [{ key, wish, rank, gain: wish.gain(size + 1) }];
   };
   /** The best one is the last. */
-  const bids = [...wishes].flatMap(([key, wish], slot) => toBid(key, wish, slot)).sort(compare);
+  const bids = [...wishes].flatMap(([key, wish], rank) => toBid(key, wish, rank)).sort(compare);
   for (let best = bids.pop(); best !== undefined && count > 0; best = bids.pop()) {
-    const { key, wish, slot } = best;
-    if (give(key, wish)) for (const next of toBid(key, wish, slot)) insert(bids, next);
+    const { key, wish, rank } = best;
+    if (give(key, wish)) for (const next of toBid(key, wish, rank)) insert(bids, next);
   }
   return shares;
 }
@@ -68,5 +68,5 @@ function insert<Key>(bids: Bid<Key>[], bid: Bid<Key>): void {
 }
 
 function compare(a: Bid<unknown>, b: Bid<unknown>): number {
-  return a.gain - b.gain || b.slot - a.slot;
+  return a.gain - b.gain || b.rank - a.rank;
 }

@@ -43,6 +43,7 @@ const NO_OPTIONS: FieldsOptions = {};
 /** Of a text in the description of an error. */
 const MAX_TEXT_CHARS = 900;
 const MAX_READ_CHARS = 100_000;
+
 function cutText(text: string): string {
   // To take a part of a text that was put together makes all of it, for which there may be no memory.
   if (text.length > MAX_READ_CHARS) return `[a text of ${text.length} characters]`;
