@@ -211,7 +211,7 @@ const PluginPolicySchema = strictObject({
       '"execution": a fresh container for each call. "session": one is kept for the calls of one user and session. "plugin": kept for all callers, who can then see what others left behind.',
     ),
   reuse: ReuseSchema.prefault({}).describe(
-    'How long a kept container serves; without effect for "execution".',
+    'How long a reused container serves; without effect for "execution".',
   ),
   rollback: RollbackSchema.optional().describe(
     'When the version that was active before takes the place of the active one by itself. Absent: never.',

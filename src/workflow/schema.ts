@@ -152,7 +152,7 @@ export const WorkflowSchema = strictObject({
     .describe('Values of the input that the caller may leave out.'),
   timeout_seconds: decimal({ min: 0.001, max: 86_400 })
     .default(300)
-    .describe('Deadline of the whole workflow, in seconds, waiting for a place included.'),
+    .describe('Deadline of the whole workflow, in seconds, waiting for a slot included.'),
   steps: z
     .record(StepNameSchema, StepSchema, `expected an object of step name to step, 1 to ${MAX_STEPS} of them`)
     .refine((steps) => Object.keys(steps).length >= 1 && Object.keys(steps).length <= MAX_STEPS)

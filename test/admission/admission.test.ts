@@ -41,9 +41,9 @@ test('a large call is not kept out for ever by small ones that go on coming', as
   const admission = admissionOf({ memoryBytes: 100, maxQueue: 1_000 });
   const first = await admission.acquire({ ...small, memoryBytes: 50 });
   let isIn = false;
-  const large = admission.acquire({ plugin: 'large', memoryBytes: 100, cpuCores: 0 }).then((place) => {
+  const large = admission.acquire({ plugin: 'large', memoryBytes: 100, cpuCores: 0 }).then((slot) => {
     isIn = true;
-    return place;
+    return slot;
   });
   const later = [1, 2, 3].map(() => admission.acquire(small));
   await arrive();
@@ -52,25 +52,25 @@ test('a large call is not kept out for ever by small ones that go on coming', as
   await arrive();
   expect(isIn).toBe(true);
   (await large).release();
-  for (const place of await Promise.all(later)) place.release();
+  for (const slot of await Promise.all(later)) slot.release();
   expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
 });
 
 test('a call that is aborted leaves the queue at once, and who was behind it moves up', async () => {
   const admission = admissionOf({ concurrency: 1, maxQueue: 1 });
-  const place = await admission.acquire(small);
+  const slot = await admission.acquire(small);
   const caller = new AbortController();
   const left = admission.acquire({ ...small, signal: caller.signal });
   await expect(admission.acquire(small)).rejects.toMatchObject({ refusal: { kind: 'full', waiting: 1 } });
   caller.abort(new Error('changed its mind'));
   await expect(left).rejects.toThrow('changed its mind');
   const next = admission.acquire(small);
-  place.release();
+  slot.release();
   (await next).release();
   expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
 });
 
-test('a place that is released twice is given once', async () => {
+test('a slot that is released twice is given once', async () => {
   const admission = admissionOf({ concurrency: 2 });
   const [first, second] = [await admission.acquire(small), await admission.acquire(small)];
   first.release();
@@ -93,13 +93,13 @@ test('ceilings that sink refuse the waiting calls that are above them, with both
 describe('the calls of one session', () => {
   const call = (session: string | null, changes: object = {}) => ({ ...small, session, ...changes });
 
-  test('take turns, in the order in which they came, and keep nobody else from a place', async () => {
+  test('take turns, in the order in which they came, and keep nobody else from a slot', async () => {
     const admission = admissionOf({ concurrency: 2 });
     const order: string[] = [];
     const enter = async (name: string, session: string | null) => {
-      const place = await admission.acquire(call(session));
+      const slot = await admission.acquire(call(session));
       order.push(name);
-      return place;
+      return slot;
     };
     const first = await enter('first', 's');
     const [second, third] = [enter('second', 's'), enter('third', 's')];
@@ -116,7 +116,7 @@ describe('the calls of one session', () => {
 
   test('are counted where they wait for their turn, and refused where too many do', async () => {
     const admission = admissionOf({ maxQueue: 1 });
-    const place = await admission.acquire(call('s'));
+    const slot = await admission.acquire(call('s'));
     const caller = new AbortController();
     const left = admission.acquire(call('s', { signal: caller.signal }));
     await expect(admission.acquire(call('s'))).rejects.toMatchObject({
@@ -127,20 +127,20 @@ describe('the calls of one session', () => {
     caller.abort(new Error('changed its mind'));
     await expect(left).rejects.toThrow('changed its mind');
     const next = admission.acquire(call('s'));
-    place.release();
+    slot.release();
     (await next).release();
     expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
   });
 
   test('hand the turn on when one gives up its place in the line', async () => {
     const admission = admissionOf({ concurrency: 1 });
-    const place = await admission.acquire(small);
+    const slot = await admission.acquire(small);
     const caller = new AbortController();
     const left = admission.acquire(call('s', { signal: caller.signal }));
     const next = admission.acquire(call('s'));
     caller.abort(new Error('changed its mind'));
     await expect(left).rejects.toThrow('changed its mind');
-    place.release();
+    slot.release();
     (await next).release();
     expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
   });
@@ -159,13 +159,13 @@ describe('the calls of one session', () => {
     expect(order).toHaveLength(101);
   });
 
-  test('claim what the one before has kept', async () => {
+  test('acquire what the one before has kept', async () => {
     const admission = admissionOf({ memoryBytes: 10 });
     let kept: MemoryReservation | null = null;
     const first = await admission.acquire(call('s'));
     const second = admission.acquire(call('s', { acquire: () => kept }));
-    first.keepMemory((hold) => {
-      kept = hold;
+    first.keepMemory((memory) => {
+      kept = memory;
     });
     (await second).release();
     expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
@@ -173,11 +173,11 @@ describe('the calls of one session', () => {
 
   test('that are larger than new ceilings are refused while they wait for their turn', async () => {
     const admission = admissionOf();
-    const place = await admission.acquire(call('s'));
+    const slot = await admission.acquire(call('s'));
     const waiting = admission.acquire(call('s'));
     admission.setCeilings({ memoryBytes: 5, cpuCores: 1 });
     await expect(waiting).rejects.toMatchObject({ refusal: { kind: 'too large', what: 'memory' } });
-    place.release();
+    slot.release();
     expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
   });
 });
@@ -197,10 +197,10 @@ test('whatever enters, leaves and is aborted, no ceiling is passed, and everybod
   await fc.assert(
     fc.asyncProperty(steps, async (schedule) => {
       const admission = admissionOf(CEILINGS);
-      const inside: { place: Slot; session: string | null }[] = [];
+      const inside: { slot: Slot; session: string | null }[] = [];
       const callers: AbortController[] = [];
       const outcomes: Promise<void>[] = [];
-      const leave = (): void => inside.shift()?.place.release();
+      const leave = (): void => inside.shift()?.slot.release();
       const look = (): void => {
         const sessions = inside.flatMap(({ session }) => session ?? []);
         expect(new Set(sessions).size).toBe(sessions.length);
@@ -219,8 +219,8 @@ test('whatever enters, leaves and is aborted, no ceiling is passed, and everybod
           const needs = { plugin: `p${pick % 3}`, memoryBytes: (pick * 7) % 110, cpuCores: (pick % 5) / 2 };
           const session = pick % 2 === 0 ? `s${pick % 4}` : null;
           const entered = admission.acquire({ ...needs, session, signal: caller.signal });
-          const arrived = (place: Slot): void => {
-            inside.push({ place, session: session && `${needs.plugin} ${session}` });
+          const arrived = (slot: Slot): void => {
+            inside.push({ slot, session: session && `${needs.plugin} ${session}` });
           };
           outcomes.push(entered.then(arrived, ignore));
         }
@@ -243,37 +243,37 @@ test('whatever enters, leaves and is aborted, no ceiling is passed, and everybod
 describe('idle containers', () => {
   test('hold memory under the ceiling, and get none while a call waits', async () => {
     const admission = admissionOf({ memoryBytes: 100, concurrency: 1 });
-    const hold = admission.reserveMemory(60);
-    expect(hold).not.toBeNull();
+    const memory = admission.reserveMemory(60);
+    expect(memory).not.toBeNull();
     expect(admission.reserveMemory(50)).toBeNull();
-    const place = await admission.acquire({ ...small });
+    const slot = await admission.acquire({ ...small });
     const next = admission.acquire({ ...small });
     expect(admission.reserveMemory(1)).toBeNull();
-    place.release();
+    slot.release();
     (await next).release();
-    hold?.release();
-    hold?.release();
+    memory?.release();
+    memory?.release();
     expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
   });
 
   test('give way to the call that lacks their memory, which is told how much that is', async () => {
     const admission = admissionOf({ memoryBytes: 100, maxQueue: 0 });
-    const hold = admission.reserveMemory(60);
+    const memory = admission.reserveMemory(60);
     const shortages: number[] = [];
     admission.onShortage = (bytes) => shortages.push(bytes);
     // Although nobody may wait: a container that is idle makes nobody busy.
     const call = admission.acquire({ ...small, memoryBytes: 70 });
     expect(shortages).toEqual([30]);
     await expect(admission.acquire(small)).rejects.toMatchObject({ refusal: { kind: 'full' } });
-    hold?.release();
+    memory?.release();
     (await call).release();
     expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
   });
 
   test('are acquired by a call at its turn, which then needs no memory of its own', async () => {
     const admission = admissionOf({ memoryBytes: 100, concurrency: 1 });
-    const hold = admission.reserveMemory(100);
-    const first = await admission.acquire({ ...small, memoryBytes: 100, acquire: () => hold });
+    const memory = admission.reserveMemory(100);
+    const first = await admission.acquire({ ...small, memoryBytes: 100, acquire: () => memory });
     expect(admission.held).toMatchObject({ running: 1, memoryBytes: 100, idleBytes: 0 });
     let asked = 0;
     const second = admission.acquire({
@@ -285,9 +285,9 @@ describe('idle containers', () => {
     });
     expect(asked).toBe(0);
     let kept: MemoryReservation | undefined;
-    first.keepMemory((hold) => {
-      kept = hold;
-      // Nobody is let in before it is where a call can claim it.
+    first.keepMemory((memory) => {
+      kept = memory;
+      // Nobody is let in before it is where a call can acquire it.
       expect(asked).toBe(0);
     });
     expect(admission.held).toMatchObject({ running: 0, waiting: 1, memoryBytes: 100, idleBytes: 100 });

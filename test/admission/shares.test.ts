@@ -19,8 +19,8 @@ function callsOf(admission: ReturnType<typeof admissionOf>) {
     const call: { plugin: string; entered: Entered } = { plugin, entered: 'waits' };
     calls.push(call);
     void admission.acquire(of(plugin, changes)).then(
-      (place) => {
-        call.entered = place;
+      (slot) => {
+        call.entered = slot;
       },
       (error: RefusedError) => {
         call.entered = error;
@@ -81,7 +81,7 @@ describe('a line that one plugin has filled', () => {
     expect(admission.held.waiting).toBe(6);
   });
 
-  test('of a single place belongs to who has none, and is not taken back', async () => {
+  test('of a single slot belongs to who has none, and is not taken back', async () => {
     const { enter } = callsOf(admissionOf({ isShared: () => true, concurrency: 1, maxQueue: 1 }));
     const [, hanging, honest] = [enter('hanger'), enter('hanger'), enter('honest')];
     const again = enter('hanger');
@@ -109,7 +109,7 @@ describe('a line that one plugin has filled', () => {
   });
 });
 
-describe('places that one plugin holds for long', () => {
+describe('slots that one plugin holds for long', () => {
   test.each([
     ['of one', 1, 1],
     ['of two', 2, 2],
@@ -302,14 +302,14 @@ test('the calls of one plugin are let in in their order, whoever loses its room'
     fc.asyncProperty(fc.array(fc.constantFrom(...PLUGINS, null), { maxLength: 150 }), async (steps) => {
       const admission = admissionOf({ ...CEILINGS, isShared: () => true });
       const order: Record<string, number[]> = { a: [], b: [], c: [] };
-      const places: Slot[] = [];
+      const slots: Slot[] = [];
       for (const [index, plugin] of steps.entries()) {
-        if (plugin === null) places.shift()?.release();
+        if (plugin === null) slots.shift()?.release();
         else {
           void admission.acquire(of(plugin)).then(
-            (place) => {
+            (slot) => {
               order[plugin]?.push(index);
-              places.push(place);
+              slots.push(slot);
             },
             () => {},
           );

@@ -35,7 +35,7 @@ afterEach(async () => {
 const environment = () => ({ ...process.env, ...registry.env });
 
 describe('a build that hangs', () => {
-  test('keeps no call of another plugin from a place, and is left by its callers at once (P10)', async () => {
+  test('keeps no call of another plugin from a slot, and is left by its callers at once (P10)', async () => {
     const env = environment();
     await using lurkbox = await createLurkbox({
       workspaceRoot: workspace.root,

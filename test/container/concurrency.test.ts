@@ -177,7 +177,7 @@ describe('the limit of containers', () => {
     );
   });
 
-  test('leaves who comes when the queue is full without a place', async () => {
+  test('leaves who comes when the queue is full without a slot', async () => {
     await using plugin = await createPlugin('concurrency-busy', {}, { concurrency: 1, maxQueue: 2 });
     await plugin.ask(sleep, 0);
     const results = await Promise.all(Array.from({ length: 6 }, () => plugin.run(sleep, 100)));
@@ -188,7 +188,7 @@ describe('the limit of containers', () => {
     expect(busy?.error?.message).toMatch(/^2 executions are waiting\. .*Try again later\.$/);
   });
 
-  test('can be left by who waits, at once and without taking a place', async () => {
+  test('can be left by who waits, at once and without taking a slot', async () => {
     await using plugin = await createPlugin('concurrency-leave', {}, { concurrency: 1 });
     const controller = new AbortController();
     const first = plugin.run(sleep, 2500);

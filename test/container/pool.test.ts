@@ -269,7 +269,7 @@ describe('a size that does not fit is refused with both numbers', () => {
   });
 });
 
-describe('a kept container', () => {
+describe('a reused container', () => {
   test('serves the calls of one session, each with a context of its own', async () => {
     await using lurkbox = await open(inMode('session'));
     const mine = { userId: 'u', sessionId: 's' };
@@ -329,7 +329,7 @@ describe('a kept container', () => {
     expect(await look(lurkbox)).toMatchObject({ calls: 1, sandbox: 'cold' });
   });
 
-  test('is what the call gets that waited for its place', async () => {
+  test('is what the call gets that waited for its slot', async () => {
     await using lurkbox = await open({ ...inMode('plugin'), concurrency: 1 });
     const seen = await Promise.all([look(lurkbox), look(lurkbox), look(lurkbox)]);
     expect(seen.map(({ sandbox }) => sandbox)).toEqual(['cold', 'reused', 'reused']);

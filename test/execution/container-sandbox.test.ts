@@ -222,7 +222,7 @@ describe('places', () => {
     [0, 1],
     [1, 2],
     [3, 4],
-  ])('with a queue of %i, one place takes %i executions and the next is `BUSY`', async (maxQueue, taken) => {
+  ])('with a queue of %i, one slot takes %i executions and the next is `BUSY`', async (maxQueue, taken) => {
     const caller = new AbortController();
     const admission = admissionOf({ concurrency: 1, maxQueue });
     const sandbox = createSandbox(new FakeEngine(silent), { admission });
@@ -318,7 +318,7 @@ describe('a caller that aborts is told `CANCELLED` at once', () => {
     expect(engine.calls).toEqual([]);
   });
 
-  test.each([0, 20])('while it waits for a place, %i ms after the call', async (ms) => {
+  test.each([0, 20])('while it waits for a slot, %i ms after the call', async (ms) => {
     const admission = admissionOf({ concurrency: 1 });
     const first = await admission.acquire({ plugin: 'another', memoryBytes: 0, cpuCores: 0 });
     const engine = new FakeEngine(echo);
@@ -342,7 +342,7 @@ describe('a caller that aborts is told `CANCELLED` at once', () => {
 });
 
 describe('an image that has to be built', () => {
-  test('takes no place of calls that need none (P10)', async () => {
+  test('takes no slot of calls that need none (P10)', async () => {
     const admission = admissionOf({ concurrency: 1 });
     const built = Promise.withResolvers<string>();
     const slow = createSandbox(new FakeEngine(echo), { admission, prepareImage: () => built.promise });
@@ -366,7 +366,7 @@ describe('an image that has to be built', () => {
     expect(builds).toBe(1);
   });
 
-  test('because somebody removed it, is built again outside of the place of the call', async () => {
+  test('because somebody removed it, is built again outside of the slot of the call', async () => {
     const admission = admissionOf({ concurrency: 1 });
     const running: number[] = [];
     let isThere = true;

@@ -17,7 +17,7 @@ test('a waiting container outlives a call whose input does not fit, and serves t
   expect(await call(SILENT)).toMatchObject({ outcome: 'OK', metadata: { sandbox: 'warm' } });
 });
 
-test('a kept container outlives a call whose input does not fit, and its session goes on in it', async () => {
+test('a reused container outlives a call whose input does not fit, and its session goes on in it', async () => {
   await using stage = stageOf();
   const isolation = { mode: 'session', ...KEPT } as const;
   const { pluginPool, call } = stage.plugin('weather', { grant: { isolation }, manifest: { input_schema } });
@@ -30,7 +30,7 @@ test('a kept container outlives a call whose input does not fit, and its session
   expect(stage.engine.containers).toHaveLength(1);
 });
 
-test('a kept container whose result does not fit is kept all the same, once that is known', async () => {
+test('a reused container whose result does not fit is kept all the same, once that is known', async () => {
   await using stage = stageOf();
   const isolation = { mode: 'session', ...KEPT } as const;
   const output_schema = { type: 'string' };
@@ -40,7 +40,7 @@ test('a kept container whose result does not fit is kept all the same, once that
   await until('one is kept', () => pluginPool.reusedCount === 1);
 });
 
-test('input that does not fit is told only when the call has a place, and nothing is made for it', async () => {
+test('input that does not fit is told only when the call has a slot, and nothing is made for it', async () => {
   await using stage = stageOf();
   const { call } = stage.plugin('weather', { manifest: { input_schema } });
   const others = [1, 2, 3, 4].map(() =>

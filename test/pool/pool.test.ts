@@ -78,7 +78,7 @@ describe('a container is not kept after', () => {
   });
 });
 
-test('a kept container has the CPU time of its grant, however little its first call was given', async () => {
+test('a reused container has the CPU time of its grant, however little its first call was given', async () => {
   const grant = { isolation: { mode: 'plugin' as const, ...KEPT } };
   await using stage = stageOf();
   await stage.plugin('reused', { grant }).call({}, { timeoutMs: 1_000 });
@@ -118,7 +118,7 @@ describe('a logger that throws when it is asked for a child', () => {
   });
 });
 
-test('calls that wait for the turn of their session are counted, and free their place when they are cancelled', async () => {
+test('calls that wait for the turn of their session are counted, and free their room when they are cancelled', async () => {
   await using stage = stageOf({ admission: admissionOf({ maxQueue: 1 }) });
   const { call } = stage.plugin('reused', { grant: { isolation: { mode: 'session', ...KEPT } } });
   const [first, second] = [new AbortController(), new AbortController()];
@@ -354,7 +354,7 @@ describe('closing waits for a start ahead', () => {
   });
 });
 
-describe('of too many kept containers the one that was not used for longest is ended', () => {
+describe('of too many reused containers the one that was not used for longest is ended', () => {
   const grant = { isolation: { mode: 'session' as const, ...KEPT } };
 
   test('among those of one plugin', async () => {
