@@ -1,5 +1,6 @@
 import { MAX_RESULT_KEY_BYTES } from '../protocol/messages.ts';
 import { type Conversion, type FieldsOptions, reasonOf, type Slot } from './conversion.ts';
+import { isInError } from './errors.ts';
 import { convertKind } from './kinds.ts';
 import {
   BorderError,
@@ -118,9 +119,24 @@ export class Border implements Conversion {
   }
 
   warn(place: Place, message: string): void {
+    this.#tell(place, `is ${message}`);
+  }
+
+  #tell(place: Place, message: string): void {
     if (this.#warnings.length < MAX_WARNINGS)
-      this.#warnings[this.#warnings.length] = { path: pathTo(place), message: `is ${message}` };
+      this.#warnings[this.#warnings.length] = { path: pathTo(place), message };
     else this.#more++;
+  }
+
+  /**
+   * What cannot cross fails the call, but not where it is part of an error: those of HTTP clients hold streams, sockets and each
+   * other, and whoever returns one means what it says.
+   * @throws BorderError otherwise
+   */
+  leaveOut(place: Place, fault: BorderError): null {
+    if (this.describes || fault.kind === 'limit' || !isInError(place)) throw fault;
+    this.#tell(place, `${fault.reason}; as it is part of an error, null stands in its place`);
+    return null;
   }
 
   refuse(place: Place, message: string): never {
@@ -245,7 +261,7 @@ export class Border implements Conversion {
     try {
       return reflectGet(object, key);
     } catch (error) {
-      return this.refuse(place, `cannot be read: ${reasonOf(error)}`);
+      return this.leaveOut(place, unreadable(place, error));
     }
   }
 
@@ -279,11 +295,13 @@ export class Border implements Conversion {
     try {
       return convertKind(this, value, place, slot);
     } catch (error) {
-      const fault = BorderError.is(error)
-        ? error
-        : new BorderError('value', pathTo(place), `cannot be read: ${reasonOf(error)}`);
-      if (!this.describes) throw fault;
+      const fault = BorderError.is(error) ? error : unreadable(place, error);
+      if (!this.describes) return this.leaveOut(place, fault);
       return fault.kind === 'limit' ? LEFT_OUT : `[${fault.message}]`;
     }
   }
+}
+
+function unreadable(place: Place, thrown: unknown): BorderError {
+  return new BorderError('value', pathTo(place), `cannot be read: ${reasonOf(thrown)}`);
 }

@@ -7,6 +7,17 @@ export function isError(value: object): value is Error {
   return isNativeError(value) || isInstanceOfError(value);
 }
 
+/** Whether it is part of an error, however far inside. */
+export function isInError(place: Place): boolean {
+  try {
+    for (let at = place.parent; at !== null; at = at.parent)
+      if (at.holder !== null && isError(at.holder)) return true;
+  } catch {
+    // A proxy that throws now.
+  }
+  return false;
+}
+
 const ERROR_FIELDS = ['name', 'message', 'code', 'cause', 'errors'] as const;
 /** What else is passed over: the stack stays where it is. */
 const PASSED_OVER = ['stack'];

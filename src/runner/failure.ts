@@ -20,12 +20,19 @@ const findPlace = RegExp.prototype.exec.bind(/^(?:file:\/\/)?(\/[^\n]{1,1000}?(?
 const MAX_CAUSES = 5;
 const MAX_ERRORS = 10;
 
-/** A thrown value, whatever it is, as the `error` object of a response. Never throws: a value may lie in every getter. */
-export function describeFailure(code: keyof typeof RUNNER_ERRORS, thrown: unknown): string {
+/**
+ * A thrown value, whatever it is, as the `error` object of a response; with the path of what threw it, where that is a part of the
+ * result. Never throws: a value may lie in every getter.
+ */
+export function describeFailure(
+  code: keyof typeof RUNNER_ERRORS,
+  thrown: unknown,
+  path: string | null = null,
+): string {
   const name = readText(thrown, 'name', MAX_NAME_CHARS) ?? '';
   const stack = toOwnLines(readText(thrown, 'stack', MAX_STACK_CHARS) ?? '');
   const details = toDetails(thrown);
-  const message = toMessage(thrown, details);
+  const message = toMessage(thrown, details, path);
   const data = `{"name":${quote(name)},"stack":${quote(stack)},"details":${toJson(details)}}`;
   return `{"code":${RUNNER_ERRORS[code]},"message":${quote(message)},"data":${data}}`;
 }
@@ -38,9 +45,10 @@ export function describeThrown(thrown: unknown): string {
 }
 
 /** With what caused it. */
-function toMessage(thrown: unknown, details: unknown): string {
+function toMessage(thrown: unknown, details: unknown, path: string | null = null): string {
   const message = readText(thrown, 'message', MAX_MESSAGE_CHARS) ?? toText(thrown);
-  return slice(`${message}${tellPlace(thrown)}${tellCauses(details)}`, 0, MAX_MESSAGE_CHARS);
+  const place = path === null ? tellPlace(thrown) : ` (at \`${path}\`)`;
+  return slice(`${message}${place}${tellCauses(details)}`, 0, MAX_MESSAGE_CHARS);
 }
 
 /** Of an error of syntax, which no line of a stack tells: Node writes it above the stack. */

@@ -194,7 +194,25 @@ function elementsOf(border: Conversion, set: Set<unknown>, place: Place): unknow
 }
 
 function convertPromise(border: Conversion, value: PromiseLike<unknown>, place: Place, slot: Slot): unknown {
-  return border.wait(place, slot, async () => value);
+  if (border.describes) return border.lose(place, 'a promise');
+  const coming = outcomeOf(value);
+  return border.wait(place, slot, async () => {
+    const outcome = await coming;
+    if (outcome.isRejected) throw outcome.value;
+    return outcome.value;
+  });
+}
+
+/** Waited for from the start: others may be waited for first, and Node ends a process where nobody waits for a rejected one. */
+async function outcomeOf(promise: PromiseLike<unknown>): Promise<{ isRejected: boolean; value: unknown }> {
+  // Without a prototype: whoever waits for an object asks it for `then`, which a plugin can give to all that have one.
+  try {
+    const outcome = { __proto__: null, isRejected: false, value: await promise };
+    return outcome;
+  } catch (error) {
+    const outcome = { __proto__: null, isRejected: true, value: error };
+    return outcome;
+  }
 }
 
 function convertView(

@@ -11,6 +11,8 @@ export interface BorderWarning {
 export class BorderError extends Error {
   /** `limit`: of what there is too much, the rest could cross. */
   readonly kind: 'value' | 'limit';
+  /** The message without the path. */
+  readonly reason: string;
   /** No proxy can be asked for it. */
   readonly #isOurs = true;
 
@@ -18,12 +20,13 @@ export class BorderError extends Error {
     return typeof value === 'object' && value !== null && #isOurs in value;
   }
 
-  constructor(kind: BorderError['kind'], path: string, message: string) {
-    super(`\`${path}\` ${message}`);
+  constructor(kind: BorderError['kind'], path: string, reason: string) {
+    super(`\`${path}\` ${reason}`);
     // The words are the whole of it, and where it was thrown is nothing of the plugin's.
     this.name = '';
     this.stack = '';
     this.kind = kind;
+    this.reason = reason;
   }
 }
 

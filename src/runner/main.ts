@@ -24,7 +24,7 @@ import { tellMounts } from './mounts.ts';
 import { drainOutput, hasWorkUnderWay, markEnd, watchOutput } from './output.ts';
 import { type Execute, loadExecute } from './plugin.ts';
 import { abortOf } from './primordials.ts';
-import { type ResultText, textOf, toResultText } from './result.ts';
+import { ThrownInside, toResultText } from './result.ts';
 import { loadStripped } from './stripped.ts';
 import { nameUser } from './user-info.ts';
 
@@ -87,21 +87,23 @@ function enterFolder(): void {
   }
 }
 
-async function serve(id: number, answer: () => Promise<ResultText>): Promise<void> {
+async function serve(id: number, answer: () => Promise<string>): Promise<void> {
   pending = id;
   settling = null;
   // Only the plugin keeps the process busy now: when it has nothing left to wait for, it can never answer.
   stdin.unref();
   try {
-    const { json, warnings } = await answer();
-    // Not by an iterator, nor by `then` below: the plugin may have replaced both.
-    for (let index = 0; index < warnings.length; index++) {
-      const { path, message } = warnings[index] as BorderWarning;
-      sendNotification('warning', `{"path":${quote(path)},"message":${quote(message)}}`);
-    }
-    await respond(id, `"result":${json}`);
+    await respond(id, `"result":${await answer()}`);
   } catch (error) {
     await fail(id, codeOf(error), error);
+  }
+}
+
+function tellWarnings(warnings: readonly BorderWarning[]): void {
+  // Not by an iterator: the plugin may have replaced it.
+  for (let index = 0; index < warnings.length; index++) {
+    const { path, message } = warnings[index] as BorderWarning;
+    sendNotification('warning', `{"path":${quote(path)},"message":${quote(message)}}`);
   }
 }
 
@@ -111,15 +113,15 @@ function codeOf(error: unknown): keyof typeof RUNNER_ERRORS {
   return error.kind === 'limit' ? 'overLimit' : 'notSerializable';
 }
 
-async function load({ entryPoint }: LoadParams): Promise<ResultText> {
+async function load({ entryPoint }: LoadParams): Promise<string> {
   run = await loadExecute(entryPoint);
-  return textOf('null');
+  return 'null';
 }
 
 async function execute(
   id: number,
   { entryPoint, context, maxResultBytes = Number.POSITIVE_INFINITY }: ExecuteParams,
-): Promise<ResultText> {
+): Promise<string> {
   // Before it is loaded, where that is still to be done: modules look at the clock, too.
   setClock(context.environment);
   if (run === undefined) await load({ entryPoint });
@@ -130,11 +132,17 @@ async function execute(
   flushHost = host.flush;
   const result: unknown = await (run as Execute)(context, host.face);
   const limits = { depth: MAX_RESULT_DEPTH, values: MAX_RESULT_VALUES, bytes: maxResultBytes };
-  return await toResultText(result, limits);
+  return await toResultText(result, limits, (warnings) => {
+    // What failed meanwhile has its answer.
+    if (pending === id) tellWarnings(warnings);
+  });
 }
 
 function fail(id: number, code: keyof typeof RUNNER_ERRORS, error: unknown): Promise<void> {
-  return respond(id, `"error":${describeFailure(code, error)}`);
+  const described = ThrownInside.is(error)
+    ? describeFailure(code, error.thrown, error.path)
+    : describeFailure(code, error);
+  return respond(id, `"error":${described}`);
 }
 
 /** After everything that was printed before it. */

@@ -1,44 +1,67 @@
 import { Border, type Later } from './border.ts';
+import { reasonOf } from './conversion.ts';
+import { isInError } from './errors.ts';
 import { BorderError, type BorderLimits, type BorderWarning } from './limits.ts';
 import { pathTo, placeOf } from './place.ts';
 import { isPlain } from './plain.ts';
 import { byteLength, deleteProperty, isArray, keys, slice, stringify } from './primordials.ts';
 
-export interface ResultText {
-  readonly json: string;
-  readonly warnings: readonly BorderWarning[];
-}
+/** Hears of values that did not cross as they were, also where another one fails the call. */
+export type Tell = (warnings: readonly BorderWarning[]) => void;
 
 const NAME = 'result';
 
+/** What was thrown while a part of the result was waited for. */
+export class ThrownInside {
+  readonly path: string;
+  readonly thrown: unknown;
+  /** No proxy can be asked for it. */
+  readonly #isOurs = true;
+
+  static is(value: unknown): value is ThrownInside {
+    return typeof value === 'object' && value !== null && #isOurs in value;
+  }
+
+  constructor(path: string, thrown: unknown) {
+    this.path = path;
+    this.thrown = thrown;
+  }
+}
+
 /**
  * What `execute` returned, as JSON. docs/values.md says how each value crosses.
- * @throws BorderError when it cannot, or is too much; whatever a promise in it was rejected with
+ * @throws BorderError when it cannot, or is too much
+ * @throws ThrownInside when a promise in it was rejected, or an iterator threw
  */
-export async function toResultText(value: unknown, limits: BorderLimits): Promise<ResultText> {
+export async function toResultText(value: unknown, limits: BorderLimits, tell: Tell): Promise<string> {
   // Who returns nothing answers null.
-  if (value === undefined) return textOf('null');
-  if (isPlain(value, limits)) return textOf(within(stringify(value), value, limits));
+  if (value === undefined) return 'null';
+  if (isPlain(value, limits)) return within(stringify(value), value, limits);
   const place = placeOf(NAME);
   const border = new Border(limits);
   if (typeof value === 'function' || typeof value === 'symbol')
     border.refuse(place, `is a ${typeof value}; return data`);
-  const box: { value: unknown } = { value: null };
-  border.convert(value, place, { target: box, key: 'value' });
-  for (let index = 0; index < border.later.length; index++) {
-    const later = border.later[index] as (typeof border.later)[number];
-    settle(border, later, await later.value());
+  try {
+    const box: { value: unknown } = { value: null };
+    border.convert(value, place, { target: box, key: 'value' });
+    for (let index = 0; index < border.later.length; index++)
+      await settle(border, border.later[index] as Later);
+    return within(stringify(box.value) ?? 'null', box.value, limits);
+  } finally {
+    tell(border.warnings);
   }
-  return textOf(within(stringify(box.value) ?? 'null', box.value, limits), border.warnings);
 }
 
-/** Without a prototype: whoever waits for an object asks it for `then`, which a plugin can give to all that have one. */
-export function textOf(json: string, warnings: readonly BorderWarning[] = []): ResultText {
-  const text = { __proto__: null, json, warnings };
-  return text;
-}
-
-function settle(border: Border, { place, slot }: Later, value: unknown): void {
+async function settle(border: Border, { place, slot, value: wait }: Later): Promise<void> {
+  let value: unknown;
+  try {
+    value = await wait();
+  } catch (error) {
+    if (BorderError.is(error)) border.leaveOut(place, error);
+    else if (!isInError(place)) throw new ThrownInside(pathTo(place), error);
+    else border.lose(place, `waited for in vain (${reasonOf(error)}): null stands in its place`);
+    return;
+  }
   // A field that holds nothing is left out, as it is where it held nothing from the start.
   if (typeof slot.key === 'string' && !border.hasField(value, place)) deleteProperty(slot.target, slot.key);
   else border.convert(value, place, slot);

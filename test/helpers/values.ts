@@ -1,4 +1,6 @@
 import fc from 'fast-check';
+import type { BorderLimits, BorderWarning } from '../../src/runner/limits.ts';
+import { toResultText } from '../../src/runner/result.ts';
 import {
   data,
   type Make,
@@ -51,6 +53,15 @@ function inFields(
   const fields = members.map(([key, made]) => inField(key, made));
   const entries = [...Object.entries(first), ...fields.flatMap(({ fields }) => fields)];
   return { ...data(value, toObject(entries)), ...both(...fields) };
+}
+
+/** What cannot cross is left out of an error, and told. */
+function inError(
+  value: Error,
+  members: readonly (readonly [string, Specimen])[],
+  name: string = 'Error',
+): Specimen {
+  return { ...inFields(value, members, { name, message: 'm' }), refused: NONE };
 }
 
 /** With `__proto__` as a key like any other. */
@@ -141,7 +152,7 @@ export function anyValue({ refuses }: { readonly refuses: boolean }): fc.Arbitra
         objects((made) => {
           const fields = made.filter(([key]) => !['name', 'length'].includes(key) && isOwn(key));
           const error = Object.assign(new Error('m'), toObject(entriesOf(fields)));
-          return inFields(error, fields, { name: 'Error', message: 'm' });
+          return inError(error, fields);
         }),
         lists((made) => {
           const pairs = made.map((one, index) => inList([index, one.value], [data(index), one]));
@@ -149,20 +160,14 @@ export function anyValue({ refuses }: { readonly refuses: boolean }): fc.Arbitra
           return made.length === 0 ? data(new Map(), {}) : { ...told, warned: ['', ...told.warned] };
         }),
         lists((made) =>
-          inFields(new AggregateError(valuesOf(made), 'm'), [['errors', inList(null, made)]], {
-            name: 'AggregateError',
-            message: 'm',
-          }),
+          inError(
+            new AggregateError(valuesOf(made), 'm'),
+            [['errors', inList(null, made)]],
+            'AggregateError',
+          ),
         ),
-        inside((made) =>
-          inFields(new Error('m', { cause: made.value }), [['cause', made]], { name: 'Error', message: 'm' }),
-        ),
-        inside((made) =>
-          inFields(Object.assign(new Error('m'), { cause: made.value }), [['cause', made]], {
-            name: 'Error',
-            message: 'm',
-          }),
-        ),
+        inside((made) => inError(new Error('m', { cause: made.value }), [['cause', made]])),
+        inside((made) => inError(Object.assign(new Error('m'), { cause: made.value }), [['cause', made]])),
         inside((made) =>
           inFields(Object.assign(new Point(), { inner: made.value }), [['inner', made]], { x: 1 }),
         ),
@@ -218,4 +223,16 @@ export function canonical(value: unknown): string {
       ? Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))
       : inner,
   );
+}
+
+/** What comes to the caller of a value, with what is told of it. */
+export async function crossing(
+  value: unknown,
+  limits: BorderLimits,
+): Promise<{ json: string; warnings: readonly BorderWarning[] }> {
+  let warnings: readonly BorderWarning[] = [];
+  const json = await toResultText(value, limits, (told) => {
+    warnings = told;
+  });
+  return { json, warnings };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { describeFailure } from '../../src/runner/failure.ts';
-import { toResultText } from '../../src/runner/result.ts';
+import { crossing } from '../helpers/values.ts';
 
 const LIMITS = { depth: 64, values: 100_000, bytes: 1024 * 1024 };
 const MANY = 300_000;
@@ -51,7 +51,7 @@ describe('of too much no copy is made first:', () => {
     const value = make();
     const begun = process.cpuUsage();
     const before = process.memoryUsage().rss;
-    await expect(toResultText(value, LIMITS)).rejects.toMatchObject({
+    await expect(crossing(value, LIMITS)).rejects.toMatchObject({
       kind: 'limit',
       message: expect.stringMatching(message),
     });
@@ -62,7 +62,7 @@ describe('of too much no copy is made first:', () => {
 
   test('a key that is long, and not too long, crosses', async () => {
     const key = 'é'.repeat(8_000);
-    expect(JSON.parse((await toResultText({ [key]: 1 }, LIMITS)).json)).toEqual({ [key]: 1 });
+    expect(JSON.parse((await crossing({ [key]: 1 }, LIMITS)).json)).toEqual({ [key]: 1 });
   });
 });
 
@@ -78,17 +78,17 @@ describe('what goes on in itself comes to an end:', () => {
     ['a Map in itself', map, '`result[1][1]` is `result` again'],
     ['a `toJSON` that gives another one', { a: answersAnew() }, '`result.a` is nested deeper than 64 levels'],
   ])('%s', async (_title, value, message) => {
-    await expect(toResultText(value, LIMITS)).rejects.toThrow(message);
+    await expect(crossing(value, LIMITS)).rejects.toThrow(message);
   });
 
   test('a boxed text is what is in it, whatever it says of itself', async () => {
-    expect((await toResultText([boxed], LIMITS)).json).toBe('["a"]');
+    expect((await crossing([boxed], LIMITS)).json).toBe('["a"]');
   });
 
   test('a chain of forty errors that hold their cause as a field crosses once', async () => {
     let error: object = new Error('first');
     for (let depth = 0; depth < 40; depth++) error = Object.assign(new Error(`${depth}`), { cause: error });
-    const { json } = await toResultText({ error }, LIMITS);
+    const { json } = await crossing({ error }, LIMITS);
     expect(json.match(/"cause"/g)).toHaveLength(40);
   });
 });
@@ -97,7 +97,7 @@ test('a `toJSON` that a plugin gave to all lists changes none', async () => {
   const prototype = Array.prototype as { toJSON?: () => string };
   prototype.toJSON = () => 'a list';
   try {
-    expect((await toResultText({ a: [1, new Set([2])] }, LIMITS)).json).toBe('{"a":[1,[2]]}');
+    expect((await crossing({ a: [1, new Set([2])] }, LIMITS)).json).toBe('{"a":[1,[2]]}');
   } finally {
     delete prototype.toJSON;
   }
@@ -105,7 +105,7 @@ test('a `toJSON` that a plugin gave to all lists changes none', async () => {
 
 test('of an error that says itself what of it is for others, that crosses', async () => {
   const error = Object.assign(new Error('402'), { request: process.stdout, toJSON: () => ({ status: 402 }) });
-  expect((await toResultText({ error }, LIMITS)).json).toBe('{"error":{"status":402}}');
+  expect((await crossing({ error }, LIMITS)).json).toBe('{"error":{"status":402}}');
 });
 
 describe('what is told of a thrown error', () => {
@@ -163,7 +163,7 @@ test('twenty warnings have room beside a result, however long their paths are', 
   const Named = { [name]: class {} }[name] as new () => object;
   let value: unknown = Array.from({ length: 30 }, () => ({ [name]: new Named() }));
   for (let level = 0; level < 20; level++) value = { ['€'.repeat(90)]: value };
-  const { warnings } = await toResultText(value, LIMITS);
+  const { warnings } = await crossing(value, LIMITS);
   const bytes = Buffer.byteLength(warnings.map((warning) => JSON.stringify(warning)).join(''));
   expect(warnings).toHaveLength(21);
   expect(bytes + 21 * 60).toBeLessThan(16 * 1024);

@@ -90,6 +90,41 @@ describe.concurrent('an error is', () => {
   });
 });
 
+describe.concurrent('what fails inside of a result is told with its path:', () => {
+  test.each([
+    [
+      'a promise that is rejected',
+      'return { rows: [1, Promise.reject(new Error("no rate", { cause: new Error("closed") }))] };',
+      'no rate (at `result.rows[1]`) (caused by Error: closed)',
+    ],
+    [
+      'one that is rejected while another is waited for',
+      'return { a: new Promise((done) => setTimeout(done, 30)), b: Promise.reject(new Error("early")) };',
+      'early (at `result.b`)',
+    ],
+    [
+      'one that is rejected with a text',
+      'return { a: { then(_, reject) { reject("no"); } } };',
+      'a thrown string: no (at `result.a`)',
+    ],
+    [
+      'a generator that throws',
+      'return { lines: (function* () { yield 1; throw new TypeError("bad line"); })() };',
+      'bad line (at `result.lines`)',
+    ],
+  ])('%s', async (_title, body, message) => {
+    const { response } = await runPlugin(plugin(body));
+    expect(response?.error).toMatchObject({ code: -32001, message });
+  });
+
+  test('with what was told of other values before', async () => {
+    const { messages } = await runPlugin(plugin('return { mean: NaN, page: new Response("x") };'));
+    const told = messages.slice(1).map(({ method, params, error }) => method ?? error?.message ?? params);
+    expect(told.slice(0, 2)).toEqual(['warning', expect.stringContaining('`result.page` is a Response')]);
+    expect(messages[1]?.params).toMatchObject({ path: 'result.mean' });
+  });
+});
+
 describe.concurrent('no response comes from a plugin that', () => {
   test.each<[string, string, number | string]>([
     ['exits with 0', 'process.exit(0);', 0],
