@@ -5,3 +5,5 @@ FROM busybox:1.37-musl AS tools
 
 FROM ${BASE}
 COPY --from=tools /bin/ /bin/
+# Where the first line of scripts looks for it: `#!/usr/bin/env node`.
+COPY --from=tools /bin/env /usr/bin/env

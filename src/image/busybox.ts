@@ -71,11 +71,12 @@ function isStatic(file: Buffer, architecture: Architecture): boolean {
   return header?.architecture === architecture && !header.hasInterpreter;
 }
 
-/** `/bin/busybox` and a link for every tool. */
+/** `/bin/busybox` and a link for every tool; `env` also where the first line of scripts looks for it (`#!/usr/bin/env node`). */
 export function busyboxEntries({ content }: Busybox): LayerEntry[] {
   return [
     { path: 'bin/busybox', type: 'file', mode: 0o755, content },
     ...APPLETS.map((name) => ({ path: `bin/${name}`, type: 'link', target: 'busybox' }) as const),
+    { path: 'usr/bin/env', type: 'link', target: '/bin/busybox' },
   ];
 }
 

@@ -234,7 +234,7 @@ describe('the base image', () => {
     const output = await runInImage(
       engine,
       id,
-      `console.log(require('node:child_process').execFileSync('/bin/sh', ['-c', 'echo "3 1 2" | tr " " "\\n" | sort | head -n 1']).toString())`,
+      `console.log(require('node:child_process').execFileSync('/bin/sh', ['-c', 'echo "3 1 2" | /usr/bin/env tr " " "\\n" | sort | head -n 1']).toString())`,
       { exec: true },
     );
     expect({ output, built }).toEqual({ output: '1', built: false });
@@ -519,7 +519,7 @@ describe('the Dockerfile', () => {
 
     const image = await store.prepare(plugin, { exec: false });
     expect(await runInImage(engine, image.id, `import('/plugin/index.mjs')`)).toBe('42');
-    const shell = `console.log(require('node:child_process').execSync('echo hi').toString())`;
+    const shell = `console.log(require('node:child_process').execSync('/usr/bin/env echo hi').toString())`;
     expect(await runInImage(engine, withShell.id, shell, { exec: true })).toBe('hi');
     expect(await createStore({ baseFrom: 'dockerfile' }).prepareBase({ exec: false })).toEqual({
       ...base,
