@@ -32,7 +32,7 @@ const HINTS: readonly Hint[] = [
     when: /\bspawn\w{0,20} \S{1,500} ENOENT\b/,
     if: ({ exec }) => exec,
     say: () =>
-      'The program is not in the image, which holds Node (`node`) and a shell (`sh`, with the commands of busybox) and nothing else: bring it along in the plugin, or as an npm package.',
+      'The program, or the one that its first line names (`#!/bin/bash`), is not in the image, which holds Node (`node`) and a shell (`sh`, with the commands of busybox) and nothing else: bring it along in the plugin, or as an npm package.',
   },
   {
     when: /\b(?:ENOTFOUND|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH|EADDRNOTAVAIL|ECONNREFUSED|EAI_FAIL)\b|\bfetch failed\b|\bgetaddrinfo\b/,
@@ -152,6 +152,13 @@ const HINTS: readonly Hint[] = [
     if: ALWAYS,
     say: () =>
       'Node runs TypeScript by leaving its types out: write `enum` as an object (`const Color = { Red: 0 } as const`), parameter properties as fields and namespaces as modules, or compile the plugin first.',
+  },
+  {
+    // Above its caret Node shows the line.
+    when: /(?:^|[\s(,])@[A-Za-z_$][^\n]{0,500}\n[ \t]{0,500}\^\n\nSyntaxError: Invalid or unexpected token/,
+    if: ALWAYS,
+    say: () =>
+      'Node has no decorators (`@name` before a class or a member), neither in TypeScript nor in JavaScript: call the function yourself, or compile the plugin first (`tsc`, `esbuild`) and name the output as `entry_point`.',
   },
   {
     when: /does not provide an export named|Named export '[^']{0,1000}' not found\. The requested module '\.{1,2}\//,

@@ -50,6 +50,18 @@ describe('what failed is explained by the sandbox:', () => {
       { network: 'bridge', proxy: { url: 'http://10.0.0.7:3128', exceptions: [] } },
       'no password to give',
     ],
+    [
+      'a decorator',
+      'SyntaxError: Invalid or unexpected token (/plugin/index.ts:3)\n/plugin/index.ts:3\n  @log\n  ^\n\nSyntaxError: Invalid or unexpected token\n    at compileSourceTextModule (node:internal/modules/esm/utils:319:16)',
+      {},
+      'Node has no decorators',
+    ],
+    [
+      'a decorator of a parameter',
+      '/plugin/index.ts:3\n  constructor(private http, @Inject("KEY") key) {\n                            ^\n\nSyntaxError: Invalid or unexpected token',
+      {},
+      'Node has no decorators',
+    ],
     ['a process by its synchronous form', 'spawnSync /bin/sh EPERM', {}, '"exec": true'],
     ['a program that is not there', 'spawn git ENOENT', { exec: true }, 'not in the image'],
     [
