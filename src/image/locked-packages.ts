@@ -1,7 +1,7 @@
 import { LurkboxError } from '../errors.ts';
 import { splitDependency } from '../manifest/fields.ts';
-import { findFrom } from '../manifest/npm-lock-file.ts';
 import { byBytes, type LockEntry, type PackageLock } from '../manifest/package-lock.ts';
+import { PackageTree } from '../manifest/package-tree.ts';
 
 /** What packages are installed for. */
 export interface Platform {
@@ -32,7 +32,8 @@ export function lockedPackages(
   platform: Platform,
 ): LockedPackage[] {
   const all = new Map(Object.entries(lock.packages));
-  const unusable = findUnusable(all, platform);
+  const tree = new PackageTree(all.keys());
+  const unusable = findUnusable(all, tree, platform);
   const roots = dependencies.map((written) => `node_modules/${splitDependency(written).name}`);
   for (const root of roots) {
     if (all.has(root) && !unusable.has(root)) continue;
@@ -46,7 +47,7 @@ export function lockedPackages(
   for (const place of selected) {
     const { requires = [], optional = [] } = all.get(place)!;
     for (const name of [...requires, ...optional]) {
-      const target = findFrom(place, name, all);
+      const target = tree.find(place, name);
       if (target !== null && !unusable.has(target)) selected.add(target);
     }
   }
@@ -59,13 +60,17 @@ function toLocked(path: string, { name, version, integrity }: LockEntry): Locked
 }
 
 /** What is not for the platform, what needs such a package, and what needs one that is not there. */
-function findUnusable(all: ReadonlyMap<string, LockEntry>, platform: Platform): ReadonlySet<string> {
+function findUnusable(
+  all: ReadonlyMap<string, LockEntry>,
+  tree: PackageTree,
+  platform: Platform,
+): ReadonlySet<string> {
   const neededBy = new Map<string, string[]>();
   const unusable = new Set<string>();
   for (const [place, locked] of all) {
     if (!fits(locked, platform)) unusable.add(place);
     for (const name of locked.requires ?? []) {
-      const target = findFrom(place, name, all);
+      const target = tree.find(place, name);
       if (target === null) unusable.add(place);
       else neededBy.set(target, [...(neededBy.get(target) ?? []), place]);
     }

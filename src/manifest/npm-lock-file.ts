@@ -9,6 +9,7 @@ import {
   LockEntrySchema,
   type PackageLock,
 } from './package-lock.ts';
+import { PackageTree, parentOf } from './package-tree.ts';
 
 /** Of npm's file, which says much that no lock of ours does. */
 export const MAX_LOCK_FILE_BYTES = 4 * 1024 * 1024;
@@ -112,13 +113,14 @@ function faultsOf(path: string, entry: NpmPackage, found: Found, rules: readonly
  */
 export function ownerOf(path: string, entry: NpmPackage, found: Found): string | null {
   if (entry.inBundle !== true || entry.integrity !== undefined) return path;
-  const above = path.slice(0, path.lastIndexOf('/node_modules/'));
+  const above = parentOf(path) ?? '';
   const parent = found.get(above);
   return parent === undefined ? null : ownerOf(above, parent, found);
 }
 
 /** What was packed inside another package is covered by that package's hash, and is no entry of its own. */
 function toLock(found: Found): LockFileReading {
+  const tree = new PackageTree(found.keys());
   const needs = new Map<string, { requires: Set<string>; optional: Set<string> }>();
   const faults: string[] = [];
   for (const [path, entry] of found) {
@@ -126,7 +128,7 @@ function toLock(found: Found): LockFileReading {
     const own = needs.get(owner) ?? { requires: new Set(), optional: new Set() };
     needs.set(owner, own);
     for (const { name, kind } of namesOf(entry)) {
-      const target = findFrom(path, name, found);
+      const target = tree.find(path, name);
       const isWithin = target !== null && ownerOf(target, found.get(target)!, found) !== target;
       if (target !== null && !isWithin) (kind === 'required' ? own.requires : own.optional).add(name);
       else if (target === null && kind === 'required' && owner === path)
@@ -167,13 +169,6 @@ export function findFrom(
     if (packages.has(candidate)) return candidate;
   }
   return null;
-}
-
-/** The place in whose `node_modules` a place is; '' for the plugin's own folder. */
-function parentOf(place: string): string | null {
-  if (place === '') return null;
-  const end = place.lastIndexOf('/node_modules/');
-  return end === -1 ? '' : place.slice(0, end);
 }
 
 function toLocked(path: string, entry: NpmPackage, requires: Set<string>, optional: Set<string>): object {

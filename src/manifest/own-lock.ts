@@ -3,7 +3,6 @@ import { splitDependency } from './fields.ts';
 import {
   type Found,
   failed,
-  findFrom,
   judge,
   type LockFileReading,
   MAX_LOCK_FILE_BYTES,
@@ -14,6 +13,7 @@ import {
   readPackages,
 } from './npm-lock-file.ts';
 import { isInRange, isPackagePath, isSha512 } from './package-lock.ts';
+import { PackageTree } from './package-tree.ts';
 
 /** Of the file that an author brings along, in which packages for developing stand too. */
 export const OWN_LOCK_LIMITS = { bytes: MAX_LOCK_FILE_BYTES, values: 200_000, packages: 10_000 } as const;
@@ -98,6 +98,7 @@ function disagreementOf(written: string, all: Found): string | null {
 
 /** With the one strong hash alone where npm wrote weaker ones beside it. */
 function reachedBy(dependencies: readonly string[], all: Found): Found {
+  const tree = new PackageTree([...all.keys()].filter(isPackagePath));
   const reached = new Set(dependencies.map(placeOf));
   for (const path of reached) {
     const entry = all.get(path) as NpmPackage;
@@ -105,7 +106,7 @@ function reachedBy(dependencies: readonly string[], all: Found): Found {
     const owner = ownerOf(path, entry, all);
     if (owner !== null) reached.add(owner);
     for (const { name } of namesOf(entry)) {
-      const target = findFrom(path, name, all);
+      const target = tree.find(path, name);
       if (target !== null) reached.add(target);
     }
   }

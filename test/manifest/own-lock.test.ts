@@ -260,4 +260,32 @@ describe('a lock file that the author brought along', () => {
     expect(faultsOf({ ...root(1), ...packages(OWN_LOCK_LIMITS.packages) })).toContain('10001 packages');
     expect(readOwnLock(lockFile({}).padEnd(OWN_LOCK_LIMITS.bytes + 1), ['a@1']).ok).toBe(false);
   });
+
+  test('is judged in bounded time, however deep its packages lie and however much they name (P10)', () => {
+    const packages: Record<string, object> = {};
+    let deep = '';
+    for (let level = 0; level < 15; level++) {
+      deep += `${deep && '/'}node_modules/p${level}`;
+      packages[deep] = fromRegistry('p', '1.0.0', { dependencies: { [`p${level + 1}`]: '1' } });
+    }
+    const names = (count: number, letter: string) =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`${letter}${index}`, '1']));
+    packages[deep] = fromRegistry('p', '1.0.0', { dependencies: names(950, 'q') });
+    for (let index = 0; index < 950; index++)
+      packages[`${deep}/node_modules/q${index}`] = fromRegistry('q', '1.0.0', {
+        optionalDependencies: names(180, 'z'),
+      });
+    const beganAt = performance.now();
+
+    expect(placesOf(packages, ['p0@1'])).toHaveLength(965);
+    expect(performance.now() - beganAt).toBeLessThan(3_000);
+  });
+
+  test('has no package packed in one whose name only begins like its own', () => {
+    const packages = {
+      'node_modules/a': fromRegistry('a'),
+      'node_modules/ab': { version: '1.0.0', inBundle: true },
+    };
+    expect(faultsOf(packages, ['ab@1'])).toContain('is in none');
+  });
 });
