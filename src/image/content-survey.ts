@@ -18,7 +18,7 @@ const LIMITS = {
   packageJsonBytes: 128 * 1024,
   values: 10_000,
   /** Of packages that others need, in all of them together. */
-  names: 50_000,
+  names: 20_000,
 } as const;
 
 const Names = z.record(z.string(), z.unknown()).catch({});
@@ -31,9 +31,6 @@ const PackageJsonSchema = z.object({
   dependencies: Names,
   optionalDependencies: Names,
 });
-
-/** As the kernel allows it. */
-const MAX_HOPS = 40;
 
 /** What a package of npm says of itself, in its author's words. */
 export interface PackageFacts
@@ -211,25 +208,6 @@ export function isAddon(path: string): boolean {
 
 function isLibrary(path: string): boolean {
   return /\.so(?:\.[\w.-]{1,60})?$/.test(basename(path));
-}
-
-/** The path of what a path leads to over links; one that leads in a circle is left as it is. */
-export function realPath(path: string, links: ReadonlyMap<string, string>): string {
-  if (links.size === 0) return path;
-  let rest = path.split('/');
-  let real = '';
-  for (let hops = 0; rest.length > 0; ) {
-    const at = posix.join(real, rest.shift() as string);
-    const target = links.get(at);
-    if (target === undefined) real = at;
-    else {
-      if (hops++ === MAX_HOPS) return path;
-      // The target may lie behind other links.
-      rest = [...target.split('/'), ...rest];
-      real = '';
-    }
-  }
-  return real;
 }
 
 /** Name and version as the package says them, or where it lies. */

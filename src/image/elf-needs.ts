@@ -67,7 +67,8 @@ export function readElfNeeds(file: RandomAccess): ElfNeeds | null {
     isForeign: !LINUX_ABIS.includes(header[7] as number),
     libraries: (dynamic.get(TAG.needed) ?? [])
       .slice(0, LIMITS.libraries)
-      .flatMap((one) => strings.at(one) ?? []),
+      .flatMap((one) => strings.at(one) ?? [])
+      .filter((one, index, all) => all.indexOf(one) === index),
     searched: {
       folders: toFolders(strings.at(runpath ?? rpath)),
       // With both the loader leaves `DT_RPATH` aside.

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseJson } from '../json.ts';
 import { LABELS } from '../labels.ts';
-import { cutWhole, printable, showPath } from '../printable.ts';
+import { cutWhole, harmless, printable, showPath } from '../printable.ts';
 import { type ImageContent, subjectOf } from './content-survey.ts';
 import { installScriptNotes } from './install-scripts.ts';
 import { type MissingNeed, NativeFiles, type NativePlatform } from './native-needs.ts';
@@ -10,6 +10,8 @@ import { type MissingNeed, NativeFiles, type NativePlatform } from './native-nee
 const MAX_NOTES = 10;
 const MAX_NOTE_CHARS = 800;
 const SHOWN_NEEDS = 4;
+/** Of the label that all of them stand in, with room for escapes. */
+const MAX_LABEL_CHARS = 64 * 1024;
 
 /**
  * What of a plugin's packages will not work in its image, for the author: native files that cannot be loaded, and packages that
@@ -95,12 +97,18 @@ function withoutFolder(file: string, folder: string): string {
   return folder !== '' && file.startsWith(`${folder}/`) ? file.slice(folder.length + 1) : file;
 }
 
-const NotesSchema = z.array(z.string()).catch([]);
+const NotesSchema = z
+  .array(z.string())
+  .catch([])
+  // One more says how many there are beyond these, and one how many files were not looked at.
+  .transform((notes) =>
+    notes.slice(0, MAX_NOTES + 2).map((note) => harmless(cutWhole(note, MAX_NOTE_CHARS))),
+  );
 
-/** Of an image that lurkbox made. */
+/** Of an image that lurkbox made. Who else uses the engine can have made another one with the same labels. */
 export function readImageNotes(labels: Readonly<Record<string, string>>): readonly string[] {
   const text = labels[LABELS.imageNotes];
-  if (text === undefined) return [];
+  if (text === undefined || text.length > MAX_LABEL_CHARS) return [];
   const reading = parseJson(text);
   return NotesSchema.parse(reading.ok ? reading.value : null);
 }

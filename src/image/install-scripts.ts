@@ -1,7 +1,8 @@
 import { findFrom } from '../manifest/npm-lock-file.ts';
 import { cutWhole, printable } from '../printable.ts';
-import { type ImageContent, type PackageFacts, realPath, subjectOf } from './content-survey.ts';
+import { type ImageContent, type PackageFacts, subjectOf } from './content-survey.ts';
 import type { NativeFiles } from './native-needs.ts';
+import { RealPaths } from './real-paths.ts';
 
 const SHOWN_SCRIPT_CHARS = 100;
 
@@ -41,14 +42,15 @@ export function installScriptNotes(
   natives: NativeFiles,
   dependencies: readonly string[],
 ): string[] {
-  const optional = optionalOnly(content, dependencies);
+  const find = finderIn(content);
+  const optional = optionalOnly(content, dependencies, find);
   return [...content.packages].flatMap(([folder, facts]) => {
     const script = scriptOf(folder, facts, content);
     if (script === null || optional.has(folder) || HARMLESS.has(facts.name) || MAY_FAIL.test(script.text))
       return [];
     // What is wrong with addons that are there is told for itself.
     if (natives.addons.has(folder) || natives.worksFor(folder)) return [];
-    const others = [...facts.optional, ...facts.requires].map((name) => findPackage(folder, name, content));
+    const others = [...facts.optional, ...facts.requires].map((name) => find(folder, name));
     if (others.some((place) => place !== null && natives.worksFor(place))) return [];
     return [toNote(subjectOf(folder, content), facts.name, script)];
   });
@@ -82,19 +84,28 @@ function toNote(subject: string, name: string, { text, isNative }: InstallScript
 }
 
 /** Packages that others take where they can be had, and do without where they cannot. */
-function optionalOnly(content: ImageContent, dependencies: readonly string[]): ReadonlySet<string> {
+function optionalOnly(
+  content: ImageContent,
+  dependencies: readonly string[],
+  find: FindPackage,
+): ReadonlySet<string> {
   const optional = new Set<string>();
-  const needed = new Set(dependencies.map((name) => findPackage('', name, content) ?? ''));
+  const needed = new Set(dependencies.map((name) => find('', name) ?? ''));
   for (const [folder, facts] of content.packages) {
-    for (const name of facts.optional) optional.add(findPackage(folder, name, content) ?? '');
-    for (const name of facts.requires) needed.add(findPackage(folder, name, content) ?? '');
+    for (const name of facts.optional) optional.add(find(folder, name) ?? '');
+    for (const name of facts.requires) needed.add(find(folder, name) ?? '');
   }
   return new Set([...optional].filter((place) => !needed.has(place)));
 }
 
-/** The folder in which Node finds a package from another one, behind all links. */
-function findPackage(from: string, name: string, { packages, links }: ImageContent): string | null {
-  const has = (path: string): boolean => packages.has(realPath(path, links));
-  const place = findFrom(from, name, { has });
-  return place === null ? null : realPath(place, links);
+/** Finds packages from others as Node does, behind all links; `null` where it finds none. */
+type FindPackage = (from: string, name: string) => string | null;
+
+function finderIn({ packages, links }: ImageContent): FindPackage {
+  const realPaths = new RealPaths(links);
+  const has = (path: string): boolean => packages.has(realPaths.of(path));
+  return (from, name) => {
+    const place = findFrom(from, name, { has });
+    return place === null ? null : realPaths.of(place);
+  };
 }

@@ -1,9 +1,10 @@
 import { posix } from 'node:path';
 import { IMAGE_PATHS } from '../spec/build.ts';
-import { type ImageContent, isAddon, realPath } from './content-survey.ts';
+import { type ImageContent, isAddon } from './content-survey.ts';
 import type { ElfNeeds } from './elf-needs.ts';
 import type { Architecture } from './node-binary.ts';
 import { compareVersions, type OfferedLibraries } from './offered-libraries.ts';
+import { RealPaths } from './real-paths.ts';
 
 /** What plugin images stand on. */
 export interface NativePlatform {
@@ -25,7 +26,7 @@ export interface MissingNeed {
 }
 
 /** What an honest plugin needs is far less; beyond it nothing counts as missing. */
-const LIMITS = { filesOfOneAddon: 200, folders: 64, missing: 8, lookups: 100_000 } as const;
+const LIMITS = { filesOfOneAddon: 200, folders: 64, missing: 8, lookups: 100_000, pathChars: 1_024 } as const;
 
 /** musl calls itself so on Alpine, and as compilers for it write it. */
 const MUSL = /^libc\.musl-|^libc\.so$/;
@@ -39,12 +40,14 @@ export class NativeFiles {
   readonly #addons: ReadonlyMap<string, readonly string[]>;
   readonly #withProgram: ReadonlySet<string>;
   readonly #byName: ReadonlyMap<string, string>;
+  readonly #realPaths: RealPaths;
   readonly #missing = new Map<string, readonly MissingNeed[]>();
   #lookupsLeft: number = LIMITS.lookups;
 
   constructor(content: ImageContent, platform: NativePlatform) {
     this.#content = content;
     this.#platform = platform;
+    this.#realPaths = new RealPaths(content.links);
     this.#addons = Map.groupBy([...content.natives.keys()].filter(isAddon), ownerOf);
     this.#byName = new Map([...content.natives.keys()].map((path) => [posix.basename(path), path]));
     const own = [...content.programs].filter(([, architecture]) => architecture === platform.architecture);
@@ -107,11 +110,12 @@ export class NativeFiles {
   }
 
   #findIn(folders: readonly string[], library: string): string | null {
-    const { natives, links } = this.#content;
+    // The loader takes that for a path.
+    if (library.includes('/')) return null;
     for (const folder of folders) {
       if (this.#lookupsLeft-- <= 0) return null;
-      const path = realPath(folder + library, links);
-      if (natives.get(path)?.architecture === this.#platform.architecture) return path;
+      const path = this.#realPaths.of(folder + library);
+      if (this.#content.natives.get(path)?.architecture === this.#platform.architecture) return path;
     }
     return null;
   }
@@ -133,6 +137,8 @@ function toFolder(written: string, file: string): string | null {
   const root = IMAGE_PATHS.plugin;
   const origin = posix.dirname(posix.join(root, file));
   const path = posix.normalize(`${written.replace(/\$ORIGIN|\$\{ORIGIN\}/g, () => origin)}/`);
+  // It can name its own folder a hundred times; where nothing lies nobody needs to look.
+  if (path.length > LIMITS.pathChars) return null;
   return path.startsWith(`${root}/`) ? path.slice(root.length + 1) : null;
 }
 

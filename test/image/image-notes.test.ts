@@ -402,6 +402,42 @@ describe('packages of strangers', () => {
     expect(performance.now() - beganAt).toBeLessThan(3_000);
     expect(notes.at(-1)).toBe('100 more native files were not looked at.');
   });
+
+  test('cannot make the look for what packages need long, behind links (P10)', async () => {
+    const deep = Array.from({ length: 14 }, () => `node_modules/${'p'.repeat(18)}`).join('/');
+    const files: Record<string, object | string> = { 'node_modules/link': '-> a' };
+    for (let index = 0; index < 50; index++)
+      files[`${deep}/node_modules/q${index}/package.json`] = {
+        scripts: { install: 'node-gyp rebuild' },
+        dependencies: Object.fromEntries(Array.from({ length: 390 }, (_, at) => [`x${index}-${at}`, '1'])),
+      };
+    const looked = await survey(files, 100_000);
+    const beganAt = performance.now();
+    const notes = imageNotes(looked, { architecture: 'amd64', libraries: LIBRARIES }, []);
+
+    expect(performance.now() - beganAt).toBeLessThan(5_000);
+    expect(notes).toHaveLength(11);
+  });
+
+  test('cannot make the look along the folders of a native file long, behind links (P10)', async () => {
+    const deep = `node_modules/${'d/'.repeat(50)}`;
+    const runpath = Array.from({ length: 8 }, (_, index) => `${'$ORIGIN'.repeat(12)}/${index}`).join(':');
+    const needed = Array.from({ length: 128 }, (_, index) => `lib${index}.so`);
+    const files: Record<string, string | Buffer> = { 'node_modules/link': '-> a' };
+    for (let index = 0; index < 20; index++)
+      files[`${deep}${index}.node`] = elfFile({ ...AMD64, needed, runpath });
+    const looked = await survey(files, 100_000);
+    const beganAt = performance.now();
+    imageNotes(looked, { architecture: 'amd64', libraries: LIBRARIES }, []);
+
+    expect(performance.now() - beganAt).toBeLessThan(1_000);
+  });
+});
+
+test('notes in the labels of a strange image are few, short and steer no terminal (P10)', () => {
+  const notes = readImageNotes(toNoteLabels(['\u001b[2J', ...Array<string>(50).fill('x'.repeat(1_000))]));
+  expect(notes).toEqual(['\\u001b[2J', ...Array<string>(11).fill('x'.repeat(800))]);
+  expect(readImageNotes(toNoteLabels(['x'.repeat(100_000)]))).toEqual([]);
 });
 
 test('notes come back from the labels of an image, and other labels are none', () => {
