@@ -10,7 +10,8 @@ const MAX_CERTIFICATES = 1000;
 const MAX_PART_BYTES = 96 * 1024;
 const MAX_PARTS = 3;
 
-const BLOCK = /-----BEGIN ([A-Z0-9 ]{1,40})-----[\s\S]*?-----END \1-----/g;
+// No block goes on behind the beginning of another one: else a file of beginnings alone is read to its end for each of them.
+const BLOCK = /-----BEGIN ([A-Z0-9 ]{1,40})-----(?:(?!-----BEGIN )[\s\S])*?-----END \1-----/g;
 const CERTIFICATE_LABELS = ['CERTIFICATE', 'TRUSTED CERTIFICATE', 'X509 CERTIFICATE'];
 
 export type Certificates =

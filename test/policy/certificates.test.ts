@@ -100,3 +100,9 @@ describe('in a policy', () => {
     });
   });
 });
+
+test('a file of beginnings without an end is read once (P10)', () => {
+  const beganAt = performance.now();
+  expect(parseCertificates('-----BEGIN A-----'.repeat(60_000)).ok).toBe(false);
+  expect(performance.now() - beganAt).toBeLessThan(3_000);
+});
