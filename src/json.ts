@@ -44,6 +44,8 @@ const MAX_FAULTS = 20;
 const MAX_NUMBER_CHARS = 1_000;
 /** Of a text, or of blanks. A key has to be read in one step: whoever stores under it works on all of it at once. */
 const BYTES_PER_STEP = 16 * 1024;
+/** Of the path of a number that may be rounded. */
+const MAX_ROUNDED_PATH_CHARS = 2_000;
 /** In the path of what is too deep. */
 const MAX_SHOWN_KEYS = 8;
 
@@ -233,9 +235,15 @@ export class JsonReader {
     if (!NUMBER.test(text)) return this.#refuseSyntax();
     this.#at = end;
     const value = Number(text);
-    if (isAnother(text, value) && !(Number.isFinite(value) && this.#limits.rounds.test(pathOf(this.#frames))))
+    if (isAnother(text, value) && !(Number.isFinite(value) && this.#mayRound()))
       this.#note('inexact_number', `a number cannot hold this; send it as text: ${show(text)}`);
     return this.#take(value);
+  }
+
+  /** A path that is longer than any that a person wrote is not looked at anew for each of a thousand numbers. */
+  #mayRound(): boolean {
+    const path = pathOf(this.#frames);
+    return path.length <= MAX_ROUNDED_PATH_CHARS && this.#limits.rounds.test(path);
   }
 
   /** The next piece of a text, most often all of it. */

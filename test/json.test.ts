@@ -216,6 +216,13 @@ describe('parseJson', () => {
     });
   });
 
+  test('rounds no number behind so long a path that thousands of them would take long (P10)', () => {
+    const text = (key: string) => `{"schema":{"${key}":{"examples":[9007199254740993]}}}`;
+    const limits = { rounds: /^schema\.(?:.*\.)?examples\[\d+\]$/ };
+    expect(parseJson(text('a.b'), limits).ok).toBe(true);
+    expect(parseJson(text('.'.repeat(3_000)), limits).ok).toBe(false);
+  });
+
   test.each([
     '12345678901234567890.0',
     '1234567890123456789e0',
