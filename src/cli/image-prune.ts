@@ -86,7 +86,7 @@ function linesOf({ leave, gone }: PrunePlan): string[] {
   return [
     ...(needed.length > 0 ? [`Left for other workspaces, ${workspaces}: ${count(needed.length)}.`] : []),
     ...(foreign > 0 ? [`Left because this user did not make them: ${count(foreign)}.`] : []),
-    ...(gone.length > 0 ? [`No more there, and in need of nothing: ${showSome(gone)}.`] : []),
+    ...(gone.length > 0 ? [`Workspaces that are gone, and need no image any more: ${showSome(gone)}.`] : []),
     ...(leave.length > 0 ? ['`--all` lists and removes these too.'] : []),
   ];
 }

@@ -58,15 +58,7 @@ function show(
   broken: readonly { folder: string; problem: string }[],
 ): void {
   if (plugins.length > 0) {
-    const head = [
-      'plugin',
-      'version',
-      'type',
-      'rating',
-      'opened beyond the baseline',
-      'enabled',
-      'other versions',
-    ];
+    const head = ['plugin', 'version', 'type', 'rating', 'extra permissions', 'enabled', 'other versions'];
     print(formatTable(head, plugins.map(toRow)));
     for (const { name, lock, warnings } of plugins) {
       if (!lock.locked)
