@@ -7,9 +7,9 @@ import { strictObject } from '../manifest/strict-object.ts';
 import { VENDORED_CEILING, VENDORED_LIMITS, type VendoredLimits } from '../manifest/vendored.ts';
 import { isPlainText } from '../printable.ts';
 import { mountPathFault } from './mount-path.ts';
-import { isProxyException, proxyUrlFault } from './proxy.ts';
+import { ProxySchema } from './proxy.ts';
 import { RESOURCES } from './resources.ts';
-import { isLocale, isTimeZone } from './time-and-language.ts';
+import { locale, timeZone } from './time-and-language.ts';
 import { DEFAULT_UID_RANGE, SHARED_UID, UID_BOUNDS } from './uids.ts';
 import { UNENFORCED_CONTROLS } from './unenforced.ts';
 
@@ -93,50 +93,11 @@ const warm = () =>
     `expected "adaptive" or a whole number from 0 to ${MAX_WARM}`,
   );
 
-const timeZone = () =>
-  z
-    .string(
-      'expected the name of a time zone that Node knows, in its own letters, such as "Europe/Zurich" or "UTC"',
-    )
-    .max(64)
-    .refine(isTimeZone);
-
-const locale = () =>
-  z
-    .string(
-      'expected a language that Node knows, with its script and region where needed, such as "de-CH" or "zh-Hant-TW"',
-    )
-    .max(16)
-    .refine(isLocale);
-
 const caFile = () =>
   z
     .string('expected the absolute path of a file with certificates in PEM')
     .max(1024)
     .refine((path) => isAbsolute(path) && isPlainText(path));
-
-const ProxySchema = strictObject({
-  url: z
-    .string('expected an address such as "http://proxy.example.org:3128"')
-    .check((context) => {
-      const message = proxyUrlFault(context.value);
-      if (message !== null) context.issues.push({ code: 'custom', message, input: context.value });
-    })
-    .describe(
-      '`http:` or `https:`, host and port. No name and password: the plugin could read them. The container must reach it.',
-    ),
-  no_proxy: listOf(
-    z
-      .string(
-        'expected a host such as "example.org", ".example.org", "10.0.0.7" or "*", with a port behind a colon where only that is meant',
-      )
-      .max(256)
-      .refine(isProxyException),
-    { max: 64 },
-  )
-    .default([])
-    .describe('Hosts that are reached straight; the loopback of the container always is.'),
-});
 
 const ReuseSchema = strictObject({
   max_calls: z
