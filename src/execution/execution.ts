@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { harmlessCut } from '../printable.ts';
-import { GRACE_MS, type PluginExecutionContext, RUNNER_ERRORS } from '../protocol/messages.ts';
+import { type PluginExecutionContext, RUNNER_ERRORS } from '../protocol/messages.ts';
 import type { RunnerMessage } from '../protocol/runner-message.ts';
+import { AfterAnswer, type LostAfterAnswer } from './after-answer.ts';
 import type { Surplus } from './conversation.ts';
 import { type Ending, endingOfResponse, failed, unasked } from './ending.ts';
 import { LogBook } from './logs.ts';
@@ -33,20 +34,6 @@ const MAX_PROGRESS_CHARS = 8_000;
 export interface ReadySandbox {
   readonly sandbox: Sandbox;
   readonly logs: LogBook;
-}
-
-/** What a plugin did after its answer, and nobody gets. */
-export interface LostAfterAnswer {
-  /** Work was still under way when its grace was over. */
-  readonly wasCut: boolean;
-  /** How long the grace is. */
-  readonly graceMs: number;
-  /** The process ended by itself, by an error for instance. */
-  readonly hasEnded: boolean;
-  /** Something was printed. */
-  readonly hasPrinted: boolean;
-  /** What it threw and nobody caught. */
-  readonly error: string | null;
 }
 
 export interface ExecutionPlan extends Omit<SandboxPlan, 'id'> {
@@ -97,14 +84,7 @@ export class Execution implements SandboxUser {
   /** While the rest of its output is waited for. */
   #answer: Ending | null = null;
   #hasAllOutput = false;
-  /** Aborted when nothing that the plugin had under way after its answer is waited for any more. */
-  readonly #grace = new AbortController();
-  #hasPrintedLate = false;
-  #lost: Pick<LostAfterAnswer, 'wasCut' | 'hasEnded' | 'error'> = {
-    wasCut: false,
-    hasEnded: false,
-    error: null,
-  };
+  readonly #after = new AfterAnswer();
   #isEnding = false;
 
   constructor(plan: ExecutionPlan) {
@@ -143,7 +123,7 @@ export class Execution implements SandboxUser {
 
   onMessage(message: Exclude<RunnerMessage, { kind: 'ready' }>): void {
     if (message.kind === 'settled') this.#endGrace(message);
-    if (message.kind === 'log') this.#hasPrintedLate ||= this.#isSettled();
+    if (message.kind === 'log' && this.#isSettled()) this.#notePrintedLate();
     if (this.#isSettled() || message.kind === 'settled') return;
     if (message.kind === 'log') this.logs.add(message.level, 'console', message.message);
     else if (message.kind === 'warning') this.logs.warn(message.path, message.message);
@@ -159,12 +139,12 @@ export class Execution implements SandboxUser {
   }
 
   onLine(source: 'stdout' | 'stderr', text: string, cutBytes: number): void {
-    if (this.#isSettled()) this.#hasPrintedLate = true;
+    if (this.#isSettled()) this.#notePrintedLate();
     else this.logs.addLine(source, text, cutBytes);
   }
 
   onSurplus(surplus: Surplus): void {
-    if (this.#isSettled()) this.#hasPrintedLate = true;
+    if (this.#isSettled()) this.#notePrintedLate();
     else this.logs.addSurplus(surplus);
   }
 
@@ -175,7 +155,7 @@ export class Execution implements SandboxUser {
   }
 
   onEnd(ending: Ending): void {
-    this.#endGraceBy({ hasEnded: this.#hasAnswered && this.#isSettled() });
+    this.#after.end({ hasEnded: this.#hasAnswered && this.#isSettled() });
     this.#settle(this.#expired ?? ending);
   }
 
@@ -191,21 +171,17 @@ export class Execution implements SandboxUser {
     if (id !== this.#requestId) return;
     // After an error it ends by itself.
     this.#isEnding = error !== undefined;
-    this.#endGraceBy({ wasCut: cut, hasEnded: this.#isEnding, error: error ?? null });
+    this.#after.end({ wasCut: cut, hasEnded: this.#isEnding, error: error ?? null });
   }
 
-  #endGraceBy({ wasCut = false, hasEnded = false, error = null }: Partial<LostAfterAnswer>): void {
-    if (this.#grace.signal.aborted) return;
-    this.#grace.abort();
-    this.#lost = { wasCut, hasEnded, error };
+  #notePrintedLate(): void {
+    if (this.#hasAnswered) this.#after.notePrinted();
   }
 
   /** Once nothing more of this execution can come. */
   #tellLost(): void {
-    const { wasCut, hasEnded, error } = this.#lost;
-    const hasPrinted = this.#hasPrintedLate && this.#hasAnswered;
-    if (wasCut || hasEnded || hasPrinted)
-      this.#plan.onLost({ wasCut, graceMs: GRACE_MS, hasEnded, hasPrinted, error });
+    const { lost } = this.#after;
+    if (lost !== null) this.#plan.onLost(lost);
   }
 
   #takeOver(sandbox: Sandbox): void {
@@ -292,10 +268,10 @@ export class Execution implements SandboxUser {
   async #release(ending: Ending): Promise<void> {
     await this.usage;
     const mayGoOn = this.#hasAnswered && this.#expired === undefined;
-    if (mayGoOn) await waitUntil(this.#grace.signal, GRACE_MS + LEAVE_MS);
+    if (mayGoOn) await this.#after.wait(LEAVE_MS);
     // A plugin that is too busy says nothing, and would not hear the next call.
-    const isBusy = mayGoOn && !this.#grace.signal.aborted;
-    if (isBusy) this.#endGraceBy({ wasCut: true });
+    const isBusy = mayGoOn && !this.#after.isOver;
+    if (isBusy) this.#after.end({ wasCut: true });
     if (mayGoOn && !isBusy && !this.#isEnding && (await this.#plan.keep?.(this.#sandbox))) {
       this.#tellLost();
       return;
@@ -308,11 +284,6 @@ export class Execution implements SandboxUser {
     await this.#sandbox.close();
     this.#plan.stopwatch.lap('teardownMs');
   }
-}
-
-/** No longer than so many milliseconds, and without a timer where it has been. */
-async function waitUntil(signal: AbortSignal, ms: number): Promise<void> {
-  if (!signal.aborted) await delay(ms, undefined, { ref: false, signal }).catch(() => {});
 }
 
 /** Nothing of this one call: the container may outlive it. */

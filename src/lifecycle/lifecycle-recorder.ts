@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { AuditEntry } from '../events/audit-record.ts';
 import { type PluginEvent, type PluginEventType, toPluginEvent } from '../events/event.ts';
-import type { LostAfterAnswer } from '../execution/execution.ts';
+import type { LostAfterAnswer } from '../execution/after-answer.ts';
 import type { PluginExecutionResult } from '../execution/result.ts';
 import type { Grant } from '../policy/grant.ts';
 import type { Decision } from '../policy/resolve.ts';
