@@ -4,6 +4,7 @@ import type { Entry } from '../storage/entries.ts';
 /** Why an entry of a plugin folder is refused, and what to do. */
 export const NOTHING_VENDORED =
   'is not there or empty, and `dependencies` is "vendored"; run `npm install` in the folder, or name the packages in `dependencies`';
+export const LINK_TOO_LONG = 'is a symbolic link that leads over too long a way';
 export const HARD_LINK = 'has another name elsewhere (a hard link); copy the file';
 
 /** Of a file in `node_modules`, and of so many others there. */

@@ -2,7 +2,6 @@ import { posix } from 'node:path';
 import type { Problem } from '../errors.ts';
 import { harmless } from '../printable.ts';
 import type { PluginFile, PluginLink } from './digest.ts';
-import { VENDORED_PATH_BYTES } from './vendored.ts';
 
 /** Links on the way of one that is resolved, as the kernel counts them. */
 const MAX_HOPS = 40;
@@ -80,7 +79,6 @@ class LinkResolver {
   }
 
   #follow(path: string, text: string, hops: number): Resolved {
-    if (Buffer.byteLength(text) > VENDORED_PATH_BYTES) return { fault: 'leads over too long a way' };
     const isAbsolute = text.startsWith('/');
     if (isAbsolute && !text.startsWith(`${this.#root}/`)) return { fault: LEADS_OUT };
     const names = (isAbsolute ? text.slice(this.#root.length) : text)

@@ -7,7 +7,7 @@ import type { Folder } from '../storage/folder.ts';
 import { PathError } from '../storage/path-error.ts';
 import { FileChangedError } from './changed.ts';
 import { hashFile, type PluginFile, type PluginLink } from './digest.ts';
-import { HARD_LINK, hardLinkOfAStore, kindFault, NOTHING_VENDORED, nameFault } from './entry-faults.ts';
+import { HARD_LINK, hardLinkOfAStore, kindFault, LINK_TOO_LONG, NOTHING_VENDORED, nameFault } from './entry-faults.ts';
 import { resolveLinks } from './links.ts';
 import { isContent } from './no-content.ts';
 import { NOT_VENDORED, VENDORED_DEPTH, VENDORED_PATH_BYTES, type VendoredLimits } from './vendored.ts';
@@ -161,7 +161,7 @@ class Walker {
       const isPackedLink = kind === 'link' && budget.isVendored;
       const fault = nameFault(bytes) ?? (isPackedLink ? null : kindFault(kind));
       if (fault !== null) this.problems.push({ path: harmless(path), message: fault });
-      else if (isPackedLink) this.#links.set(path, readLinkOf(folder, name, path));
+      else if (isPackedLink) this.#noteLink(path, readLinkOf(folder, name, path));
       else (kind === 'folder' ? folders : files).push(name);
       budget.entries++;
       if (budget.entries > budget.maxEntries)
@@ -178,6 +178,12 @@ class Walker {
     if (parent === '' && SKIPPED_AT_TOP.includes(name) && this.#vendored === null) return true;
     if (isVendored && parent.endsWith(`${PACKAGES}/`) && NOT_VENDORED.includes(name)) return true;
     return this.#names === 'content' && !isContent(name, { kind, isAtTop: parent === '' });
+  }
+
+  /** A text that no link of packages has is not kept: of as many as there may be, all would fill the memory. */
+  #noteLink(path: string, text: string): void {
+    if (Buffer.byteLength(text) <= VENDORED_PATH_BYTES) this.#links.set(path, text);
+    else this.problems.push({ path: harmless(path), message: LINK_TOO_LONG });
   }
 
   async #read(folder: Folder, name: string, path: string, budget: Budget): Promise<void> {
