@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { LurkboxError } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import { harmlessCut, show } from '../printable.ts';
 import { PathError } from '../storage/path-error.ts';
 import { readWrittenFile } from '../storage/read-file.ts';
@@ -72,13 +73,21 @@ export function showName(name: string): string {
 async function readObject(file: string): Promise<Readonly<Record<string, unknown>> | null> {
   const content = await readSetting(file, MAX_CONFIG_BYTES);
   if (content === null) return null;
+  const text = content.toString('utf8');
   let value: unknown;
   try {
-    value = JSON.parse(content.toString('utf8'));
-  } catch (error) {
-    throw unreadable(file, `it is no JSON (${(error as Error).message})`);
+    value = JSON.parse(text);
+  } catch {
+    throw unreadable(file, `it is no JSON${whereOf(text)}`);
   }
   return toObject(value) ?? fail(unreadable(file, `it holds ${show(value)} and not an object`));
+}
+
+/** `JSON.parse` quotes what stands around the fault, and passwords for registries stand there. */
+function whereOf(text: string): string {
+  const reading = parseJson(text, { allowsProto: true });
+  const fault = reading.ok ? undefined : reading.faults.find(({ reason }) => reason === 'syntax');
+  return fault === undefined ? '' : ` (${fault.message})`;
 }
 
 /** A file of Docker's settings, `null` where there is none. Links are followed: such files often lie elsewhere. */

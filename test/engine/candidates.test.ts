@@ -283,6 +283,13 @@ describe('settings that cannot be read are refused, with their file and what to 
     expect(told).toContain('set `DOCKER_HOST`');
   });
 
+  test('no JSON, of which nothing is quoted: passwords for registries stand there', async () => {
+    write('config.json', '{"auths":{"registry.example.org":{"auth":c2VjcmV0OnBhc3M=}}}');
+    const told = await refused();
+    expect(told).toContain('it is no JSON (not valid JSON: expected a value');
+    expect(told).not.toContain('c2Vj');
+  });
+
   test('a file of gigabytes, which is not read', async () => {
     write('config.json', { currentContext: 'far' });
     truncateSync(writeContext('far', {}), 4 * 1024 ** 3);
