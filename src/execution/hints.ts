@@ -130,7 +130,7 @@ const HINTS: readonly Hint[] = [
     isNative: true,
   },
   {
-    when: /Cannot find (?:package|module) '(?:\.{1,2}|\/plugin)\/[^']{0,1000}'/,
+    when: /Cannot find (?:package|module) '(?:\.{1,2}|\/plugin)\/[^']{0,1000}'|Directory import '[^']{0,1000}' is not supported/,
     if: ALWAYS,
     say: () =>
       'There is no such file in the plugin. Node takes the name of an import as it is written: with its ending, such as `./helper.ts` or `./lib/index.js`, and in upper and lower case.',
@@ -151,7 +151,7 @@ const HINTS: readonly Hint[] = [
     when: /is not supported in strip-only mode/,
     if: ALWAYS,
     say: () =>
-      'Node runs TypeScript by leaving its types out: write `enum` as an object (`const Color = { Red: 0 } as const`), parameter properties as fields and namespaces as modules, or compile the plugin first.',
+      'Node runs TypeScript by leaving its types out: write `enum` as an object (`const Color = { Red: 0 } as const`), parameter properties as fields, namespaces as modules and `import fs = require("fs")` as `import fs from "fs"`, or compile the plugin first.',
   },
   {
     // Above its caret Node shows the line.

@@ -18,7 +18,8 @@ export function isInError(place: Place): boolean {
   return false;
 }
 
-const ERROR_FIELDS = ['name', 'message', 'code', 'cause', 'errors'] as const;
+/** `error` and `suppressed` are those of a `SuppressedError`, which `using` throws. */
+const ERROR_FIELDS = ['name', 'message', 'code', 'cause', 'errors', 'error', 'suppressed'] as const;
 /** What else is passed over: the stack stays where it is. */
 const PASSED_OVER = ['stack'];
 /** Of an HTTP client: large, and they hold what the plugin signed in with. Nobody meant them to be in a description. */

@@ -48,7 +48,8 @@ export function describeThrown(thrown: unknown): string {
 function toMessage(thrown: unknown, details: unknown, path: string | null = null): string {
   const message = readText(thrown, 'message', MAX_MESSAGE_CHARS) ?? toText(thrown);
   const place = path === null ? tellPlace(thrown) : ` (at \`${path}\`)`;
-  return slice(`${message}${place}${tellCauses(details)}`, 0, MAX_MESSAGE_CHARS);
+  const text = `${message}${place}${tellCauses(details)}`;
+  return text.length < MAX_MESSAGE_CHARS ? text : `${slice(text, 0, MAX_MESSAGE_CHARS - 1)}…`;
 }
 
 /** Of an error of syntax, which no line of a stack tells: Node writes it above the stack. */
@@ -101,13 +102,19 @@ function tellCauses(details: unknown): string {
   let text = '';
   let at = details;
   for (let depth = 0; depth < MAX_CAUSES && isFields(at); depth++) {
-    text += tellErrors(reflectGet(at, 'errors'));
+    text += tellErrors(reflectGet(at, 'errors')) + tellErrors(suppressionIn(at));
     const cause: unknown = reflectGet(at, 'cause');
     if (cause === undefined || cause === null) break;
     text += ` (caused by ${oneLine(cause)})`;
     at = cause;
   }
   return text;
+}
+
+/** Both errors of a `SuppressedError`: the one of the disposal, and the one that was under way. */
+function suppressionIn(fields: Record<string, unknown>): unknown {
+  const suppressed = reflectGet(fields, 'suppressed');
+  return suppressed === undefined ? null : [reflectGet(fields, 'error'), suppressed];
 }
 
 function tellErrors(errors: unknown): string {
@@ -145,7 +152,7 @@ function readText(thrown: unknown, property: string, maxChars: number): string |
 function toText(thrown: unknown): string {
   try {
     const text = toStringOf(thrown);
-    const shown = text === '[object Object]' ? (stringify(toDetails(thrown)) ?? text) : text;
+    const shown = indexOf(text, '[object Object]') !== -1 ? (stringify(toDetails(thrown)) ?? text) : text;
     return slice(`a thrown ${typeof thrown}: ${shown}`, 0, MAX_TEXT_CHARS);
   } catch {
     return 'a thrown value that cannot be read';

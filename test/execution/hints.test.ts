@@ -51,6 +51,12 @@ describe('what failed is explained by the sandbox:', () => {
       'no password to give',
     ],
     [
+      'a folder that is imported',
+      "Error: Directory import '/plugin/lib' is not supported resolving ES modules imported from /plugin/index.ts",
+      {},
+      'such as `./helper.ts` or `./lib/index.js`',
+    ],
+    [
       'a decorator',
       'SyntaxError: Invalid or unexpected token (/plugin/index.ts:3)\n/plugin/index.ts:3\n  @log\n  ^\n\nSyntaxError: Invalid or unexpected token\n    at compileSourceTextModule (node:internal/modules/esm/utils:319:16)',
       {},

@@ -282,6 +282,17 @@ describe('an error crosses without what in it cannot, which is told with its pat
       ['result.config.body is a stream;'],
     ],
     [
+      'nothing, with both errors of a disposal',
+      new SuppressedError(new Error('not closed'), new Error('no rate'), 'm'),
+      {
+        name: 'SuppressedError',
+        message: 'm',
+        error: { name: 'Error', message: 'not closed' },
+        suppressed: { name: 'Error', message: 'no rate' },
+      },
+      [],
+    ],
+    [
       'its cause',
       new Error('m', { cause: new Error('n', { cause: new WeakMap() }) }),
       { name: 'Error', message: 'm', cause: { name: 'Error', message: 'n', cause: null } },
