@@ -1,45 +1,35 @@
+import { convertBoxed, convertRaw } from './boxed.ts';
 import { type Conversion, reasonOf, type Slot } from './conversion.ts';
 import { convertAnyError, isError } from './errors.ts';
 import { convertIterator, isIterator } from './iterators.ts';
 import { convertByItself, hasMethod, includes } from './objects.ts';
 import { below, type Place } from './place.ts';
 import {
-  bigintValueOf,
-  booleanValueOf,
   bufferFrom,
   create,
   getPrototypeOf,
   isAnyArrayBuffer,
   isArray,
-  isBigIntObject,
   isBoxedPrimitive,
   isDate,
   isFiniteNumber,
   isMap,
-  isNumberObject,
   isPromise,
   isRawJSON,
   isRegExp,
-  isSafeInteger,
   isSet,
-  isStringObject,
-  isSymbolObject,
   isView,
   isWeakMap,
   isWeakSet,
   keys,
   mapForEach,
-  numberValueOf,
   objectPrototype,
   ownKeys,
-  parse,
   reflectGet,
   setForEach,
   sizeOfMap,
   sizeOfSet,
   slice,
-  stringify,
-  stringValueOf,
   toIsoString,
   toStringOf,
   toStringTag,
@@ -140,21 +130,6 @@ function convertDate(border: Conversion, value: Date, place: Place): unknown {
     : border.lose(place, 'an invalid Date: null stands in its place');
 }
 
-const WHOLE_NUMBER = /^-?\d+$/;
-const isWholeNumber = RegExp.prototype.test.bind(WHOLE_NUMBER);
-
-/** What `JSON.rawJSON` made: the text of a number may hold more digits than the number that a caller reads. */
-function convertRaw(border: Conversion, value: object, place: Place, slot: Slot): unknown {
-  const text = stringify(value);
-  const read: unknown = parse(text);
-  // Of a fraction the last digits are rounded, as everywhere.
-  const isRounded = !isSafeInteger(read) && isWholeNumber(text) && stringify(read) !== text;
-  const isAnother = typeof read === 'number' && (isRounded || !isFiniteNumber(read));
-  if (isAnother) border.warn(place, 'a number beyond those of JavaScript: its digits cross as text');
-  border.convert(isAnother ? text : read, place, slot);
-  return (slot.target as Record<string | number, unknown>)[slot.key];
-}
-
 /** An object where all keys are texts, else a list of pairs. */
 function convertMap(border: Conversion, value: Map<unknown, unknown>, place: Place): unknown {
   border.assertRoom(sizeOfMap(value), place);
@@ -221,19 +196,6 @@ function convertView(
   place: Place,
 ): unknown {
   return border.bytes(bufferFrom(buffer as ArrayBuffer, byteOffset, byteLength), place);
-}
-
-function convertBoxed(border: Conversion, value: object, place: Place, slot: Slot): unknown {
-  if (isSymbolObject(value)) return border.lose(place, 'a symbol: null stands in its place');
-  border.convert(unboxed(value), place, slot);
-  return (slot.target as Record<string | number, unknown>)[slot.key];
-}
-
-/** Of `valueOf` of its own a plugin may make anything. */
-function unboxed(value: object): unknown {
-  if (isStringObject(value)) return stringValueOf(value as string);
-  if (isNumberObject(value)) return numberValueOf(value as never);
-  return isBigIntObject(value) ? bigintValueOf(value as never) : booleanValueOf(value as never);
 }
 
 function refuseWeak(border: Conversion, _: object, place: Place): never {
