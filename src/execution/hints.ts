@@ -50,7 +50,7 @@ const HINTS: readonly Hint[] = [
     when: /Proxy response \(407\)|Proxy Authentication Required/i,
     if: ({ proxy }) => proxy !== null,
     say: ({ proxy }) =>
-      `The proxy ${proxy?.url} asks who comes, and a plugin has no password to give: have it let this host in by its address.`,
+      `The proxy ${proxy?.url} asks for a name and a password, and a plugin has no password to give: have the proxy admit this host by its address.`,
   },
   {
     when: /\b(?:ENOTFOUND|EAI_AGAIN|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT|ENETUNREACH|EHOSTUNREACH)\b|Connect Timeout Error/,

@@ -71,7 +71,7 @@ function lookAt(thread: Thread): 'gone' | 'quiet' | 'busy' | 'starting' {
   }
 }
 
-/** Node tells how long the event loop of a thread was at work, and all of it is nought before the thread is up. */
+/** Node tells how long the event loop of a thread was at work, and all of it is zero before the thread is up. */
 function isQuiet(thread: Thread): boolean {
   const { idle, active } = thread.worker.performance.eventLoopUtilization();
   const time = now();
