@@ -7,7 +7,14 @@ import type { Folder } from '../storage/folder.ts';
 import { PathError } from '../storage/path-error.ts';
 import { FileChangedError } from './changed.ts';
 import { hashFile, type PluginFile, type PluginLink } from './digest.ts';
-import { HARD_LINK, hardLinkOfAStore, kindFault, LINK_TOO_LONG, NOTHING_VENDORED, nameFault } from './entry-faults.ts';
+import {
+  HARD_LINK,
+  hardLinkOfAStore,
+  kindFault,
+  LINK_TOO_LONG,
+  NOTHING_VENDORED,
+  nameFault,
+} from './entry-faults.ts';
 import { resolveLinks } from './links.ts';
 import { isContent } from './no-content.ts';
 import { NOT_VENDORED, VENDORED_DEPTH, VENDORED_PATH_BYTES, type VendoredLimits } from './vendored.ts';
