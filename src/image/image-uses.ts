@@ -81,7 +81,7 @@ export class ImageUses {
     const others = (await namesIn(join(uses, key))).filter((id) => id !== this.#workspace?.id);
     for (const id of others.slice(0, MAX_WORKSPACES)) {
       const file = join(uses, key, id);
-      const path = await readPath(file);
+      const path = await readPath(file, id);
       if (path === null || !(await isGone(path))) users.there.push(path ?? UNKNOWN);
       else {
         users.gone.push(path);
@@ -119,12 +119,13 @@ async function namesIn(folder: string): Promise<string[]> {
   return names.filter((name) => !name.startsWith('.'));
 }
 
-async function readPath(file: string): Promise<string | null> {
+/** `null` for what is no record: that is nothing to be removed by what it says. */
+async function readPath(file: string, id: string): Promise<string | null> {
   try {
     const stats = await lstat(file);
     if (!stats.isFile() || stats.size > MAX_PATH_BYTES) return null;
     const path = await readFile(file, 'utf8');
-    return isAbsolute(path) ? path : null;
+    return isAbsolute(path) && idOf(path) === id ? path : null;
   } catch {
     return null;
   }

@@ -1,6 +1,7 @@
 import type { ContainerEngine } from '../engine/engine.ts';
 import { LABELS } from '../labels.ts';
 import type { ImageRole } from './build-context.ts';
+import { isKey } from './keys.ts';
 
 /** An image that lurkbox made. Images are reproducible, so when one was made is not kept. */
 export interface StoredImage {
@@ -26,17 +27,21 @@ export async function listStoredImages(engine: ContainerEngine): Promise<StoredI
   const summaries = await engine.listImages(`${LABELS.kind}=image`);
   const images = summaries.flatMap(({ id, tags, labels, sizeBytes }) => {
     const { [LABELS.imageKey]: key, [LABELS.imageRole]: role } = labels;
-    if (key === undefined || role === undefined || !ROLES.includes(role)) return [];
-    return tags.filter(isOurTag).map((tag) => ({
-      id,
-      tag,
-      key,
-      role: role as ImageRole,
-      base: labels[LABELS.imageBase] ?? null,
-      plugin: labels[LABELS.plugin] ?? null,
-      version: labels[LABELS.version] ?? null,
-      sizeBytes,
-    }));
+    // A stranger's label says anything; a key is also the name of a file of records.
+    if (key === undefined || !isKey(key) || role === undefined || !ROLES.includes(role)) return [];
+    const base = labels[LABELS.imageBase];
+    return tags
+      .filter((tag) => isTagOf(tag, key))
+      .map((tag) => ({
+        id,
+        tag,
+        key,
+        role: role as ImageRole,
+        base: base !== undefined && isKey(base) ? base : null,
+        plugin: labels[LABELS.plugin] ?? null,
+        version: labels[LABELS.version] ?? null,
+        sizeBytes,
+      }));
   });
   const sizes = new Map(images.map(({ key, sizeBytes }) => [key, sizeBytes]));
   return images
@@ -45,6 +50,8 @@ export async function listStoredImages(engine: ContainerEngine): Promise<StoredI
 }
 
 /** Tags of older versions have the first 16 digits of the key. */
-function isOurTag(tag: string): boolean {
-  return /^lurkbox\/(?:base|base-exec|plugin-[^:/]+):(?:[0-9a-f]{16}|[0-9a-f]{64})$/.test(tag);
+function isTagOf(tag: string, key: string): boolean {
+  const [, digits] =
+    /^lurkbox\/(?:base|base-exec|plugin-[a-z0-9-]{1,64}):([0-9a-f]{16}|[0-9a-f]{64})$/.exec(tag) ?? [];
+  return digits !== undefined && key.startsWith(digits);
 }

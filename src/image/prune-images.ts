@@ -121,7 +121,8 @@ function neededKeys(left: readonly StoredImage[], all: readonly StoredImage[]): 
   const baseOf = new Map(all.map(({ key, base }) => [key, base]));
   const needed = new Set<string>();
   for (const { key } of left) {
-    for (let at: string | null | undefined = key; at; at = baseOf.get(at)) needed.add(at);
+    // Labels of strangers can name each other.
+    for (let at: string | null | undefined = key; at && !needed.has(at); at = baseOf.get(at)) needed.add(at);
   }
   return needed;
 }

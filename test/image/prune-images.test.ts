@@ -156,6 +156,30 @@ test('what a build left without a name goes when no build can need it any more',
 describe('records of who needs an image', () => {
   const KEY = keyOf('weather');
 
+  test('are none where a strange image names a place of its own as its key, and nothing there is removed', async () => {
+    const victim = join(root, 'state/victim');
+    await mkdir(victim, { recursive: true });
+    await writeFile(join(victim, 'index.js'), '// begins as a path does');
+    const tag = `lurkbox/plugin-x:${'0'.repeat(16)}`;
+    const labels = { ...PLUGIN.labels, 'lurkbox.image-key': '../victim' };
+    const strange = { ...PLUGIN, id: 'sha256:strange', tags: [tag], labels };
+    const { pruner } = createPruner({ images: [strange], foreign: [strange] });
+
+    expect(await pruner.plan({ keep: new Set() })).toEqual({ remove: [], leave: [], gone: [] });
+    expect(await openUses('one').usersOf('../victim')).toMatchObject({ gone: [] });
+    expect(await readdir(victim)).toEqual(['index.js']);
+  });
+
+  test('end where strange images stand on each other', async () => {
+    const on = (image: ImageSummary, base: string) => ({
+      ...image,
+      labels: { ...image.labels, 'lurkbox.image-base': base },
+    });
+    const images = [on(BASE, keyOf('exec')), on(EXEC, keyOf('base')), PLUGIN];
+    const { pruner } = createPruner({ images, foreign: images.slice(0, 2) });
+    expect((await pruner.prune({ keep: new Set() })).removed).toEqual(PLUGIN.tags);
+  });
+
   test('that cannot be read, or are no path, count as a need', async () => {
     await mkdir(join(usesFolder(), KEY), { recursive: true });
     await mkdir(join(usesFolder(), KEY, 'a'.repeat(64)));
