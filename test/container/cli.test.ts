@@ -336,6 +336,7 @@ describe('explain --json', () => {
       'grant',
       'restrictions',
       'dockerOptions',
+      'warnings',
     ]);
     expect(explained.dockerOptions).toMatchObject({
       User: expect.stringMatching(/^([45]\d{4}):\1$/),

@@ -142,7 +142,10 @@ describe('the policy', () => {
     const policy = { plugins: { 'permissions-pinned': { digest: `sha256:${'0'.repeat(64)}` } } };
     await expect(createPlugin('permissions-pinned', {}, { policy })).rejects.toMatchObject({
       code: 'POLICY_DENIED',
-      problems: [{ message: expect.stringContaining('pins the content') }],
+      problems: [
+        { message: expect.stringContaining('pins the content') },
+        { message: expect.stringContaining('`lurkbox files permissions-pinned`') },
+      ],
     });
   });
 
