@@ -96,7 +96,7 @@ export const SECTIONS: Readonly<Record<CellName, Section>> = {
   schemas: {
     title: 'What the schemas of a plugin cost',
     about:
-      'The same call in a container that is kept: without a schema, with one for the input and one for the result, and with a ' +
+      'The same call in a reused container: without a schema, with one for the input and one for the result, and with a ' +
       'pattern in both. `none before` is the version before, where `BENCH_BEFORE` names a built checkout of it.',
     body: schemasBody,
   },
@@ -108,7 +108,7 @@ export const SECTIONS: Readonly<Record<CellName, Section>> = {
     body: registeredBody,
   },
   reuse: {
-    title: 'Calls in a container that is kept',
+    title: 'Calls in a reused container',
     about: 'One caller, one call after the other, all in the same container.',
     body: reuseBody,
   },

@@ -16,7 +16,7 @@ export interface ReuseResult {
   readonly windows: readonly ReuseWindow[];
 }
 
-/** Calls one after the other in one container that is kept. */
+/** Calls one after the other in one reused container. */
 export async function measureReuse({ stage, scale, tell }: CellContext): Promise<ReuseResult> {
   const { rounds, windowMs } = scale.reuse;
   const windows: ReuseWindow[] = [];

@@ -39,7 +39,7 @@ const WARM_UPS = 50;
 const TRIPS = 2_000;
 
 /**
- * The same call in a container that is kept, with and without schemas. `BENCH_BEFORE` names a built checkout of the version
+ * The same call in a reused container, with and without schemas. `BENCH_BEFORE` names a built checkout of the version
  * before, whose call without a schema is measured beside it.
  */
 export async function measureSchemas({ stage, scale, tell }: CellContext): Promise<SchemasResult> {

@@ -18,7 +18,7 @@ export type LurkboxTiming = Timing & { readonly result: PluginExecutionResult };
 
 /**
  * Calls lurkbox and holds it to what is claimed: the answer is the one to this input, the container was of this kind, and
- * unless it is one that is kept, no call before had it.
+ * unless it is a reused one, no call before had it.
  */
 export class CheckedCaller {
   readonly #used = new Set<string>();
