@@ -3,7 +3,7 @@ import { convertByItself, hasMethod, includes } from './objects.ts';
 import { below, type Place } from './place.ts';
 import { create, isInstanceOfError, isNativeError } from './primordials.ts';
 
-export function isError(value: object): value is Error {
+export function isError(value: unknown): value is Error {
   return isNativeError(value) || isInstanceOfError(value);
 }
 

@@ -35,7 +35,8 @@ async function drain(border: Conversion, steps: AsyncIterator<unknown>, place: P
         border.refuse(place, `is an iterator whose \`next\` gave ${typeof step}, which is no step`);
       const { done, value } = step as IteratorResult<unknown>;
       if (done) {
-        if (value !== undefined)
+        // Of a query of `node:sqlite` it is null.
+        if (value !== undefined && value !== null)
           border.warn(place, 'an iterator that returned a value beside what it yielded, which is left out');
         return elements;
       }

@@ -16,6 +16,7 @@ import { listen, quote, send, sendNotification, toNotification } from './channel
 import { setClock } from './clock.ts';
 import { captureConsole } from './console.ts';
 import { tellCores } from './cores.ts';
+import { isError } from './errors.ts';
 import { describeFailure, describeThrown } from './failure.ts';
 import { createHost } from './host.ts';
 import { BorderError, type BorderWarning } from './limits.ts';
@@ -40,6 +41,7 @@ let flushHost: () => void = () => {};
 let run: Execute | undefined;
 const exit = process.exit.bind(process, 1);
 const listenerCount = process.listenerCount.bind(process);
+const emit = process.emit.bind(process) as (name: string, ...values: unknown[]) => boolean;
 const { setTimeout } = globalThis;
 
 watchOutput();
@@ -54,18 +56,13 @@ const stdin = listen(({ method, id, params }) => {
   if (method === 'execute') void serve(id, () => execute(id, params as ExecuteParams));
   if (method === 'cancel') cancel(new Error('the execution was cancelled'));
 });
-process.on('uncaughtException', (error) => {
-  // A plugin that handles them itself goes on.
-  if (listenerCount('uncaughtException') > 1) return;
-  // With nothing to answer it is told beside the answer, and what it broke must not serve the next call.
-  if (pendingAnswer !== null) {
-    // Once may be the plugin; after that Node itself is broken, and the waiting never ends.
-    if (isBroken) pendingAnswer();
-    isBroken = true;
-  } else if (pending === null) {
-    if (settling !== null) settle(settling, false, describeThrown(error));
-    exit();
-  } else void fail(pending, 'uncaught', error);
+process.on('uncaughtException', onUncaught);
+// Node has no more than `#<Object>` of what is no error.
+process.on('unhandledRejection', (reason) => {
+  if (listenerCount('unhandledRejection') > 1) return;
+  if (listenerCount('uncaughtException') > 1)
+    emit('uncaughtException', toError(reason), 'unhandledRejection');
+  else onUncaught(reason);
 });
 process.on('beforeExit', () => {
   if (settling !== null) settle(settling, false);
@@ -77,6 +74,27 @@ sendNotification(
   'ready',
   `{"protocol":${PROTOCOL_VERSION},"node":${quote(process.version)}${mounts === null ? '' : `,"mounts":${mounts}`}}`,
 );
+
+function onUncaught(thrown: unknown): void {
+  // A plugin that handles them itself goes on.
+  if (listenerCount('uncaughtException') > 1) return;
+  // With nothing to answer it is told beside the answer, and what it broke must not serve the next call.
+  if (pendingAnswer !== null) {
+    // Once may be the plugin; after that Node itself is broken, and the waiting never ends.
+    if (isBroken) pendingAnswer();
+    isBroken = true;
+  } else if (pending === null) {
+    if (settling !== null) settle(settling, false, describeThrown(thrown));
+    exit();
+  } else void fail(pending, 'uncaught', thrown);
+}
+
+/** As Node has it for those who listen. */
+function toError(reason: unknown): Error {
+  if (isError(reason)) return reason;
+  const error = new Error(`a promise was rejected that nobody waits for, with ${describeThrown(reason)}`);
+  return Object.assign(error, { code: 'ERR_UNHANDLED_REJECTION' });
+}
 
 // The working directory of the container is fixed: an image could name another one.
 function enterFolder(): void {

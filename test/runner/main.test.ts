@@ -54,6 +54,12 @@ describe.concurrent('an error is', () => {
       'lost',
     ],
     [
+      'a rejection that nobody waits for, with what is no error',
+      'Promise.reject({ status: 402 }); await new Promise(() => {});',
+      -32005,
+      'a thrown object: {"status":402}',
+    ],
+    [
       'a result that contains itself',
       'const a = {}; a.a = a; return a;',
       -32004,
@@ -122,6 +128,23 @@ describe.concurrent('what fails inside of a result is told with its path:', () =
     const told = messages.slice(1).map(({ method, params, error }) => method ?? error?.message ?? params);
     expect(told.slice(0, 2)).toEqual(['warning', expect.stringContaining('`result.page` is a Response')]);
     expect(messages[1]?.params).toMatchObject({ path: 'result.mean' });
+  });
+});
+
+describe.concurrent('a rejection that nobody waits for is left to a plugin that listens', () => {
+  test.each([
+    ['to rejections', 'unhandledRejection', '[{"why":1}]'],
+    ['to all that nobody catches', 'uncaughtException', '["ERR_UNHANDLED_REJECTION","unhandledRejection"]'],
+  ])('%s', async (_title, event, heard) => {
+    const { response } = await runPlugin(
+      plugin(`
+        const heard = new Promise((resolve) => process.on('${event}', (thrown, origin) =>
+          resolve(JSON.stringify([thrown.code ?? thrown, typeof origin === 'string' ? origin : undefined].filter(Boolean)))));
+        Promise.reject({ why: 1 });
+        return await Promise.race([heard, new Promise((resolve) => setTimeout(resolve, 5_000, 'nothing'))]);
+      `),
+    );
+    expect(response?.result).toBe(heard);
   });
 });
 

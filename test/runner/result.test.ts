@@ -1,3 +1,4 @@
+import { DatabaseSync } from 'node:sqlite';
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -52,6 +53,7 @@ describe('what has a form on the other side crosses without a word:', () => {
       ]),
       JSON.parse('{"a":{"b":1},"__proto__":2}'),
     ],
+    ['the rows of a query', new DatabaseSync(':memory:').prepare('select 1 as n').iterate(), [{ n: 1 }]],
     ['a Set', new Set([1, new Set(['x'])]), [1, ['x']]],
     ['bytes', { png: Buffer.from('hello') }, { png: 'aGVsbG8=' }],
     [
