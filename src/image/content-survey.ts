@@ -3,8 +3,8 @@ import { open, rm } from 'node:fs/promises';
 import { basename, join, posix } from 'node:path';
 import { z } from 'zod';
 import { parseJson } from '../json.ts';
-import { isPackagePath } from '../manifest/package-lock.ts';
-import { printable } from '../printable.ts';
+import { isPackageName, isPackagePath } from '../manifest/package-lock.ts';
+import { cutWhole, printable } from '../printable.ts';
 import { IMAGE_PATHS } from '../spec/build.ts';
 import { ELF_HEADER_BYTES, readElfArchitecture } from './elf.ts';
 import { type ElfNeeds, inMemory, type RandomAccess, readElfNeeds } from './elf-needs.ts';
@@ -22,15 +22,20 @@ const LIMITS = {
 } as const;
 
 const Names = z.record(z.string(), z.unknown()).catch({});
-const Script = z.string().optional().catch(undefined);
+const Script = cutText(1_000).optional().catch(undefined);
 const PackageJsonSchema = z.object({
-  name: z.string().catch(''),
-  version: z.string().catch(''),
+  name: cutText(214).catch(''),
+  version: cutText(256).catch(''),
   gypfile: z.unknown().optional(),
   scripts: z.object({ preinstall: Script, install: Script, postinstall: Script }).catch({}),
   dependencies: Names,
   optionalDependencies: Names,
 });
+
+/** Of thousands of packages all is kept until the image is built: a copy of the beginning, that keeps the rest of nothing alive. */
+function cutText(maxChars: number) {
+  return z.string().transform((text) => Buffer.from(cutWhole(text, maxChars)).toString());
+}
 
 /** What a package of npm says of itself, in its author's words. */
 export interface PackageFacts
@@ -196,8 +201,10 @@ function readPackageJson(file: RandomAccess, maxNames: number): PackageFacts | n
     version,
     scripts,
     mayCompile: gypfile !== false,
-    requires: requires.slice(0, maxNames / 2),
-    optional: Object.keys(optionalDependencies).slice(0, maxNames / 2),
+    requires: requires.filter(isPackageName).slice(0, maxNames / 2),
+    optional: Object.keys(optionalDependencies)
+      .filter(isPackageName)
+      .slice(0, maxNames / 2),
   };
 }
 

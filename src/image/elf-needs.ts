@@ -26,7 +26,9 @@ const LIMITS = {
   dynamicBytes: 64 * 1024,
   libraries: 128,
   versionBytes: 256 * 1024,
-  versions: 1024,
+  versions: 256,
+  /** Of a library or a version; all of them of all files are kept until the image is built. */
+  nameBytes: 256,
   textBytes: 1024,
   folders: 64,
 } as const;
@@ -70,7 +72,7 @@ export function readElfNeeds(file: RandomAccess): ElfNeeds | null {
       .flatMap((one) => strings.at(one) ?? [])
       .filter((one, index, all) => all.indexOf(one) === index),
     searched: {
-      folders: toFolders(strings.at(runpath ?? rpath)),
+      folders: toFolders(strings.at(runpath ?? rpath, LIMITS.textBytes)),
       // With both the loader leaves `DT_RPATH` aside.
       isInherited: runpath === undefined && rpath !== undefined,
     },
@@ -139,9 +141,9 @@ class Strings {
   }
 
   /** `null` for one that is empty, too long or not there. */
-  at(offset: number | undefined): string | null {
+  at(offset: number | undefined, maxBytes: number = LIMITS.nameBytes): string | null {
     if (this.#start === null || offset === undefined) return null;
-    const bytes = this.#file.read(this.#start + offset, LIMITS.textBytes);
+    const bytes = this.#file.read(this.#start + offset, maxBytes);
     const end = bytes.indexOf(0);
     return end > 0 ? bytes.toString('latin1', 0, end) : null;
   }

@@ -403,6 +403,24 @@ describe('packages of strangers', () => {
     expect(notes.at(-1)).toBe('100 more native files were not looked at.');
   });
 
+  test('leave little in memory, however much they say of themselves (P10)', async () => {
+    const long = 'x'.repeat(10_000);
+    const versions = {
+      'libc.so.6': Array.from({ length: 300 }, (_, index) => `GLIBC_${index}`),
+      [long]: [long],
+    };
+    const looked = await survey({
+      ...at('a', {}, { version: long, scripts: { install: long }, dependencies: { [long]: '1', b: '1' } }),
+      'a.node': elfFile({ ...AMD64, needed: [long, 'libc.so.6'], versions }),
+    });
+    const { version, scripts, requires } = looked.packages.get('node_modules/a') ?? {};
+    expect([version?.length, scripts?.install?.length, requires]).toEqual([256, 1_000, ['b']]);
+    const needs = looked.natives.get('a.node');
+    expect(needs?.libraries).toEqual(['libc.so.6']);
+    expect([...(needs?.versions.keys() ?? [])]).toEqual(['libc.so.6']);
+    expect(needs?.versions.get('libc.so.6')).toHaveLength(256);
+  });
+
   test('cannot make the look for what packages need long, behind links (P10)', async () => {
     const deep = Array.from({ length: 14 }, () => `node_modules/${'p'.repeat(18)}`).join('/');
     const files: Record<string, object | string> = { 'node_modules/link': '-> a' };
