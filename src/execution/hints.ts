@@ -155,10 +155,10 @@ const HINTS: readonly Hint[] = [
   },
   {
     // Above its caret Node shows the line.
-    when: /(?:^|[\s(,])@[A-Za-z_$][^\n]{0,500}\n[ \t]{0,500}\^\n\nSyntaxError: Invalid or unexpected token/,
+    when: /(?:^|[\s(,])(?:@[A-Za-z_$][^\n]{0,500}\n[ \t]{0,500}\^\n\nSyntaxError: Invalid or unexpected token|accessor [^\n]{1,500}\n[ \t]{0,500}\^{1,80}\n\nSyntaxError: Unexpected identifier)|SyntaxError: Unexpected token '<'(?:$| \(|\n)/,
     if: ALWAYS,
     say: () =>
-      'Node has no decorators (`@name` before a class or a member), neither in TypeScript nor in JavaScript: call the function yourself, or compile the plugin first (`tsc`, `esbuild`) and name the output as `entry_point`.',
+      'Node has no decorators (`@name` before a class or a member), no `accessor` and no JSX, neither in TypeScript nor in JavaScript: write them as calls and functions, or compile the plugin first (`tsc`, `esbuild`) and name the output as `entry_point`.',
   },
   {
     when: /does not provide an export named|Named export '[^']{0,1000}' not found\. The requested module '\.{1,2}\//,

@@ -68,6 +68,13 @@ describe('what failed is explained by the sandbox:', () => {
       {},
       'Node has no decorators',
     ],
+    [
+      'an accessor of a class',
+      "SyntaxError: Unexpected identifier 'y' (/plugin/index.ts:1)\n/plugin/index.ts:1\nclass A { accessor y = 1; }\n                   ^\n\nSyntaxError: Unexpected identifier 'y'\n    at compileSourceTextModule",
+      {},
+      'no `accessor`',
+    ],
+    ['JSX', "SyntaxError: Unexpected token '<' (/plugin/index.js:1)", {}, 'no JSX'],
     ['a process by its synchronous form', 'spawnSync /bin/sh EPERM', {}, '"exec": true'],
     ['a program that is not there', 'spawn git ENOENT', { exec: true }, 'not in the image'],
     [
@@ -189,6 +196,7 @@ describe('what failed is explained by the sandbox:', () => {
 
   test('not where nothing is known', () => {
     expect(hint('TypeError: x is not a function')).toBeNull();
+    expect(hint(`SyntaxError: Unexpected token '<', "<html>" is not valid JSON`)).toBeNull();
   });
 });
 
