@@ -72,7 +72,8 @@ function findUnusable(
     for (const name of locked.requires ?? []) {
       const target = tree.find(place, name);
       if (target === null) unusable.add(place);
-      else neededBy.set(target, [...(neededBy.get(target) ?? []), place]);
+      else if (neededBy.has(target)) neededBy.get(target)?.push(place);
+      else neededBy.set(target, [place]);
     }
   }
   for (const place of unusable) for (const other of neededBy.get(place) ?? []) unusable.add(other);
