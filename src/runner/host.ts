@@ -2,16 +2,24 @@ import { format } from 'node:util';
 import type { LogLevel } from '../protocol/messages.ts';
 import { quote, sendNotification } from './channel.ts';
 import { sendLog } from './console.ts';
-import { freeze, isFiniteNumber, isNotANumber, toStringOf } from './primordials.ts';
+import { freeze, isFiniteNumber, isNotANumber, toLowerCase, toStringOf } from './primordials.ts';
 
 const now = performance.now.bind(performance);
 
+/** With the names that other loggers have for them. */
 const LOG_LEVELS: Readonly<Record<string, LogLevel | null>> = freeze({
   __proto__: null,
+  trace: 'debug',
+  verbose: 'debug',
   debug: 'debug',
+  log: 'info',
   info: 'info',
+  notice: 'info',
   warn: 'warn',
+  warning: 'warn',
   error: 'error',
+  critical: 'error',
+  fatal: 'error',
 });
 
 export interface HostOptions {
@@ -39,9 +47,11 @@ export function createHost({ isOpen, signal }: HostOptions): Host {
     held = null;
   };
   const face = freeze({
-    /** As `console` prints it: objects are shown, and further arguments follow. */
-    log: (level: string, ...message: unknown[]): void => {
-      if (isOpen()) sendLog(LOG_LEVELS[level] ?? 'info', toText(message));
+    /** As `console` prints it: objects are shown, and further arguments follow. What names no level is part of the message. */
+    log: (...values: unknown[]): void => {
+      if (!isOpen()) return;
+      const level = levelOf(values[0]);
+      sendLog(level ?? 'info', toText(level === null ? values : withoutFirst(values)));
     },
     /** A sum of fractions is seldom 1: what lies beside 0 to 1 is moved there, and never fails a call. */
     progress: (fraction: unknown, message: unknown = ''): void => {
@@ -65,6 +75,18 @@ export function createHost({ isOpen, signal }: HostOptions): Host {
     const message = `\`host.progress\` got ${toText([fraction])}, expected a fraction from 0 to 1; what lies outside is moved there, what is no number is left out`;
     sendNotification('warning', `{"path":"","message":${quote(message)}}`);
   }
+}
+
+function levelOf(value: unknown): LogLevel | null {
+  if (value === undefined) return 'info';
+  return typeof value === 'string' ? (LOG_LEVELS[toLowerCase(value)] ?? null) : null;
+}
+
+/** Not by an iterator: the plugin may have replaced it. */
+function withoutFirst(values: readonly unknown[]): unknown[] {
+  const others: unknown[] = [];
+  for (let index = 1; index < values.length; index++) others[index - 1] = values[index];
+  return others;
 }
 
 function toFraction(value: unknown): number | null {

@@ -49,6 +49,7 @@ export const toBase64 = uncurry(Buffer.prototype.toString);
 export const sourceOf = uncurry(Function.prototype.toString);
 export const abortOf = uncurry(AbortController.prototype.abort);
 export const endsWith = uncurry(String.prototype.endsWith);
+export const toLowerCase = uncurry(String.prototype.toLowerCase);
 export const startsWith = uncurry(String.prototype.startsWith);
 
 const { Promise: NativePromise, Error: NativeError } = globalThis;

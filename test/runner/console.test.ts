@@ -59,8 +59,13 @@ describe.concurrent('`host.log`', () => {
   test.each([
     ["'warn', 'm'", 'warn', 'm'],
     ["'debug', 42", 'debug', '42'],
-    ["'strange', 'm'", 'info', 'm'],
-    ["'constructor', 'm'", 'info', 'm'],
+    ["'WARN', 'm'", 'warn', 'm'],
+    ["'warning', 'm'", 'warn', 'm'],
+    ["'fatal', 'm'", 'error', 'm'],
+    ["'fetched %d rows', 7", 'info', 'fetched 7 rows'],
+    ["'fetched'", 'info', 'fetched'],
+    ['{ a: 1 }', 'info', '{ a: 1 }'],
+    ["'constructor', 'm'", 'info', 'constructor m'],
     ['undefined, { a: [1] }', 'info', '{ a: [ 1 ] }'],
     ["'info', 'got %d of', 3, new Map([['a', 1]])", 'info', "got 3 of Map(1) { 'a' => 1 }"],
   ])('with %s is a record of level %s', async (args, level, message) => {
