@@ -13,7 +13,9 @@ const LEVELS: Readonly<Record<string, LogLevel>> = {
 };
 
 export function sendLog(level: LogLevel, message: string): void {
-  const cut = message.length > MAX_LOG_CHARS ? `${slice(message, 0, MAX_LOG_CHARS)}…` : message;
+  const { length } = message;
+  const cut =
+    length > MAX_LOG_CHARS ? `${slice(message, 0, MAX_LOG_CHARS)}… (${length} characters)` : message;
   sendNotification('log', `{"level":"${level}","message":${quote(cut)}}`);
 }
 
