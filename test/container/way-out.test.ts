@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, connect, type Server } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -47,10 +48,18 @@ afterAll(async () => {
 const listen = (server: Server, host: string) =>
   new Promise<void>((resolve) => server.listen(0, host, () => resolve()));
 
-/** Under which a container of any bridge finds the host. */
+/** Under which a container of any bridge finds the host: any address of the host's own will do. */
 async function addressOfHost(): Promise<string> {
   const { IPAM } = await new Docker().getNetwork('bridge').inspect();
-  return IPAM?.Config?.[0]?.['Gateway'] ?? '172.17.0.1';
+  const addresses = Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .filter(({ family, internal }) => family === 'IPv4' && !internal)
+    .map(({ address }) => address);
+  const gateway = IPAM?.Config?.[0]?.['Gateway'];
+  // Another engine on the same host may have taken the bridge of this one away.
+  const found = addresses.find((address) => address === gateway) ?? addresses[0];
+  if (found === undefined) throw new Error('the host has no address that a container could reach');
+  return found;
 }
 
 /** What it fetches, by every way that a plugin has, and whom it reaches without the proxy. */
