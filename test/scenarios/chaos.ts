@@ -212,7 +212,7 @@ export async function runChaosCases(
 
 /** What a message says that tells a person what to do. */
 const ACTIONABLE =
-  /[Ll]ook at|Start the engine|Its log may tell more|Raise `timeout_seconds`|The container sent something that is not the protocol/;
+  /[Ll]ook at|Start the engine|Start it, or choose another|Its log may tell more|Raise `timeout_seconds`|The container sent something that is not the protocol/;
 
 /** Faults of all kinds at random, over many executions side by side. Answers how often each outcome came. */
 export async function runChaosStorm(
