@@ -64,7 +64,7 @@ export class Compiler {
     try {
       return bounded.compile(schema);
     } catch (error) {
-      throw withPlace(error, schemas);
+      throw inPlainWords(withPlace(error, schemas));
     } finally {
       this.#codeChars += bounded.codeChars;
     }
@@ -98,6 +98,15 @@ function withPlace(error: unknown, schemas: readonly Subschema[]): unknown {
       const message = `${show(ref)} leads nowhere in this schema, and nothing is fetched: put what it means under \`$defs\``;
       return new UnusableSchema([{ path: joinPath([...path, key]), message }]);
     }
+  return error;
+}
+
+/** Ajv falls over some schemas that it has no word for. */
+function inPlainWords(error: unknown): unknown {
+  if (error instanceof RangeError)
+    return new Error('it refers to its parts too deeply or too often to be compiled; write it flatter');
+  if (error instanceof TypeError)
+    return new Error(`it cannot be compiled (${error.message}); write it in a simpler way`);
   return error;
 }
 

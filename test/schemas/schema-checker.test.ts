@@ -281,6 +281,14 @@ describe('a hostile schema', () => {
     expect(await answerOf(schema, 1)).toEqual(undecided(/could not be checked/));
   });
 
+  test('that ajv falls over is refused in plain words', async () => {
+    const names = (count: number, value: object) =>
+      Object.fromEntries(Array.from({ length: count }, (_, at) => [`p${at}`, value]));
+    const wide = { $defs: { wide: { properties: names(500, { type: 'string' }) } } };
+    const schema = { ...wide, properties: names(3_000, { $ref: '#/$defs/wide' }) };
+    expect(await answerOf(schema)).toEqual(unusable(/too deeply or too often .* write it flatter/));
+  });
+
   test('that takes too long to compile is refused, and the next one compiles', async () => {
     const properties = Object.fromEntries(
       Array.from({ length: 60_000 }, (_, index) => [`p${index}`, { type: 'object', minProperties: index }]),
