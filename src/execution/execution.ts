@@ -254,7 +254,8 @@ export class Execution implements SandboxUser {
     this.#settled.abort();
     this.#resolveBegun();
     // What has answered may leave by itself, or be kept.
-    if (!this.#hasAnswered) this.#sandbox.stopWaiting();
+    if (this.#hasAnswered) this.#sandbox.answered();
+    else this.#sandbox.stopWaiting();
     this.#resolveUsage(this.#sandbox.measure());
     this.#resolveEnding(ending);
   }

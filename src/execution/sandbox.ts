@@ -152,6 +152,11 @@ export class Sandbox {
     if (this.#socket instanceof Socket) this.#socket.unref();
   }
 
+  /** The call that ran in it is answered, with all that was printed: from now on nobody waits for much of its output. */
+  answered(): void {
+    this.#room.rest();
+  }
+
   load(): void {
     this.#hasRun = true;
     this.#room.rest();
@@ -310,8 +315,7 @@ export class Sandbox {
     if (message.kind === 'ready') this.#begin(message.protocol, message.mounts ?? {});
     else if (!this.#ready) this.#end(failed('PROTOCOL_ERROR', `\`${message.kind}\` came before \`ready\``));
     else {
-      // Also what comes between an answer and the end, or the next call.
-      if (message.kind === 'result' || message.kind === 'error') this.#room.rest();
+      if (this.#user.isIdle && (message.kind === 'result' || message.kind === 'error')) this.#room.rest();
       this.#user.onMessage(message);
     }
   }

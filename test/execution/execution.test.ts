@@ -426,6 +426,24 @@ describe('a deadline', () => {
     await expectNothingLeft(engine, execution);
   });
 
+  test('waits for all that was printed to stderr before the answer, however much comes behind it', async () => {
+    const engine = new FakeEngine(
+      runner(async (container) => {
+        container.print(frameRecord(JSON.stringify({ jsonrpc: '2.0', id: 1, result: 'done' })));
+        for (let piece = 0; piece < 20; piece++) {
+          container.print(`${'x'.repeat(1_023)}\n`.repeat(16), 'stderr');
+          await delay(1);
+        }
+        container.print(`why\n${frameRecord(toOutputEnd(1))}`, 'stderr');
+      }),
+    );
+    const execution = execute(engine);
+    await expect(execution.ending).resolves.toEqual({ outcome: 'OK', result: 'done' });
+    expect(execution.logs.lines().at(-1)).toMatchObject({ source: 'stderr', message: 'why' });
+    expect(execution.logs.warnings().join()).not.toContain('missing');
+    await expectNothingLeft(engine, execution);
+  });
+
   test('tells when the end of what was printed before the answer is missing', async () => {
     const engine = new FakeEngine(
       runner((container) => {
