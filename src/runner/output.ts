@@ -16,9 +16,7 @@ import { hasThreads, MAX_STARTING_MS, stateOfThreads, watchThreads } from './thr
 const STDERR = 2;
 /** In which what a logger put off for a moment is printed. */
 const TICKS = 3;
-/** As Node calls requests to read or write a file, a descriptor of the output perhaps. */
-const FILE_REQUESTS = 'FSReq';
-/** Of the event loop, in which what threads have printed comes to the streams of this one, and immediates have their turn. */
+/** Of the event loop, in which what threads have printed comes to the streams of this one. */
 const TURNS = 3;
 /** For writes under way, as loggers leave some: each begins the next when it has ended. */
 const MAX_WRITING_MS = 200;
@@ -66,8 +64,8 @@ export function watchOutput(): void {
 /** Resolves when the kernel has all that was printed until now, as far as Node knows of it. */
 export async function drainOutput(): Promise<void> {
   for (let tick = 0; tick < TICKS; tick++) await newPromise<void>((resolve) => nextTick(resolve));
-  // Without threads and immediates nothing of the plugin's comes between its answer and this.
-  for (let turn = 0; turn < TURNS && (hasThreads() || isUnderWay('Immediate')); turn++)
+  // Without threads nothing of the plugin's comes between its answer and this.
+  for (let turn = 0; hasThreads() && turn < TURNS; turn++)
     await newPromise<void>((resolve) => void setImmediate(resolve));
   const begun = now();
   for (let limit = limitOf(); now() - begun < limit; limit = limitOf())
@@ -79,15 +77,15 @@ export async function drainOutput(): Promise<void> {
 function limitOf(): number {
   const threads = hasThreads() ? stateOfThreads() : 'quiet';
   if (threads === 'starting') return MAX_STARTING_MS;
-  return threads === 'busy' || isUnderWay(FILE_REQUESTS) ? MAX_WRITING_MS : 0;
+  return threads === 'busy' || isWriting() ? MAX_WRITING_MS : 0;
 }
 
-/** Whether something is that Node names so. */
-function isUnderWay(name: string): boolean {
+/** Whether Node is asked to read or write a file, a descriptor of the output perhaps. */
+function isWriting(): boolean {
   try {
     const resources = underWay();
     for (let index = 0; index < resources.length; index++)
-      if (startsWith(resources[index] as string, name)) return true;
+      if (startsWith(resources[index] as string, 'FSReq')) return true;
   } catch {
     // The plugin broke what Node uses for that; the answer does not wait.
   }

@@ -24,8 +24,8 @@ const PLUGINS: Readonly<Record<string, OrdinaryPlugin>> = {
     does: 'logs by writes that nobody waits for, and throws',
     code: `import { write } from 'node:fs';
       const lines = [];
-      const next = () => { const text = lines.shift(); if (text) write(1, text, next); };
-      const log = (text) => { if (lines.push(text + '\\n') === 1) setImmediate(next); };
+      const next = () => { if (lines.length > 0) write(1, lines[0], () => { lines.shift(); next(); }); };
+      const log = (text) => { if (lines.push(text + '\\n') === 1) next(); };
       export function execute() { log('connecting'); log('stock is 0'); throw new Error('see the log'); }`,
     expected: { outcome: 'PLUGIN_ERROR', logs: [line('connecting'), line('stock is 0')] },
   },

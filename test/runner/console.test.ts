@@ -108,20 +108,6 @@ test('what a logger is writing when the plugin answers comes before the answer',
   expect(runner.lines).toHaveLength(50);
 });
 
-test('what a logger puts off for an immediate comes before the answer', async () => {
-  await using runner = new RunnerProcess({
-    code: `
-      import { write } from 'node:fs';
-      export const execute = () => {
-        setImmediate(() => write(1, 'first\\n', () => write(1, 'second\\n', () => {})));
-        return 1;
-      };`,
-  });
-  await runner.execute();
-  expect(await runner.heard(({ id }) => id !== undefined)).toMatchObject({ result: 1 });
-  expect(runner.lines).toEqual(['first', 'second']);
-});
-
 test('a logger beside a stream whose reader is slow is not told to try again', async () => {
   await using runner = new RunnerProcess({
     code: `
