@@ -134,21 +134,23 @@ export function normalizeOptions(written: LurkboxOptions = {}): LurkboxConfig {
 }
 
 /** Options of earlier versions that have another name now. */
-const RENAMED = { maxKept: 'maxReused', maxKeptPerPlugin: 'maxReusedPerPlugin' } as const satisfies Partial<
-  Record<keyof LurkboxOptions, keyof LurkboxOptions>
->;
+const RENAMED: ReadonlyMap<string, keyof LurkboxOptions> = new Map([
+  ['maxKept', 'maxReused'],
+  ['maxKeptPerPlugin', 'maxReusedPerPlugin'],
+]);
 /** And those that have no effect any more, with the reason. */
 const GONE: Readonly<Record<string, string>> = {
   maxParked: 'every container is removed after its last execution',
 };
 
 function withNewNames(written: LurkboxOptions): LurkboxOptions {
-  const renamed = (name: string): string => RENAMED[name as keyof typeof RENAMED] ?? name;
-  return Object.fromEntries(Object.entries(written).map(([name, value]) => [renamed(name), value]));
+  return Object.fromEntries(
+    Object.entries(written).map(([name, value]) => [RENAMED.get(name) ?? name, value]),
+  );
 }
 
 function twiceNamed(written: object): Problem[] {
-  return Object.entries(RENAMED)
+  return [...RENAMED]
     .filter(([before, now]) => Object.hasOwn(written, before) && Object.hasOwn(written, now))
     .map(([path, now]) => ({
       path,
@@ -157,7 +159,7 @@ function twiceNamed(written: object): Problem[] {
 }
 
 function warnOfOldNames(written: object, logger: Logger): void {
-  for (const [option, now] of Object.entries(RENAMED))
+  for (const [option, now] of RENAMED)
     if (Object.hasOwn(written, option)) logger.warn({ option, now }, 'an option has another name now');
   for (const [option, reason] of Object.entries(GONE))
     if (Object.hasOwn(written, option))

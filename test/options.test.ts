@@ -98,6 +98,12 @@ describe('refused is', () => {
     expect(problemsOf({ [field]: value })).toEqual([{ path: field, message }]);
   });
 
+  test('an option with a name that every object has, under that name', () => {
+    expect(problemsOf({ toString: 1 })).toEqual([
+      { path: 'toString', message: expect.stringContaining('unknown option') },
+    ]);
+  });
+
   test('everything that is wrong, at once', () => {
     expect(problemsOf({ concurrency: 0, maxQueue: -1, logger: {} })).toHaveLength(3);
   });
