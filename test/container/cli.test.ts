@@ -430,7 +430,8 @@ describe('image', () => {
     await using other = await createWorkspace();
     await using neighbour = await createWorkspace();
     await using view = await serveEngineView('lurkbox/plugin-cli-test-prune-');
-    const env = { DOCKER_HOST: view.url };
+    // Its own records of who needs what: those of earlier runs name workspaces that are gone.
+    const env = { DOCKER_HOST: view.url, XDG_STATE_HOME: join(other.root, 'state') };
     const options = { cwd: other.root, env };
     const prune = (...args: string[]) => runCli(['image', 'prune', ...args], options);
     await other.addPlugin('cli-test-prune-kept');

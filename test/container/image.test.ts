@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createReadStream, existsSync, mkdirSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -336,7 +337,8 @@ describe('the image of a plugin', () => {
   });
 
   test('is never one that somebody else gave its name and its labels', async () => {
-    const plugin = await writePlugin('forged', { code: 'console.log("honest");' });
+    // Of this run alone: an image that an earlier one left without a name would be found by its id.
+    const plugin = await writePlugin('forged', { code: `console.log("honest ${randomUUID()}");` });
     const store = createStore();
     const honest = await store.prepare(plugin, { exec: false });
     const details = await engine.inspectImage(honest.id);
@@ -356,6 +358,7 @@ describe('the image of a plugin', () => {
     expect(await forgetful.find(plugin, { exec: false })).toBeNull();
     expect(await store.find(plugin, { exec: false })).toEqual({ ...honest, built: false });
     await engine.removeImage(forged);
+    await engine.removeImage(honest.id);
   });
 
   test('that is a forged one is left where it is when the own one is removed', async () => {
