@@ -1,5 +1,9 @@
+import {
+  type CreateOptions,
+  type HostOptions,
+  toCreateOptions,
+} from '../src/engine/docker/to-create-options.ts';
 import type { EngineFacts } from '../src/engine/engine.ts';
-import { type CreateOptions, type HostOptions, toCreateOptions } from '../src/engine/to-create-options.ts';
 import { BASELINE } from '../src/policy/baseline.ts';
 import { buildContainerSpec } from '../src/spec/build.ts';
 import { grantModest } from './reference.ts';

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { toUnixAddress } from '../src/engine/endpoint.ts';
+import { toUnixAddress } from '../src/engine/docker/endpoint.ts';
 import { firstAnswering } from '../src/engine/find.ts';
 
 /** One daemon: what runs, and the files it and we keep about it. */

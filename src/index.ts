@@ -1,10 +1,16 @@
 export { type FormatOptions, formatPluginResults } from './agent/format-results.ts';
 export type { AttackReport } from './attack/reports.ts';
 export { type AttackOptions, type AttackSummary, attackEngine } from './attack/run.ts';
+export type { AuditLog } from './audit/audit-log.ts';
+export type { AuditProblem, AuditReport } from './audit/report.ts';
+export { verifyAuditLog } from './audit/verify.ts';
+export { type ExecutionContextOptions, MAX_CONTEXT_BYTES } from './calls/context.ts';
+export { OUTCOMES, type Outcome } from './calls/outcome.ts';
+export type { ExecutionError, LogLine, Phases, PluginExecutionResult, Usage } from './calls/result.ts';
+export type { CreateOptions } from './engine/docker/to-create-options.ts';
 export type { ContainerEngine, EngineFacts } from './engine/engine.ts';
 export { REQUIREMENTS as ENGINE_REQUIREMENTS } from './engine/facts.ts';
 export type { RuntimeCheck } from './engine/runtimes.ts';
-export type { CreateOptions } from './engine/to-create-options.ts';
 export {
   describeError,
   LurkboxError,
@@ -13,17 +19,9 @@ export {
   SYSTEM_ERROR_CODES,
   USER_ERROR_CODES,
 } from './errors.ts';
-export type { AuditLog } from './events/audit-log.ts';
-export type { AuditProblem, AuditReport } from './events/audit-report.ts';
-export { verifyAuditLog } from './events/audit-verify.ts';
 export { PLUGIN_EVENT_TYPES, type PluginEvent, type PluginEventType } from './events/event.ts';
 export type { HistoryFilter, PluginEvents } from './events/plugin-events.ts';
 export type { PluginEventFilter, PluginEventHandler } from './events/subscription.ts';
-export { ContainerSandbox, type ExecuteOptions, type PluginSandbox } from './execution/container-sandbox.ts';
-export { type ExecutionContextOptions, MAX_CONTEXT_BYTES } from './execution/context.ts';
-export { OUTCOMES, type Outcome } from './execution/outcome.ts';
-export type { Pruned } from './execution/prune.ts';
-export type { ExecutionError, LogLine, Phases, PluginExecutionResult, Usage } from './execution/result.ts';
 export type {
   ImageProgress,
   ImageStore,
@@ -34,18 +32,6 @@ export type {
   PruneResult,
   StoredImage,
 } from './image/image-store.ts';
-export type { Discovery } from './lifecycle/discovery.ts';
-export { type HotReload, HotReloadManager, type HotReloadOptions } from './lifecycle/hot-reload.ts';
-export type { PluginLoader } from './lifecycle/plugin-loader.ts';
-export {
-  type LoadOptions,
-  type PackageRefresh,
-  PluginManager,
-  type UseOptions,
-} from './lifecycle/plugin-manager.ts';
-export type { Reloaded, Reloader } from './lifecycle/reloader.ts';
-export { type Replay, ReplayError, type ReplayedCall } from './lifecycle/replay.ts';
-export type { PluginInstance } from './lifecycle/sandbox-cache.ts';
 export type { Logger } from './logger.ts';
 export { type ConnectedEngineFacts, createLurkbox, type Lurkbox } from './lurkbox.ts';
 export {
@@ -80,7 +66,24 @@ export {
   openLurkbox,
 } from './process-wide.ts';
 export type { LogLevel, PluginExecutionContext } from './protocol/messages.ts';
-export type { RegistryExport } from './registry/export.ts';
+export type { Pruned } from './sandboxes/cleanup/prune.ts';
+export {
+  ContainerSandbox,
+  type ExecuteOptions,
+  type PluginSandbox,
+} from './sandboxes/container/container-sandbox.ts';
+export { AUDIT_FOLDER, STATE_FOLDER } from './state-place.ts';
+export { VERSION } from './version.ts';
+export type { Discovery } from './versions/discovery.ts';
+export { type HotReload, HotReloadManager, type HotReloadOptions } from './versions/hot-reload.ts';
+export type { PluginLoader } from './versions/plugin-loader.ts';
+export {
+  type LoadOptions,
+  type PackageRefresh,
+  PluginManager,
+  type UseOptions,
+} from './versions/plugin-manager.ts';
+export type { RegistryExport } from './versions/registry/export.ts';
 export type {
   Canary,
   Consent,
@@ -89,11 +92,12 @@ export type {
   PluginRecord,
   RecordedCall,
   Statistics,
-} from './registry/record.ts';
-export type { PluginRegistry } from './registry/registry.ts';
-export { PLUGIN_STATES, type PluginState, TRANSITIONS } from './registry/state.ts';
-export { AUDIT_FOLDER, STATE_FOLDER } from './state-place.ts';
-export { VERSION } from './version.ts';
+} from './versions/registry/record.ts';
+export type { PluginRegistry } from './versions/registry/registry.ts';
+export { PLUGIN_STATES, type PluginState, TRANSITIONS } from './versions/registry/state.ts';
+export type { Reloaded, Reloader } from './versions/reloader.ts';
+export { type Replay, ReplayError, type ReplayedCall } from './versions/replay.ts';
+export type { PluginInstance } from './versions/sandbox-cache.ts';
 export { buildGraph as buildWorkflowGraph, type Graph as WorkflowGraph } from './workflow/graph.ts';
 export { loadWorkflow, parseWorkflow } from './workflow/load.ts';
 export type {

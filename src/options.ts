@@ -1,7 +1,7 @@
 import { LurkboxError, type Problem } from './errors.ts';
 import type { ImageProgress } from './image/image-store.ts';
 import { type Logger, SILENT_LOGGER, toHarmless } from './logger.ts';
-import { withoutLinks } from './path-steps.ts';
+import { withoutLinks } from './storage/path-steps.ts';
 
 /** What a caller of `createLurkbox` writes; everything may be left out. */
 export interface LurkboxOptions {

@@ -1,11 +1,11 @@
 import { LurkboxError } from './errors.ts';
 import type { PluginEvents } from './events/plugin-events.ts';
-import type { HotReloadManager } from './lifecycle/hot-reload.ts';
-import type { PluginLoader } from './lifecycle/plugin-loader.ts';
-import type { PluginManager } from './lifecycle/plugin-manager.ts';
 import { createLurkbox, type Lurkbox } from './lurkbox.ts';
 import type { LurkboxOptions } from './options.ts';
-import type { PluginRegistry } from './registry/registry.ts';
+import type { HotReloadManager } from './versions/hot-reload.ts';
+import type { PluginLoader } from './versions/plugin-loader.ts';
+import type { PluginManager } from './versions/plugin-manager.ts';
+import type { PluginRegistry } from './versions/registry/registry.ts';
 
 /**
  * One lurkbox for a whole process, for code that has no way to hand it on. A convenience over `createLurkbox`, and the one

@@ -3,16 +3,16 @@ import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { LurkboxError } from './errors.ts';
 import { createTempFolder, type TempFolder } from './image/temp-folder.ts';
-import { CopiedFiles, FilesInPlace, type PluginFiles } from './lifecycle/plugin-files.ts';
-import { ReadOnlyFiles } from './lifecycle/read-only-files.ts';
 import type { Logger } from './logger.ts';
 import { showPath } from './printable.ts';
-import type { PluginRecord } from './registry/record.ts';
-import { PluginRegistry } from './registry/registry.ts';
 import { copyFile } from './storage/copy-file.ts';
 import { Folder } from './storage/folder.ts';
 import { isMissing, PathError } from './storage/path-error.ts';
 import { findStateFolder, isWritable, openStateFolder } from './storage/state-folder.ts';
+import { CopiedFiles, FilesInPlace, type PluginFiles } from './versions/plugin-files.ts';
+import { ReadOnlyFiles } from './versions/read-only-files.ts';
+import type { PluginRecord } from './versions/registry/record.ts';
+import { PluginRegistry } from './versions/registry/registry.ts';
 
 /** Folder of a workspace that lurkbox keeps its own things in. */
 export const STATE_FOLDER = '.lurkbox';

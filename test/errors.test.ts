@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { OUTCOMES } from '../src/calls/outcome.ts';
 import { describeError, LurkboxError, SYSTEM_ERROR_CODES, USER_ERROR_CODES } from '../src/errors.ts';
-import { OUTCOMES } from '../src/execution/outcome.ts';
 
 const CODES = { ...USER_ERROR_CODES, ...SYSTEM_ERROR_CODES };
 

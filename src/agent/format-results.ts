@@ -1,4 +1,4 @@
-import type { PluginExecutionResult } from '../execution/result.ts';
+import type { PluginExecutionResult } from '../calls/result.ts';
 import { harmless, harmlessCut } from '../printable.ts';
 
 export interface FormatOptions {

@@ -1,5 +1,5 @@
-import { OUTCOMES } from '../execution/outcome.ts';
-import type { PluginExecutionResult } from '../execution/result.ts';
+import { OUTCOMES } from '../calls/outcome.ts';
+import type { PluginExecutionResult } from '../calls/result.ts';
 import { type Aftermath, type AttackGroup, all, HELD, heldIf, notCarriedOut } from './attack.ts';
 
 export const AFTERMATH: AttackGroup = {

@@ -1,10 +1,10 @@
+import type { PluginExecutionResult } from '../calls/result.ts';
 import type { ContainerEngine, EngineFacts } from '../engine/engine.ts';
-import type { PluginExecutionResult } from '../execution/result.ts';
-import type { PluginInstance } from '../lifecycle/sandbox-cache.ts';
 import type { Lurkbox } from '../lurkbox.ts';
 import type { Grant } from '../policy/grant.ts';
 import { harmless } from '../printable.ts';
 import type { PromiseId } from '../promises.ts';
+import type { PluginInstance } from '../versions/sandbox-cache.ts';
 
 /** What a plugin is given beside its context. */
 export interface Host {

@@ -5,10 +5,10 @@ import type { ContainerEngine } from '../engine/engine.ts';
 import { LurkboxError } from '../errors.ts';
 import { createTempFolder } from '../image/temp-folder.ts';
 import { LABELS } from '../labels.ts';
-import type { PluginInstance } from '../lifecycle/sandbox-cache.ts';
 import type { Lurkbox } from '../lurkbox.ts';
 import type { Policy } from '../policy/schema.ts';
 import { STATE_FOLDER } from '../state-place.ts';
+import type { PluginInstance } from '../versions/sandbox-cache.ts';
 import { buildProbes } from './kernel.ts';
 
 /** The attacker: a plugin like any other, which does what it is told. */

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { PluginExecutionResult } from '../calls/result.ts';
 import type { ContainerEngine } from '../engine/engine.ts';
-import type { PluginExecutionResult } from '../execution/result.ts';
 import { LABELS } from '../labels.ts';
 import type { Lurkbox } from '../lurkbox.ts';
 import { type Attempt, describeEnd, type Observation, type Program, type Target } from './attack.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import type { PluginExecutionResult } from '../calls/result.ts';
 import { LurkboxError } from '../errors.ts';
-import type { PluginExecutionResult } from '../execution/result.ts';
 import { LABELS } from '../labels.ts';
 import { createLurkbox } from '../lurkbox.ts';
 import { normalizeOptions } from '../options.ts';

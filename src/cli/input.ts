@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { type ExecutionContextOptions, LurkboxError, MAX_CONTEXT_BYTES, type Problem } from '../index.ts';
-import { parseJson } from '../json.ts';
+import { parseJson } from '../json/reader.ts';
 import { showPath } from '../printable.ts';
 
 /** `--context FILE|-` and `--input JSON` → the context to execute with. @throws LurkboxError `CONTEXT_INVALID` */

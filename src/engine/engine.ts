@@ -1,7 +1,7 @@
 import type { Duplex, Readable } from 'node:stream';
 import type { ContainerAllowance } from '../spec/allowance.ts';
 import type { ContainerSpec } from '../spec/container-spec.ts';
-import type { EngineEndpoint } from './endpoint.ts';
+import type { EngineEndpoint } from './docker/endpoint.ts';
 
 /** What an engine is and can enforce, asked once per connection. */
 export interface EngineFacts {

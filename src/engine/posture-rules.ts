@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { BindMount, CreateOptions, HostOptions } from './to-create-options.ts';
+import type { BindMount, CreateOptions, HostOptions } from './docker/to-create-options.ts';
 import { isEmpty, recordOf, shorten } from './values.ts';
 
 /** Answers what is expected when a value is not allowed where `asked` was asked for, and `null` when it is. */

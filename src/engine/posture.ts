@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { LurkboxError, type Problem } from '../errors.ts';
+import type { CreateOptions } from './docker/to-create-options.ts';
 import { BASE_RULES, CONFIG_RULES, HOST_CONFIG_RULES, type Rule } from './posture-rules.ts';
-import type { CreateOptions } from './to-create-options.ts';
 import { isEmpty, recordOf, shorten } from './values.ts';
 
 /**

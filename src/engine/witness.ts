@@ -1,8 +1,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ClientRequest } from 'node:http';
 import type { Readable } from 'node:stream';
-import { notAnEngine } from './answers.ts';
-import { connectDocker } from './connect.ts';
+import { notAnEngine } from './docker/answers.ts';
+import { connectDocker } from './docker/connect.ts';
 import type { ContainerSummary } from './engine.ts';
 
 /** Something that happened to a container, as the engine tells it. */

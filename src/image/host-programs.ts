@@ -2,8 +2,8 @@ import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, dirname, extname, isAbsolute, join } from 'node:path';
 import { LurkboxError } from '../errors.ts';
-import { stepsTo } from '../path-steps.ts';
 import { showPath } from '../printable.ts';
+import { stepsTo } from '../storage/path-steps.ts';
 import { type CommandOptions, type CommandResult, runCommand } from './command.ts';
 import { isChangedByOthers } from './ownership.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseJson } from '../json.ts';
+import { parseJson } from '../json/reader.ts';
 import { LABELS } from '../labels.ts';
 import { cutWhole, harmless, printable, showPath } from '../printable.ts';
 import { type ImageContent, subjectOf } from './content-survey.ts';

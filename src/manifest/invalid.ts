@@ -1,6 +1,6 @@
+import { limitProblems } from '../documents/problems.ts';
 import { LurkboxError, type Problem } from '../errors.ts';
 import { showPath } from '../printable.ts';
-import { limitProblems } from './problems.ts';
 
 /** A plugin folder that cannot be loaded, with everything that is wrong with it. */
 export function invalid(folder: string, problems: readonly Problem[]): LurkboxError {

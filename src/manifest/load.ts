@@ -1,4 +1,6 @@
 import semver from 'semver';
+import { MAX_DOCUMENT_BYTES, parseDocument } from '../documents/parse-document.ts';
+import { type Checked, check } from '../documents/problems.ts';
 import { LurkboxError, type Problem } from '../errors.ts';
 import { show, showPath } from '../printable.ts';
 import { Folder } from '../storage/folder.ts';
@@ -11,8 +13,6 @@ import { invalid } from './invalid.ts';
 import { isContentPath } from './no-content.ts';
 import { OWN_LOCK_LIMITS, readOwnLock } from './own-lock.ts';
 import { LOCK_FILES, parseLock, toLockText } from './package-lock.ts';
-import { MAX_DOCUMENT_BYTES, parseDocument } from './parse-document.ts';
-import { type Checked, check } from './problems.ts';
 import { type PluginManifest, PluginManifestSchema } from './schema.ts';
 import { isVendored, namedPackages, VENDORED_LIMITS, type VendoredLimits } from './vendored.ts';
 import { type Walk, type WalkOptions, walkFolder } from './walk.ts';

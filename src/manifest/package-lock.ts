@@ -1,6 +1,6 @@
 import semver from 'semver';
 import { z } from 'zod';
-import { type JsonFault, parseJson } from '../json.ts';
+import { type JsonFault, parseJson } from '../json/reader.ts';
 import { splitDependency } from './fields.ts';
 
 /**

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { strictObject } from '../documents/strict-object.ts';
 import {
   decimal,
   dependency,
@@ -16,7 +17,6 @@ import {
   versionRange,
   wholeNumber,
 } from './fields.ts';
-import { strictObject } from './strict-object.ts';
 import { VENDORED } from './vendored.ts';
 
 /** Name of a plugin, wherever one is written. */

@@ -2,8 +2,8 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LurkboxError } from '../errors.ts';
-import { stepsTo } from '../path-steps.ts';
 import { showPath } from '../printable.ts';
+import { stepsTo } from '../storage/path-steps.ts';
 import { contains } from './mount-path.ts';
 import type { Policy } from './schema.ts';
 

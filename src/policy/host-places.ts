@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
-import { stepsTo } from '../path-steps.ts';
+import { stepsTo } from '../storage/path-steps.ts';
 import type { GuardedPlace } from './guarded-places.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,7 +1,7 @@
 import { deepFreeze } from '../deep-freeze.ts';
+import { MAX_DOCUMENT_BYTES, parseDocument } from '../documents/parse-document.ts';
+import { type Checked, check, limitProblems } from '../documents/problems.ts';
 import { LurkboxError, type Problem } from '../errors.ts';
-import { MAX_DOCUMENT_BYTES, parseDocument } from '../manifest/parse-document.ts';
-import { type Checked, check, limitProblems } from '../manifest/problems.ts';
 import { show, showPath } from '../printable.ts';
 import type { PathError } from '../storage/path-error.ts';
 import { readResolvedFile, readWrittenFile } from '../storage/read-file.ts';

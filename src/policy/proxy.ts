@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { strictObject } from '../documents/strict-object.ts';
 import { listOf } from '../manifest/fields.ts';
-import { strictObject } from '../manifest/strict-object.ts';
 
 const EXPECTED_URL = 'expected an address such as "http://proxy.example.org:3128"';
 const MAX_URL_CHARS = 256;

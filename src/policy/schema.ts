@@ -1,9 +1,9 @@
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import { deepFreeze } from '../deep-freeze.ts';
+import { strictObject } from '../documents/strict-object.ts';
 import { flag, listOf, text, wholeNumber } from '../manifest/fields.ts';
 import { MountModeSchema, MountNameSchema, PluginNameSchema, ResourcesSchema } from '../manifest/schema.ts';
-import { strictObject } from '../manifest/strict-object.ts';
 import { VENDORED_CEILING, VENDORED_LIMITS, type VendoredLimits } from '../manifest/vendored.ts';
 import { isPlainText } from '../printable.ts';
 import { mountPathFault } from './mount-path.ts';

@@ -13,7 +13,7 @@ export interface MountSpec {
 }
 
 /**
- * The finished plan for one container: plain data, every field present. `engine/to-create-options.ts` turns it into
+ * The finished plan for one container: plain data, every field present. `engine/docker/to-create-options.ts` turns it into
  * Docker's words, and is the only place that does.
  */
 export interface ContainerSpec {

@@ -1,6 +1,6 @@
-import { MAX_CONTEXT_BYTES } from '../execution/context.ts';
-import { Turns } from '../execution/turns.ts';
-import { DEFAULT_MAX_JSON_DEPTH } from '../json.ts';
+import { MAX_CONTEXT_BYTES } from '../calls/context.ts';
+import { Turns } from '../calls/event-loop-yielder.ts';
+import { DEFAULT_MAX_JSON_DEPTH } from '../json/reader.ts';
 
 /**
  * What keeps a value from being handed on, or `null`: it is plain JSON of a bounded size and depth. A value that many

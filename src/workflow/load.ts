@@ -1,6 +1,6 @@
+import { MAX_DOCUMENT_BYTES, parseDocument } from '../documents/parse-document.ts';
+import { check, limitProblems } from '../documents/problems.ts';
 import { LurkboxError, type Problem } from '../errors.ts';
-import { MAX_DOCUMENT_BYTES, parseDocument } from '../manifest/parse-document.ts';
-import { check, limitProblems } from '../manifest/problems.ts';
 import { showPath } from '../printable.ts';
 import type { PathError } from '../storage/path-error.ts';
 import { readWrittenFile } from '../storage/read-file.ts';

@@ -1,4 +1,4 @@
-import type { PluginExecutionResult } from '../execution/result.ts';
+import type { PluginExecutionResult } from '../calls/result.ts';
 
 /**
  * How a step ended. `done`: its plugin answered. `failed`: it did not, or could not be called. `skipped`: there was

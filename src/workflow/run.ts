@@ -1,9 +1,9 @@
+import type { ExecutionContextConfig, ExecutionContextOptions } from '../calls/context.ts';
+import { readContext } from '../calls/read-context.ts';
+import type { PluginExecutionResult } from '../calls/result.ts';
 import { LurkboxError } from '../errors.ts';
-import type { ExecuteOptions } from '../execution/container-sandbox.ts';
-import type { ExecutionContextConfig, ExecutionContextOptions } from '../execution/context.ts';
-import { readContext } from '../execution/read-context.ts';
-import type { PluginExecutionResult } from '../execution/result.ts';
 import { cutWhole, harmless, show } from '../printable.ts';
+import type { ExecuteOptions } from '../sandboxes/container/container-sandbox.ts';
 import { holds } from './condition.ts';
 import { Forecast } from './forecast.ts';
 import { buildGraph, type Graph, sourcesOf, testedBy } from './graph.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { strictObject } from '../documents/strict-object.ts';
 import { decimal, flag, listOf, name, oneOf, text, versionRange } from '../manifest/fields.ts';
 import { PluginNameSchema } from '../manifest/schema.ts';
-import { strictObject } from '../manifest/strict-object.ts';
 import { INPUT, parsePath, type Reference } from './reference.ts';
 
 export const MAX_STEPS = 100;

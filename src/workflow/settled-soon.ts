@@ -1,4 +1,4 @@
-import type { PluginExecutionResult } from '../execution/result.ts';
+import type { PluginExecutionResult } from '../calls/result.ts';
 
 /** An execution that is told to end does so at once; one that does not is waited for no longer than this. */
 const SETTLE_MS = 1_000;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { formatPluginResults, toSpacedJson } from '../../src/agent/format-results.ts';
-import { type PluginExecutionResult, UNKNOWN_USAGE } from '../../src/execution/result.ts';
+import { type PluginExecutionResult, UNKNOWN_USAGE } from '../../src/calls/result.ts';
 
 function resultOf(fields: Partial<PluginExecutionResult>): PluginExecutionResult {
   return {

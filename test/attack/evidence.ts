@@ -14,8 +14,8 @@ import {
   TAMPERING_CALLS,
   THREAD_CALLS,
 } from '../../src/attack/syscalls.ts';
-import type { Outcome } from '../../src/execution/outcome.ts';
-import type { PluginExecutionResult } from '../../src/execution/result.ts';
+import type { Outcome } from '../../src/calls/outcome.ts';
+import type { PluginExecutionResult } from '../../src/calls/result.ts';
 import { FACTS } from '../engine/sample.ts';
 import { GRANT, MIB } from '../spec/sample.ts';
 

@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { connectEngine } from '../../src/engine/connect.ts';
+import { connectEngine } from '../../src/engine/docker/connect.ts';
 import { LABELS } from '../../src/labels.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { createWorkspace, type Workspace } from '../helpers/workspace.ts';

@@ -3,9 +3,9 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import { describe, expect, test } from 'vitest';
-import { connectEngine } from '../../src/engine/connect.ts';
-import { prune } from '../../src/execution/prune.ts';
+import { connectEngine } from '../../src/engine/docker/connect.ts';
 import { LABELS } from '../../src/labels.ts';
+import { prune } from '../../src/sandboxes/cleanup/prune.ts';
 import { createPlugin, findByLabel, type Program, toContext } from '../helpers/workspace.ts';
 
 const docker = new Docker();

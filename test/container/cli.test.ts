@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { connectEngine } from '../../src/engine/connect.ts';
+import { connectEngine } from '../../src/engine/docker/connect.ts';
 import type { PluginExecutionResult } from '../../src/index.ts';
 import { LABELS } from '../../src/labels.ts';
 import { type CliOptions, type RunningCli, runCli, STEERING, startCli } from '../cli/run-cli.ts';

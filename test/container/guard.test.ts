@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { connectEngine } from '../../src/engine/connect.ts';
+import { connectEngine } from '../../src/engine/docker/connect.ts';
 import type { ContainerEngine } from '../../src/engine/engine.ts';
-import { createIdentity } from '../../src/execution/identity.ts';
 import { createLurkbox } from '../../src/index.ts';
 import { LABELS } from '../../src/labels.ts';
 import { ownProcess } from '../../src/process.ts';
+import { createIdentity } from '../../src/sandboxes/cleanup/identity.ts';
 import { findGuards, type Orchestrator, startOrchestrator } from '../helpers/orchestrator.ts';
 import { createPrivateEngine, type PrivateEngine } from '../helpers/private-engine.ts';
 import { createWorkspace, type Workspace } from '../helpers/workspace.ts';
@@ -192,7 +192,7 @@ test('a guard whose orchestrator lives does nothing, even when the pipe between 
 
 /** As `startGuard` does it when the pipe has broken. */
 function startGuardOf(owner: string): ChildProcess {
-  const program = join(import.meta.dirname, '../../src/guard/program.ts');
+  const program = join(import.meta.dirname, '../../src/sandboxes/cleanup/guard-program.ts');
   const { host } = createIdentity();
   return spawn(process.execPath, [program, owner, host, join(workspace.root, '.lurkbox')], {
     stdio: 'ignore',

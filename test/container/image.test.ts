@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { extract, type Header, pack } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { connectEngine } from '../../src/engine/connect.ts';
+import { connectEngine } from '../../src/engine/docker/connect.ts';
 import type { ContainerEngine } from '../../src/engine/engine.ts';
 import { LurkboxError } from '../../src/errors.ts';
 import { readArchive } from '../../src/image/archive.ts';

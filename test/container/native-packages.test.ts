@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { connectEngine } from '../../src/engine/connect.ts';
+import { connectEngine } from '../../src/engine/docker/connect.ts';
 import { createLurkbox } from '../../src/index.ts';
 import { elfFile } from '../helpers/elf-file.ts';
 import { startNpmRegistry } from '../helpers/npm-registry.ts';

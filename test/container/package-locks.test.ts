@@ -1,7 +1,7 @@
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { connectEngine } from '../../src/engine/connect.ts';
+import { connectEngine } from '../../src/engine/docker/connect.ts';
 import { createLurkbox } from '../../src/index.ts';
 import { startNpmRegistry } from '../helpers/npm-registry.ts';
 import { createWorkspace } from '../helpers/workspace.ts';

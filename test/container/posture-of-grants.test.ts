@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { connectEngine } from '../../src/engine/connect.ts';
+import { connectEngine } from '../../src/engine/docker/connect.ts';
 import { type HeldPlugin, holdOpen } from '../helpers/held-plugin.ts';
 import { parseLimits, parseMounts, parseStatus, readCgroupLimits, readNamespaces } from '../helpers/proc.ts';
 import {

@@ -4,7 +4,7 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, readlinkSync } fro
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, test } from 'vitest';
-import { connectEngine } from '../../src/engine/connect.ts';
+import { connectEngine } from '../../src/engine/docker/connect.ts';
 import { createLurkbox } from '../../src/index.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { type Certificates, createCertificates } from '../helpers/certificates.ts';

@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { toUnixAddress } from '../../src/engine/endpoint.ts';
+import { toUnixAddress } from '../../src/engine/docker/endpoint.ts';
 import { findEngine, firstAnswering } from '../../src/engine/find.ts';
 
 describe('probing', () => {

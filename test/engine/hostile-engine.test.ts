@@ -1,8 +1,8 @@
 import type http from 'node:http';
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { connectEngine } from '../../src/engine/connect.ts';
-import { upTo } from '../../src/engine/docker-calls.ts';
+import { upTo } from '../../src/engine/docker/calls.ts';
+import { connectEngine } from '../../src/engine/docker/connect.ts';
 import type { ContainerEngine } from '../../src/engine/engine.ts';
 import { type Answers, json, serveEngine } from '../helpers/engine-server.ts';
 import { watchHost } from '../helpers/host-watch.ts';

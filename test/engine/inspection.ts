@@ -1,4 +1,4 @@
-import type { BindMount, CreateOptions } from '../../src/engine/to-create-options.ts';
+import type { BindMount, CreateOptions } from '../../src/engine/docker/to-create-options.ts';
 
 const MASKED = [
   '/proc/asound',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import type { CreateOptions } from '../../src/engine/docker/to-create-options.ts';
 import { comparePosture } from '../../src/engine/posture.ts';
-import type { CreateOptions } from '../../src/engine/to-create-options.ts';
 import type { LurkboxError } from '../../src/errors.ts';
 import type { Grant } from '../../src/policy/grant.ts';
 import { MIB } from '../spec/sample.ts';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { type CreateOptions, toCreateOptions } from '../../src/engine/docker/to-create-options.ts';
 import type { EngineFacts } from '../../src/engine/engine.ts';
-import { type CreateOptions, toCreateOptions } from '../../src/engine/to-create-options.ts';
 import type { Grant } from '../../src/policy/grant.ts';
 import { MIB, specOf } from '../spec/sample.ts';
 

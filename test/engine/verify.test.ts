@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { toCreateOptions } from '../../src/engine/to-create-options.ts';
+import { toCreateOptions } from '../../src/engine/docker/to-create-options.ts';
 import { verifyCreateBody } from '../../src/engine/verify.ts';
 import { LurkboxError, type Problem } from '../../src/errors.ts';
 import type { Grant } from '../../src/policy/grant.ts';

@@ -1,9 +1,9 @@
-import { connectEngine } from '../../src/engine/connect.ts';
-import { createIdentity, isOwnerDead } from '../../src/execution/identity.ts';
+import { connectEngine } from '../../src/engine/docker/connect.ts';
 import { HostPrograms } from '../../src/image/host-programs.ts';
 import { createImageStore } from '../../src/image/image-store.ts';
 import { madeImagesFolder } from '../../src/image/made-images.ts';
 import { LABELS } from '../../src/labels.ts';
+import { createIdentity, isOwnerDead } from '../../src/sandboxes/cleanup/identity.ts';
 import { createWorkspace } from './workspace.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { Duplex, type Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { choosing } from '../../src/engine/endpoint.ts';
+import { choosing } from '../../src/engine/docker/endpoint.ts';
 import type {
   ContainerEngine,
   ContainerExit,

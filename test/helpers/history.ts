@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { OUTCOMES } from '../../src/execution/outcome.ts';
+import { OUTCOMES } from '../../src/calls/outcome.ts';
 import type { PluginExecutionResult } from '../../src/index.ts';
 
 interface Entry {

@@ -1,7 +1,7 @@
 import { chmod, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { connectEngine } from '../../src/engine/connect.ts';
+import { connectEngine } from '../../src/engine/docker/connect.ts';
 import {
   createLurkbox,
   type ExecuteOptions,

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import Docker from 'dockerode';
-import { Demuxer } from '../../src/engine/demux.ts';
+import { Demuxer } from '../../src/engine/docker/demux.ts';
+import { toCreateOptions } from '../../src/engine/docker/to-create-options.ts';
 import type { ContainerEngine } from '../../src/engine/engine.ts';
-import { toCreateOptions } from '../../src/engine/to-create-options.ts';
 import { LABELS } from '../../src/labels.ts';
 import type { Grant } from '../../src/policy/grant.ts';
 import { buildContainerSpec, IMAGE_PATHS } from '../../src/spec/build.ts';

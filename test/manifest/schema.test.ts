@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { check } from '../../src/manifest/problems.ts';
+import { check } from '../../src/documents/problems.ts';
 import { PluginManifestSchema } from '../../src/manifest/schema.ts';
 import { MINIMAL } from './sample.ts';
 

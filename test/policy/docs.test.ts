@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { parseJson } from '../../src/json.ts';
-import { check } from '../../src/manifest/problems.ts';
+import { check } from '../../src/documents/problems.ts';
+import { parseJson } from '../../src/json/reader.ts';
 import { PluginManifestSchema } from '../../src/manifest/schema.ts';
 import { checkPolicy } from '../../src/policy/load.ts';
 import { resolveGrant } from '../../src/policy/resolve.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseJson } from '../../src/json.ts';
+import { parseJson } from '../../src/json/reader.ts';
 import { ThrownInside } from '../../src/runner/result.ts';
 import { anyValue, canonical, crossing } from '../helpers/values.ts';
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import { expect } from 'vitest';
-import type { Outcome } from '../../src/execution/outcome.ts';
+import type { Outcome } from '../../src/calls/outcome.ts';
 import { createLurkbox, type PluginExecutionResult } from '../../src/index.ts';
 import { LABELS } from '../../src/labels.ts';
 import {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { expect } from 'vitest';
-import type { Outcome } from '../../src/execution/outcome.ts';
+import type { Outcome } from '../../src/calls/outcome.ts';
 import { LABELS } from '../../src/labels.ts';
 import type { ChaosProxy } from '../helpers/chaos-proxy.ts';
 import { History } from '../helpers/history.ts';

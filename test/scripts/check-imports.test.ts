@@ -32,7 +32,7 @@ test.each<[string, Record<string, string>]>([
     'anything, in the composition root',
     { 'lurkbox.ts': "import { DockerEngine } from './engine/docker.ts';" },
   ],
-  ['dockerode, in the engine', { 'engine/a.ts': "import Docker from 'dockerode';" }],
+  ['dockerode, where Docker is spoken to', { 'engine/docker/a.ts': "import Docker from 'dockerode';" }],
   [
     'the wrong thing, in a comment',
     { 'policy/a.ts': "// import { a } from '../engine/a.ts';\n/** process.env */" },
@@ -62,8 +62,8 @@ test.each<[string, Record<string, string>, string]>([
   ],
   [
     'a dynamic import',
-    { 'cli/a.ts': "const { a } = await import('../lifecycle/a.ts');" },
-    'src/cli/a.ts imports `../lifecycle/a.ts`: `cli` may import `index.ts`, its own files and leaves.',
+    { 'cli/a.ts': "const { a } = await import('../versions/a.ts');" },
+    'src/cli/a.ts imports `../versions/a.ts`: `cli` may import `index.ts`, its own files and leaves.',
   ],
   [
     'a re-export',
@@ -81,9 +81,9 @@ test.each<[string, Record<string, string>, string]>([
     'src/cli/a.ts imports `../../scripts/a.ts`: `cli` may import `index.ts`, its own files and leaves.',
   ],
   [
-    'dockerode outside of the engine',
-    { 'execution/a.ts': "import type Docker from 'dockerode';" },
-    'src/execution/a.ts imports `dockerode`: only `engine` may know that package.',
+    'dockerode elsewhere',
+    { 'calls/a.ts': "import type Docker from 'dockerode';" },
+    'src/calls/a.ts imports `dockerode`: only `engine/docker` may know that package.',
   ],
   [
     'a package that reaches the container',

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { toCreateOptions } from '../../src/engine/to-create-options.ts';
+import { toCreateOptions } from '../../src/engine/docker/to-create-options.ts';
 import { verifyCreateBody } from '../../src/engine/verify.ts';
 import { PluginManifestSchema } from '../../src/manifest/schema.ts';
 import { resolveGrant } from '../../src/policy/resolve.ts';

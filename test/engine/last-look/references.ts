@@ -1,5 +1,5 @@
+import { toCreateOptions } from '../../../src/engine/docker/to-create-options.ts';
 import type { EngineFacts } from '../../../src/engine/engine.ts';
-import { toCreateOptions } from '../../../src/engine/to-create-options.ts';
 import type { EngineTraits } from '../../../src/engine/verify.ts';
 import type { Grant } from '../../../src/policy/grant.ts';
 import type { ContainerAllowance } from '../../../src/spec/allowance.ts';

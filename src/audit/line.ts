@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto';
+import { canonicalJson } from '../json/canonical.ts';
+import { parseJson } from '../json/reader.ts';
+import { type AuditBody, type AuditLink, AuditLinkSchema, HashSchema, readBody } from './record.ts';
+
+/** Of one line; the largest record, all of whose characters have to be escaped, is smaller. */
+export const MAX_LINE_BYTES = 128 * 1024;
+
+export interface WrittenLine {
+  /** With its line feed. */
+  readonly text: string;
+  readonly hash: string;
+}
+
+/** One record as a line: the canonical JSON of all but the hash, and the hash of exactly that as its last member. */
+export function toLine(link: AuditLink, body: AuditBody): WrittenLine {
+  return seal({ ...link, ...body });
+}
+
+function seal(record: object): WrittenLine {
+  const text = canonicalJson(record);
+  const hash = createHash('sha256').update(text).digest('hex');
+  return { text: `${text.slice(0, -1)},"hash":"${hash}"}\n`, hash };
+}
+
+export interface ReadRecord {
+  readonly ok: true;
+  readonly link: AuditLink;
+  /** Also of a newer program, of which this one knows no more than the kind. */
+  readonly body: NonNullable<ReturnType<typeof readBody>>;
+  /** As the line says it. */
+  readonly hash: string;
+  /** Whether the line is, to the byte, what its hash was made of. */
+  readonly intact: boolean;
+}
+
+export type LineReading = ReadRecord | { readonly ok: false; readonly fault: string };
+
+/** Reads a line, without its line feed, that anybody may have written. Never throws. */
+export function readLine(bytes: Buffer): LineReading {
+  const value = parse(bytes);
+  if (value === null) return { ok: false, fault: 'it is no JSON object' };
+  const { hash, ...record } = value;
+  const { v, seq, at, prev, ...rest } = record;
+  const link = AuditLinkSchema.safeParse({ v, seq, at, prev });
+  const body = link.success ? readBody(rest, link.data.v) : null;
+  const claimed = HashSchema.safeParse(hash);
+  if (!link.success || body === null || !claimed.success)
+    return { ok: false, fault: 'it has not the members of a record' };
+  const due = seal(record);
+  const intact = due.hash === claimed.data && bytes.equals(Buffer.from(due.text.slice(0, -1)));
+  return { ok: true, link: link.data, body, hash: claimed.data, intact };
+}
+
+function parse(bytes: Buffer): Record<string, unknown> | null {
+  const reading = parseJson(bytes.toString());
+  return reading.ok && isObject(reading.value) ? reading.value : null;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
+}

@@ -1,0 +1,178 @@
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
+import { frameRecord } from '../protocol/framing.ts';
+import { EXECUTE_ID, type ExecuteParams, LOAD_ID, type LoadParams } from '../protocol/messages.ts';
+import { Turns } from './event-loop-yielder.ts';
+
+/** Characters; a context may be large, and neither its whole text nor the time to write it is to be had at once. */
+const PIECE_CHARS = 32 * 1024;
+const SMALL_CHARS = 4 * 1024;
+const PART_MEMBERS = 64;
+
+export const CANCEL_RECORD = frameRecord('{"jsonrpc":"2.0","method":"cancel"}');
+
+/** How long the response to `load` is. */
+export const LOADED_BYTES = frameRecord(`{"jsonrpc":"2.0","id":${LOAD_ID},"result":null}`).length;
+
+/** Asks for the plugin to be loaded before its context is there. */
+export function toLoadRecord(params: LoadParams): string {
+  return frameRecord(JSON.stringify({ jsonrpc: '2.0', id: LOAD_ID, method: 'load', params }));
+}
+
+export interface ExecuteRequest extends ExecuteParams {
+  /** @default that of the first of a container */
+  readonly id?: number;
+}
+
+/**
+ * Sends the request for one execution, no faster than it is taken. Never rejects: that a stream broke is told to whoever
+ * reads it.
+ */
+export async function sendExecute(
+  socket: Writable,
+  request: ExecuteRequest,
+  signal: AbortSignal,
+): Promise<void> {
+  const turns = new Turns();
+  try {
+    for (const piece of toExecuteRecord(request)) {
+      if (!socket.write(piece)) await once(socket, 'drain', { signal });
+      if (turns.isOver()) await turns.next();
+      if (signal.aborted) return;
+    }
+  } catch {
+    // Settled, or soon to be.
+  }
+}
+
+/** The request in pieces of about the same size. */
+export function* toExecuteRecord({ id = EXECUTE_ID, ...params }: ExecuteRequest): Generator<string> {
+  yield* inPieces(executeRecord(id, params));
+}
+
+function* executeRecord(id: number, params: ExecuteParams): Generator<string> {
+  yield `\u001e{"jsonrpc":"2.0","id":${id},"method":"execute","params":`;
+  yield* toJson(params);
+  yield '}\n';
+}
+
+/** How many bytes a value has as JSON. */
+export async function countJsonBytes(value: unknown): Promise<number> {
+  const turns = new Turns();
+  let bytes = 0;
+  for (const piece of inPieces(toJson(value))) {
+    bytes += Buffer.byteLength(piece);
+    if (turns.isOver()) await turns.next();
+  }
+  return bytes;
+}
+
+/** The same for whoever reads it as one text; a large one is made while it is read, in turns with everything else. */
+export function toJsonText(value: unknown): string | (() => AsyncIterable<string>) {
+  return isSmall(value) ? JSON.stringify(value) : () => inTurns(value);
+}
+
+async function* inTurns(value: unknown): AsyncGenerator<string> {
+  const turns = new Turns();
+  for (const piece of inPieces(toJson(value))) {
+    yield piece;
+    if (turns.isOver()) await turns.next();
+  }
+}
+
+function* inPieces(parts: Iterable<string>): Generator<string> {
+  let piece = '';
+  for (const part of parts) {
+    piece += part;
+    if (piece.length < PIECE_CHARS) continue;
+    yield piece;
+    piece = '';
+  }
+  if (piece !== '') yield piece;
+}
+
+/** What `JSON.stringify` makes of a value that is JSON, part by part. */
+function* toJson(value: unknown): Generator<string> {
+  if (isSmall(value)) yield JSON.stringify(value);
+  else if (typeof value === 'string') yield* textToJson(value);
+  else if (Array.isArray(value)) yield* listToJson(value);
+  else yield* objectToJson(Object.entries(value as object));
+}
+
+function* textToJson(text: string): Generator<string> {
+  yield '"';
+  for (let at = 0; at < text.length; ) {
+    let end = at + PIECE_CHARS;
+    // The halves of a character would each be written as an escape.
+    if (isFirstHalf(text.charCodeAt(end - 1))) end--;
+    yield inner(JSON.stringify(text.slice(at, end)));
+    at = end;
+  }
+  yield '"';
+}
+
+function isFirstHalf(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdbff;
+}
+
+function* listToJson(list: readonly unknown[]): Generator<string> {
+  for (let at = 0; at < list.length; at += PART_MEMBERS) {
+    yield at === 0 ? '[' : ',';
+    const part = list.slice(at, at + PART_MEMBERS);
+    if (isSmall(part)) yield inner(JSON.stringify(part));
+    else yield* separately(part, toJson);
+  }
+  yield ']';
+}
+
+function* objectToJson(members: readonly [string, unknown][]): Generator<string> {
+  for (let at = 0; at < members.length; at += PART_MEMBERS) {
+    yield at === 0 ? '{' : ',';
+    const part = members.slice(at, at + PART_MEMBERS);
+    if (isSmall(part)) yield inner(JSON.stringify(Object.fromEntries(part)));
+    else yield* separately(part, memberToJson);
+  }
+  yield '}';
+}
+
+function* memberToJson([key, value]: readonly [string, unknown]): Generator<string> {
+  yield* toJson(key);
+  yield ':';
+  yield* toJson(value);
+}
+
+function* separately<Member>(
+  members: readonly Member[],
+  write: (member: Member) => Generator<string>,
+): Generator<string> {
+  for (const [index, member] of members.entries()) {
+    if (index > 0) yield ',';
+    yield* write(member);
+  }
+}
+
+function inner(json: string): string {
+  return json.slice(1, -1);
+}
+
+/** Whether a value is written in no time. An empty list or object is small. */
+function isSmall(value: unknown): boolean {
+  return spend(value, SMALL_CHARS) >= 0;
+}
+
+/** What is left of so many characters, about, when a value has been written. */
+function spend(value: unknown, chars: number): number {
+  if (typeof value === 'string') return chars - value.length;
+  let left = chars - 4;
+  if (typeof value !== 'object' || value === null) return left;
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length && left >= 0; index++) left = spend(value[index], left);
+    return left;
+  }
+  const keys = Object.keys(value);
+  for (let index = 0; index < keys.length && left >= 0; index++) {
+    const key = keys[index] as string;
+    left = spend((value as Record<string, unknown>)[key], left - 4 - key.length);
+  }
+  return left;
+}

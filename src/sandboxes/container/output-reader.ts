@@ -1,0 +1,264 @@
+import { isUtf8 } from 'node:buffer';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Turns } from '../../calls/event-loop-yielder.ts';
+import { Demuxer } from '../../engine/docker/demux.ts';
+import { JsonReader, type JsonReading } from '../../json/reader.ts';
+import { type Piece, RECORD_START, RecordReader, type StrayLine } from '../../protocol/framing.ts';
+import { MAX_RESULT_DEPTH, MAX_RESULT_VALUES } from '../../protocol/messages.ts';
+import { parseRunnerMessage, type RunnerMessage } from '../../protocol/runner-message.ts';
+import { type Stretch, splitFlood } from './flood.ts';
+
+/** One thing that came out of a container, judged. */
+export type Heard =
+  | { readonly kind: 'message'; readonly message: RunnerMessage }
+  | {
+      readonly kind: 'line';
+      readonly source: Stream;
+      readonly text: string;
+      /** How many bytes were cut off its end. */
+      readonly cutBytes: number;
+    }
+  | ({ readonly kind: 'surplus' } & Surplus)
+  /** All that the execution of that id printed to stderr has come. */
+  | { readonly kind: 'outputEnd'; readonly id: number }
+  | { readonly kind: 'fault'; readonly outcome: 'OUTPUT_LIMIT' | 'PROTOCOL_ERROR'; readonly reason: string };
+
+/** What was logged beyond the lines that are kept one by one, as it came: most of it is only counted. */
+export interface Surplus {
+  /** `console`: the bytes are a record; else they are lines, the first and the last of which may be parts. */
+  readonly source: Stream | 'console';
+  readonly bytes: Buffer;
+}
+
+export const MAX_LINE_BYTES = 8 * 1024;
+/** Log lines of one execution that are read one by one; of what comes after them the end is kept. */
+export const LOG_HEAD = { lines: 700, bytes: 192 * 1024 } as const;
+/** What a container may write of either while nobody calls it: an unfinished record, or the lines, have to be held. */
+const MAX_IDLE_BYTES = 64 * 1024;
+/** Beside the result a response has a head, and warnings come before it. */
+const RESPONSE_BYTES = 16 * 1024;
+/** Beyond so many bytes of log lines the rest is read slowly: who prints without end is slowed down, not this process. */
+const FREE_LOG_BYTES = 8 * 1024 * 1024;
+const SLOW_BYTES_PER_MS = 64 * 1024;
+/** After so many the clock is looked at. */
+const STEPS_PER_LOOK = 64;
+/** Of what a container wrote, in a message of ours. */
+const MAX_QUOTED_CHARS = 300;
+/** The response and its `result` are around the result. */
+const READING_LIMITS = {
+  maxDepth: MAX_RESULT_DEPTH + 1,
+  maxValues: MAX_RESULT_VALUES + 16,
+  allowsProto: true,
+} as const;
+/** As the runner writes it: what is long before that is known need not be parsed. */
+const LOG_RECORD = Buffer.from('{"jsonrpc":"2.0","method":"log",');
+const LINE_FEED = Buffer.from('\n');
+const OUTPUT_END = /^\u001e\{"jsonrpc":"2\.0","method":"outputEnd","params":\{"id":(\d{1,15})\}\}$/;
+
+type Stream = 'stdout' | 'stderr';
+
+/** What one execution may still write; while nobody calls, a little of that. */
+export class OutputRoom {
+  /** Of the result as JSON. */
+  readonly maxResultBytes: number;
+  #records = 0;
+  #logs = { lines: 0, bytes: 0 };
+  #idle: Record<Stream, number> | null = null;
+
+  constructor(outputBytes: number) {
+    this.maxResultBytes = outputBytes;
+  }
+
+  /** Of all records that are no log lines. */
+  get maxRecordBytes(): number {
+    return this.maxResultBytes + RESPONSE_BYTES;
+  }
+
+  /** Nobody waits for what comes from now on. */
+  rest(): void {
+    this.#idle = { stdout: 0, stderr: 0 };
+  }
+
+  /** For the first execution: what came before it is of its room. */
+  open(): void {
+    this.#idle = null;
+  }
+
+  /** For the next execution in the same container. */
+  empty(): void {
+    this.#records = 0;
+    this.#logs = { lines: 0, bytes: 0 };
+    this.open();
+  }
+
+  /** An answer of so many bytes that the host asked for, and the plugin did not cause, is not counted. */
+  spare(bytes: number): void {
+    if (this.#idle !== null) this.#idle.stdout -= bytes;
+  }
+
+  /** Whether so much may come: while nobody calls, a little of everything; otherwise it is looked at piece by piece. */
+  takesBytes(stream: Stream, bytes: number): boolean {
+    if (this.#idle === null) return true;
+    this.#idle[stream] += bytes;
+    return this.#idle[stream] <= MAX_IDLE_BYTES;
+  }
+
+  takesRecord(bytes: number): boolean {
+    this.#records += bytes;
+    return this.#records <= this.maxRecordBytes;
+  }
+
+  /** Whether a log line is one of the first, which are kept. */
+  takesLog(bytes: number): boolean {
+    const { lines, bytes: all } = this.#logs;
+    this.#logs = { lines: lines + 1, bytes: all + bytes };
+    return lines < LOG_HEAD.lines && all + bytes <= LOG_HEAD.bytes;
+  }
+
+  get isLogFull(): boolean {
+    const { lines, bytes } = this.#logs;
+    return lines >= LOG_HEAD.lines || bytes > LOG_HEAD.bytes;
+  }
+
+  /** How long the reading pauses before it goes on, in milliseconds. */
+  pauseMs(bytes: number): number {
+    return this.#logs.bytes > FREE_LOG_BYTES ? bytes / SLOW_BYTES_PER_MS : 0;
+  }
+}
+
+/**
+ * Reads everything a container writes until it ends or a fault ends the reading. Pulling is the back-pressure: a chunk
+ * that nobody asked for stays in the engine. Log lines are read for ever and kept in part; for records there is the room.
+ */
+export async function* listen(socket: Duplex, room: OutputRoom): AsyncGenerator<Heard> {
+  const demuxer = new Demuxer();
+  const limits = { maxRecordBytes: room.maxRecordBytes, maxLineBytes: MAX_LINE_BYTES };
+  const readers = {
+    stdout: new RecordReader(limits),
+    stderr: new RecordReader({ ...limits, records: false }),
+  };
+  const turns = new Turns();
+  for await (const chunk of socket) {
+    for (const { stream, bytes } of demuxer.push(chunk as Buffer)) {
+      if (turns.isOver()) await turns.next();
+      if (!room.takesBytes(stream, bytes.length)) {
+        yield overLimit(`more than ${MAX_IDLE_BYTES} bytes came over ${stream} while nobody called`);
+        return;
+      }
+      const reader = readers[stream];
+      for (const { isFlood, bytes: part } of stretchesOf(stream, bytes, reader, room)) {
+        if (isFlood) {
+          // Nobody reads it line by line any more: a flood costs a look at its bytes, and no object for each line.
+          for (const { bytes: begun } of reader.end())
+            yield { kind: 'surplus', source: stream, bytes: begun };
+          room.takesLog(part.length);
+          yield { kind: 'surplus', source: stream, bytes: Buffer.from(part) };
+          continue;
+        }
+        for (const piece of reader.push(part)) {
+          const heard = await judge(stream, piece, room, turns);
+          yield heard;
+          // Who breaks the protocol is not listened to any more.
+          if (heard.kind === 'fault') return;
+          if (turns.isOver()) await turns.next();
+        }
+      }
+    }
+    const pauseMs = room.pauseMs((chunk as Buffer).length);
+    // What the network gave belongs to nobody else.
+    if (socket instanceof Socket) release(chunk as Buffer);
+    if (pauseMs > 0) await delay(pauseMs);
+  }
+  demuxer.end();
+  for (const stream of ['stdout', 'stderr'] as const)
+    for (const piece of readers[stream].end()) yield toLine(stream, piece, room);
+}
+
+function stretchesOf(
+  stream: Stream,
+  bytes: Buffer,
+  reader: RecordReader,
+  room: OutputRoom,
+): Iterable<Stretch> {
+  if (!room.isLogFull) return [{ isFlood: false, bytes }];
+  if (stream === 'stderr') return splitFlood(bytes, () => reader.heldByte === RECORD_START);
+  return [{ isFlood: !reader.isInRecord && !bytes.includes(RECORD_START), bytes }];
+}
+
+async function judge(stream: Stream, piece: Piece, room: OutputRoom, turns: Turns): Promise<Heard> {
+  if (piece.kind === 'overflow') return overLimit(tooLarge(room));
+  if (piece.kind === 'line') return toLine(stream, piece, room);
+  const { bytes } = piece;
+  if (isLogRecord(bytes)) {
+    if (!room.takesLog(bytes.length)) return { kind: 'surplus', source: 'console', bytes };
+  } else if (!room.takesRecord(bytes.length)) return overLimit(tooLarge(room));
+  return readRecord(bytes, turns);
+}
+
+function toLine(source: Stream, { bytes, cutBytes }: StrayLine, room: OutputRoom): Heard {
+  const id = source === 'stderr' ? endedBy(bytes) : null;
+  if (id !== null) return { kind: 'outputEnd', id };
+  if (!room.takesLog(bytes.length))
+    return { kind: 'surplus', source, bytes: Buffer.concat([bytes, LINE_FEED]) };
+  return { kind: 'line', source, text: bytes.toString('utf8'), cutBytes };
+}
+
+function isLogRecord(bytes: Buffer): boolean {
+  return bytes.subarray(0, LOG_RECORD.length).equals(LOG_RECORD);
+}
+
+function endedBy(bytes: Buffer): number | null {
+  if (bytes[0] !== RECORD_START) return null;
+  const id = OUTPUT_END.exec(bytes.toString('latin1'))?.[1];
+  return id === undefined ? null : Number(id);
+}
+
+/** A record that was put aside, as the message that it is; `null` when it is none. */
+export function readLogRecord(bytes: Buffer): Extract<RunnerMessage, { kind: 'log' }> | null {
+  if (!isUtf8(bytes)) return null;
+  const reading = new JsonReader(bytes, READING_LIMITS).read();
+  const message = reading.ok ? parseRunnerMessage(reading.value) : null;
+  return message?.kind === 'log' ? message : null;
+}
+
+// Every byte of it was copied or counted. The collector is in no hurry for memory outside of its heap: of a flood it would
+// leave eighty megabytes lying about.
+function release({ buffer, byteLength }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
+}
+
+async function readRecord(bytes: Buffer, turns: Turns): Promise<Heard> {
+  if (!isUtf8(bytes)) return fault('a record is not UTF-8');
+  const reading = await readJson(bytes, turns);
+  if (!reading.ok) {
+    const [first] = reading.faults;
+    return fault(
+      `a record is refused: ${first?.path ? `\`${first.path.slice(0, MAX_QUOTED_CHARS)}\`: ` : ''}${first?.message.slice(0, MAX_QUOTED_CHARS)}`,
+    );
+  }
+  const message = parseRunnerMessage(reading.value);
+  return message.kind === 'invalid' ? fault(`a record is ${message.reason}`) : { kind: 'message', message };
+}
+
+async function readJson(bytes: Buffer, turns: Turns): Promise<JsonReading> {
+  const reader = new JsonReader(bytes, READING_LIMITS);
+  for (;;) {
+    const reading = reader.read(STEPS_PER_LOOK);
+    if (reading !== null) return reading;
+    if (turns.isOver()) await turns.next();
+  }
+}
+
+function fault(reason: string): Heard {
+  return { kind: 'fault', outcome: 'PROTOCOL_ERROR', reason };
+}
+
+function overLimit(reason: string): Heard {
+  return { kind: 'fault', outcome: 'OUTPUT_LIMIT', reason };
+}
+
+function tooLarge({ maxResultBytes }: OutputRoom): string {
+  return `more than ${maxResultBytes} bytes came as records, the result and reports of progress together: return less, or raise \`output_kb\``;
+}

@@ -1,0 +1,380 @@
+import type { Admission } from '../../calls/admission/admission.ts';
+import { sharedCeiling } from '../../calls/admission/reserve.ts';
+import { LurkboxError } from '../../errors.ts';
+import type { Logger } from '../../logger.ts';
+import { PluginPool, type PluginPoolOptions } from './plugin-pool.ts';
+import { shareOut } from './share-out.ts';
+
+/** A call that takes a container has two milliseconds to itself before the next one is started beside it. */
+const SETTLE_MS = 25;
+const TICK_MS = 1_000;
+/** With more active plugins than this, sizes are looked at less often: each look goes through all of them. */
+const MANY = 100;
+const REST_OF_MANY_MS = 100;
+/** Every so many ticks it is looked at whether those who wait compute. */
+const TICKS_PER_CPU_LOOK = 5;
+/** One container more than is needed is kept for so long, in case it will be. */
+const EXCESS_MS = 10_000;
+const MIB = 1024 * 1024;
+
+export interface PoolOptions {
+  readonly admission: Admission;
+  /** How many may wait, over all plugins; 0 is none. */
+  readonly maxWarm: number;
+  /** What the grants of all that wait may come to; never more than the memory that the admission gives out. */
+  readonly maxWarmBytes: number;
+  /** How many may be there to be reused by later calls, over all plugins, and of one. */
+  readonly maxReused: number;
+  readonly maxReusedPerPlugin: number;
+  /** How many are started at once, those that calls start themselves included; calls are never held up by it. */
+  readonly startsAtOnce: number;
+  readonly maxAgeMs: number;
+  readonly logger: Logger;
+}
+
+/**
+ * Keeps containers waiting, and decides how many of which plugin: first what somebody has asked for, then where one more
+ * spares most waiting for each byte. It gives way to calls: nothing is started while one waits, and memory that one lacks
+ * is freed, the least useful container first.
+ */
+export class Pool {
+  readonly #options: PoolOptions;
+  readonly #pluginPools = new Set<PluginPool>();
+  /** Those that have, or should have, containers; the others cost nothing. */
+  readonly #active = new Set<PluginPool>();
+  readonly #excessSince = new Map<PluginPool, number>();
+  readonly #hints = new Set<{ pluginPool: PluginPool; size: number; done: (ready: number) => void }>();
+  #balancing: NodeJS.Timeout | undefined;
+  #balancedAt = Number.NEGATIVE_INFINITY;
+  #ticking: NodeJS.Timeout | undefined;
+  #ticks = 0;
+  /** Of containers in which Node is not up yet: those that are started ahead, and those of calls that found none waiting. */
+  readonly #starts = { ahead: 0, own: 0 };
+  /** Of which one was started ahead last. */
+  #startedLast: PluginPool | undefined;
+  #isClosed = false;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    options.admission.onShortage = (bytes) => this.#free(bytes);
+  }
+
+  /**
+   * The idle containers of one plugin, in place of others of it that are about to close.
+   * @throws LurkboxError `POLICY_INVALID` when the number that the policy asks for does not fit, with both numbers
+   */
+  open(options: PluginPoolOptions, replaced?: PluginPool): PluginPool {
+    const pluginPool: PluginPool = new PluginPool(options, {
+      reserveMemory: (bytes) => this.#options.admission.reserveMemory(bytes),
+      makeRoom: (bytes) => this.#dropWaiting(bytes),
+      onChange: (changed) => this.#changed(changed),
+      onOwnStart: () => this.#countStart('own'),
+      onClosed: (closed) => this.#forget(closed),
+    });
+    if (typeof options.warm === 'number') this.#assertFits(pluginPool, options.warm, replaced);
+    this.#pluginPools.add(pluginPool);
+    if (pluginPool.firmSize(0) > 0) this.#changed(pluginPool);
+    return pluginPool;
+  }
+
+  #forget(pluginPool: PluginPool): void {
+    this.#pluginPools.delete(pluginPool);
+    this.#active.delete(pluginPool);
+    this.#excessSince.delete(pluginPool);
+    for (const hint of this.#hints) if (hint.pluginPool === pluginPool) hint.done(0);
+  }
+
+  /**
+   * Has so many containers wait, for a minute; resolves with how many do, when they all do or no more can be had now.
+   * @throws LurkboxError `OPTIONS_INVALID` when they do not fit, with both numbers
+   */
+  async hint(pluginPool: PluginPool, size: number): Promise<number> {
+    if (!Number.isInteger(size) || size < 0)
+      throw new LurkboxError(
+        'OPTIONS_INVALID',
+        `Expected a whole number of containers, got ${String(size)}.`,
+      );
+    if (this.#isClosed || !this.#pluginPools.has(pluginPool)) return 0;
+    const fault = this.#misfit(pluginPool, size);
+    if (fault !== null)
+      throw new LurkboxError(
+        'OPTIONS_INVALID',
+        `So many containers of \`${pluginPool.plugin}\` cannot wait: ${fault}.`,
+      );
+    const { promise, resolve } = Promise.withResolvers<number>();
+    const hint = { pluginPool, size, done: resolve };
+    this.#hints.add(hint);
+    pluginPool.hint(size);
+    this.#schedule(0);
+    return promise.finally(() => this.#hints.delete(hint));
+  }
+
+  /** To be told when the memory that the admission gives out has become known: what was asked for before may not fit. */
+  learnCeilings(): void {
+    const now = performance.now();
+    const bytes = sum(
+      [...this.#pluginPools],
+      (pluginPool) => pluginPool.firmSize(now) * pluginPool.memoryBytes,
+    );
+    if (this.#options.maxWarm === 0 || bytes <= this.#maxWarmBytes) return;
+    const facts = { askedMb: Math.ceil(bytes / MIB), mostMb: Math.floor(this.#maxWarmBytes / MIB) };
+    this.#options.logger.warn(facts, 'the containers that should wait have no room; fewer will wait');
+  }
+
+  /** Starts no more, and ends what waits. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#balancing);
+    clearInterval(this.#ticking);
+    for (const hint of this.#hints) hint.done(0);
+    await Promise.all([...this.#pluginPools].map((pluginPool) => pluginPool.close()));
+  }
+
+  #assertFits(pluginPool: PluginPool, size: number, replaced: PluginPool | undefined): void {
+    const fault = this.#options.maxWarm === 0 ? null : this.#misfit(pluginPool, size, replaced);
+    if (fault === null) return;
+    throw new LurkboxError(
+      'POLICY_INVALID',
+      `The containers of \`${pluginPool.plugin}\` that should wait do not fit.`,
+      {
+        problems: [{ path: `plugins.${pluginPool.plugin}.warm`, message: fault }],
+      },
+    );
+  }
+
+  /** Why so many more cannot be asked for in so many words, beside what others ask for. */
+  #misfit(pluginPool: PluginPool, size: number, replaced?: PluginPool): string | null {
+    const { maxWarm } = this.#options;
+    const now = performance.now();
+    const others = [...this.#pluginPools].filter(
+      (other) => other !== pluginPool && other !== replaced && other.firmSize(now) > 0,
+    );
+    const count = size + sum(others, (other) => other.firmSize(now));
+    if (count > maxWarm)
+      return `${describe(count, others.length)} asked for, and at most ${maxWarm} may wait (\`maxWarm\`)`;
+    const bytes =
+      size * pluginPool.memoryBytes + sum(others, (other) => other.firmSize(now) * other.memoryBytes);
+    if (bytes <= this.#maxWarmBytes) return null;
+    return (
+      `${describe(count, others.length)} asked for with ${Math.ceil(bytes / MIB)} MB of memory, and all that wait may ` +
+      `have ${Math.floor(this.#maxWarmBytes / MIB)} MB (\`maxWarmMemoryMb\`, and \`maxMemoryMb\` or the memory of the host of the engine)`
+    );
+  }
+
+  get #maxWarmBytes(): number {
+    return Math.min(this.#options.maxWarmBytes, this.#options.admission.memoryCeilingBytes);
+  }
+
+  #changed(pluginPool: PluginPool): void {
+    if (this.#isClosed || !this.#pluginPools.has(pluginPool)) return;
+    if (this.#options.maxWarm === 0 && pluginPool.reusedCount === 0) return;
+    this.#active.add(pluginPool);
+    this.#limitReused(pluginPool);
+    this.#ticking ??= setInterval(() => this.#tick(), TICK_MS).unref();
+    this.#schedule(SETTLE_MS);
+  }
+
+  #limitReused(pluginPool: PluginPool): void {
+    const { maxReused, maxReusedPerPlugin } = this.#options;
+    if (pluginPool.reusedCount > maxReusedPerPlugin) void pluginPool.dropReused();
+    const keeping = [...this.#active];
+    if (sum(keeping, ({ reusedCount }) => reusedCount) <= maxReused) return;
+    const least = leastUsed(keeping);
+    // A plugin that is called often would otherwise push out the few of all others.
+    const most = keeping.filter(({ reusedCount }) => reusedCount >= (least?.reusedCount ?? 0) + 2);
+    void (leastUsed(most) ?? least)?.dropReused();
+  }
+
+  #schedule(ms: number): void {
+    if (this.#isClosed) return;
+    const rest = this.#active.size > MANY ? this.#balancedAt + REST_OF_MANY_MS - performance.now() : 0;
+    this.#balancing ??= setTimeout(
+      () => {
+        this.#balancing = undefined;
+        this.#balance();
+      },
+      Math.max(ms, rest),
+    );
+    // Only somebody who waits for an answer keeps this process from ending.
+    if (this.#hints.size + this.#options.admission.held.waiting > 0) this.#balancing.ref();
+    else this.#balancing.unref();
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    for (const pluginPool of this.#active) pluginPool.dropOld(now, this.#options.maxAgeMs);
+    if (++this.#ticks % TICKS_PER_CPU_LOOK === 0) {
+      for (const pluginPool of this.#active) void pluginPool.dropBusy();
+    }
+    this.#balance();
+  }
+
+  /** Ends what is too much, and starts what is missing. */
+  #balance(): void {
+    // What was about to start, or to be kept, when a call came to lack memory could not give way then.
+    this.#options.admission.retryNext();
+    const now = performance.now();
+    this.#balancedAt = now;
+    const shares = this.#shareOut(now);
+    this.#dropExcess(shares, now);
+    for (const pluginPool of this.#wanting(shares, now)) {
+      while (
+        pluginPool.size < (shares.get(pluginPool) ?? 0) &&
+        pluginPool.mayStart(now) &&
+        this.#mayStart()
+      ) {
+        if (!this.#hasRoom(pluginPool) && !this.#dropSome(shares)) break;
+        if (!this.#options.admission.mayReserve(pluginPool.memoryBytes)) break;
+        this.#startedLast = pluginPool;
+        void pluginPool.start(this.#countStart('ahead'));
+      }
+    }
+    this.#answerHints(shares, now);
+    for (const pluginPool of this.#active)
+      if (pluginPool.size + pluginPool.reusedCount === 0 && pluginPool.targetSize(now) === 0)
+        this.#active.delete(pluginPool);
+    if (this.#active.size > 0) return;
+    clearInterval(this.#ticking);
+    this.#ticking = undefined;
+  }
+
+  /** How many containers each plugin gets of what there is. */
+  #shareOut(now: number): Map<PluginPool, number> {
+    const wishes = [...this.#active].map((pluginPool) => {
+      const firm = pluginPool.firmSize(now);
+      const target = Math.max(firm, Math.min(pluginPool.targetSize(now), this.#mostOf(pluginPool)));
+      const gain = (size: number): number => pluginPool.gain(size, now);
+      return [pluginPool, { memoryBytes: pluginPool.memoryBytes, firm, target, gain }] as const;
+    });
+    return shareOut(new Map(wishes), { count: this.#options.maxWarm, bytes: this.#maxWarmBytes });
+  }
+
+  /** Whether there is another plugin. */
+  #isShared(plugin: string): boolean {
+    return [...this.#pluginPools].some((pluginPool) => pluginPool.plugin !== plugin);
+  }
+
+  /** How many of one plugin may wait that nobody has asked for; the rest is for others. */
+  #mostOf({ plugin, memoryBytes }: PluginPool): number {
+    if (!this.#isShared(plugin)) return Number.POSITIVE_INFINITY;
+    const byMemory = sharedCeiling(this.#maxWarmBytes, memoryBytes) / memoryBytes;
+    return Math.max(1, Math.floor(Math.min(byMemory, sharedCeiling(this.#options.maxWarm, 1))));
+  }
+
+  /** Those that have less than their share, where one more gains most first; but nobody twice while another one waits. */
+  #wanting(shares: ReadonlyMap<PluginPool, number>, now: number): PluginPool[] {
+    return [...shares]
+      .filter(([pluginPool, share]) => pluginPool.size < share && pluginPool.mayStart(now))
+      .map(([pluginPool]) => ({ pluginPool, gain: pluginPool.gain(pluginPool.size + 1, now) }))
+      .sort((a, b) => this.#hadTurn(a.pluginPool) - this.#hadTurn(b.pluginPool) || b.gain - a.gain)
+      .map(({ pluginPool }) => pluginPool);
+  }
+
+  #dropExcess(shares: ReadonlyMap<PluginPool, number>, now: number): void {
+    for (const pluginPool of this.#active) {
+      if (pluginPool.size <= (shares.get(pluginPool) ?? 0)) this.#excessSince.delete(pluginPool);
+      else if (!this.#excessSince.has(pluginPool)) this.#excessSince.set(pluginPool, now);
+      else if (now - (this.#excessSince.get(pluginPool) ?? now) >= EXCESS_MS) {
+        while (pluginPool.size > (shares.get(pluginPool) ?? 0) && pluginPool.dropWaiting() !== null);
+        this.#excessSince.delete(pluginPool);
+      }
+    }
+  }
+
+  /** One that is too many goes at once when another is to come. */
+  #dropSome(shares: ReadonlyMap<PluginPool, number>): boolean {
+    for (const pluginPool of this.#active)
+      if (pluginPool.size > (shares.get(pluginPool) ?? 0) && pluginPool.dropWaiting() !== null) return true;
+    return false;
+  }
+
+  #hasRoom(pluginPool: PluginPool): boolean {
+    const all = [...this.#active];
+    return (
+      sum(all, ({ size }) => size) < this.#options.maxWarm &&
+      sum(all, ({ size, memoryBytes }) => size * memoryBytes) + pluginPool.memoryBytes <= this.#maxWarmBytes
+    );
+  }
+
+  #hadTurn(pluginPool: PluginPool): number {
+    return pluginPool === this.#startedLast ? 1 : 0;
+  }
+
+  /** However many calls of one plugin start containers of their own, one can be started ahead beside them. */
+  #mayStart(): boolean {
+    const { startsAtOnce } = this.#options;
+    return this.#starts.ahead + Math.min(this.#starts.own, startsAtOnce - 1) < startsAtOnce;
+  }
+
+  #countStart(kind: 'ahead' | 'own'): Disposable {
+    this.#starts[kind]++;
+    return {
+      [Symbol.dispose]: () => {
+        this.#starts[kind]--;
+        if (this.#active.size > 0) this.#schedule(SETTLE_MS);
+      },
+    };
+  }
+
+  #answerHints(shares: ReadonlyMap<PluginPool, number>, now: number): void {
+    for (const { pluginPool, size, done } of this.#hints) {
+      const ready = pluginPool.readyCount;
+      const isDone =
+        ready >= (shares.get(pluginPool) ?? 0) || !pluginPool.mayStart(now) || this.#isFull(pluginPool);
+      if (ready >= size || (isDone && !pluginPool.isStarting)) done(ready);
+    }
+  }
+
+  /** Whether no memory for one more can be had, nor is on its way back. */
+  #isFull({ memoryBytes }: PluginPool): boolean {
+    return this.#leavingBytes === 0 && !this.#options.admission.mayReserve(memoryBytes);
+  }
+
+  /** What those that are being ended still hold. */
+  get #leavingBytes(): number {
+    const there = sum([...this.#pluginPools], ({ heldBytes }) => heldBytes);
+    return this.#options.admission.held.idleBytes - there;
+  }
+
+  /** A call lacks so many bytes: what waits goes first, the least useful before, then what is reused, then what is tried. */
+  #free(bytes: number): void {
+    this.#dropWaiting(bytes);
+    while (this.#leavingBytes < bytes)
+      if (!(leastUsed([...this.#active])?.dropReused() ?? this.#dropTrial())) return;
+  }
+
+  #dropWaiting(bytes: number): void {
+    const now = performance.now();
+    while (this.#leavingBytes < bytes) {
+      const [waiting] = [...this.#active]
+        .filter(({ waitingCount }) => waitingCount > 0)
+        .sort((a, b) => a.gain(a.size, now) - b.gain(b.size, now));
+      if (!waiting?.dropWaiting()) return;
+    }
+  }
+
+  #dropTrial(): Promise<void> | null {
+    for (const pluginPool of this.#pluginPools) {
+      const dropped = pluginPool.dropTrial();
+      if (dropped !== null) return dropped;
+    }
+    return null;
+  }
+}
+
+/** Whose reused container was not used for longest. */
+function leastUsed(pools: readonly PluginPool[]): PluginPool | undefined {
+  const [least] = pools
+    .filter(({ reusedCount }) => reusedCount > 0)
+    .sort((a, b) => a.oldestUse - b.oldestUse);
+  return least;
+}
+
+function sum<Item>(items: readonly Item[], value: (item: Item) => number): number {
+  return items.reduce((total, item) => total + value(item), 0);
+}
+
+function describe(count: number, others: number): string {
+  const who = others === 0 ? '' : `, those of ${others} other plugin${others === 1 ? '' : 's'} among them,`;
+  return `${count} containers${who} are`;
+}

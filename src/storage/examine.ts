@@ -1,0 +1,151 @@
+import { accessSync, constants } from 'node:fs';
+import { dirname } from 'node:path';
+import { LurkboxError } from '../errors.ts';
+import { show, showPath } from '../printable.ts';
+import { VERSION } from '../version.ts';
+import { Database, isOfContent } from './database.ts';
+import type { Migration } from './migration.ts';
+import { statRegularFile } from './store-files.ts';
+
+/** What makes a database one of ours. */
+export interface StoreFormat {
+  /** First part of the names of its files. */
+  readonly name: string;
+  /** In the header of the file, so that it is known for what it is. */
+  readonly applicationId: number;
+  /** Grows when `tables` change. */
+  readonly version: number;
+  /** Whether a write is on the disk when it returns; otherwise a fall of the machine may take the last ones. */
+  readonly isDurable: boolean;
+  /** Statements that make it; `STORE_TABLE` first. */
+  readonly tables: readonly string[];
+  /** From each earlier version to the next; the first is from version 1. */
+  readonly migrations: readonly Migration[];
+  /** Tables whose ids are never given twice. */
+  readonly counted: readonly string[];
+}
+
+/**
+ * One row, in every store of every version. `id` tells two stores of one format apart, `lurkbox` is the version that
+ * made this one or brought it to its format: what an older one says when it must refuse it.
+ */
+export const STORE_TABLE = `CREATE TABLE store (
+  id TEXT NOT NULL,
+  format INTEGER NOT NULL,
+  revision INTEGER NOT NULL,
+  removed_at INTEGER NOT NULL,
+  lurkbox TEXT NOT NULL
+) STRICT`;
+
+/** The statements that make a store of that version; `null` for one that is not known. */
+export function tablesOf(format: StoreFormat, version: number): readonly string[] | null {
+  return version === format.version ? format.tables : (format.migrations[version - 1]?.tables ?? null);
+}
+
+export interface Identity {
+  readonly id: string;
+  /** That of the program, or an earlier one. */
+  readonly format: number;
+  /** Grows with each change. */
+  readonly revision: number;
+}
+
+export type Examination =
+  | { readonly is: 'missing' }
+  | { readonly is: 'broken'; readonly why: string }
+  | { readonly is: 'good'; readonly identity: Identity };
+
+/**
+ * Reads a whole store, changing nothing. Only what is certain to be no sound store is called broken; a fault of the
+ * disk or a lock is thrown.
+ * @throws LurkboxError `REGISTRY_INVALID` when a newer version of lurkbox wrote it
+ */
+export function examine(path: string, format: StoreFormat): Examination {
+  const stats = statRegularFile(path);
+  if (stats === null) return { is: 'missing' };
+  if (stats.size === 0) return { is: 'broken', why: 'it is empty' };
+  accessSync(path, constants.R_OK | constants.W_OK);
+  try {
+    const found = using(new Database(path, { readOnly: true }), (database) =>
+      database.snapshot(() => examineContent(database, path, format)),
+    );
+    if (found.is === 'good') using(new Database(path), (database) => database.write(() => {}));
+    return found;
+  } catch (error) {
+    if (isOfContent(error)) return { is: 'broken', why: (error as Error).message };
+    throw error;
+  }
+}
+
+function using<T>(database: Database, work: (database: Database) => T): T {
+  try {
+    return work(database);
+  } finally {
+    database.close();
+  }
+}
+
+function examineContent(database: Database, path: string, format: StoreFormat): Examination {
+  const why =
+    findForeign(database, path, format) ??
+    findDamage(database) ??
+    findOtherTables(database, tablesOf(format, readVersion(database)) ?? []);
+  if (why !== null) return { is: 'broken', why };
+  const identities = database.all<Identity>('SELECT id, format, revision FROM store');
+  const [identity] = identities;
+  return identity === undefined || identities.length > 1
+    ? { is: 'broken', why: `it has ${identities.length} rows in \`store\`` }
+    : { is: 'good', identity };
+}
+
+function findForeign(database: Database, path: string, format: StoreFormat): string | null {
+  const application = database.get<{ application_id: number }>('PRAGMA application_id')?.application_id;
+  if (application !== format.applicationId) return 'it is a database of something else';
+  const version = readVersion(database);
+  // It stands in two places, so that a damaged number is not taken for another version.
+  const isTwice = readOwn<number>(database, 'SELECT format AS value FROM store') === version;
+  if (isTwice && version > format.version) throw newerStore(database, path, version, format.version);
+  if (isTwice && tablesOf(format, version) !== null) return null;
+  return isTwice
+    ? `its format is ${version}, expected ${format.version}`
+    : `its format is ${version} in one place and not in another`;
+}
+
+function newerStore(database: Database, path: string, version: number, known: number): LurkboxError {
+  const by = readOwn<string>(database, 'SELECT lurkbox AS value FROM store');
+  const writer = by === null ? 'A newer lurkbox' : `lurkbox ${show(by)}`;
+  return new LurkboxError(
+    'REGISTRY_INVALID',
+    `${showPath(path)} has format ${version}, this lurkbox (${VERSION}) knows up to ${known}; nothing was changed. ${writer} wrote it: use that version or a later one, or move the folder ${showPath(dirname(path))} away to begin anew.`,
+  );
+}
+
+function readVersion(database: Database): number {
+  return database.get<{ user_version: number }>('PRAGMA user_version')?.user_version ?? 0;
+}
+
+/** Of its own row; `null` where it does not have that. */
+function readOwn<Value>(database: Database, sql: string): Value | null {
+  try {
+    return database.get<{ value: Value }>(sql)?.value ?? null;
+  } catch (error) {
+    // A disk that cannot be read says nothing of what is on it.
+    if (isOfContent(error)) return null;
+    throw error;
+  }
+}
+
+function findDamage(database: Database): string | null {
+  const [first] = database.all<{ integrity_check: string }>('PRAGMA integrity_check(1)');
+  if (first?.integrity_check !== 'ok') return `a check of it says: ${first?.integrity_check ?? 'nothing'}`;
+  const orphans = database.all('PRAGMA foreign_key_check');
+  return orphans.length === 0 ? null : 'rows of it belong to others that are missing';
+}
+
+export function findOtherTables(database: Database, tables: readonly string[]): string | null {
+  const found = database.all<{ sql: string }>(
+    "SELECT sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+  );
+  const same = found.length === tables.length && found.every(({ sql }) => tables.includes(sql));
+  return same ? null : 'its tables are not those of its format';
+}

@@ -1,0 +1,41 @@
+import type { Database } from './database.ts';
+
+/** How a store of one version of its format becomes one of the next. Never edited once it was released. */
+export interface Migration {
+  /** The statements that made the tables of the version that it begins with. */
+  readonly tables: readonly string[];
+  /** One step of a transaction that others commit; what it throws undoes all of them. */
+  migrate(database: Database, place: MigrationPlace): void;
+}
+
+export interface MigrationPlace {
+  /** The statements that make the tables of the version that it leads to. */
+  readonly tables: readonly string[];
+  /** Of the workspace, absolute, with its links resolved. */
+  readonly root: string;
+  /** Version of the lurkbox that migrates. */
+  readonly lurkbox: string;
+}
+
+/**
+ * Has each table begin anew and filled by `fill`, while the old rows are in tables named `old_…`; children stand before
+ * their parents in `names`. Ids go on where they were.
+ */
+export function rebuildTables(
+  database: Database,
+  { names, tables, fill }: { names: readonly string[]; tables: readonly string[]; fill: () => void },
+): void {
+  // SQLite forgets how far a table has counted when it is dropped.
+  const counted = database.all<{ name: string; seq: number }>('SELECT name, seq FROM sqlite_sequence');
+  for (const name of names) {
+    database.exec(`CREATE TABLE old_${name} AS SELECT * FROM ${name}`);
+    database.exec(`DROP TABLE ${name}`);
+  }
+  for (const table of tables) database.exec(table);
+  fill();
+  for (const name of names) database.exec(`DROP TABLE old_${name}`);
+  for (const { name, seq } of counted) {
+    database.run('DELETE FROM sqlite_sequence WHERE name = ?', name);
+    database.run('INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)', name, seq);
+  }
+}

@@ -1,0 +1,160 @@
+import { LurkboxError } from '../errors.ts';
+import { showPath } from '../printable.ts';
+import { Database, isBroken, toStoreError } from './database.ts';
+import { createTables, DatabaseFiles, type Fault, type PlaceOptions } from './database-files.ts';
+import type { StoreFormat } from './examine.ts';
+import type { Folder } from './folder.ts';
+import { namedAsWritten } from './names.ts';
+
+export interface StoreOptions extends PlaceOptions {
+  /** Held open as long as the store is; `null`: in memory. */
+  readonly folder: Folder | null;
+}
+
+/** A database that mends itself: when it is found broken, at any time, its backup or an empty one takes its place. */
+export class Store {
+  readonly #place: DatabaseFiles | null;
+  readonly #name: string;
+  readonly #folder: Folder | null;
+  #database: Database;
+  #inode = 0;
+  #opened = 1;
+  #isClosed = false;
+
+  /** @throws LurkboxError `REGISTRY_INVALID`, `HOST_RESOURCES` */
+  constructor(format: StoreFormat, { folder, ...options }: StoreOptions) {
+    this.#name = folder === null ? `${format.name} in memory` : folder.pathOf(`${format.name}.db`);
+    this.#folder = folder;
+    const { place, database, inode } = this.#translate(() => {
+      if (folder === null) return { place: null, database: createInMemory(format), inode: 0 };
+      const place = new DatabaseFiles(folder, format, options);
+      return { place, ...openOrClose(place) };
+    });
+    this.#place = place;
+    this.#database = database;
+    this.#inode = inode;
+  }
+
+  /** Grows when another file has taken the place of the one that was read. */
+  get opened(): number {
+    return this.#opened;
+  }
+
+  /** What another process has committed is seen. Where the store is found broken, it is read again once mended. */
+  read<T>(work: (database: Database) => T): T {
+    this.#assertOpen();
+    if (this.#database.inTransaction) return work(this.#database);
+    return this.#translate(() => {
+      try {
+        return work(this.#current());
+      } catch (error) {
+        if (!this.#mend(error)) throw error;
+        return work(this.#database);
+      }
+    });
+  }
+
+  /** All or nothing, and on the disk when it returns. One inside of another joins it. */
+  write<T>(work: (database: Database) => T): T {
+    this.#assertOpen();
+    if (this.#database.inTransaction) return this.#database.write(() => work(this.#database));
+    return this.#translate(() => {
+      try {
+        return this.#keep((database) => database.write(() => work(database)));
+      } catch (error) {
+        if (!this.#mend(error)) throw error;
+        const message = `${showPath(this.#name)} was broken and has been mended; this change was not made. Make it again.`;
+        throw new LurkboxError('REGISTRY_INVALID', message, { cause: error });
+      }
+    });
+  }
+
+  /** Where the copy is no good one, the store is looked at and mended. In memory there is nothing to save. */
+  async saveBackup(): Promise<void> {
+    if (this.#place === null) return;
+    this.#assertOpen();
+    try {
+      await this.#place.saveBackup(this.#current());
+    } catch (error) {
+      if (isBroken(error)) this.#reopen(null);
+      throw this.#toError(error);
+    }
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#database.close();
+    this.#place?.close();
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw new LurkboxError('REGISTRY_INVALID', 'The registry is closed.');
+  }
+
+  /** Nobody replaces the file meanwhile. */
+  #keep<T>(work: (database: Database) => T): T {
+    const place = this.#place;
+    if (place === null) return work(this.#database);
+    for (;;) {
+      const database = this.#current();
+      const kept = place.keep(() => (place.inode === this.#inode ? { result: work(database) } : null));
+      if (kept !== null) return kept.result;
+    }
+  }
+
+  /** The connection to the file that is there now, and not to one that somebody has moved aside. */
+  #current(): Database {
+    if (this.#place !== null && this.#place.inode !== this.#inode) this.#reopen(null);
+    return this.#database;
+  }
+
+  /** Whether the store was broken, and is no longer. */
+  #mend(error: unknown): boolean {
+    if (this.#place === null || this.#isClosed || !isBroken(error)) return false;
+    this.#reopen({ why: (error as Error).message, inode: this.#inode });
+    return true;
+  }
+
+  #reopen(fault: Fault | null): void {
+    const before = this.#database;
+    const { database, inode } = this.#place!.open(fault);
+    this.#database = database;
+    this.#inode = inode;
+    this.#opened++;
+    // Only now: SQLite would tidy up what is to be kept, if the file were still in its place.
+    before.close();
+  }
+
+  #translate<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw this.#toError(error);
+    }
+  }
+
+  #toError(error: unknown): unknown {
+    const found = toStoreError(error, this.#name);
+    if (this.#folder === null || !(found instanceof LurkboxError)) return found;
+    const message = namedAsWritten(found.message, this.#folder);
+    if (message === found.message) return found;
+    return new LurkboxError(found.code, message, { problems: found.problems, cause: found.cause });
+  }
+}
+
+/** What cannot be opened must not go on holding its lock. */
+function openOrClose(place: DatabaseFiles): { database: Database; inode: number } {
+  try {
+    return place.open();
+  } catch (error) {
+    place.close();
+    throw error;
+  }
+}
+
+function createInMemory(format: StoreFormat): Database {
+  const database = new Database(':memory:');
+  createTables(database, format);
+  return database;
+}

@@ -1,0 +1,99 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import fc from 'fast-check';
+import { expect, test, vi } from 'vitest';
+import { verifyAuditLog } from '../../src/audit/verify.ts';
+import { createAuditFolder } from './audit-folder.ts';
+import { startWriter } from './audit-writer.ts';
+
+/** Each process takes its time to start where many do. */
+vi.setConfig({ testTimeout: 120_000 });
+
+const names = (writer: string, count: number) =>
+  Array.from({ length: count }, (_, index) => `${writer}-${index + 1}`);
+
+test('two processes that write at once by the thousand write one unbroken chain', async () => {
+  using folder = createAuditFolder();
+  await using one = startWriter(folder.path, 'one', { count: 5_000 });
+  await using two = startWriter(folder.path, 'two', { count: 5_000 });
+  const ended = await Promise.all([one.ended, two.ended]);
+  expect(ended.map(({ lastLine }) => lastLine)).toEqual(Array(2).fill('{"failures":0}'));
+
+  const all = folder.ids();
+  expect(all.filter((id) => id.startsWith('one'))).toEqual(names('one', 5_000));
+  expect(all.filter((id) => id.startsWith('two'))).toEqual(names('two', 5_000));
+  // They did take turns; else it would show nothing.
+  expect(all.slice(0, all.indexOf('one-5000')).some((id) => id.startsWith('two'))).toBe(true);
+  const report = await verifyAuditLog(folder.path);
+  expect(report.problems).toEqual([]);
+  expect(report).toMatchObject({ ok: true, firstSeq: 1, lastSeq: report.records });
+  expect(folder.records().some(({ kind }) => kind === 'recovered')).toBe(false);
+});
+
+test('a process that is killed at any moment loses nothing that it has flushed, and holds up nobody', async () => {
+  using folder = createAuditFolder();
+  await using survivor = startWriter(folder.path, 'survivor', { batch: 3, pauseMs: 5 });
+  await survivor.started;
+  const moments = fc.sample(fc.integer({ min: 0, max: 60 }), { numRuns: 6, seed: 20 });
+  const flushed: string[] = [];
+  for (const [round, moment] of moments.entries()) {
+    const writer = startWriter(folder.path, `killed${round}`);
+    await writer.started;
+    await sleep(moment);
+    await writer.kill();
+    flushed.push(writer.flushed ?? '');
+    const before = survivor.flushed;
+    await expect.poll(() => survivor.flushed, { timeout: 10_000 }).not.toBe(before);
+  }
+  await survivor.kill();
+  await folder.append(1, 1);
+  expect(folder.ids()).toEqual(expect.arrayContaining([...flushed, survivor.flushed, 'e-1']));
+  const report = await verifyAuditLog(folder.path);
+  expect(report.problems).toEqual([]);
+  expect(report.lastSeq).toBe(report.records);
+});
+
+test('a log of a process that was killed alone can be verified when it was opened again', async () => {
+  const moments = fc.sample(fc.integer({ min: 0, max: 40 }), { numRuns: 5, seed: 21 });
+  using folder = createAuditFolder();
+  for (const [round, moment] of moments.entries()) {
+    const writer = startWriter(folder.path, `killed${round}`, { batch: 400, maxFileBytes: 4096 });
+    await writer.started;
+    await sleep(moment);
+    await writer.kill();
+    (await folder.open()).close();
+    const report = await verifyAuditLog(folder.path);
+    expect(report.problems).toEqual([]);
+    expect(folder.ids()).toContain(writer.flushed);
+  }
+});
+
+test('a log that others write to and rotate while it is verified has no problem', async () => {
+  using folder = createAuditFolder();
+  const options = { maxFileBytes: 128 * 1024, keepFiles: 3, batch: 50 };
+  await using one = startWriter(folder.path, 'one', options);
+  await using two = startWriter(folder.path, 'two', options);
+  await Promise.all([one.started, two.started]);
+  const seen = new Set<number | null>();
+  for (let round = 0; round < 30; round++) {
+    const report = await verifyAuditLog(folder.path);
+    expect(report.problems).toEqual([]);
+    seen.add(report.firstSeq);
+  }
+  expect(seen.size).toBeGreaterThan(3); // It was rotated meanwhile.
+});
+
+test('where the disk is full the process goes on, and records everything once when there is room again', async () => {
+  using folder = createAuditFolder();
+  await folder.append(1, 1);
+  const options = { count: 1_000, batch: 20, maxFileBytes: 1e6, pauseMs: 5, fileLimitKb: 100 };
+  await using writer = startWriter(folder.path, 'full', options);
+  await writer.failing;
+  await sleep(200); // It tries again and again.
+  expect((await verifyAuditLog(folder.path)).problems).toEqual([]);
+  writer.liftLimit();
+  const { lastLine, code } = await writer.ended;
+  expect(code).toBe(0);
+  expect(JSON.parse(lastLine).failures).toBeGreaterThan(0);
+  expect(folder.ids()).toEqual(['e-1', ...names('full', 1_000)]);
+  expect((await verifyAuditLog(folder.path)).problems).toEqual([]);
+});

@@ -1,0 +1,124 @@
+import { PassThrough, Writable } from 'node:stream';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { CANCEL_RECORD, countJsonBytes, sendExecute, toExecuteRecord } from '../../src/calls/request.ts';
+import type { ExecuteParams } from '../../src/protocol/messages.ts';
+import { watchHost } from '../helpers/host-watch.ts';
+
+const CONTEXT = {
+  executionId: 'e1',
+  userId: null,
+  channelId: null,
+  sessionId: null,
+  inputData: 'a\nb\u001e',
+  parameters: {},
+  environment: {},
+  config: {},
+};
+
+function paramsWith(inputData: unknown): ExecuteParams {
+  return { entryPoint: '/plugin/index.js', maxResultBytes: 1024, context: { ...CONTEXT, inputData } };
+}
+
+test('the requests of the host are pinned', () => {
+  expect([...toExecuteRecord(paramsWith('a\nb\u001e'))]).toEqual([
+    '\u001e{"jsonrpc":"2.0","id":1,"method":"execute","params":{"entryPoint":"/plugin/index.js","maxResultBytes":1024,"context":' +
+      '{"executionId":"e1","userId":null,"channelId":null,"sessionId":null,"inputData":"a\\nb\\u001e",' +
+      '"parameters":{},"environment":{},"config":{}}}}\n',
+  ]);
+  expect(CANCEL_RECORD).toBe('\u001e{"jsonrpc":"2.0","method":"cancel"}\n');
+});
+
+describe('a request in pieces', () => {
+  const json = fc.jsonValue({ maxDepth: 6 });
+  /** Long enough for several pieces, with characters of two halves wherever a piece may end. */
+  const longText = fc
+    .tuple(fc.nat(3), fc.constantFrom('x', '今', '👋', '\u0001', '\ud83d', '"'))
+    .map(([before, letter]) => `${'x'.repeat(before)}${letter.repeat(80_000)}`);
+
+  /** Too large to be written at once, with small and large members. */
+  const key = fc.oneof(fc.string(), fc.nat().map(String), fc.constant('x'.repeat(5_000)));
+  const member = fc.oneof(json, json, longText, fc.array(json, { minLength: 100, maxLength: 140 }));
+  const large = fc.oneof(
+    fc.array(member, { minLength: 60, maxLength: 140 }),
+    fc.dictionary(key, member, { minKeys: 60, maxKeys: 140 }),
+  );
+
+  test.each([
+    ['small', json, 300],
+    ['a long text', longText, 30],
+    ['large', large, 12],
+  ])('is what JSON makes of it in one: %s', (_title, values, numRuns) => {
+    fc.assert(
+      fc.property(values, (value) => {
+        const params = paramsWith(value);
+        const whole = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'execute', params });
+        expect([...toExecuteRecord(params)].join('')).toBe(`\u001e${whole}\n`);
+      }),
+      { numRuns },
+    );
+  });
+
+  test.each([
+    ['a long text', 'x'.repeat(1_000_000)],
+    ['many short ones', Array.from({ length: 100_000 }, (_, index) => `${index}`)],
+  ])('has none that is much larger than the others: %s', (_title, value) => {
+    const pieces = [...toExecuteRecord(paramsWith(value))];
+    expect(pieces.length).toBeGreaterThan(10);
+    expect(Math.max(...pieces.map(({ length }) => length))).toBeLessThan(100_000);
+  });
+
+  test('has as many bytes as are counted', async () => {
+    for (const value of [
+      null,
+      {},
+      [],
+      'grüß 👋',
+      '\ud83d',
+      { a: [1, -0.5, true, 'x\n'] },
+      '今'.repeat(100_000),
+    ])
+      expect(await countJsonBytes(value)).toBe(Buffer.byteLength(JSON.stringify(value)));
+  });
+});
+
+describe('sending', () => {
+  test('goes on only as fast as somebody takes it', async () => {
+    const socket = new PassThrough();
+    const sending = sendExecute(socket, paramsWith('x'.repeat(2_000_000)), new AbortController().signal);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(socket.readableLength + socket.writableLength).toBeLessThan(200_000);
+    let bytes = 0;
+    socket.on('data', (chunk: Buffer) => (bytes += chunk.length));
+    await sending;
+    expect(bytes).toBeGreaterThan(2_000_000);
+  });
+
+  test('ends when the execution has settled, whoever stopped reading', async () => {
+    const settled = new AbortController();
+    const sending = sendExecute(new PassThrough(), paramsWith('x'.repeat(2_000_000)), settled.signal);
+    settled.abort();
+    await sending;
+  });
+
+  test('ends without an error when the stream breaks', async () => {
+    const broken = new Writable({
+      highWaterMark: 1,
+      write: (_chunk, _encoding, done) => done(new Error('EPIPE')),
+    });
+    broken.on('error', () => {});
+    await sendExecute(broken, paramsWith('x'.repeat(2_000_000)), new AbortController().signal);
+    expect(broken.destroyed).toBe(true);
+  });
+
+  test('and counting 15 MB take neither the memory for it nor the time of others (P5)', async () => {
+    const params = paramsWith(`今${'x'.repeat(15 * 1024 * 1024)}`);
+    const sink = new Writable({ write: (_chunk, _encoding, done) => void setImmediate(done) });
+    const { cost } = await watchHost(async () => {
+      await countJsonBytes(params.context);
+      await sendExecute(sink, params, new AbortController().signal);
+    });
+    expect(cost.longestBlockMs).toBeLessThan(100);
+    expect(cost.memoryGrowthBytes).toBeLessThan(64 * 1024 * 1024);
+  });
+});

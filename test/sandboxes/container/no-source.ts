@@ -1,0 +1,11 @@
+import type { ContainerSource } from '../../../src/sandboxes/container/container-source.ts';
+
+/** Nothing is ever there before its call. */
+export const NO_SOURCE: ContainerSource = {
+  arrived: () => {},
+  startsItsOwn: () => ({ [Symbol.dispose]: () => {} }),
+  acquire: () => null,
+  keep: () => false,
+  giveBack: () => false,
+  close: async () => {},
+};
