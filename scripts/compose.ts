@@ -1,5 +1,5 @@
 import {
-  type CreateOptions,
+  type DockerCreateOptions,
   type HostOptions,
   toCreateOptions,
 } from '../src/engine/docker/to-create-options.ts';
@@ -25,7 +25,7 @@ function emptyOnly(value: unknown): Words {
   throw new Error(`Expected an option that is empty or off, got ${JSON.stringify(value)}.`);
 }
 
-const CONTAINER: Dictionary<Omit<CreateOptions, 'HostConfig'>> = {
+const CONTAINER: Dictionary<Omit<DockerCreateOptions, 'HostConfig'>> = {
   name: unsaid,
   // biome-ignore lint/suspicious/noTemplateCurlyInString: Compose fills it in.
   Image: () => ['image', '${LURKBOX_IMAGE:?set it to the tag of an image, see README.md}'],
@@ -100,7 +100,7 @@ services:
 ${toYaml(modestOptions())}
 `;
 
-function modestOptions(): CreateOptions {
+function modestOptions(): DockerCreateOptions {
   const { grant } = grantModest();
   const spec = buildContainerSpec({ grant, name: '', image: '', labels: {} });
   // What depends on the engine is left to its default.
@@ -108,7 +108,7 @@ function modestOptions(): CreateOptions {
 }
 
 // JSON is YAML.
-function toYaml({ HostConfig, ...container }: CreateOptions): string {
+function toYaml({ HostConfig, ...container }: DockerCreateOptions): string {
   return [...translate(CONTAINER, container), ...translate(HOST, HostConfig)]
     .filter((words) => words !== null)
     .flatMap(([key, value, reason]) => [

@@ -1,4 +1,4 @@
-import { harmlessCut } from './printable.ts';
+import { escapeAndCut } from './printable.ts';
 
 /** One thing that is wrong in something a person wrote: where it is, and what was expected and what came. */
 export interface Problem {
@@ -81,14 +81,14 @@ export class LurkboxError extends Error {
 }
 
 function toMessage(message: string, lines: readonly string[] = []): string {
-  const more = lines.slice(0, MAX_LINES).map((line) => harmlessCut(line, MAX_PROBLEM_CHARS));
-  return [harmlessCut(message, MAX_MESSAGE_CHARS), ...more].join('\n');
+  const more = lines.slice(0, MAX_LINES).map((line) => escapeAndCut(line, MAX_PROBLEM_CHARS));
+  return [escapeAndCut(message, MAX_MESSAGE_CHARS), ...more].join('\n');
 }
 
 function toHarmlessProblems(problems: readonly Problem[]): readonly Problem[] {
   const shown = problems.slice(0, MAX_PROBLEMS).map(({ path, message }) => ({
-    path: harmlessCut(path, MAX_PATH_CHARS),
-    message: harmlessCut(message, MAX_PROBLEM_CHARS),
+    path: escapeAndCut(path, MAX_PATH_CHARS),
+    message: escapeAndCut(message, MAX_PROBLEM_CHARS),
   }));
   const more = problems.length - shown.length;
   return more === 0 ? shown : [...shown, { path: '', message: `and ${more} more problems` }];

@@ -7,7 +7,7 @@ export { verifyAuditLog } from './audit/verify.ts';
 export { type ExecutionContextOptions, MAX_CONTEXT_BYTES } from './calls/context.ts';
 export { OUTCOMES, type Outcome } from './calls/outcome.ts';
 export type { ExecutionError, LogLine, Phases, PluginExecutionResult, Usage } from './calls/result.ts';
-export type { CreateOptions } from './engine/docker/to-create-options.ts';
+export type { DockerCreateOptions } from './engine/docker/to-create-options.ts';
 export type { ContainerEngine, EngineFacts } from './engine/engine.ts';
 export { REQUIREMENTS as ENGINE_REQUIREMENTS } from './engine/facts.ts';
 export type { RuntimeCheck } from './engine/runtimes.ts';

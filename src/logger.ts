@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { harmlessLines } from './printable.ts';
+import { escapeControlsInLines } from './printable.ts';
 
 /** What lurkbox needs of a logger; a pino logger is one. */
 export interface Logger {
@@ -52,5 +52,5 @@ export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
  */
 export function createLogger(level: (typeof LOG_LEVELS)[number]): Logger {
   const stderr = pino.destination({ dest: 2, sync: true });
-  return pino({ level }, { write: (line) => stderr.write(harmlessLines(line)) });
+  return pino({ level }, { write: (line) => stderr.write(escapeControlsInLines(line)) });
 }

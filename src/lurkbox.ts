@@ -8,7 +8,7 @@ import { withoutKernelReserve } from './calls/admission/kernel-reserve.ts';
 import { engineCandidates } from './engine/docker/candidates.ts';
 import { connectEngine } from './engine/docker/connect.ts';
 import type { EngineEndpoint } from './engine/docker/endpoint.ts';
-import { type CreateOptions, toCreateOptions } from './engine/docker/to-create-options.ts';
+import { type DockerCreateOptions, toCreateOptions } from './engine/docker/to-create-options.ts';
 import type { ContainerEngine, EngineFacts } from './engine/engine.ts';
 import { checkRuntimes, type RuntimeCheck } from './engine/runtimes.ts';
 import { PluginEvents } from './events/plugin-events.ts';
@@ -84,7 +84,7 @@ export interface Lurkbox extends AsyncDisposable {
   /** Whether the OCI runtimes that the policy names will do on this engine; the default of the engine where it names none. */
   checkRuntimes(): Promise<readonly RuntimeCheck[]>;
   /** The exact Docker options of a plugin's containers on this engine; name and image are filled in at each execution. */
-  dockerOptions(instance: PluginInstance): Promise<CreateOptions>;
+  dockerOptions(instance: PluginInstance): Promise<DockerCreateOptions>;
   /** Removes containers and networks of orchestrators of this machine that are no more. */
   prune(): Promise<Pruned>;
   /** Waits until nothing of this instance is left in the engine. Fine to call twice. */
@@ -415,7 +415,11 @@ async function findPolicyFile(workspaceRoot: string): Promise<string | null> {
   );
 }
 
-function toDockerOptions(instance: PluginInstance, facts: EngineFacts, identity: Identity): CreateOptions {
+function toDockerOptions(
+  instance: PluginInstance,
+  facts: EngineFacts,
+  identity: Identity,
+): DockerCreateOptions {
   const spec = buildContainerSpec({
     grant: instance.grant,
     name: 'lurkbox-<execution id>',

@@ -28,13 +28,13 @@ const STEERING_CHARACTER = new RegExp(
 const PLAIN_ASCII = /^[\x20-\x7e]*$/;
 
 export function isPlainText(text: string): boolean {
-  return harmless(text) === text;
+  return escapeControls(text) === text;
 }
 
 const SHOWN_CHARACTERS = 60;
 
 /** What came, for a message: short, on one line, and in ASCII, so that a look-alike letter shows what it is. */
-export function show(value: unknown): string {
+export function quoteValue(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (value !== null && typeof value === 'object') return 'an object';
@@ -50,18 +50,18 @@ export function printable(text: string): string {
 }
 
 /** A foreign text in any language, whole, but unable to steer a terminal. */
-export function harmless(text: string): string {
+export function escapeControls(text: string): string {
   return PLAIN_ASCII.test(text) ? text : text.replace(STEERING_CHARACTER, escapeCharacter);
 }
 
 /** The same for a text that may have lines. */
-export function harmlessLines(text: string): string {
-  return PLAIN_ASCII.test(text) ? text : text.split('\n').map(harmless).join('\n');
+export function escapeControlsInLines(text: string): string {
+  return PLAIN_ASCII.test(text) ? text : text.split('\n').map(escapeControls).join('\n');
 }
 
 /** A foreign text on one line, harmless and of at most so many characters; what is left out is told. */
-export function harmlessCut(text: string, maxChars: number): string {
-  const escaped = harmless(cutWhole(text, maxChars));
+export function escapeAndCut(text: string, maxChars: number): string {
+  const escaped = escapeControls(cutWhole(text, maxChars));
   if (escaped.length <= maxChars && text.length <= maxChars) return escaped;
   return `${cutWhole(escaped, maxChars)}… (${text.length} characters)`;
 }
@@ -73,8 +73,8 @@ export function cutWhole(text: string, maxChars: number): string {
 }
 
 /** A path for a message. */
-export function showPath(path: string): string {
-  return `"${harmless(path)}"`;
+export function quotePath(path: string): string {
+  return `"${escapeControls(path)}"`;
 }
 
 function escapeCharacter(character: string): string {

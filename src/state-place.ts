@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { LurkboxError } from './errors.ts';
 import { createTempFolder, type TempFolder } from './image/temp-folder.ts';
 import type { Logger } from './logger.ts';
-import { showPath } from './printable.ts';
+import { quotePath } from './printable.ts';
 import { copyFile } from './storage/copy-file.ts';
 import { Folder } from './storage/folder.ts';
 import { isMissing, PathError } from './storage/path-error.ts';
@@ -52,7 +52,7 @@ export async function openStatePlace({
   using state = findStateFolder(path);
   if (state === null) {
     if (mayBeMade(workspaceRoot)) return kept(path);
-    const notice = `${showPath(workspaceRoot)} cannot be written: nothing is kept, neither what is installed and agreed to nor statistics, events and the audit log.`;
+    const notice = `${quotePath(workspaceRoot)} cannot be written: nothing is kept, neither what is installed and agreed to nor statistics, events and the audit log.`;
     return inMemory(ownCache(), notice);
   }
   return isWritable(state, ['registry.db', 'activity.db']) ? kept(path) : await fromCopy(state);
@@ -124,7 +124,7 @@ async function fromCopy(state: Folder): Promise<StatePlace> {
     files: new ReadOnlyFiles(new CopiedFiles(state.path)),
     cacheDir,
     isKept: false,
-    notice: `${showPath(state.path)} cannot be written: it is read as it is, and nothing is kept, neither what is installed and agreed to now nor statistics, events and the audit log.`,
+    notice: `${quotePath(state.path)} cannot be written: it is read as it is, and nothing is kept, neither what is installed and agreed to now nor statistics, events and the audit log.`,
     [Symbol.asyncDispose]: () => copies[Symbol.asyncDispose](),
   };
 }
@@ -146,7 +146,7 @@ function copyStores(state: Folder, { folder }: TempFolder, names: readonly strin
     if (left === 1)
       throw new LurkboxError(
         'REGISTRY_INVALID',
-        `${showPath(state.path)} cannot be written here and is being written elsewhere; try again when it rests.`,
+        `${quotePath(state.path)} cannot be written here and is being written elsewhere; try again when it rests.`,
       );
   }
 }
@@ -165,7 +165,7 @@ function describeStores(
   if (total > MAX_COPIED_BYTES)
     throw new LurkboxError(
       'HOST_RESOURCES',
-      `The stores in ${showPath(state.path)} cannot be written, and are too large to be read from a copy: ${total} bytes, at most ${MAX_COPIED_BYTES}.`,
+      `The stores in ${quotePath(state.path)} cannot be written, and are too large to be read from a copy: ${total} bytes, at most ${MAX_COPIED_BYTES}.`,
     );
   return present.map(({ name, stats }) => ({ name, size: `${stats.size}`, changed: `${stats.mtimeNs}` }));
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { harmless, harmlessCut, harmlessLines, isPlainText } from '../src/printable.ts';
+import { escapeAndCut, escapeControls, escapeControlsInLines, isPlainText } from '../src/printable.ts';
 
 /** Words and emoji need these, where they join or select something. */
 const JOINING = new Set([0x200c, 0x200d, 0xfe0e, 0xfe0f]);
@@ -29,7 +29,7 @@ describe('plain is', () => {
     ['a letter with a joiner', 'क्‍ष'],
   ])('%s', (_what, text) => {
     expect(isPlainText(text)).toBe(true);
-    expect(harmless(text)).toBe(text);
+    expect(escapeControls(text)).toBe(text);
   });
 });
 
@@ -48,18 +48,18 @@ describe('escaped is', () => {
     ['half a character', '\ud83d', '\\ud83d'],
     ['a tag', '🏴\u{e0067}', '🏴\\udb40\\udc67'],
   ])('%s', (_what, text, escaped) => {
-    expect(harmless(text)).toBe(escaped);
-    expect(harmless(escaped)).toBe(escaped);
+    expect(escapeControls(text)).toBe(escaped);
+    expect(escapeControls(escaped)).toBe(escaped);
   });
 });
 
 test('lines stay lines where they may', () => {
-  expect(harmlessLines('a\n\u001bb\nc')).toBe('a\n\\u001bb\nc');
+  expect(escapeControlsInLines('a\n\u001bb\nc')).toBe('a\n\\u001bb\nc');
 });
 
 test('a cut text says how long it was, and is no longer after it was escaped', () => {
-  expect(harmlessCut('abc', 3)).toBe('abc');
-  expect(harmlessCut('abcd', 3)).toBe('abc… (4 characters)');
-  expect(harmlessCut('\u0001'.repeat(10), 10)).toBe('\\u0001\\u00… (10 characters)');
-  expect(harmlessCut('ab👩', 3)).toBe('ab… (4 characters)');
+  expect(escapeAndCut('abc', 3)).toBe('abc');
+  expect(escapeAndCut('abcd', 3)).toBe('abc… (4 characters)');
+  expect(escapeAndCut('\u0001'.repeat(10), 10)).toBe('\\u0001\\u00… (10 characters)');
+  expect(escapeAndCut('ab👩', 3)).toBe('ab… (4 characters)');
 });

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { CreateOptions } from '../../src/index.ts';
+import type { DockerCreateOptions } from '../../src/index.ts';
 import { callProgram } from './conversation.ts';
 import type { Peer } from './peer.ts';
 import { PEER_LABEL, type Subject } from './subject.ts';
@@ -34,13 +34,13 @@ export async function dockerClientVersion(): Promise<string> {
 
 const SECCOMP = 'seccomp=';
 
-function seccompProfileOf({ HostConfig }: CreateOptions): string {
+function seccompProfileOf({ HostConfig }: DockerCreateOptions): string {
   const option = HostConfig.SecurityOpt.find((written) => written.startsWith(SECCOMP));
   if (option === undefined) throw new Error('The options have no seccomp profile.');
   return option.slice(SECCOMP.length);
 }
 
-function toFlags(options: CreateOptions, seccompFile: string): string[] {
+function toFlags(options: DockerCreateOptions, seccompFile: string): string[] {
   const { HostConfig: host } = options;
   const securityOpt = host.SecurityOpt.map((option) =>
     option.startsWith(SECCOMP) ? `${SECCOMP}${seccompFile}` : option,

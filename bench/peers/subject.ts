@@ -1,5 +1,5 @@
 import type Docker from 'dockerode';
-import type { CreateOptions } from '../../src/index.ts';
+import type { DockerCreateOptions } from '../../src/index.ts';
 
 /** Carried by every container that a peer of this process makes, so that none of them is left behind. */
 export const PEER_LABEL = `lurkbox-bench=${process.pid}`;
@@ -8,7 +8,7 @@ export const PEER_LABEL = `lurkbox-bench=${process.pid}`;
 export interface Subject {
   readonly docker: Docker;
   readonly address: string;
-  readonly options: CreateOptions;
+  readonly options: DockerCreateOptions;
   /** Image id. */
   readonly image: string;
   readonly imageTag: string;
@@ -19,7 +19,7 @@ export interface Subject {
 }
 
 /** The create body of a peer: that of lurkbox, without the labels by which lurkbox would take the container for its own. */
-export function toPeerOptions({ options, image }: Subject): Omit<CreateOptions, 'name'> {
+export function toPeerOptions({ options, image }: Subject): Omit<DockerCreateOptions, 'name'> {
   const { name: _, ...body } = options;
   const [label = '', value = ''] = PEER_LABEL.split('=');
   return { ...body, Image: image, Labels: { [label]: value } };

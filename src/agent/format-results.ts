@@ -1,5 +1,5 @@
 import type { PluginExecutionResult } from '../calls/result.ts';
-import { harmless, harmlessCut } from '../printable.ts';
+import { escapeAndCut, escapeControls } from '../printable.ts';
 
 export interface FormatOptions {
   /** Characters of one result; the rest is cut, and the cut is told. @default 100000 */
@@ -36,14 +36,14 @@ function formatBlock(
     `Status: ${success ? 'Success' : 'Failed'}`,
     success
       ? `Result: ${toSpacedJson(result, maxChars)}`
-      : `Error: ${harmlessCut(`${error?.code}: ${error?.message}`, maxChars)}`,
+      : `Error: ${escapeAndCut(`${error?.code}: ${error?.message}`, maxChars)}`,
     `Execution Time: ${Number((executionTimeMs / 1000).toFixed(3))}s`,
   ].join('\n');
 }
 
 // A result of `PLUGIN_NOT_FOUND` has the name that the caller asked for, and a model may have made that up.
 function toHeading(name: string): string {
-  return harmless(name.slice(0, 64)).replace(/[[\]]/g, '').slice(0, 64);
+  return escapeControls(name.slice(0, 64)).replace(/[[\]]/g, '').slice(0, 64);
 }
 
 /**
@@ -83,6 +83,6 @@ function* spacedJson(value: unknown, maxChars: number): Generator<string> {
     yield separator === '{' ? '{}' : '}';
   } else {
     const short = typeof value === 'string' ? value.slice(0, maxChars + 1) : value;
-    yield harmless(JSON.stringify(short) ?? 'null');
+    yield escapeControls(JSON.stringify(short) ?? 'null');
   }
 }

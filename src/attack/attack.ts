@@ -2,7 +2,7 @@ import type { PluginExecutionResult } from '../calls/result.ts';
 import type { ContainerEngine, EngineFacts } from '../engine/engine.ts';
 import type { Lurkbox } from '../lurkbox.ts';
 import type { Grant } from '../policy/grant.ts';
-import { harmless } from '../printable.ts';
+import { escapeControls } from '../printable.ts';
 import type { PromiseId } from '../promises.ts';
 import type { PluginInstance } from '../versions/sandbox-cache.ts';
 
@@ -216,5 +216,5 @@ const MAX_QUOTED_CHARS = 400;
 
 // A plugin's words among them: they stand in a terminal later.
 function cut(text: string): string {
-  return harmless(text.length > MAX_QUOTED_CHARS ? `${text.slice(0, MAX_QUOTED_CHARS)}…` : text);
+  return escapeControls(text.length > MAX_QUOTED_CHARS ? `${text.slice(0, MAX_QUOTED_CHARS)}…` : text);
 }

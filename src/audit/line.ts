@@ -14,10 +14,10 @@ export interface WrittenLine {
 
 /** One record as a line: the canonical JSON of all but the hash, and the hash of exactly that as its last member. */
 export function toLine(link: AuditLink, body: AuditBody): WrittenLine {
-  return seal({ ...link, ...body });
+  return withHash({ ...link, ...body });
 }
 
-function seal(record: object): WrittenLine {
+function withHash(record: object): WrittenLine {
   const text = canonicalJson(record);
   const hash = createHash('sha256').update(text).digest('hex');
   return { text: `${text.slice(0, -1)},"hash":"${hash}"}\n`, hash };
@@ -47,7 +47,7 @@ export function readLine(bytes: Buffer): LineReading {
   const claimed = HashSchema.safeParse(hash);
   if (!link.success || body === null || !claimed.success)
     return { ok: false, fault: 'it has not the members of a record' };
-  const due = seal(record);
+  const due = withHash(record);
   const intact = due.hash === claimed.data && bytes.equals(Buffer.from(due.text.slice(0, -1)));
   return { ok: true, link: link.data, body, hash: claimed.data, intact };
 }

@@ -1,4 +1,4 @@
-import { harmless, harmlessCut, harmlessLines } from '../printable.ts';
+import { escapeAndCut, escapeControls, escapeControlsInLines } from '../printable.ts';
 
 /** Beside its characters a cut text is quoted. */
 const MAX_DETAILS_CHARS = 40_000;
@@ -16,12 +16,12 @@ export function toDetails(details: unknown): unknown {
   if (details === undefined) return null;
   const room = { chars: MAX_DETAILS_CHARS, isFull: false };
   const copy = copyInto(room, details);
-  return room.isFull ? harmlessCut(JSON.stringify(copy), MAX_DETAILS_CHARS) : copy;
+  return room.isFull ? escapeAndCut(JSON.stringify(copy), MAX_DETAILS_CHARS) : copy;
 }
 
 /** Plain JSON of a bounded depth, as it was read. */
 function copyInto(room: Room, value: unknown): unknown {
-  if (typeof value === 'string') return copyText(room, value, harmlessLines);
+  if (typeof value === 'string') return copyText(room, value, escapeControlsInLines);
   if (typeof value !== 'object' || value === null) {
     room.chars -= String(value).length + 1;
     return value;
@@ -38,7 +38,7 @@ function copyInto(room: Room, value: unknown): unknown {
   const members: [string, unknown][] = [];
   for (const key of Object.keys(value)) {
     if (isFull(room)) break;
-    const name = copyText(room, key, harmless);
+    const name = copyText(room, key, escapeControls);
     members.push([name, copyInto(room, (value as Record<string, unknown>)[key])]);
   }
   return Object.fromEntries(members);

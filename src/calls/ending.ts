@@ -1,6 +1,6 @@
 import type { ContainerExit } from '../engine/engine.ts';
 import { describeError, LurkboxError } from '../errors.ts';
-import { harmlessCut, harmlessLines } from '../printable.ts';
+import { escapeAndCut, escapeControlsInLines } from '../printable.ts';
 import { HUNG_UP_EXIT_CODE, RUNNER_ERRORS } from '../protocol/messages.ts';
 import type { RunnerMessage } from '../protocol/runner-message.ts';
 import { toDetails } from './details.ts';
@@ -19,7 +19,7 @@ const MAX_DETAIL_CHARS = 50_000;
 
 /** The general sentence of the outcome with what happened this time, which may quote strangers. */
 export function failed(outcome: FailedOutcome, detail: string, stack: string | null = null): Ending {
-  const what = harmlessCut(detail, MAX_DETAIL_CHARS);
+  const what = escapeAndCut(detail, MAX_DETAIL_CHARS);
   const message = what === '' ? OUTCOMES[outcome] : `${what}. ${OUTCOMES[outcome]}`;
   return { outcome, error: { code: outcome, message, stack, details: null, hint: null } };
 }
@@ -32,7 +32,7 @@ export function endingOfError(error: unknown): Ending {
       error: { code: error.code, message: describeError(error), stack: null, details: null, hint: null },
     };
   }
-  const message = harmlessCut(error instanceof Error ? error.message : String(error), MAX_MESSAGE_CHARS);
+  const message = escapeAndCut(error instanceof Error ? error.message : String(error), MAX_MESSAGE_CHARS);
   const stack = error instanceof Error ? toStack(error.stack) : null;
   return {
     outcome: 'INTERNAL',
@@ -52,7 +52,7 @@ const MAX_MESSAGE_CHARS = 4_000;
 const MAX_STACK_CHARS = 16_000;
 
 function toStack(stack: string | undefined): string | null {
-  return stack ? harmlessLines(stack.slice(0, MAX_STACK_CHARS)) : null;
+  return stack ? escapeControlsInLines(stack.slice(0, MAX_STACK_CHARS)) : null;
 }
 
 /** An error response of the runner, which the plugin may have written itself: its words are only ever its own, and may have lines. */
@@ -64,7 +64,7 @@ export function endingOfResponse({ code, message, data }: Extract<RunnerMessage,
     outcome: 'PLUGIN_ERROR',
     error: {
       code: 'PLUGIN_ERROR',
-      message: harmlessLines(`${name}${message.slice(0, MAX_MESSAGE_CHARS)}`),
+      message: escapeControlsInLines(`${name}${message.slice(0, MAX_MESSAGE_CHARS)}`),
       stack: toStack(data?.stack),
       details: toDetails(data?.details),
       hint: null,

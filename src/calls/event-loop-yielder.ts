@@ -7,7 +7,7 @@ const TURN_MS = 2;
  * Gives timers and other executions their turn. What is in memory already waits for nobody: a chunk can hold thousands of
  * lines, and a record a hundred thousand values.
  */
-export class Turns {
+export class EventLoopYielder {
   #since = performance.now();
 
   isOver(): boolean {

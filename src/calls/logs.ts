@@ -1,4 +1,4 @@
-import { cutWhole, harmless } from '../printable.ts';
+import { cutWhole, escapeControls } from '../printable.ts';
 import { RECORD_END as LINE_FEED, RecordReader } from '../protocol/framing.ts';
 import type { LogLevel } from '../protocol/messages.ts';
 import { MAX_LINE_BYTES, readLogRecord, type Surplus } from '../sandboxes/container/output-reader.ts';
@@ -55,7 +55,7 @@ export class LogBook {
     if (this.#told.length === MAX_WARNINGS) return;
     const told = path === '' ? message : `\`${path}\` ${message}`;
     // An honest runner quotes keys of the plugin; and a plugin can write one itself.
-    this.#told.push(cutWhole(harmless(cutWhole(told, MAX_WARNING_CHARS)), MAX_WARNING_CHARS));
+    this.#told.push(cutWhole(escapeControls(cutWhole(told, MAX_WARNING_CHARS)), MAX_WARNING_CHARS));
   }
 
   lines(): readonly LogLine[] {

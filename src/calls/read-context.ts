@@ -1,6 +1,6 @@
 import { DEFAULT_MAX_JSON_DEPTH } from '../json/reader.ts';
 import { type ExecutionContextConfig, ExecutionContextSchema, parseContext, toCamelCase } from './context.ts';
-import { Turns } from './event-loop-yielder.ts';
+import { EventLoopYielder } from './event-loop-yielder.ts';
 
 /** Of a value, between two looks at the clock. */
 const MEMBERS_PER_LOOK = 256;
@@ -14,7 +14,7 @@ const VALUES = ['inputData', 'parameters', 'environment', 'config'] as const;
  */
 export function readContext(written: unknown): ExecutionContextConfig | Promise<ExecutionContextConfig> {
   const copying = copyMembers(written);
-  const turns = new Turns();
+  const turns = new EventLoopYielder();
   for (;;) {
     const step = next(copying);
     if (step.done) return finish(written, step.value);
@@ -24,7 +24,11 @@ export function readContext(written: unknown): ExecutionContextConfig | Promise<
 
 type Copying = Generator<undefined, object | null>;
 
-async function readOn(written: unknown, copying: Copying, turns: Turns): Promise<ExecutionContextConfig> {
+async function readOn(
+  written: unknown,
+  copying: Copying,
+  turns: EventLoopYielder,
+): Promise<ExecutionContextConfig> {
   for (;;) {
     await turns.next();
     do {

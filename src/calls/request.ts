@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { frameRecord } from '../protocol/framing.ts';
 import { EXECUTE_ID, type ExecuteParams, LOAD_ID, type LoadParams } from '../protocol/messages.ts';
-import { Turns } from './event-loop-yielder.ts';
+import { EventLoopYielder } from './event-loop-yielder.ts';
 
 /** Characters; a context may be large, and neither its whole text nor the time to write it is to be had at once. */
 const PIECE_CHARS = 32 * 1024;
@@ -33,7 +33,7 @@ export async function sendExecute(
   request: ExecuteRequest,
   signal: AbortSignal,
 ): Promise<void> {
-  const turns = new Turns();
+  const turns = new EventLoopYielder();
   try {
     for (const piece of toExecuteRecord(request)) {
       if (!socket.write(piece)) await once(socket, 'drain', { signal });
@@ -58,7 +58,7 @@ function* executeRecord(id: number, params: ExecuteParams): Generator<string> {
 
 /** How many bytes a value has as JSON. */
 export async function countJsonBytes(value: unknown): Promise<number> {
-  const turns = new Turns();
+  const turns = new EventLoopYielder();
   let bytes = 0;
   for (const piece of inPieces(toJson(value))) {
     bytes += Buffer.byteLength(piece);
@@ -73,7 +73,7 @@ export function toJsonText(value: unknown): string | (() => AsyncIterable<string
 }
 
 async function* inTurns(value: unknown): AsyncGenerator<string> {
-  const turns = new Turns();
+  const turns = new EventLoopYielder();
   for (const piece of inPieces(toJson(value))) {
     yield piece;
     if (turns.isOver()) await turns.next();

@@ -1,5 +1,5 @@
 import { type AttackReport, type AttackSummary, attackEngine, type Lurkbox } from '../index.ts';
-import { harmless } from '../printable.ts';
+import { escapeControls } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { interruption } from './interruption.ts';
 import { formatMs, paint, print } from './output.ts';
@@ -44,10 +44,10 @@ function describe(report: AttackReport): string {
   const line = `${MARKS[verdict]()} ${paint('dim', promises.join(' '))} ${title}`;
   if (verdict === 'held')
     return durationMs === 0 ? line : `${line} ${paint('dim', `(${formatMs(durationMs)})`)}`;
-  if (verdict === 'not here') return `${line}: not here, ${harmless(got ?? '')}`;
+  if (verdict === 'not here') return `${line}: not here, ${escapeControls(got ?? '')}`;
   const evidence = [expected === null ? '' : `expected ${expected}`, `got ${got}`];
   const why = verdict === 'not tried' ? [`could not be carried out: ${got}`] : evidence.filter(Boolean);
-  return [line, ...why.map((text) => `    ${harmless(text)}`)].join('\n');
+  return [line, ...why.map((text) => `    ${escapeControls(text)}`)].join('\n');
 }
 
 const MARKS: Readonly<Record<AttackReport['verdict'], () => string>> = {

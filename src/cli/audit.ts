@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { AUDIT_FOLDER, LurkboxError, STATE_FOLDER, verifyAuditLog } from '../index.ts';
-import { harmless, showPath } from '../printable.ts';
+import { escapeControls, quotePath } from '../printable.ts';
 import { findStateFolder } from '../storage/state-folder.ts';
 import { EXIT } from './exit.ts';
 import { paint, print, printJson } from './output.ts';
@@ -22,7 +22,7 @@ export async function auditVerify(options: AuditOptions): Promise<number> {
   if (state === null || state.statsOf(AUDIT_FOLDER) === null) {
     // A hash was told by a log, and what it was told by is gone.
     const ok = options.expect === undefined;
-    const none = `There is no audit log in ${showPath(resolve(options.workspace))}`;
+    const none = `There is no audit log in ${quotePath(resolve(options.workspace))}`;
     if (options.json) printJson({ ok, records: 0 });
     else print(ok ? `${none} yet.` : `${paint('red', '✖')} ${none}, and the hash was told by one.`);
     return ok ? EXIT.ok : EXIT.failed;
@@ -33,7 +33,7 @@ export async function auditVerify(options: AuditOptions): Promise<number> {
   else {
     for (const { file, line, message } of report.problems)
       print(
-        `${paint('red', '✖')} ${harmless(file ?? '')}${line === null ? '' : `:${line}`}  ${harmless(message)}`,
+        `${paint('red', '✖')} ${escapeControls(file ?? '')}${line === null ? '' : `:${line}`}  ${escapeControls(message)}`,
       );
     const { records, files, firstSeq, lastSeq, lastHash } = report;
     if (records === 0 && report.ok) print('Nothing is recorded yet.');

@@ -5,7 +5,7 @@ import {
   type PermissionChange,
   type PluginManager,
 } from '../index.ts';
-import { harmless, showPath } from '../printable.ts';
+import { escapeControls, quotePath } from '../printable.ts';
 import { askFor, isTerminal } from './ask.ts';
 import { EXIT } from './exit.ts';
 import { requireRecord, withPlugin } from './lifecycle.ts';
@@ -93,12 +93,16 @@ function showAsked(
   changes: readonly PermissionChange[],
 ): void {
   print(`${paint('bold', name)} ${version}  ${digest}`);
-  print(`From: ${showPath(origin.path)}`);
+  print(`From: ${quotePath(origin.path)}`);
   if (changes.length === 0) {
     print('It asks for nothing that was not agreed to.');
     return;
   }
-  const rows = changes.map(({ path, consented, asked }) => [path, harmless(consented), harmless(asked)]);
+  const rows = changes.map(({ path, consented, asked }) => [
+    path,
+    escapeControls(consented),
+    escapeControls(asked),
+  ]);
   print(`${formatTable(['permission', 'agreed to', 'asks for'], rows)}\n`);
 }
 

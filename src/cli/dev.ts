@@ -8,7 +8,7 @@ import {
   type Reloader,
 } from '../index.ts';
 import { createLogger } from '../logger.ts';
-import { harmless, showPath } from '../printable.ts';
+import { escapeControls, quotePath } from '../printable.ts';
 import { EXIT, exitCodeOf } from './exit.ts';
 import { interruption } from './interruption.ts';
 import { formatMs, paint, print, printJson, tell, toWarning } from './output.ts';
@@ -63,7 +63,7 @@ export async function watchUntil(signal: AbortSignal, path: string, options: Wat
       show({ event: 'reloaded', folder, ...reload, warnings }, lines.join('\n'));
     },
     onRemoved: (folder) =>
-      show({ event: 'removed', folder }, `${paint('yellow', '−')} ${harmless(folder)} is gone`),
+      show({ event: 'removed', folder }, `${paint('yellow', '−')} ${escapeControls(folder)} is gone`),
     onError: (folder, error) => {
       const { code, message, problems } = error;
       show({ event: 'failed', folder, code, message, problems }, describeFailure(folder, error));
@@ -71,7 +71,7 @@ export async function watchUntil(signal: AbortSignal, path: string, options: Wat
     },
   });
   await hotReload.start();
-  if (!signal.aborted) tell(`lurkbox: watching ${showPath(path)} until Ctrl-C`);
+  if (!signal.aborted) tell(`lurkbox: watching ${quotePath(path)} until Ctrl-C`);
   else over.resolve(EXIT.ok);
   return await over.promise;
 }
@@ -83,6 +83,6 @@ function describeReload({ name, version, digest, reloadMs, built, buildMs }: Hot
 }
 
 function describeFailure(folder: string, error: LurkboxError): string {
-  const lines = describeError(error).split('\n').map(harmless).join('\n  ');
-  return `${paint('red', '✖')} ${harmless(folder)}\n  ${lines}`;
+  const lines = describeError(error).split('\n').map(escapeControls).join('\n  ');
+  return `${paint('red', '✖')} ${escapeControls(folder)}\n  ${lines}`;
 }

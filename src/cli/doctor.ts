@@ -1,5 +1,5 @@
 import { type ConnectedEngineFacts, ENGINE_REQUIREMENTS, type RuntimeCheck } from '../index.ts';
-import { harmless } from '../printable.ts';
+import { escapeControls } from '../printable.ts';
 import { attack, exitCodeOfAttacks, showAttacks } from './attack.ts';
 import { EXIT } from './exit.ts';
 import { formatBytes, paint, print, printJson } from './output.ts';
@@ -84,8 +84,8 @@ function show(
   notes: readonly string[],
 ): void {
   // An address is as somebody wrote it.
-  print(harmless(`Engine ${facts.version} at ${facts.address}, API ${facts.apiVersion}`));
-  print(harmless(`Chosen by: ${facts.chosenBy}; reached by ${facts.connection}`));
+  print(escapeControls(`Engine ${facts.version} at ${facts.address}, API ${facts.apiVersion}`));
+  print(escapeControls(`Chosen by: ${facts.chosenBy}; reached by ${facts.connection}`));
   print(
     `${facts.name === '' ? '' : `${facts.name}: `}${facts.operatingSystem}, kernel ${facts.kernelVersion}, ${facts.platform.os}/${facts.platform.architecture}`,
   );

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PluginEvent, PluginEventType } from '../index.ts';
-import { harmless } from '../printable.ts';
+import { escapeControls } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { interruption } from './interruption.ts';
 import { paint, print, printJson } from './output.ts';
@@ -55,7 +55,7 @@ function describe({
   metadata,
 }: PluginEvent): string {
   const mark = success ? paint('green', '✔') : paint('red', '✖');
-  const what = harmless(`${pluginName}${version === null ? '' : ` ${version}`}`);
+  const what = escapeControls(`${pluginName}${version === null ? '' : ` ${version}`}`);
   const { outcome, executionTimeMs } = metadata;
   const told = [
     typeof outcome === 'string' ? outcome : '',
@@ -64,5 +64,5 @@ function describe({
     error ?? '',
   ];
   const text = told.filter((part) => part !== '').join('  ');
-  return `${paint('dim', timestamp.replace('T', ' ').slice(0, 23))} ${mark} ${eventType.padEnd(8)} ${what}  ${harmless(text)}`.trimEnd();
+  return `${paint('dim', timestamp.replace('T', ' ').slice(0, 23))} ${mark} ${eventType.padEnd(8)} ${what}  ${escapeControls(text)}`.trimEnd();
 }

@@ -1,5 +1,5 @@
 import { describeError, LurkboxError, type LurkboxErrorCode, USER_ERROR_CODES } from '../errors.ts';
-import { harmlessLines } from '../printable.ts';
+import { escapeControlsInLines } from '../printable.ts';
 import { tell } from './output.ts';
 
 /** What the process says to a script. */
@@ -24,7 +24,7 @@ export function reportError(error: unknown): number {
   // Several plugins that cannot be loaded, each with its own problems.
   if (error instanceof AggregateError) return Math.max(...error.errors.map(reportError));
   if (error instanceof LurkboxError) {
-    tell(harmlessLines(`lurkbox: ${describeError(error)}`));
+    tell(escapeControlsInLines(`lurkbox: ${describeError(error)}`));
     return exitCodeOf(error.code);
   }
   tell(
@@ -37,5 +37,5 @@ export function reportError(error: unknown): number {
 
 // A fault has whatever lines it has: none of them begins at the margin.
 function indentLines(text: string): string {
-  return harmlessLines(text).replaceAll('\n', '\n  ');
+  return escapeControlsInLines(text).replaceAll('\n', '\n  ');
 }

@@ -1,5 +1,5 @@
 import type { Lurkbox, PluginInstance } from '../index.ts';
-import { harmless, showPath } from '../printable.ts';
+import { escapeControls, quotePath } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { paint, print, printJson, toWarning } from './output.ts';
 import { describeLock, lockFacts } from './packages.ts';
@@ -24,8 +24,8 @@ async function toJson(lurkbox: Lurkbox, instance: PluginInstance) {
 
 function show({ name, version, plugin, rating, restrictions, warnings }: PluginInstance): void {
   print(`${paint('bold', name)} ${version}  ${plugin.digest}`);
-  print(`From: ${showPath(plugin.folder)}`);
-  print(harmless(plugin.manifest.description));
+  print(`From: ${quotePath(plugin.folder)}`);
+  print(escapeControls(plugin.manifest.description));
   const packages = describeLock(plugin);
   if (packages !== null) print(packages);
   for (const warning of warnings) print(toWarning(warning));
@@ -33,7 +33,7 @@ function show({ name, version, plugin, rating, restrictions, warnings }: PluginI
   for (const { points, reason } of rating.reasons) print(`  ${points > 0 ? '+' : ''}${points}  ${reason}`);
   print('');
   for (const { control, value, origin, reason } of restrictions) {
-    print(`${paint('bold', control)}: ${harmless(value)} ${paint('dim', `(${origin})`)}`);
+    print(`${paint('bold', control)}: ${escapeControls(value)} ${paint('dim', `(${origin})`)}`);
     print(paint('dim', `    ${reason}`));
   }
   print(`\nThe exact Docker options: lurkbox explain ${name} --json`);

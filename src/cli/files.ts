@@ -7,7 +7,7 @@ import {
   type Lurkbox,
   loadPluginFolder,
 } from '../index.ts';
-import { harmless, showPath } from '../printable.ts';
+import { escapeControls, quotePath } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { paint, print, printJson } from './output.ts';
 import { type CommonOptions, isFolder, nameOf, unknownPlugin, withLurkbox } from './workspace.ts';
@@ -54,16 +54,16 @@ function toJson({ manifest: { name, version }, digest, content, files, links }: 
 
 function show({ manifest, folder, digest, content, lock, files, links }: LoadedPlugin): void {
   print(`${paint('bold', manifest.name)} ${manifest.version}  ${digest}`);
-  print(`From: ${showPath(folder)}`);
+  print(`From: ${quotePath(folder)}`);
   if (digest !== content)
     print(`The files alone: ${content}${lock === null ? '; the packages are not locked yet' : ''}`);
   // As `sha256sum` prints them, so that it can check them.
-  for (const { path, sha256 } of files) print(`${sha256}  ${harmless(path)}`);
-  for (const { path, target } of links) print(`# ${harmless(path)} -> ${harmless(target)}`);
+  for (const { path, sha256 } of files) print(`${sha256}  ${escapeControls(path)}`);
+  for (const { path, target } of links) print(`# ${escapeControls(path)} -> ${escapeControls(target)}`);
 }
 
 function showDifferences(before: LoadedPlugin, after: LoadedPlugin, differences: ContentDifferences): void {
   for (const { manifest, digest, folder } of [before, after])
-    print(`${paint('bold', manifest.name)} ${manifest.version}  ${digest}  ${showPath(folder)}`);
+    print(`${paint('bold', manifest.name)} ${manifest.version}  ${digest}  ${quotePath(folder)}`);
   print(describeDifferences(differences));
 }

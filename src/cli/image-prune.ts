@@ -1,5 +1,5 @@
 import type { ImageStore, Lurkbox, PrunedImage, PrunePlan } from '../index.ts';
-import { showPath } from '../printable.ts';
+import { quotePath } from '../printable.ts';
 import { askFor, isTerminal } from './ask.ts';
 import { EXIT } from './exit.ts';
 import { formatBytes, formatTable, print, printJson } from './output.ts';
@@ -94,7 +94,7 @@ function linesOf({ leave, gone }: PrunePlan): string[] {
 const SHOWN_PATHS = 5;
 
 function showSome(paths: readonly string[]): string {
-  const shown = paths.slice(0, SHOWN_PATHS).map(showPath).join(', ');
+  const shown = paths.slice(0, SHOWN_PATHS).map(quotePath).join(', ');
   return paths.length > SHOWN_PATHS ? `${shown} and ${paths.length - SHOWN_PATHS} more` : shown;
 }
 

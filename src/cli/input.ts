@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { type ExecutionContextOptions, LurkboxError, MAX_CONTEXT_BYTES, type Problem } from '../index.ts';
 import { parseJson } from '../json/reader.ts';
-import { showPath } from '../printable.ts';
+import { quotePath } from '../printable.ts';
 
 /** `--context FILE|-` and `--input JSON` → the context to execute with. @throws LurkboxError `CONTEXT_INVALID` */
 export async function readContext(options: {
@@ -14,7 +14,7 @@ export async function readContext(options: {
 }
 
 async function readContextFile(file: string): Promise<ExecutionContextOptions> {
-  const source = file === '-' ? 'the context on stdin' : `the context file ${showPath(file)}`;
+  const source = file === '-' ? 'the context on stdin' : `the context file ${quotePath(file)}`;
   const context = parse(await readText(file, source), source);
   if (typeof context === 'object' && context !== null && !Array.isArray(context)) return context;
   throw invalid(`Expected ${source} to be a JSON object such as {"inputData": {}}.`);

@@ -7,7 +7,7 @@ import {
   type PluginRecord,
   type Replay,
 } from '../index.ts';
-import { harmless, showPath } from '../printable.ts';
+import { escapeControls, quotePath } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { interruption } from './interruption.ts';
 import { formatMs, formatTable, paint, print, printJson, tell, toWarning } from './output.ts';
@@ -66,7 +66,7 @@ export async function unload(reference: string, options: UnloadCliOptions): Prom
     if (!(await lurkbox.plugins.unloadPlugin(reference, { cascade: options.cascade === true })))
       throw new LurkboxError(
         'PLUGIN_NOT_FOUND',
-        `No version ${showPath(reference)} is installed; installed are: ${versions.map(({ version }) => version).join(', ')}.`,
+        `No version ${quotePath(reference)} is installed; installed are: ${versions.map(({ version }) => version).join(', ')}.`,
       );
     const left = lurkbox.registry.get(name)?.versions.map(({ version }) => version) ?? [];
     if (options.json) printJson({ name, left });
@@ -79,7 +79,7 @@ export async function unload(reference: string, options: UnloadCliOptions): Prom
     );
     if (folder !== undefined)
       tell(
-        `lurkbox: ${showPath(folder.origin.path)} is still there and is loaded again by the next command; remove it too, or \`lurkbox disable ${name}\``,
+        `lurkbox: ${quotePath(folder.origin.path)} is still there and is loaded again by the next command; remove it too, or \`lurkbox disable ${name}\``,
       );
     return EXIT.ok;
   });
@@ -168,7 +168,7 @@ function withLockFacts(version: InstalledVersion) {
 
 function showInfo({ name, origin, versions, active, canary, activeBefore }: PluginRecord): void {
   const shown = active ?? versions[0];
-  print(`${paint('bold', name)}  ${harmless(shown?.manifest.description ?? '')}`);
+  print(`${paint('bold', name)}  ${escapeControls(shown?.manifest.description ?? '')}`);
   const before = activeBefore.map((id) => versions.find((version) => version.id === id)?.version);
   const rows = versions.map((version) => [
     version.version,
@@ -182,7 +182,7 @@ function showInfo({ name, origin, versions, active, canary, activeBefore }: Plug
   ]);
   print(formatTable(['version', '', 'state', 'digest', 'installed', 'calls', 'failed', 'mean'], rows));
   for (const { version, reason } of versions)
-    if (reason !== null) print(`\n${paint('red', '✖')} ${version}: ${harmless(reason)}`);
+    if (reason !== null) print(`\n${paint('red', '✖')} ${version}: ${escapeControls(reason)}`);
   if (before.length > 0) print(`\nActive before: ${before.join(', ')}`);
   const requires = shown?.manifest.requires ?? [];
   if (canary !== null)
@@ -192,9 +192,9 @@ function showInfo({ name, origin, versions, active, canary, activeBefore }: Plug
   if (requires.length > 0) print(`Requires: ${requires.join(', ')}`);
   const packages = shown === undefined ? null : describeLock(shown);
   if (packages !== null) print(`\nPackages: ${packages}`);
-  print(`From: ${showPath(origin.path)}`);
+  print(`From: ${quotePath(origin.path)}`);
   if (shown !== undefined && shown.origin.path !== origin.path)
-    print(`This version: ${showPath(shown.origin.path)}`);
+    print(`This version: ${quotePath(shown.origin.path)}`);
 }
 
 function roleOf(
@@ -215,7 +215,7 @@ function showReplay({ version, calls, differing, worse }: Replay): void {
 }
 
 function shorten({ outcome, result }: { outcome: string; result: unknown }): string {
-  return outcome === 'OK' ? harmless((JSON.stringify(result) ?? 'nothing').slice(0, 60)) : outcome;
+  return outcome === 'OK' ? escapeControls((JSON.stringify(result) ?? 'nothing').slice(0, 60)) : outcome;
 }
 
 /** What is in `plugins/` is loaded first, and faults of other plugins there are nothing of this command. */

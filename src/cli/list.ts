@@ -1,5 +1,5 @@
 import { describeError, type Lurkbox, type PluginInstance, type PluginRecord } from '../index.ts';
-import { harmless } from '../printable.ts';
+import { escapeControls } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { formatTable, paint, print, printJson, toWarning } from './output.ts';
 import { lockFacts, NOT_LOCKED } from './packages.ts';
@@ -72,7 +72,9 @@ function show(
     );
   }
   for (const { folder, problem } of broken) {
-    print(`\n${paint('red', '✖')} ${harmless(folder)}\n  ${problem.split('\n').map(harmless).join('\n  ')}`);
+    print(
+      `\n${paint('red', '✖')} ${escapeControls(folder)}\n  ${problem.split('\n').map(escapeControls).join('\n  ')}`,
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import { harmless } from '../printable.ts';
+import { escapeControls } from '../printable.ts';
 
 /** Results go to stdout, everything else to stderr. */
 export function print(text: string): void {
@@ -12,7 +12,7 @@ export function tell(text: string): void {
 
 /** One line of JSON. Steering characters are escaped, which leaves the meaning as it is and a terminal alone. */
 export function printJson(value: unknown): void {
-  print(harmless(JSON.stringify(value)));
+  print(escapeControls(JSON.stringify(value)));
 }
 
 type Style = Parameters<typeof styleText>[0];
@@ -24,7 +24,7 @@ export function paint(style: Style, text: string): string {
 
 /** A warning, which may quote a stranger, as a line. */
 export function toWarning(text: string): string {
-  return paint('yellow', `warning: ${harmless(text)}`);
+  return paint('yellow', `warning: ${escapeControls(text)}`);
 }
 
 /** Columns as wide as their widest cell, each row on one line and harmless; what is wider than the terminal wraps there, so that nothing is hidden. */
@@ -47,7 +47,7 @@ const COLOURS = /(\u001b\[[0-9;]*m)/;
 function toHarmlessCell(cell: string): string {
   return cell
     .split(COLOURS)
-    .map((part, index) => (index % 2 === 1 ? part : harmless(part)))
+    .map((part, index) => (index % 2 === 1 ? part : escapeControls(part)))
     .join('');
 }
 
@@ -67,7 +67,7 @@ export function formatBytes(bytes: number | null): string {
 
 /** A stranger's text in lines of which only the first may look like one of ours. */
 export function quoteLines(text: string): string[] {
-  const [first = '', ...more] = text.split('\n').map(harmless);
+  const [first = '', ...more] = text.split('\n').map(escapeControls);
   return [first, ...more.map((line) => `| ${line}`)];
 }
 

@@ -1,4 +1,4 @@
-import { harmless } from '../printable.ts';
+import { escapeControls } from '../printable.ts';
 import { tell } from './output.ts';
 
 /** Shows what is being waited for: a line that counts the seconds on a terminal, a plain line elsewhere. */
@@ -8,7 +8,7 @@ export class Progress {
   #startedAt = 0;
 
   begin(written: string): void {
-    const message = harmless(written);
+    const message = escapeControls(written);
     this.end();
     if (!process.stderr.isTTY) {
       tell(`${message} …`);
@@ -23,7 +23,7 @@ export class Progress {
   /** Says something else of what is being waited for; nothing where nothing is counted. */
   update(message: string): void {
     if (this.#timer === undefined) return;
-    this.#message = harmless(message);
+    this.#message = escapeControls(message);
     this.#draw();
   }
 

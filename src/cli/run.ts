@@ -1,5 +1,5 @@
 import { formatPluginResults, type PluginExecutionResult } from '../index.ts';
-import { harmless } from '../printable.ts';
+import { escapeControls } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { readContext } from './input.ts';
 import { interruption } from './interruption.ts';
@@ -59,22 +59,22 @@ function showResults(results: Results): void {
 function describe(name: string, result: PluginExecutionResult): string {
   const head = result.success ? paint('green', '✔') : paint('red', '✖');
   const body = result.success ? toLines(result.result) : describeFailure(result);
-  const logs = result.logs.map(({ level, message }) => paint('dim', `${level}: ${harmless(message)}`));
+  const logs = result.logs.map(({ level, message }) => paint('dim', `${level}: ${escapeControls(message)}`));
   const warnings = result.warnings.map(toWarning);
   const hint = result.error?.hint ?? null;
-  const hints = hint === null ? [] : [paint('yellow', `hint: ${harmless(hint)}`)];
+  const hints = hint === null ? [] : [paint('yellow', `hint: ${escapeControls(hint)}`)];
   const title = `${head} ${paint('bold', name)} ${result.version ?? ''} ${result.outcome}`;
   return [title, ...cutLines([...body, ...hints, ...logs, ...warnings])].join('\n  ');
 }
 
 function toLines(result: unknown): string[] {
-  return (JSON.stringify(result, null, 2) ?? 'nothing').split('\n').map(harmless);
+  return (JSON.stringify(result, null, 2) ?? 'nothing').split('\n').map(escapeControls);
 }
 
 function describeFailure({ error }: PluginExecutionResult): string[] {
   // Before these a stack repeats the message.
   const where = error?.stack?.split('\n').filter((line) => /^\s+at /.test(line)) ?? [];
-  return [...quoteLines(error?.message ?? ''), ...where.slice(0, 5).map(harmless)];
+  return [...quoteLines(error?.message ?? ''), ...where.slice(0, 5).map(escapeControls)];
 }
 
 /** Where the time went and what was used, a line per plugin. */

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import type { WorkflowProgress } from '../index.ts';
-import { harmless } from '../printable.ts';
+import { escapeControls } from '../printable.ts';
 import { formatMs, tell } from './output.ts';
 
 const REDRAW_MS = 100;
@@ -72,10 +72,11 @@ export class WorkflowView implements Disposable {
 /** `now`: milliseconds since the beginning, where seconds are counted. */
 export function describeStep({ status, reason, said, beganMs, atMs }: Shown, now: number | null): string {
   const words = status.replace('_', ' ');
-  const why = reason === null ? '' : `: ${harmless(reason)}`;
+  const why = reason === null ? '' : `: ${escapeControls(reason)}`;
   if (status !== 'running')
     return `${words}${beganMs === null ? '' : ` (${formatMs(atMs - beganMs)})`}${why}`;
   const seconds = now === null ? '' : ` ${Math.floor((now - (beganMs ?? now)) / 1000)} s`;
-  const progress = said === null ? '' : `, ${Math.round(said.fraction * 100)} % ${harmless(said.message)}`;
+  const progress =
+    said === null ? '' : `, ${Math.round(said.fraction * 100)} % ${escapeControls(said.message)}`;
   return `${words}${seconds}${progress}`;
 }

@@ -8,7 +8,7 @@ import {
   type Workflow,
   type WorkflowResult,
 } from '../index.ts';
-import { harmless } from '../printable.ts';
+import { escapeControls } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { readContext } from './input.ts';
 import { interruption } from './interruption.ts';
@@ -93,7 +93,9 @@ function pluginsOf({ steps }: Workflow): string[] {
 function show(workflow: Workflow, result: WorkflowResult): void {
   const { success, outcome, executionTimeMs, reason, output, warnings } = result;
   const mark = success ? paint('green', '✔') : paint('red', '✖');
-  const body = success ? JSON.stringify(output, null, 2).split('\n').map(harmless) : quoteLines(reason ?? '');
+  const body = success
+    ? JSON.stringify(output, null, 2).split('\n').map(escapeControls)
+    : quoteLines(reason ?? '');
   const lines = [...body, ...warnings.map(toWarning)];
   const title = `${mark} ${paint('bold', workflow.name)} ${outcome} in ${formatMs(executionTimeMs)}`;
   print([title, ...cutLines(lines)].join('\n  '));
@@ -106,7 +108,7 @@ function show(workflow: Workflow, result: WorkflowResult): void {
 const MAX_REASON_CHARS = 100;
 
 function toRow(name: string, plugin: string, { status, reason, startedMs, endedMs }: StepResult): string[] {
-  const why = harmless(reason ?? '');
+  const why = escapeControls(reason ?? '');
   return [
     name,
     plugin,

@@ -11,7 +11,7 @@ import {
   STATE_FOLDER,
 } from '../index.ts';
 import { createLogger, type LOG_LEVELS } from '../logger.ts';
-import { harmless, showPath } from '../printable.ts';
+import { escapeControls, quotePath } from '../printable.ts';
 import { tell } from './output.ts';
 import { Progress } from './progress.ts';
 
@@ -49,7 +49,7 @@ export async function withLurkbox<T>(
     ...(options.policy === undefined ? {} : { policy: options.policy }),
   });
   for (const line of [...lurkbox.registry.repairs, ...lurkbox.registry.notices])
-    tell(`lurkbox: ${harmless(line)}`);
+    tell(`lurkbox: ${escapeControls(line)}`);
   try {
     return await work(lurkbox, progress);
   } finally {
@@ -60,14 +60,14 @@ export async function withLurkbox<T>(
 /** Before a command whose whole purpose is a change. @throws LurkboxError `REGISTRY_INVALID` where it would be lost */
 export function assertKept({ registry, workspaceRoot }: Lurkbox): void {
   if (registry.isKept) return;
-  const message = `Nothing can be kept in ${showPath(workspaceRoot)}, so nothing was changed.`;
+  const message = `Nothing can be kept in ${quotePath(workspaceRoot)}, so nothing was changed.`;
   throw new LurkboxError('REGISTRY_INVALID', message);
 }
 
 /** @throws LurkboxError `OPTIONS_INVALID` */
 export function assertFolder(workspace: string): void {
   if (statSync(workspace, { throwIfNoEntry: false })?.isDirectory()) return;
-  throw new LurkboxError('OPTIONS_INVALID', `There is no folder ${showPath(workspace)} for a workspace.`);
+  throw new LurkboxError('OPTIONS_INVALID', `There is no folder ${quotePath(workspace)} for a workspace.`);
 }
 
 /** Who is in another folder by mistake should not find one of ours there afterwards. */
@@ -146,20 +146,20 @@ export function unknownPlugin(lurkbox: Lurkbox, name: string): LurkboxError {
   const known = lurkbox.registry.list().map((plugin) => plugin.name);
   return new LurkboxError(
     'PLUGIN_NOT_FOUND',
-    `No plugin ${showPath(name)} is installed in the workspace ${showPath(lurkbox.workspaceRoot)}; installed are: ${known.join(', ') || 'none'}.${hintFor(lurkbox, name, known)}`,
+    `No plugin ${quotePath(name)} is installed in the workspace ${quotePath(lurkbox.workspaceRoot)}; installed are: ${known.join(', ') || 'none'}.${hintFor(lurkbox, name, known)}`,
   );
 }
 
 function hintFor({ workspaceRoot }: Lurkbox, name: string, known: readonly string[]): string {
   if (existsSync(join(name, MANIFEST_FILE))) return ` For the folder of that name write \`./${name}\`.`;
   const folder = join(workspaceRoot, 'plugins', name);
-  if (existsSync(join(folder, MANIFEST_FILE))) return ` The plugin in ${showPath(folder)} has another name.`;
-  if (existsSync(folder)) return ` ${showPath(folder)} is no plugin: it has no ${MANIFEST_FILE}.`;
+  if (existsSync(join(folder, MANIFEST_FILE))) return ` The plugin in ${quotePath(folder)} has another name.`;
+  if (existsSync(folder)) return ` ${quotePath(folder)} is no plugin: it has no ${MANIFEST_FILE}.`;
   const meant = closest(name, known);
   return meant === undefined ? '' : ` Did you mean \`${meant}\`?`;
 }
 
 /** Says on stderr which plugins of the workspace could not be loaded. */
 export function tellFailures({ failed }: Discovery): void {
-  for (const { folder, error } of failed) tell(`lurkbox: skipped ${showPath(folder)}: ${error.message}`);
+  for (const { folder, error } of failed) tell(`lurkbox: skipped ${quotePath(folder)}: ${error.message}`);
 }

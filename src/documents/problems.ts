@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { Problem } from '../errors.ts';
 import { type JsonFault, joinPath } from '../json/reader.ts';
-import { harmless, printable, show } from '../printable.ts';
+import { escapeControls, printable, quoteValue } from '../printable.ts';
 
 /** Enough to mend a file by; a hostile one can hold a hundred thousand. */
 const MAX_PROBLEMS = 50;
@@ -23,7 +23,7 @@ export function toProblems(issues: readonly z.core.$ZodIssue[], value: unknown):
 }
 
 export function toJsonProblems(faults: readonly JsonFault[]): Problem[] {
-  return faults.map(({ path, message }) => ({ path: printable(path), message: harmless(message) }));
+  return faults.map(({ path, message }) => ({ path: printable(path), message: escapeControls(message) }));
 }
 
 /** Cuts a long list and says by how much. */
@@ -62,7 +62,7 @@ function isWrongKind(issue: z.core.$ZodIssue): boolean {
 }
 
 function withValue(expected: string, value: unknown): string {
-  return value === undefined ? `is missing: ${expected}` : `${expected}, got ${show(value)}`;
+  return value === undefined ? `is missing: ${expected}` : `${expected}, got ${quoteValue(value)}`;
 }
 
 function valueAt(root: unknown, path: Path): unknown {

@@ -1,5 +1,5 @@
 import { LurkboxError, type LurkboxErrorCode } from '../errors.ts';
-import { harmless } from '../printable.ts';
+import { escapeControls } from '../printable.ts';
 import { NOT_AN_ENGINE } from './docker/answers.ts';
 import { tlsReason } from './docker/tls.ts';
 
@@ -145,7 +145,7 @@ const MAX_SAID_CHARS = 500;
 
 /** Words of an engine as they stand in a message: cut, on one line and unable to steer a terminal. */
 export function quote(said: string): string {
-  return harmless(said.trim().slice(0, MAX_SAID_CHARS));
+  return escapeControls(said.trim().slice(0, MAX_SAID_CHARS));
 }
 
 const OTHERWISE = { code: 'ENGINE_ERROR', advice: 'Its log may tell more.' } as const;

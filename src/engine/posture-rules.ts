@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { BindMount, CreateOptions, HostOptions } from './docker/to-create-options.ts';
+import type { BindMount, DockerCreateOptions, HostOptions } from './docker/to-create-options.ts';
 import { isEmpty, recordOf, shorten } from './values.ts';
 
 /** Answers what is expected when a value is not allowed where `asked` was asked for, and `null` when it is. */
@@ -41,21 +41,22 @@ export const CONFIG_RULES: Readonly<Record<string, Rule>> = {
   // The start of the container's id, or the name of the host on the network of the host.
   Hostname: (value) => (typeof value === 'string' ? null : 'a text'),
   // Those of the image are merged in; none of ours may come out changed.
-  Labels: (value, asked: CreateOptions['Labels']) =>
+  Labels: (value, asked: DockerCreateOptions['Labels']) =>
     Object.entries(asked).every(([label, text]) => recordOf(value)[label] === text) ? null : shorten(asked),
 };
 
 /** Of these the options as a whole tell what is expected. */
 export const BASE_RULES: Readonly<Record<string, Rule>> = {
-  Image: (value, { Image }: CreateOptions) => (value === Image ? null : shorten(Image)),
-  Path: (value, { Entrypoint: [program] }: CreateOptions) => (value === program ? null : shorten(program)),
-  Args: (value, { Entrypoint: [, ...args], Cmd }: CreateOptions) =>
+  Image: (value, { Image }: DockerCreateOptions) => (value === Image ? null : shorten(Image)),
+  Path: (value, { Entrypoint: [program] }: DockerCreateOptions) =>
+    value === program ? null : shorten(program),
+  Args: (value, { Entrypoint: [, ...args], Cmd }: DockerCreateOptions) =>
     isDeepStrictEqual(value, [...args, ...Cmd]) ? null : shorten([...args, ...Cmd]),
   AppArmorProfile: isConfined,
   // Somebody else is about to run a program in it.
   ExecIDs: (value) => (isEmpty(value) ? null : 'none'),
   // An image with a VOLUME would show up here as a mount that nobody asked for.
-  Mounts: (value, { HostConfig }: CreateOptions) => {
+  Mounts: (value, { HostConfig }: DockerCreateOptions) => {
     const expected = sorted(HostConfig.Mounts.map(toMountPoint));
     return isDeepStrictEqual(mountPointsOf(value), expected) ? null : shorten(expected);
   },
@@ -74,7 +75,7 @@ function covers(paths: readonly string[]): Rule {
 }
 
 // Where lurkbox names no profile, the engine may have one of its own.
-function isConfined(value: unknown, { HostConfig }: CreateOptions): string | null {
+function isConfined(value: unknown, { HostConfig }: DockerCreateOptions): string | null {
   const asked = HostConfig.SecurityOpt.find((option) => option.startsWith('apparmor='));
   if (asked === undefined) return value === 'unconfined' ? 'a profile or none' : null;
   const profile = asked.slice('apparmor='.length);
@@ -145,7 +146,7 @@ function sorted(mounts: readonly MountPoint[]): MountPoint[] {
   return mounts.toSorted((a, b) => (String(a.Destination) < String(b.Destination) ? -1 : 1));
 }
 
-function joinsNoOtherNetwork(value: unknown, { HostConfig }: CreateOptions): string | null {
+function joinsNoOtherNetwork(value: unknown, { HostConfig }: DockerCreateOptions): string | null {
   const { Networks, Ports } = recordOf(value);
   const others = Object.keys(recordOf(Networks)).filter((name) => name !== HostConfig.NetworkMode);
   return others.length === 0 && isEmpty(Ports)

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { LurkboxError, type Problem } from '../errors.ts';
-import type { CreateOptions } from './docker/to-create-options.ts';
+import type { DockerCreateOptions } from './docker/to-create-options.ts';
 import { BASE_RULES, CONFIG_RULES, HOST_CONFIG_RULES, type Rule } from './posture-rules.ts';
 import { isEmpty, recordOf, shorten } from './values.ts';
 
@@ -10,7 +10,7 @@ import { isEmpty, recordOf, shorten } from './values.ts';
  * of. So every field of `Config` and `HostConfig` is looked at: it has a rule with a reason, or it is what was asked for,
  * or it is empty.
  */
-export function comparePosture(inspected: unknown, options: CreateOptions): void {
+export function comparePosture(inspected: unknown, options: DockerCreateOptions): void {
   const actual = recordOf(inspected);
   const problems = [
     ...compareBase(actual, options),
@@ -26,14 +26,14 @@ export function comparePosture(inspected: unknown, options: CreateOptions): void
 }
 
 /** Around `Config` and `HostConfig` most fields tell of the engine itself; these tell what will run, and where. */
-function compareBase(actual: Readonly<Record<string, unknown>>, options: CreateOptions): Problem[] {
+function compareBase(actual: Readonly<Record<string, unknown>>, options: DockerCreateOptions): Problem[] {
   return Object.entries(BASE_RULES).flatMap(([field, rule]) =>
     compareField(field, ownValue(actual, field), options, rule),
   );
 }
 
 // The name is not among what an engine counts as configuration.
-function toConfig({ name, HostConfig, ...config }: CreateOptions): object {
+function toConfig({ name, HostConfig, ...config }: DockerCreateOptions): object {
   return config;
 }
 

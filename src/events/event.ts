@@ -1,4 +1,4 @@
-import { harmless } from '../printable.ts';
+import { escapeControls } from '../printable.ts';
 import { copyFacts } from './copy-facts.ts';
 import { cutText } from './cut-text.ts';
 
@@ -86,5 +86,5 @@ function cutOrNull(text: string | null | undefined, maxChars: number): string | 
 
 /** Before it is cut: what is escaped is longer. */
 function toHarmless(text: string, maxChars: number): string {
-  return cutText(harmless(text.slice(0, maxChars + 1)), maxChars);
+  return cutText(escapeControls(text.slice(0, maxChars + 1)), maxChars);
 }

@@ -2,7 +2,7 @@ import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, dirname, extname, isAbsolute, join } from 'node:path';
 import { LurkboxError } from '../errors.ts';
-import { showPath } from '../printable.ts';
+import { quotePath } from '../printable.ts';
 import { stepsTo } from '../storage/path-steps.ts';
 import { type CommandOptions, type CommandResult, runCommand } from './command.ts';
 import { isChangedByOthers } from './ownership.ts';
@@ -113,7 +113,7 @@ function toFound(path: string): Found {
     if (fault === null) continue;
     throw new LurkboxError(
       'IMAGE_BUILD_FAILED',
-      `expected ${showPath(path)} to be a program that only root and this user can change, but ${fault}; take its folder ` +
+      `expected ${quotePath(path)} to be a program that only root and this user can change, but ${fault}; take its folder ` +
         'from the PATH of lurkbox, or take the right to write there from others',
     );
   }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseJson } from '../json/reader.ts';
 import { LABELS } from '../labels.ts';
-import { cutWhole, harmless, printable, showPath } from '../printable.ts';
+import { cutWhole, escapeControls, printable, quotePath } from '../printable.ts';
 import { type ImageContent, subjectOf } from './content-survey.ts';
 import { installScriptNotes } from './install-scripts.ts';
 import { type MissingNeed, NativeFiles, type NativePlatform } from './native-needs.ts';
@@ -69,7 +69,7 @@ function addonNotes(
 
 function filesOf(same: readonly MissingNeed[], folder: string): string {
   const files = [...new Set(same.map(({ file }) => file))];
-  const [first = '', ...others] = files.map((file) => showPath(withoutFolder(file, folder)));
+  const [first = '', ...others] = files.map((file) => quotePath(withoutFolder(file, folder)));
   return others.length === 0 ? `${first} needs` : `${first} and ${others.length} more need`;
 }
 
@@ -89,7 +89,7 @@ function missingNote(same: readonly MissingNeed[], { libraries }: NativePlatform
     return `${versions} and cannot be loaded. Use a version of the package that is built for an older glibc, or build the image on a newer host.`;
   }
   if (elsewhere !== null)
-    return `${list(({ library }) => printable(library))}, which lies at ${showPath(elsewhere)}, where the loader does not look; unless the package loads that first, it cannot be loaded.`;
+    return `${list(({ library }) => printable(library))}, which lies at ${quotePath(elsewhere)}, where the loader does not look; unless the package loads that first, it cannot be loaded.`;
   return `${list(({ library }) => printable(library))}, which neither the packages nor the image have, and cannot be loaded. Use a package that brings its libraries along.`;
 }
 
@@ -102,7 +102,7 @@ const NotesSchema = z
   .catch([])
   // One more says how many there are beyond these, and one how many files were not looked at.
   .transform((notes) =>
-    notes.slice(0, MAX_NOTES + 2).map((note) => harmless(cutWhole(note, MAX_NOTE_CHARS))),
+    notes.slice(0, MAX_NOTES + 2).map((note) => escapeControls(cutWhole(note, MAX_NOTE_CHARS))),
   );
 
 /** Of an image that lurkbox made. Who else uses the engine can have made another one with the same labels. */

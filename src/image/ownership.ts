@@ -1,6 +1,6 @@
 import { lstatSync, readFileSync, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
-import { showPath } from '../printable.ts';
+import { quotePath } from '../printable.ts';
 
 const OTHERS_WRITE = 0o002;
 const GROUP_WRITES = 0o020;
@@ -25,14 +25,14 @@ export function isChangedByOthers(path: string): string | null {
 
 function faultOf(path: string, stats: Stats, below: Stats | null): string | null {
   const { uid, gid, mode } = stats;
-  if (!isOurs(uid)) return `${showPath(path)} belongs to the user ${uid}`;
+  if (!isOurs(uid)) return `${quotePath(path)} belongs to the user ${uid}`;
   // The mode of a link says nothing.
   if (stats.isSymbolicLink()) return null;
   // In a sticky folder only the owner renames and removes (inode(7)).
   if (stats.isDirectory() && mode & STICKY && (below === null || isOurs(below.uid))) return null;
-  if (mode & OTHERS_WRITE) return `${showPath(path)} can be written to by everybody`;
+  if (mode & OTHERS_WRITE) return `${quotePath(path)} can be written to by everybody`;
   if (mode & GROUP_WRITES && !isOwnGroup(gid))
-    return `${showPath(path)} can be written to by the group ${gid}`;
+    return `${quotePath(path)} can be written to by the group ${gid}`;
   return null;
 }
 

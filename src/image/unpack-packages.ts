@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { type Extract, extract } from 'tar-stream';
 import { LurkboxError } from '../errors.ts';
-import { showPath } from '../printable.ts';
+import { quotePath } from '../printable.ts';
 import type { LayerEntry } from './layer.ts';
 import type { LockedPackage } from './locked-packages.ts';
 
@@ -75,7 +75,7 @@ async function planEntries(
     plan.set(locked, wanted);
   }
   const both = [...taken.paths].find((path) => taken.folders.has(path));
-  if (both !== undefined) throw fault(`${showPath(both)} is both a file and a folder`);
+  if (both !== undefined) throw fault(`${quotePath(both)} is both a file and a folder`);
   return plan;
 }
 

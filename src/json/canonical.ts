@@ -1,8 +1,8 @@
-import { harmless } from '../printable.ts';
+import { escapeControls } from '../printable.ts';
 
 /** The one text of a plain value: keys sorted, no blanks, and every character that steers a terminal escaped. */
 export function canonicalJson(value: unknown): string {
-  return harmless(sortedJson(value));
+  return escapeControls(sortedJson(value));
 }
 
 function sortedJson(value: unknown): string {

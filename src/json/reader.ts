@@ -4,7 +4,7 @@
  * that is too deep and an integer that would become another one. And `JSON.parse` stops for nobody before the end,
  * however long that takes; this can be done in steps.
  */
-import { show } from '../printable.ts';
+import { quoteValue } from '../printable.ts';
 
 export interface JsonFault {
   readonly reason:
@@ -236,7 +236,7 @@ export class JsonReader {
     this.#at = end;
     const value = Number(text);
     if (isAnother(text, value) && !(Number.isFinite(value) && this.#mayRound()))
-      this.#note('inexact_number', `a number cannot hold this; send it as text: ${show(text)}`);
+      this.#note('inexact_number', `a number cannot hold this; send it as text: ${quoteValue(text)}`);
     return this.#take(value);
   }
 
@@ -329,7 +329,7 @@ export class JsonReader {
     const column = this.#bytes.toString('utf8', this.#lineStart, this.#at).length + 1;
     const place = `line ${this.#line} column ${column}`;
     const hint = this.#hint(got);
-    return `not valid JSON: expected ${expected}, got ${got === undefined ? 'the end' : show(got)} (${place})${hint === null ? '' : `; ${hint}`}`;
+    return `not valid JSON: expected ${expected}, got ${got === undefined ? 'the end' : quoteValue(got)} (${place})${hint === null ? '' : `; ${hint}`}`;
   }
 }
 

@@ -1,4 +1,4 @@
-import { harmlessCut } from '../printable.ts';
+import { escapeAndCut } from '../printable.ts';
 import type { PluginFile, PluginLink } from './digest.ts';
 import { compareLocks } from './lock-differences.ts';
 import { type PackageLock, parseLock } from './package-lock.ts';
@@ -54,7 +54,7 @@ export function describeDifferences({ added, removed, changed, packages }: Conte
 }
 
 function quoteName(path: string): string {
-  return `\`${harmlessCut(path, MAX_NAME_CHARS)}\``;
+  return `\`${escapeAndCut(path, MAX_NAME_CHARS)}\``;
 }
 
 function comparePackages(before: string | null, after: string | null): string[] {

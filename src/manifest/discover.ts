@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { LurkboxError } from '../errors.ts';
-import { showPath } from '../printable.ts';
+import { quotePath } from '../printable.ts';
 import { readEntries } from '../storage/entries.ts';
 import { Folder } from '../storage/folder.ts';
 import { isMissing, type PathError } from '../storage/path-error.ts';
@@ -39,7 +39,7 @@ function openPlugins(workspaceRoot: string): Folder | null {
     const { reason } = cause as PathError;
     throw new LurkboxError(
       'OPTIONS_INVALID',
-      `${showPath(path)} is not a folder that can be listed: it ${reason}.`,
+      `${quotePath(path)} is not a folder that can be listed: it ${reason}.`,
       { cause },
     );
   }

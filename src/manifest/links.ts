@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import type { Problem } from '../errors.ts';
-import { harmless } from '../printable.ts';
+import { escapeControls } from '../printable.ts';
 import type { PluginFile, PluginLink } from './digest.ts';
 
 /** Links on the way of one that is resolved, as the kernel counts them. */
@@ -40,7 +40,7 @@ export function resolveLinks(
   for (const path of [...texts.keys()].sort()) {
     const place = resolver.resolve(path, 0);
     if ('fault' in place)
-      problems.push({ path: harmless(path), message: `is a symbolic link that ${place.fault}` });
+      problems.push({ path: escapeControls(path), message: `is a symbolic link that ${place.fault}` });
     else if (place.kind === 'folder') {
       const target = posix.relative(`/${posix.dirname(path)}`, `/${place.path}`);
       links.push({ path, target: target === '' ? '.' : target });

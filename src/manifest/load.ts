@@ -2,7 +2,7 @@ import semver from 'semver';
 import { MAX_DOCUMENT_BYTES, parseDocument } from '../documents/parse-document.ts';
 import { type Checked, check } from '../documents/problems.ts';
 import { LurkboxError, type Problem } from '../errors.ts';
-import { show, showPath } from '../printable.ts';
+import { quotePath, quoteValue } from '../printable.ts';
 import { Folder } from '../storage/folder.ts';
 import { PathError } from '../storage/path-error.ts';
 import { readFileIn } from '../storage/read-file.ts';
@@ -154,7 +154,7 @@ function openFolder(path: string, kind: 'written' | 'resolved'): Folder {
     if (cause.code === 'LINK') throw invalid(path, [{ path: '', message: IS_A_LINK }]);
     throw new LurkboxError(
       'PLUGIN_NOT_FOUND',
-      `There is no plugin folder ${showPath(path)}${whyNot(cause)}.`,
+      `There is no plugin folder ${quotePath(path)}${whyNot(cause)}.`,
       {
         cause,
       },
@@ -218,7 +218,7 @@ async function readContent(root: Folder, options: WalkOptions): Promise<Checked<
 function engineProblems({ engines }: PluginManifest): Problem[] {
   // A prerelease of lurkbox counts as the version that it leads to.
   if (semver.satisfies(VERSION, engines.lurkbox, { includePrerelease: true })) return [];
-  const message = `expected a range that holds this version of lurkbox, ${VERSION}, got ${show(engines.lurkbox)}`;
+  const message = `expected a range that holds this version of lurkbox, ${VERSION}, got ${quoteValue(engines.lurkbox)}`;
   return [{ path: 'engines.lurkbox', message }];
 }
 
@@ -229,7 +229,7 @@ function agreementProblems({ manifest, sha256 }: ManifestDocument, files: readon
     problems.push(changedWhileRead(MANIFEST_FILE));
   }
   if (!files.some(({ path }) => path === manifest.entry_point)) {
-    const message = `expected a file of the plugin folder, got ${show(manifest.entry_point)}, which is ${isContentPath(manifest.entry_point) ? 'none' : 'what systems and editors drop, and no content'}`;
+    const message = `expected a file of the plugin folder, got ${quoteValue(manifest.entry_point)}, which is ${isContentPath(manifest.entry_point) ? 'none' : 'what systems and editors drop, and no content'}`;
     problems.push({ path: 'entry_point', message });
   }
   return problems;

@@ -1,7 +1,7 @@
 import { closeSync, fstatSync } from 'node:fs';
 import pLimit from 'p-limit';
 import type { Problem } from '../errors.ts';
-import { harmless } from '../printable.ts';
+import { escapeControls } from '../printable.ts';
 import { type Entry, readEntries } from '../storage/entries.ts';
 import type { Folder } from '../storage/folder.ts';
 import { PathError } from '../storage/path-error.ts';
@@ -167,7 +167,7 @@ class Walker {
       if (this.#isLeftOut(name, kind, parent, budget)) continue;
       const isPackedLink = kind === 'link' && budget.isVendored;
       const fault = nameFault(bytes) ?? (isPackedLink ? null : kindFault(kind));
-      if (fault !== null) this.problems.push({ path: harmless(path), message: fault });
+      if (fault !== null) this.problems.push({ path: escapeControls(path), message: fault });
       else if (isPackedLink) this.#noteLink(path, readLinkOf(folder, name, path));
       else (kind === 'folder' ? folders : files).push(name);
       budget.entries++;
@@ -190,7 +190,7 @@ class Walker {
   /** A text that no link of packages has is not kept: of as many as there may be, all would fill the memory. */
   #noteLink(path: string, text: string): void {
     if (Buffer.byteLength(text) <= VENDORED_PATH_BYTES) this.#links.set(path, text);
-    else this.problems.push({ path: harmless(path), message: LINK_TOO_LONG });
+    else this.problems.push({ path: escapeControls(path), message: LINK_TOO_LONG });
   }
 
   async #read(folder: Folder, name: string, path: string, budget: Budget): Promise<void> {

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LurkboxError } from '../errors.ts';
-import { showPath } from '../printable.ts';
+import { quotePath } from '../printable.ts';
 import { stepsTo } from '../storage/path-steps.ts';
 import { contains } from './mount-path.ts';
 import type { Policy } from './schema.ts';
@@ -73,5 +73,5 @@ function isTouched(
 function faultOf(mount: string, mode: 'ro' | 'rw', { what, path, isSecret = false }: GuardedPlace): string {
   const relation = mount === path ? 'is' : contains(mount, path) ? 'holds' : 'lies in';
   const remedy = isSecret ? 'bind a folder apart from it' : 'bind a folder apart from it, or make it "ro"';
-  return `is "${mode}" and ${relation} ${what}, ${showPath(path)}; ${remedy}`;
+  return `is "${mode}" and ${relation} ${what}, ${quotePath(path)}; ${remedy}`;
 }

@@ -2,7 +2,7 @@ import { deepFreeze } from '../deep-freeze.ts';
 import { MAX_DOCUMENT_BYTES, parseDocument } from '../documents/parse-document.ts';
 import { type Checked, check, limitProblems } from '../documents/problems.ts';
 import { LurkboxError, type Problem } from '../errors.ts';
-import { show, showPath } from '../printable.ts';
+import { quotePath, quoteValue } from '../printable.ts';
 import type { PathError } from '../storage/path-error.ts';
 import { readResolvedFile, readWrittenFile } from '../storage/read-file.ts';
 import { readCertificates } from './certificates.ts';
@@ -27,7 +27,7 @@ export async function loadPolicy(
   { path = 'written' }: LoadPolicyOptions = {},
 ): Promise<Policy> {
   if (file === null) return DEFAULT_POLICY;
-  const source = `The policy file ${showPath(file)}`;
+  const source = `The policy file ${quotePath(file)}`;
   const bytes = await readPolicyFile(file, path, source);
   const document = parseDocument(bytes);
   if (!document.ok) throw invalid(source, document.problems);
@@ -74,7 +74,7 @@ async function readPolicyFile(file: string, path: 'written' | 'resolved', source
 async function mountProblems(policy: Policy): Promise<Problem[]> {
   const checks = Object.entries(policy.allow.mounts).map(async ([name, { path }]) => {
     const fault = await folderFault(path, policy.uids);
-    const message = `expected an existing folder; ${show(path)} ${fault}`;
+    const message = `expected an existing folder; ${quoteValue(path)} ${fault}`;
     return fault === null ? [] : [{ path: `allow.mounts.${name}.path`, message }];
   });
   return (await Promise.all(checks)).flat();
@@ -98,7 +98,7 @@ async function readCaFiles(policy: Policy) {
       for (const { path } of named.filter((one) => one.file === file))
         problems.push({
           path,
-          message: `expected a file with certificates in PEM; ${showPath(file)} ${read.fault}`,
+          message: `expected a file with certificates in PEM; ${quotePath(file)} ${read.fault}`,
         });
   }
   return { certificates, problems };

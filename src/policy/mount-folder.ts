@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { LurkboxError, type Problem } from '../errors.ts';
-import { showPath } from '../printable.ts';
+import { quotePath } from '../printable.ts';
 import { Folder } from '../storage/folder.ts';
 import { PathError } from '../storage/path-error.ts';
 import type { GrantedMount } from './grant.ts';
@@ -40,7 +40,7 @@ export class MountFolders implements Disposable {
       .map(({ name, folder }) =>
         problemOf(
           name,
-          `another folder was bound than the one that was checked at ${showPath(folder.path)}: somebody replaced it ` +
+          `another folder was bound than the one that was checked at ${quotePath(folder.path)}: somebody replaced it ` +
             'meanwhile, or the engine sees another file system than lurkbox does',
         ),
       );
@@ -79,7 +79,7 @@ async function describe(error: unknown, path: string): Promise<string> {
   const real = await realpath(path).catch(() => null);
   return real === null || real === path
     ? 'leads through a symbolic link'
-    : `leads through a symbolic link to ${showPath(real)}; write that path`;
+    : `leads through a symbolic link to ${quotePath(real)}; write that path`;
 }
 
 function socketFault(folder: Folder, uids: UidRange): string | null {

@@ -2,8 +2,8 @@ import { deepFreeze } from '../deep-freeze.ts';
 import { LurkboxError } from '../errors.ts';
 import type { PluginManifest } from '../manifest/schema.ts';
 import type { Grant, GrantedMount, Restriction } from './grant.ts';
+import { type PermissionRequest, toRequest } from './permission-request.ts';
 import { type Rating, rateGrant } from './rating.ts';
-import { type Request, toRequest } from './request.ts';
 import { toGrantUnits } from './resources.ts';
 import { type DecidedUser, toRestrictions } from './restrictions.ts';
 import { type Decision, type Denial, decide, findDenials } from './rules.ts';
@@ -66,7 +66,7 @@ export function resolveOrThrow(
 }
 
 /** Only for a request that no rule is against: then what was asked for is what is given. */
-function toGrant(request: Request, uid: number | null): Grant {
+function toGrant(request: PermissionRequest, uid: number | null): Grant {
   const { manifest, policy, network, scratch } = request;
   if (network === 'fetch') throw new LurkboxError('INTERNAL', 'A request for single hosts passed the rules.');
   const numbers = toGrantUnits(request.resources);
@@ -91,12 +91,12 @@ function toGrant(request: Request, uid: number | null): Grant {
   });
 }
 
-function toUser({ policy }: Request, uid: number | null): DecidedUser {
+function toUser({ policy }: PermissionRequest, uid: number | null): DecidedUser {
   const origin = policy.uid === null ? 'baseline' : 'policy';
   return { uid: policy.uid ?? uid, origin, range: policy.uids };
 }
 
-function toMounts({ mounts, policy }: Request): GrantedMount[] {
+function toMounts({ mounts, policy }: PermissionRequest): GrantedMount[] {
   return [...mounts].map(([name, mode]) => {
     const allowed = policy.mounts.get(name);
     if (allowed === undefined) throw new LurkboxError('INTERNAL', 'A mount without a path passed the rules.');

@@ -1,13 +1,13 @@
 import type { Problem } from '../errors.ts';
 import { namedPackages } from '../manifest/vendored.ts';
-import { show } from '../printable.ts';
-import type { Request } from './request.ts';
+import { quoteValue } from '../printable.ts';
+import type { PermissionRequest } from './permission-request.ts';
 import { RESOURCE_KEYS, RESOURCES, withUnit } from './resources.ts';
 
 /** What was refused: where the manifest asks for it, why, and what would have to change. */
 export type Denial = Problem;
 
-type Rule = (request: Request) => readonly Denial[];
+type Rule = (request: PermissionRequest) => readonly Denial[];
 
 /** A request passes when no rule has anything against it. Each names both sides; none cuts a request down. */
 export const RULES: readonly Rule[] = [
@@ -25,7 +25,7 @@ export const RULES: readonly Rule[] = [
   secretsNeedHostFetch,
 ];
 
-export function findDenials(request: Request): Denial[] {
+export function findDenials(request: PermissionRequest): Denial[] {
   return RULES.flatMap((rule) => rule(request));
 }
 
@@ -37,12 +37,12 @@ export interface Decision {
 }
 
 /** The same, rule by rule, for the record. */
-export function decide(request: Request): Decision[] {
+export function decide(request: PermissionRequest): Decision[] {
   return RULES.map((rule) => ({ rule: rule.name, denials: rule(request) }));
 }
 
 // What is not locked yet is judged when it is, before anything of it runs.
-function contentIsPinned({ policy, digest, manifest }: Request): Denial[] {
+function contentIsPinned({ policy, digest, manifest }: PermissionRequest): Denial[] {
   if (policy.pinnedDigest === null || policy.pinnedDigest === digest || digest === null) return [];
   const packages =
     namedPackages(manifest).length === 0
@@ -55,7 +55,7 @@ function contentIsPinned({ policy, digest, manifest }: Request): Denial[] {
   );
 }
 
-function numbersWithinCeilings({ resources, policy, manifest }: Request): Denial[] {
+function numbersWithinCeilings({ resources, policy, manifest }: PermissionRequest): Denial[] {
   return RESOURCE_KEYS.flatMap((key) => {
     const { value } = resources[key];
     const ceiling = policy.ceilings[key];
@@ -68,7 +68,7 @@ function numbersWithinCeilings({ resources, policy, manifest }: Request): Denial
   });
 }
 
-function numbersAboveFloors({ resources }: Request): Denial[] {
+function numbersAboveFloors({ resources }: PermissionRequest): Denial[] {
   return RESOURCE_KEYS.flatMap((key) => {
     const { value } = resources[key];
     const { floor, floorReason } = RESOURCES[key];
@@ -80,7 +80,7 @@ function numbersAboveFloors({ resources }: Request): Denial[] {
   });
 }
 
-function tmpfsFitsIntoMemory({ resources, scratch }: Request): Denial[] {
+function tmpfsFitsIntoMemory({ resources, scratch }: PermissionRequest): Denial[] {
   const { memory_mb: memory, tmp_mb: tmp, scratch_mb } = resources;
   const tmpfs = tmp.value + (scratch ? scratch_mb.value : 0);
   if (tmpfs < memory.value) return [];
@@ -94,7 +94,7 @@ function tmpfsFitsIntoMemory({ resources, scratch }: Request): Denial[] {
   );
 }
 
-function scratchSizeNeedsScratch({ manifest, scratch }: Request): Denial[] {
+function scratchSizeNeedsScratch({ manifest, scratch }: PermissionRequest): Denial[] {
   if (scratch || manifest.resources.scratch_mb === undefined) return [];
   return denied(
     'resources.scratch_mb',
@@ -102,12 +102,12 @@ function scratchSizeNeedsScratch({ manifest, scratch }: Request): Denial[] {
   );
 }
 
-function scratchNeedsPolicy({ manifest, scratch, policy }: Request): Denial[] {
+function scratchNeedsPolicy({ manifest, scratch, policy }: PermissionRequest): Denial[] {
   if (!scratch || policy.allowsScratch) return [];
   return notAllowed('permissions.filesystem', 'a `/scratch` folder', manifest.name, 'scratch');
 }
 
-function mountsNeedPolicy({ manifest, mounts, policy }: Request): Denial[] {
+function mountsNeedPolicy({ manifest, mounts, policy }: PermissionRequest): Denial[] {
   return [...mounts].flatMap(([name, mode]) => {
     const path = `permissions.filesystem.mounts.${name}`;
     const allowed = policy.mounts.get(name);
@@ -126,17 +126,17 @@ function mountsNeedPolicy({ manifest, mounts, policy }: Request): Denial[] {
   });
 }
 
-function execNeedsPolicy({ manifest, policy }: Request): Denial[] {
+function execNeedsPolicy({ manifest, policy }: PermissionRequest): Denial[] {
   if (!manifest.permissions.exec || policy.allowsExec) return [];
   return notAllowed('permissions.exec', 'processes', manifest.name, 'exec');
 }
 
-function bridgeNeedsPolicy({ manifest, network, policy }: Request): Denial[] {
+function bridgeNeedsPolicy({ manifest, network, policy }: PermissionRequest): Denial[] {
   if (network !== 'bridge' || policy.allowsBridge) return [];
   return notAllowed('permissions.network', 'a bridge network', manifest.name, 'bridge');
 }
 
-function hostNetworkNeedsBothSwitches({ manifest, network, policy }: Request): Denial[] {
+function hostNetworkNeedsBothSwitches({ manifest, network, policy }: PermissionRequest): Denial[] {
   if (network !== 'host' || policy.allowsHostNetwork) return [];
   return denied(
     'permissions.network',
@@ -146,7 +146,7 @@ function hostNetworkNeedsBothSwitches({ manifest, network, policy }: Request): D
 }
 
 // Until the orchestrator can fetch for a plugin these are refused: a bridge would be far more than was asked for.
-function hostsNeedHostFetch({ network }: Request): Denial[] {
+function hostsNeedHostFetch({ network }: PermissionRequest): Denial[] {
   if (network !== 'fetch') return [];
   return denied(
     'permissions.network',
@@ -155,12 +155,12 @@ function hostsNeedHostFetch({ network }: Request): Denial[] {
   );
 }
 
-function secretsNeedHostFetch({ manifest }: Request): Denial[] {
+function secretsNeedHostFetch({ manifest }: PermissionRequest): Denial[] {
   const { secrets } = manifest.permissions;
   if (secrets.length === 0) return [];
   return denied(
     'permissions.secrets',
-    `asks for ${secrets.map(show).join(', ')}; secrets are put into requests that the orchestrator makes for the ` +
+    `asks for ${secrets.map(quoteValue).join(', ')}; secrets are put into requests that the orchestrator makes for the ` +
       'plugin, and this version of lurkbox makes none. Leave the list empty',
   );
 }

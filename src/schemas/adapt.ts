@@ -1,6 +1,6 @@
 import type { Problem } from '../errors.ts';
 import { joinPath } from '../json/reader.ts';
-import { show } from '../printable.ts';
+import { quoteValue } from '../printable.ts';
 import { ANNOTATION_FORMS } from './annotations.ts';
 import type { Dialect } from './dialects.ts';
 import { toRegExp } from './patterns.ts';
@@ -50,7 +50,7 @@ export function findProblems(schemas: readonly Subschema[]): Problem[] {
 }
 
 function noPattern(pattern: string): string {
-  return `${show(pattern)} is no regular expression of JavaScript, with the flag \`u\` or without`;
+  return `${quoteValue(pattern)} is no regular expression of JavaScript, with the flag \`u\` or without`;
 }
 
 function isNoPattern(pattern: string): boolean {

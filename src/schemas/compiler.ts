@@ -5,7 +5,7 @@ import draft04 from 'ajv-draft-04';
 import addFormats from 'ajv-formats';
 import type { Problem } from '../errors.ts';
 import { joinPath } from '../json/reader.ts';
-import { show } from '../printable.ts';
+import { quoteValue } from '../printable.ts';
 import { adapt, findProblems } from './adapt.ts';
 import { type Dialect, dialectOf } from './dialects.ts';
 import { ErrorList } from './error-list.ts';
@@ -95,7 +95,7 @@ function withPlace(error: unknown, schemas: readonly Subschema[]): unknown {
     for (const key of REFERENCES) {
       const ref = schema[key];
       if (typeof ref !== 'string' || !missingRef.endsWith(ref)) continue;
-      const message = `${show(ref)} leads nowhere in this schema, and nothing is fetched: put what it means under \`$defs\``;
+      const message = `${quoteValue(ref)} leads nowhere in this schema, and nothing is fetched: put what it means under \`$defs\``;
       return new UnusableSchema([{ path: joinPath([...path, key]), message }]);
     }
   return error;
@@ -154,7 +154,7 @@ class BoundedAjv {
     const ajv = this.#ajv;
     const id = schema[ajv.opts.schemaId];
     if (typeof id === 'string' && ajv.getSchema(id) !== undefined)
-      throw new UnusableSchema([{ path: ajv.opts.schemaId, message: `${show(id)} already exists` }]);
+      throw new UnusableSchema([{ path: ajv.opts.schemaId, message: `${quoteValue(id)} already exists` }]);
     if (!ajv.validateSchema(schema))
       throw new UnusableSchema(toSchemaProblems(ErrorList.of(ajv.errors), schema));
     try {

@@ -1,5 +1,5 @@
 import type { Problem } from '../errors.ts';
-import { harmlessCut } from '../printable.ts';
+import { escapeAndCut } from '../printable.ts';
 
 /** As many as anybody reads. */
 export const MAX_KEPT_ERRORS = 20;
@@ -9,9 +9,9 @@ const MAX_PATH_CHARS = 200;
 const MAX_MESSAGE_CHARS = 500;
 
 export function cutProblem({ path, message }: Problem): Problem {
-  return { path: harmlessCut(path, MAX_PATH_CHARS), message: harmlessCut(message, MAX_MESSAGE_CHARS) };
+  return { path: escapeAndCut(path, MAX_PATH_CHARS), message: escapeAndCut(message, MAX_MESSAGE_CHARS) };
 }
 
 export function cutReason(reason: string): string {
-  return harmlessCut(reason, MAX_MESSAGE_CHARS);
+  return escapeAndCut(reason, MAX_MESSAGE_CHARS);
 }

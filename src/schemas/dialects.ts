@@ -1,4 +1,4 @@
-import { show } from '../printable.ts';
+import { quoteValue } from '../printable.ts';
 import type { Subschema } from './subschemas.ts';
 
 export type Dialect = 'draft-04' | 'draft-07' | '2019-09' | '2020-12';
@@ -31,7 +31,7 @@ function namedDialect($schema: unknown): Dialect {
   if ($schema === undefined) return '2020-12';
   const known = NAMES.find(([name]) => typeof $schema === 'string' && name.test($schema));
   if (known !== undefined) return known[1];
-  throw new Error(`is ${show($schema)}; known are ${KNOWN}`);
+  throw new Error(`is ${quoteValue($schema)}; known are ${KNOWN}`);
 }
 
 const words = (text: string): string[] => text.trim().split(/\s+/);

@@ -1,6 +1,6 @@
 import { closest } from '../closest.ts';
 import { joinPath } from '../json/reader.ts';
-import { harmlessCut, show } from '../printable.ts';
+import { escapeAndCut, quoteValue } from '../printable.ts';
 import { ANNOTATION_FORMS } from './annotations.ts';
 import { type Dialect, dialectOf, FORMATS, KEYWORDS } from './dialects.ts';
 import { type JsonObject, type SchemaPath, type Subschema, subschemasOf } from './subschemas.ts';
@@ -25,7 +25,7 @@ export function describeIgnored(schemas: Readonly<Record<string, object>>): stri
   );
   if (ignored.length === 0) return null;
   const shown = ignored.slice(0, MAX_SHOWN).map(({ path, why }) => {
-    const place = `\`${harmlessCut(joinPath(path), MAX_PATH_CHARS)}\``;
+    const place = `\`${escapeAndCut(joinPath(path), MAX_PATH_CHARS)}\``;
     const reason = why();
     return reason === null ? place : `${place} (${reason})`;
   });
@@ -47,7 +47,7 @@ function ignoredIn(field: string, root: JsonObject): Ignored[] {
 
 function reasonOf(key: string, value: unknown, dialect: Dialect): Ignored['why'] | null {
   if (!KEYWORDS[dialect].has(key)) return () => meantBy(key, dialect);
-  if (key === 'format' && typeof value === 'string' && !FORMATS.has(value)) return () => show(value);
+  if (key === 'format' && typeof value === 'string' && !FORMATS.has(value)) return () => quoteValue(value);
   const form = ANNOTATION_FORMS.get(key);
   return form === undefined || value === null || form.fits(value) ? null : () => `expected ${form.expected}`;
 }

@@ -1,6 +1,6 @@
 import type { ErrorObject } from 'ajv';
 import type { Problem } from '../errors.ts';
-import { harmlessCut, show } from '../printable.ts';
+import { escapeAndCut, quoteValue } from '../printable.ts';
 import { cutProblem } from './cut.ts';
 import type { ErrorList } from './error-list.ts';
 
@@ -71,20 +71,20 @@ const NEEDS_NO_VALUE: ReadonlySet<string> = new Set([
 
 function expected({ keyword, message = 'does not fit', params }: ErrorObject): string {
   const key = params['additionalProperty'] ?? params['unevaluatedProperty'] ?? params['propertyName'];
-  if (typeof key === 'string') return `${message} (\`${harmlessCut(key, MAX_KEY_CHARS)}\`)`;
+  if (typeof key === 'string') return `${message} (\`${escapeAndCut(key, MAX_KEY_CHARS)}\`)`;
   if (keyword === 'type') return `must be ${String(params['type']).replaceAll(',', ' or ')}`;
-  if (keyword === 'const') return `must be ${show(params['allowedValue'])}`;
+  if (keyword === 'const') return `must be ${quoteValue(params['allowedValue'])}`;
   if (keyword === 'enum') return `must be ${listOf(params['allowedValues'])}`;
   return message;
 }
 
 function listOf(values: readonly unknown[]): string {
-  const shown = values.slice(0, MAX_LISTED_VALUES).map(show).join(', ');
+  const shown = values.slice(0, MAX_LISTED_VALUES).map(quoteValue).join(', ');
   return `one of ${shown}${values.length > MAX_LISTED_VALUES ? ` and ${values.length - MAX_LISTED_VALUES} more` : ''}`;
 }
 
 function describe(value: unknown, quoting: Quoting): string {
-  if (quoting === 'values' || value === null || typeof value === 'object') return show(value);
+  if (quoting === 'values' || value === null || typeof value === 'object') return quoteValue(value);
   return typeof value === 'string' ? `a text of ${value.length} characters` : `a ${typeof value}`;
 }
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import { LurkboxError } from '../errors.ts';
-import { showPath } from '../printable.ts';
+import { quotePath } from '../printable.ts';
 import { isProcessGone, ownProcess } from '../process.ts';
 import { VERSION } from '../version.ts';
 import { BrokenError, Database } from './database.ts';
@@ -85,7 +85,7 @@ export class DatabaseFiles {
     if (!this.#folder.isInPlace)
       throw new LurkboxError(
         'REGISTRY_INVALID',
-        `${showPath(this.#folder.path)} was moved, removed or replaced while it was in use; nothing is read from or written to it any more. Put it back, or start again.`,
+        `${quotePath(this.#folder.path)} was moved, removed or replaced while it was in use; nothing is read from or written to it any more. Put it back, or start again.`,
       );
     return statRegularFile(this.path)?.ino ?? 0;
   }
@@ -114,7 +114,7 @@ export class DatabaseFiles {
     const moved = moveAside(`${path}-journal`, new Date(this.#now()));
     if (moved !== null)
       this.#report(
-        `A journal that lurkbox does not make was beside ${showPath(path)}. It is kept as ${showPath(moved)}.`,
+        `A journal that lurkbox does not make was beside ${quotePath(path)}. It is kept as ${quotePath(moved)}.`,
       );
   }
 
@@ -160,12 +160,12 @@ export class DatabaseFiles {
 
   #describe(found: Examination, moved: readonly string[], savedAt: Date | undefined): string {
     const what = found.is === 'broken' ? `was broken (${found.why})` : 'was missing';
-    const where = moved.length === 0 ? '' : ` It is kept as ${moved.map(showPath).join(' and ')}.`;
+    const where = moved.length === 0 ? '' : ` It is kept as ${moved.map(quotePath).join(' and ')}.`;
     const instead =
       savedAt === undefined
         ? 'No good backup was there, so it begins empty.'
         : `The backup of ${savedAt.toISOString()} took its place.`;
-    return `${showPath(this.path)} ${what}.${where} ${instead}`;
+    return `${quotePath(this.path)} ${what}.${where} ${instead}`;
   }
 
   /**

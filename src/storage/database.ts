@@ -1,6 +1,6 @@
 import { backup, DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { LurkboxError } from '../errors.ts';
-import { showPath } from '../printable.ts';
+import { quotePath } from '../printable.ts';
 
 /** How long one process waits for what another one is writing. */
 const BUSY_MS = 10_000;
@@ -135,7 +135,7 @@ export function isOfContent(error: unknown): boolean {
 export function toStoreError(error: unknown, path: string): unknown {
   const code = codeOf(error) ?? (error as NodeJS.ErrnoException | null)?.code;
   if (error instanceof LurkboxError || code === undefined || !(error instanceof Error)) return error;
-  const place = showPath(path);
+  const place = quotePath(path);
   if (code === FULL || code === 'ENOSPC' || code === 'EDQUOT')
     return new LurkboxError('HOST_RESOURCES', `No space is left on the disk of ${place}.`, { cause: error });
   const message =

@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { dirname } from 'node:path';
 import { LurkboxError } from '../errors.ts';
-import { show, showPath } from '../printable.ts';
+import { quotePath, quoteValue } from '../printable.ts';
 import { VERSION } from '../version.ts';
 import { Database, isOfContent } from './database.ts';
 import type { Migration } from './migration.ts';
@@ -113,10 +113,10 @@ function findForeign(database: Database, path: string, format: StoreFormat): str
 
 function newerStore(database: Database, path: string, version: number, known: number): LurkboxError {
   const by = readOwn<string>(database, 'SELECT lurkbox AS value FROM store');
-  const writer = by === null ? 'A newer lurkbox' : `lurkbox ${show(by)}`;
+  const writer = by === null ? 'A newer lurkbox' : `lurkbox ${quoteValue(by)}`;
   return new LurkboxError(
     'REGISTRY_INVALID',
-    `${showPath(path)} has format ${version}, this lurkbox (${VERSION}) knows up to ${known}; nothing was changed. ${writer} wrote it: use that version or a later one, or move the folder ${showPath(dirname(path))} away to begin anew.`,
+    `${quotePath(path)} has format ${version}, this lurkbox (${VERSION}) knows up to ${known}; nothing was changed. ${writer} wrote it: use that version or a later one, or move the folder ${quotePath(dirname(path))} away to begin anew.`,
   );
 }
 

@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
 import { LurkboxError } from '../errors.ts';
-import { showPath } from '../printable.ts';
+import { quotePath } from '../printable.ts';
 import { VERSION } from '../version.ts';
 import { Database } from './database.ts';
 import { findOtherTables, type StoreFormat, tablesOf } from './examine.ts';
@@ -65,5 +65,5 @@ function keepCopy(path: string, { name, version }: StoreFormat, from: number): s
 
 /** What a person reads of it. */
 export function describeMigration(path: string, from: number, to: number, copy: string): string {
-  return `${showPath(path)} was of format ${from} and is of format ${to} now; an older lurkbox cannot read it any more. A copy of it as it was is kept as ${showPath(copy)}.`;
+  return `${quotePath(path)} was of format ${from} and is of format ${to} now; an older lurkbox cannot read it any more. A copy of it as it was is kept as ${quotePath(copy)}.`;
 }

@@ -1,5 +1,5 @@
 import { lstatSync } from 'node:fs';
-import { showPath } from '../printable.ts';
+import { quotePath } from '../printable.ts';
 
 /** What this program finds itself; everything else has the code of the system, such as `ENOENT`. */
 const REASONS = {
@@ -27,7 +27,7 @@ export class PathError extends Error {
   constructor(code: string, path: string, cause?: unknown) {
     const reason = REASONS[code as keyof typeof REASONS];
     super(
-      `${showPath(path)} ${reason ?? `cannot be used (${code})`}`,
+      `${quotePath(path)} ${reason ?? `cannot be used (${code})`}`,
       cause === undefined ? undefined : { cause },
     );
     this.code = code;

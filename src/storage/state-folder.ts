@@ -1,7 +1,7 @@
 import { accessSync, type BigIntStats, constants, mkdirSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { LurkboxError } from '../errors.ts';
-import { showPath } from '../printable.ts';
+import { quotePath } from '../printable.ts';
 import { entriesIn } from './entries.ts';
 import { Folder } from './folder.ts';
 import { isMissing, PathError } from './path-error.ts';
@@ -103,9 +103,9 @@ function assertOwnFile(folder: Folder, name: string): void {
   const stats = folder.statsOf(name);
   if (stats === null) return;
   const path = folder.pathOf(name);
-  if (!stats.isFile()) throw refused(`Expected a regular file at ${showPath(path)}, got ${kindOf(stats)}`);
+  if (!stats.isFile()) throw refused(`Expected a regular file at ${quotePath(path)}, got ${kindOf(stats)}`);
   assertOwner(stats, path);
-  if (stats.nlink > 1n) throw refused(`${showPath(path)} has a second name elsewhere (a hard link)`);
+  if (stats.nlink > 1n) throw refused(`${quotePath(path)} has a second name elsewhere (a hard link)`);
 }
 
 function kindOf(stats: BigIntStats): string {
@@ -118,7 +118,7 @@ function assertOwner({ uid }: BigIntStats, path: string): void {
   if (user === undefined || uid === BigInt(user)) return;
   throw new LurkboxError(
     'REGISTRY_INVALID',
-    `${showPath(path)} belongs to the user ${uid}, and lurkbox runs as ${user}: what another user keeps is not read, and nothing in it counts as agreed to. Run lurkbox as that user, or move the folder away to begin anew.`,
+    `${quotePath(path)} belongs to the user ${uid}, and lurkbox runs as ${user}: what another user keeps is not read, and nothing in it counts as agreed to. Run lurkbox as that user, or move the folder away to begin anew.`,
   );
 }
 
@@ -136,7 +136,7 @@ function explained<T>(path: string, work: () => T): T {
     if (error instanceof LurkboxError) throw error;
     if (error instanceof PathError && error.reason !== error.code) throw refused(error.message);
     const { message } = error as Error;
-    throw new LurkboxError('REGISTRY_INVALID', `${showPath(path)} cannot be read and written: ${message}.`, {
+    throw new LurkboxError('REGISTRY_INVALID', `${quotePath(path)} cannot be read and written: ${message}.`, {
       cause: error,
     });
   }

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { LurkboxError } from '../errors.ts';
-import { showPath } from '../printable.ts';
+import { quotePath } from '../printable.ts';
 
 /** What SQLite keeps beside a database. */
 const COMPANIONS = ['-wal', '-shm', '-journal'];
@@ -39,7 +39,7 @@ export function statRegularFile(path: string): Stats | null {
       : 'something else';
   throw new LurkboxError(
     'REGISTRY_INVALID',
-    `Expected a regular file at ${showPath(path)}, got ${found}; find out who put it there, and remove it.`,
+    `Expected a regular file at ${quotePath(path)}, got ${found}; find out who put it there, and remove it.`,
   );
 }
 

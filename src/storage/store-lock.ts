@@ -1,6 +1,6 @@
 import { lstatSync, truncateSync } from 'node:fs';
 import { LurkboxError } from '../errors.ts';
-import { showPath } from '../printable.ts';
+import { quotePath } from '../printable.ts';
 import { Database, isBroken } from './database.ts';
 import { createPrivateFile } from './store-files.ts';
 
@@ -46,7 +46,7 @@ export class StoreLock {
       take();
     } catch (cause) {
       if (!isBroken(cause)) throw cause;
-      const message = `Expected an empty file at ${showPath(this.#path)}, got something else; remove it.`;
+      const message = `Expected an empty file at ${quotePath(this.#path)}, got something else; remove it.`;
       throw new LurkboxError('REGISTRY_INVALID', message, { cause });
     }
   }

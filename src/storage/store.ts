@@ -1,5 +1,5 @@
 import { LurkboxError } from '../errors.ts';
-import { showPath } from '../printable.ts';
+import { quotePath } from '../printable.ts';
 import { Database, isBroken, toStoreError } from './database.ts';
 import { createTables, DatabaseFiles, type Fault, type PlaceOptions } from './database-files.ts';
 import type { StoreFormat } from './examine.ts';
@@ -63,7 +63,7 @@ export class Store {
         return this.#keep((database) => database.write(() => work(database)));
       } catch (error) {
         if (!this.#mend(error)) throw error;
-        const message = `${showPath(this.#name)} was broken and has been mended; this change was not made. Make it again.`;
+        const message = `${quotePath(this.#name)} was broken and has been mended; this change was not made. Make it again.`;
         throw new LurkboxError('REGISTRY_INVALID', message, { cause: error });
       }
     });

@@ -3,7 +3,7 @@ import { resolve, sep } from 'node:path';
 import pLimit from 'p-limit';
 import { LurkboxError } from '../errors.ts';
 import { type Logger, SILENT_LOGGER } from '../logger.ts';
-import { show, showPath } from '../printable.ts';
+import { quotePath, quoteValue } from '../printable.ts';
 import type { Reloaded, Reloader } from './reloader.ts';
 import { WatchedPath } from './watched-path.ts';
 import type { Consequences } from './watched-plugin.ts';
@@ -140,7 +140,7 @@ export class HotReloadManager implements AsyncDisposable {
   #assertRoomFor(root: string): void {
     const near = this.paths.find((other) => isBelow(root, other) || isBelow(other, root));
     if (near !== undefined) {
-      const message = `${showPath(root)} cannot be watched beside ${showPath(near)}: one is inside of the other, and a plugin has one watcher.`;
+      const message = `${quotePath(root)} cannot be watched beside ${quotePath(near)}: one is inside of the other, and a plugin has one watcher.`;
       throw new LurkboxError('OPTIONS_INVALID', message);
     }
     if (this.#roots.size >= MAX_PATHS) {
@@ -226,10 +226,10 @@ async function resolveFolder(folder: string): Promise<string> {
     await access(root, constants.R_OK | constants.X_OK);
     if ((await stat(root)).isDirectory()) return root;
   } catch (cause) {
-    const message = `There is no folder ${showPath(folder)} that can be read.`;
+    const message = `There is no folder ${quotePath(folder)} that can be read.`;
     throw new LurkboxError('PLUGIN_NOT_FOUND', message, { cause });
   }
-  throw new LurkboxError('PLUGIN_NOT_FOUND', `${showPath(folder)} is not a folder that can be watched.`);
+  throw new LurkboxError('PLUGIN_NOT_FOUND', `${quotePath(folder)} is not a folder that can be watched.`);
 }
 
 function isBelow(path: string, parent: string): boolean {
@@ -238,7 +238,7 @@ function isBelow(path: string, parent: string): boolean {
 
 function assertDebounce(debounceMs: number): void {
   if (Number.isInteger(debounceMs) && debounceMs >= 1 && debounceMs <= MAX_DEBOUNCE_MS) return;
-  const message = `expected a whole number from 1 to ${MAX_DEBOUNCE_MS}, got ${show(debounceMs)}`;
+  const message = `expected a whole number from 1 to ${MAX_DEBOUNCE_MS}, got ${quoteValue(debounceMs)}`;
   throw new LurkboxError('OPTIONS_INVALID', 'The options of the hot reload are not usable.', {
     problems: [{ path: 'debounceMs', message }],
   });

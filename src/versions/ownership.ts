@@ -2,7 +2,7 @@ import { basename, dirname } from 'node:path';
 import { LurkboxError } from '../errors.ts';
 import { discoverPlugins } from '../manifest/discover.ts';
 import { type LoadedPlugin, readPluginName } from '../manifest/load.ts';
-import { showPath } from '../printable.ts';
+import { quotePath } from '../printable.ts';
 import { isSameOrigin } from './registry/origin.ts';
 import type { InstalledVersion, PluginOrigin, PluginRecord } from './registry/record.ts';
 
@@ -67,14 +67,14 @@ export async function namesakeIn(
 export function nameIsTaken(folder: string, name: string, owner: string): LurkboxError {
   return new LurkboxError(
     'MANIFEST_INVALID',
-    `The plugin in ${showPath(folder)} has the name of another one.`,
+    `The plugin in ${quotePath(folder)} has the name of another one.`,
     {
       problems: [
         {
           path: 'name',
           message:
-            `\`${name}\` is the plugin in ${showPath(owner)} already; give this one another name, or have it take that one, ` +
-            `with nothing of what was agreed to, by \`lurkbox load --take-name ${showPath(folder)}\``,
+            `\`${name}\` is the plugin in ${quotePath(owner)} already; give this one another name, or have it take that one, ` +
+            `with nothing of what was agreed to, by \`lurkbox load --take-name ${quotePath(folder)}\``,
         },
       ],
     },

@@ -4,7 +4,7 @@ import { authorsLockOf, isLocked, type LoadedPlugin, toLocked } from '../manifes
 import { countPackages, lockSourceOf } from '../manifest/package-lock.ts';
 import type { PluginManifest } from '../manifest/schema.ts';
 import { isVendored, namedPackages } from '../manifest/vendored.ts';
-import { showPath } from '../printable.ts';
+import { quotePath } from '../printable.ts';
 import type { ImageSupply } from './image-supply.ts';
 import type { KnownContents } from './known-contents.ts';
 import type { LifecycleRecorder } from './lifecycle-recorder.ts';
@@ -132,11 +132,11 @@ export class PackageLocks {
 function assertMayRefresh({ name, version, manifest, lock, origin }: InstalledVersion): void {
   const own = lockSourceOf(lock ?? '');
   const why = isVendored(manifest)
-    ? `has the packages of its own \`node_modules\`; run \`npm update\` in ${showPath(origin.path)} and load it again`
+    ? `has the packages of its own \`node_modules\`; run \`npm update\` in ${quotePath(origin.path)} and load it again`
     : namedPackages(manifest).length === 0
       ? 'has no npm packages'
       : own !== null &&
-        `is locked by its own ${own}; run \`npm update\` in ${showPath(origin.path)} and load it again`;
+        `is locked by its own ${own}; run \`npm update\` in ${quotePath(origin.path)} and load it again`;
   if (why !== false)
     throw new LurkboxError('OPTIONS_INVALID', `There is no lock to refresh: \`${name}@${version}\` ${why}.`);
 }

@@ -5,7 +5,7 @@ import { compareContents, describeDifferences } from '../manifest/content-differ
 import { type LoadedPlugin, loadPlugin, toLocked } from '../manifest/load.ts';
 import { readPluginFiles } from '../manifest/read-files.ts';
 import { VENDORED_CEILING, VENDORED_LIMITS, type VendoredLimits } from '../manifest/vendored.ts';
-import { showPath } from '../printable.ts';
+import { quotePath } from '../printable.ts';
 import { Descent, makeBelow, openBelow } from '../storage/descent.ts';
 import { entriesIn } from '../storage/entries.ts';
 import { Folder } from '../storage/folder.ts';
@@ -178,7 +178,7 @@ async function differencesFromOrigin(
 ): Promise<string> {
   const original = await loadPlugin(origin.path, { readsLock: false }).catch(() => null);
   if (original?.content !== content)
-    return `which files differ is not known, because ${showPath(origin.path)} has other content by now`;
+    return `which files differ is not known, because ${quotePath(origin.path)} has other content by now`;
   return describeDifferences(compareContents({ ...original, lock: null }, { ...plugin, lock: null }));
 }
 

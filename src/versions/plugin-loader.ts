@@ -15,7 +15,7 @@ import { type PermissionChange, permissionsBeyond } from '../policy/permission-c
 import { toPluginPolicy } from '../policy/plugin-policy.ts';
 import { decideRequest, resolveOrThrow } from '../policy/resolve.ts';
 import { type Policy, toVendoredLimits } from '../policy/schema.ts';
-import { showPath } from '../printable.ts';
+import { quotePath } from '../printable.ts';
 import type { SchemaChecker } from '../schemas/schema-checker.ts';
 import type { KeptNames } from './kept-names.ts';
 import type { KnownContents } from './known-contents.ts';
@@ -363,10 +363,10 @@ export class PluginLoader {
         (one) => one.version === version && one.content !== content && one.origin.path !== folder,
       );
     if (other === undefined) return;
-    const message = `\`${name}@${version}\` is installed from ${showPath(other.origin.path)} with other content; give this one another version, or unload that one`;
+    const message = `\`${name}@${version}\` is installed from ${quotePath(other.origin.path)} with other content; give this one another version, or unload that one`;
     throw new LurkboxError(
       'MANIFEST_INVALID',
-      `The plugin in ${showPath(folder)} has the name of another one.`,
+      `The plugin in ${quotePath(folder)} has the name of another one.`,
       {
         problems: [{ path: 'version', message }],
       },
@@ -417,8 +417,8 @@ export function requirementUnmet(
 }
 
 function describeInstallation({ folder, manifest }: LoadedPlugin, former: PluginRecord | null): string {
-  const from = `from ${showPath(folder)}`;
+  const from = `from ${quotePath(folder)}`;
   return former === null
     ? from
-    : `${from}; \`${manifest.name}\` was the plugin in ${showPath(former.origin.path)}`;
+    : `${from}; \`${manifest.name}\` was the plugin in ${quotePath(former.origin.path)}`;
 }

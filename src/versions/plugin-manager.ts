@@ -6,7 +6,7 @@ import type { PreparedImage } from '../image/image-store.ts';
 import type { ContentDifferences } from '../manifest/content-differences.ts';
 import type { LoadedPlugin } from '../manifest/load.ts';
 import type { PermissionChange } from '../policy/permission-changes.ts';
-import { show } from '../printable.ts';
+import { quoteValue } from '../printable.ts';
 import type { ExecuteOptions } from '../sandboxes/container/container-sandbox.ts';
 import type { Pool } from '../sandboxes/pool/pool.ts';
 import type { Activation } from './activation.ts';
@@ -103,7 +103,7 @@ export class PluginManager {
     if (!['always', 'ifNone', undefined].includes(options.activate))
       throw new LurkboxError(
         'OPTIONS_INVALID',
-        `Expected \`activate\` to be "always" or "ifNone", got ${show(options.activate)}.`,
+        `Expected \`activate\` to be "always" or "ifNone", got ${quoteValue(options.activate)}.`,
       );
     const plugin = await this.#options.loader.read(folder);
     return this.#load(plugin, options, 'always', { lock: options.lock ?? true });
@@ -199,7 +199,7 @@ export class PluginManager {
     // Nobody can have looked at what is not known yet.
     assertLocked(version);
     if (digest !== undefined && !isWhole(digest, version.digest)) {
-      const message = `Expected all 64 digits of the digest of \`${version.name}@${version.version}\`, ${version.digest}, got ${show(digest)}; look at what it asks for again.`;
+      const message = `Expected all 64 digits of the digest of \`${version.name}@${version.version}\`, ${version.digest}, got ${quoteValue(digest)}; look at what it asks for again.`;
       recorder.tell('CONSENT', version, { error: message });
       throw new LurkboxError('OPTIONS_INVALID', message);
     }
@@ -439,7 +439,7 @@ export class PluginManager {
     if (name.includes('@'))
       throw new LurkboxError(
         'OPTIONS_INVALID',
-        `Expected the name of a plugin without a version, got ${show(name)}.`,
+        `Expected the name of a plugin without a version, got ${quoteValue(name)}.`,
       );
     this.#find(name);
   }

@@ -1,7 +1,7 @@
 import semver from 'semver';
 import { LurkboxError } from '../errors.ts';
 import { exactVersion, splitDependency, versionRange } from '../manifest/fields.ts';
-import { show } from '../printable.ts';
+import { quoteValue } from '../printable.ts';
 
 /** A plugin as a caller names it: `weather`, `weather@1.2.0`, `weather@^1`, or one content, `weather@1.2.0#sha256:…`. */
 export interface PluginReference {
@@ -24,11 +24,11 @@ export function parseReference(written: string): PluginReference {
   if (written.includes('#'))
     throw new LurkboxError(
       'OPTIONS_INVALID',
-      `Expected a version and the whole digest of its content, such as "weather@1.2.0#sha256:" and 64 digits, got ${show(written)}.`,
+      `Expected a version and the whole digest of its content, such as "weather@1.2.0#sha256:" and 64 digits, got ${quoteValue(written)}.`,
     );
   throw new LurkboxError(
     'OPTIONS_INVALID',
-    `Expected a semver range such as "^1.2.0" after the @ of a plugin, got ${show(written)}.`,
+    `Expected a semver range such as "^1.2.0" after the @ of a plugin, got ${quoteValue(written)}.`,
   );
 }
 

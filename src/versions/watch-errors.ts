@@ -1,5 +1,5 @@
 import { LurkboxError } from '../errors.ts';
-import { showPath } from '../printable.ts';
+import { quotePath } from '../printable.ts';
 
 /** What the system can run out of, and what raises it. */
 const REMEDIES: Readonly<Record<string, string>> = {
@@ -13,11 +13,11 @@ const REMEDIES: Readonly<Record<string, string>> = {
 export function watchesExhausted(folder: string, cause: unknown): LurkboxError | null {
   const remedy = REMEDIES[String((cause as NodeJS.ErrnoException | null)?.code)];
   if (remedy === undefined) return null;
-  const message = `${showPath(folder)} cannot be watched: the system has ${remedy}, or watch fewer folders.`;
+  const message = `${quotePath(folder)} cannot be watched: the system has ${remedy}, or watch fewer folders.`;
   return new LurkboxError('HOST_RESOURCES', message, { cause });
 }
 
 export function tooManyEntries(folder: string, most: number): LurkboxError {
-  const message = `${showPath(folder)} cannot be watched: it holds more than ${most} files and folders. Watch the plugin folders in it one by one.`;
+  const message = `${quotePath(folder)} cannot be watched: it holds more than ${most} files and folders. Watch the plugin folders in it one by one.`;
   return new LurkboxError('OPTIONS_INVALID', message);
 }

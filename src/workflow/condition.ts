@@ -1,4 +1,4 @@
-import { show } from '../printable.ts';
+import { quoteValue } from '../printable.ts';
 import { isReference, type Reference } from './reference.ts';
 import type { Condition } from './schema.ts';
 import type { Values } from './values.ts';
@@ -28,16 +28,16 @@ function toScalar(operand: unknown, values: Values): unknown {
   const value = isReference(operand) ? values.take(operand) : operand;
   if (typeof value !== 'object' || value === null) return value;
   throw new IncomparableValue(
-    `expected ${name(operand)} to be a text, a number, true, false or null, got ${show(value)}`,
+    `expected ${name(operand)} to be a text, a number, true, false or null, got ${quoteValue(value)}`,
   );
 }
 
 function toNumber(operand: unknown, values: Values): number {
   const value = isReference(operand) ? values.take(operand) : operand;
   if (typeof value === 'number') return value;
-  throw new IncomparableValue(`expected ${name(operand)} to be a number, got ${show(value)}`);
+  throw new IncomparableValue(`expected ${name(operand)} to be a number, got ${quoteValue(value)}`);
 }
 
 function name(operand: unknown): string {
-  return isReference(operand) ? `\`${operand.$from}\`` : show(operand);
+  return isReference(operand) ? `\`${operand.$from}\`` : quoteValue(operand);
 }

@@ -1,5 +1,5 @@
 import { MAX_CONTEXT_BYTES } from '../calls/context.ts';
-import { Turns } from '../calls/event-loop-yielder.ts';
+import { EventLoopYielder } from '../calls/event-loop-yielder.ts';
 import { DEFAULT_MAX_JSON_DEPTH } from '../json/reader.ts';
 
 /**
@@ -7,7 +7,7 @@ import { DEFAULT_MAX_JSON_DEPTH } from '../json/reader.ts';
  * references share counts as often as it would be written.
  */
 export async function findUnfit(value: unknown): Promise<string | null> {
-  const turns = new Turns();
+  const turns = new EventLoopYielder();
   let bytes = 0;
   for (const part of weigh(value, 0)) {
     if (typeof part === 'string') return part;

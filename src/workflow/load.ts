@@ -1,7 +1,7 @@
 import { MAX_DOCUMENT_BYTES, parseDocument } from '../documents/parse-document.ts';
 import { check, limitProblems } from '../documents/problems.ts';
 import { LurkboxError, type Problem } from '../errors.ts';
-import { showPath } from '../printable.ts';
+import { quotePath } from '../printable.ts';
 import type { PathError } from '../storage/path-error.ts';
 import { readWrittenFile } from '../storage/read-file.ts';
 import { findFaults } from './rules.ts';
@@ -12,7 +12,7 @@ import { type Workflow, type WorkflowDocument, WorkflowSchema } from './schema.t
  * @throws LurkboxError `WORKFLOW_INVALID` with every problem
  */
 export async function loadWorkflow(file: string): Promise<Workflow> {
-  const source = `The workflow file ${showPath(file)}`;
+  const source = `The workflow file ${quotePath(file)}`;
   return parse(await readWorkflowFile(file, source), source);
 }
 

@@ -1,7 +1,7 @@
 import { check } from '../documents/problems.ts';
 import type { Problem } from '../errors.ts';
 import { joinPath } from '../json/reader.ts';
-import { printable, show } from '../printable.ts';
+import { printable, quoteValue } from '../printable.ts';
 import { buildGraph, dependenciesOf, sourcesOf, testedBy, valuesOf } from './graph.ts';
 import {
   findReferences,
@@ -60,9 +60,10 @@ function pathFaults({ reference: { $from }, at }: PlacedReference, steps: readon
 function pathFault($from: string, steps: readonly string[]): string | null {
   const { root, keys } = parsePath($from) ?? { root: '', keys: [] };
   if (root === INPUT) return null;
-  if (!steps.includes(root)) return `expected "${INPUT}" or a step (${steps.join(', ')}), got ${show(root)}`;
+  if (!steps.includes(root))
+    return `expected "${INPUT}" or a step (${steps.join(', ')}), got ${quoteValue(root)}`;
   if (keys[0] === 'result' || (keys[0] === 'outcome' && keys.length === 1)) return null;
-  return `expected "${root}.result", something in it, or "${root}.outcome", got ${show($from)}`;
+  return `expected "${root}.result", something in it, or "${root}.outcome", got ${quoteValue($from)}`;
 }
 
 function constantsHoldNoReferences(workflow: Workflow): Problem[] {
@@ -95,7 +96,7 @@ function afterNamesSteps(workflow: Workflow): Problem[] {
       .filter((other) => !names.includes(other))
       .map((other) => ({
         path: placeOf([...at, 'after']),
-        message: `expected steps (${names.join(', ')}), got ${show(other)}`,
+        message: `expected steps (${names.join(', ')}), got ${quoteValue(other)}`,
       })),
   );
 }

@@ -2,7 +2,7 @@ import type { ExecutionContextConfig, ExecutionContextOptions } from '../calls/c
 import { readContext } from '../calls/read-context.ts';
 import type { PluginExecutionResult } from '../calls/result.ts';
 import { LurkboxError } from '../errors.ts';
-import { cutWhole, harmless, show } from '../printable.ts';
+import { cutWhole, escapeControls, quoteValue } from '../printable.ts';
 import type { ExecuteOptions } from '../sandboxes/container/container-sandbox.ts';
 import { holds } from './condition.ts';
 import { Forecast } from './forecast.ts';
@@ -56,7 +56,7 @@ export async function runWorkflow(
 function toInput(inputData: unknown): object {
   if (typeof inputData === 'object' && inputData !== null && !Array.isArray(inputData)) return inputData;
   throw new LurkboxError('CONTEXT_INVALID', 'The context is not one that a workflow can be run with.', {
-    problems: [{ path: 'inputData', message: `expected an object, got ${show(inputData)}` }],
+    problems: [{ path: 'inputData', message: `expected an object, got ${quoteValue(inputData)}` }],
   });
 }
 
@@ -273,5 +273,5 @@ function reasonOf(result: PluginExecutionResult | null): string {
 
 /** On one line: it stands in the reasons and warnings of the workflow, whoever prints those. */
 function toReason(text: string): string {
-  return cutWhole(harmless(cutWhole(text, MAX_REASON_CHARS)), MAX_REASON_CHARS);
+  return cutWhole(escapeControls(cutWhole(text, MAX_REASON_CHARS)), MAX_REASON_CHARS);
 }

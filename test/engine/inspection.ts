@@ -1,4 +1,4 @@
-import type { BindMount, CreateOptions } from '../../src/engine/docker/to-create-options.ts';
+import type { BindMount, DockerCreateOptions } from '../../src/engine/docker/to-create-options.ts';
 
 const MASKED = [
   '/proc/asound',
@@ -97,7 +97,7 @@ export type EngineName = keyof typeof ENGINES;
 export const ENGINE_NAMES = Object.keys(ENGINES) as EngineName[];
 
 /** What an honest engine answers to `inspect` for a container with these options. */
-export function inspectionOf(options: CreateOptions, engine: EngineName = 'Docker 20.10 (API 1.41)') {
+export function inspectionOf(options: DockerCreateOptions, engine: EngineName = 'Docker 20.10 (API 1.41)') {
   const { HostConfig, name, Image, Entrypoint, Cmd, ...config } = options;
   const { config: filledIn, hostConfig, omits, toMount }: Engine = ENGINES[engine];
   const networks = config.NetworkDisabled ? {} : { [HostConfig.NetworkMode]: { NetworkID: '' } };

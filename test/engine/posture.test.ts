@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { CreateOptions } from '../../src/engine/docker/to-create-options.ts';
+import type { DockerCreateOptions } from '../../src/engine/docker/to-create-options.ts';
 import { comparePosture } from '../../src/engine/posture.ts';
 import type { LurkboxError } from '../../src/errors.ts';
 import type { Grant } from '../../src/policy/grant.ts';
@@ -26,7 +26,7 @@ const GRANTS: readonly Partial<Grant>[] = [
   MOUNTS,
 ];
 
-function problemsOf(inspected: unknown, options: CreateOptions = optionsOf()): string[] {
+function problemsOf(inspected: unknown, options: DockerCreateOptions = optionsOf()): string[] {
   try {
     comparePosture(inspected, options);
     return [];
@@ -42,7 +42,7 @@ function changed(change: (inspection: Inspection) => object, options = optionsOf
 }
 
 const config = (fields: object) => changed(({ Config }) => ({ Config: { ...Config, ...fields } }));
-const host = (fields: object, options?: CreateOptions) =>
+const host = (fields: object, options?: DockerCreateOptions) =>
   changed(({ HostConfig }) => ({ HostConfig: { ...HostConfig, ...fields } }), options);
 
 describe('accepts', () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { type CreateOptions, toCreateOptions } from '../../src/engine/docker/to-create-options.ts';
+import { type DockerCreateOptions, toCreateOptions } from '../../src/engine/docker/to-create-options.ts';
 import type { EngineFacts } from '../../src/engine/engine.ts';
 import type { Grant } from '../../src/policy/grant.ts';
 import { MIB, specOf } from '../spec/sample.ts';
@@ -32,7 +32,7 @@ export const FACTS: EngineFacts = {
 };
 
 /** The Docker options of the minimal grant, with some of it changed. */
-export function optionsOf(grant: Partial<Grant> = {}, facts: Partial<EngineFacts> = {}): CreateOptions {
+export function optionsOf(grant: Partial<Grant> = {}, facts: Partial<EngineFacts> = {}): DockerCreateOptions {
   return toCreateOptions(specOf(grant), { ...FACTS, ...facts });
 }
 

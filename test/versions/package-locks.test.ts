@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createLurkbox, type Lurkbox, type LurkboxOptions } from '../../src/index.ts';
 import { identityOf } from '../../src/manifest/digest.ts';
-import { sealOfVersion } from '../../src/versions/registry/row-checksum.ts';
+import { checksumOfVersion } from '../../src/versions/registry/row-checksum.ts';
 import { type NpmRegistry, startNpmRegistry } from '../helpers/npm-registry.ts';
 import { MINIMAL } from '../manifest/sample.ts';
 
@@ -402,10 +402,10 @@ describe('a lock', { timeout: 60_000 }, () => {
     }
     const database = new DatabaseSync(join(root, 'here/.lurkbox/registry.db'));
     const row = database.prepare('SELECT * FROM versions').get() as never as Parameters<
-      typeof sealOfVersion
+      typeof checksumOfVersion
     >[0];
     const changed = { ...row, lock: row.lock!.replace('1.0.0', '1.0.1') };
-    database.prepare('UPDATE versions SET lock = ?, seal = ?').run(changed.lock, sealOfVersion(changed));
+    database.prepare('UPDATE versions SET lock = ?, seal = ?').run(changed.lock, checksumOfVersion(changed));
     database.close();
     await using lurkbox = await open();
     expect(newest(lurkbox)).toMatchObject({ state: 'ERROR', reason: expect.stringContaining('digest') });

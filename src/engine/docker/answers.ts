@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type Docker from 'dockerode';
-import { harmless } from '../../printable.ts';
+import { escapeControls } from '../../printable.ts';
 
 /** `code` of an error for an answer that no Docker engine gives. */
 export const NOT_AN_ENGINE = 'NOT_AN_ENGINE';
@@ -111,7 +111,7 @@ export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw notAnEngine(`something that is no JSON, \`${harmless(text.slice(0, MAX_QUOTED_CHARS))}\``);
+    throw notAnEngine(`something that is no JSON, \`${escapeControls(text.slice(0, MAX_QUOTED_CHARS))}\``);
   }
 }
 

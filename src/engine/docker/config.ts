@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { LurkboxError } from '../../errors.ts';
 import { parseJson } from '../../json/reader.ts';
-import { harmlessCut, show } from '../../printable.ts';
+import { escapeAndCut, quoteValue } from '../../printable.ts';
 import { PathError } from '../../storage/path-error.ts';
 import { readWrittenFile } from '../../storage/read-file.ts';
 
@@ -38,7 +38,8 @@ export async function readCurrentContext(folder: string): Promise<{ name: string
   const config = await readObject(file);
   const name = config?.['currentContext'];
   if (name === undefined || name === null || name === '') return null;
-  if (typeof name !== 'string') throw unreadable(file, `\`currentContext\` is ${show(name)} and not a name`);
+  if (typeof name !== 'string')
+    throw unreadable(file, `\`currentContext\` is ${quoteValue(name)} and not a name`);
   return { name, file };
 }
 
@@ -60,13 +61,13 @@ export async function readContext(folder: string, name: string): Promise<DockerC
     throw unreadable(file, 'it names no `Host` of an engine below `Endpoints.docker`');
   const skipTlsVerify = endpoint?.['SkipTLSVerify'] ?? false;
   if (typeof skipTlsVerify !== 'boolean')
-    throw unreadable(file, `\`SkipTLSVerify\` is ${show(skipTlsVerify)} and neither true nor false`);
+    throw unreadable(file, `\`SkipTLSVerify\` is ${quoteValue(skipTlsVerify)} and neither true nor false`);
   return { file, host, skipTlsVerify, tlsFolder: join(folder, 'contexts/tls', id, 'docker') };
 }
 
 /** A name or path that others wrote, for a message. */
 export function showName(name: string): string {
-  return `\`${harmlessCut(name, MAX_NAME_CHARS)}\``;
+  return `\`${escapeAndCut(name, MAX_NAME_CHARS)}\``;
 }
 
 /** `null` where there is no such file. */
@@ -80,7 +81,7 @@ async function readObject(file: string): Promise<Readonly<Record<string, unknown
   } catch {
     throw unreadable(file, `it is no JSON${whereOf(text)}`);
   }
-  return toObject(value) ?? fail(unreadable(file, `it holds ${show(value)} and not an object`));
+  return toObject(value) ?? fail(unreadable(file, `it holds ${quoteValue(value)} and not an object`));
 }
 
 /** `JSON.parse` quotes what stands around the fault, and passwords for registries stand there. */

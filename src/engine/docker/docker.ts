@@ -36,7 +36,7 @@ import {
 } from './calls.ts';
 import { type EngineEndpoint, nameOf } from './endpoint.ts';
 import { toImageDefaults } from './image-defaults.ts';
-import { type CreateOptions, toCreateOptions } from './to-create-options.ts';
+import { type DockerCreateOptions, toCreateOptions } from './to-create-options.ts';
 
 /** A removal takes a tenth of that, on a busy host all of it; and what is being removed may be killed at any time. */
 const STUCK_MS = 1_000;
@@ -107,7 +107,7 @@ export class DockerEngine implements ContainerEngine {
   async #toVerified(
     spec: ContainerSpec,
     allowance: ContainerAllowance,
-  ): Promise<{ options: CreateOptions; body: string }> {
+  ): Promise<{ options: DockerCreateOptions; body: string }> {
     const facts = await this.facts();
     assertEnforceable(facts, allowance);
     const options = toCreateOptions(spec, facts);

@@ -1,6 +1,6 @@
 import type { SecureContextOptions } from 'node:tls';
 import { LurkboxError } from '../../errors.ts';
-import { harmlessCut } from '../../printable.ts';
+import { escapeAndCut } from '../../printable.ts';
 
 /** Where an engine listens and who named it, as whoever connects needs to know. */
 export type EngineAddress = UnixAddress | NetworkAddress;
@@ -164,6 +164,6 @@ function toSshTarget({ username, hostname, port }: URL): string {
 function unusable(named: string, value: string, reason: string): LurkboxError {
   return new LurkboxError(
     'OPTIONS_INVALID',
-    `${named} is \`${harmlessCut(value, MAX_SHOWN_CHARS)}\`: ${reason}.`,
+    `${named} is \`${escapeAndCut(value, MAX_SHOWN_CHARS)}\`: ${reason}.`,
   );
 }

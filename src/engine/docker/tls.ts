@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { LurkboxError } from '../../errors.ts';
-import { harmlessCut } from '../../printable.ts';
+import { escapeAndCut } from '../../printable.ts';
 import { readSetting, showName } from './config.ts';
 import type { TlsOptions } from './endpoint.ts';
 
@@ -56,7 +56,7 @@ const MATERIAL_REASONS: Readonly<Record<string, string>> = {
 };
 
 function reasonOf({ code = '', message }: NodeJS.ErrnoException): string {
-  return MATERIAL_REASONS[code] ?? `they cannot be used (${harmlessCut(message, MAX_REASON_CHARS)})`;
+  return MATERIAL_REASONS[code] ?? `they cannot be used (${escapeAndCut(message, MAX_REASON_CHARS)})`;
 }
 
 function unusable(folder: string, reason: string): LurkboxError {
@@ -122,5 +122,5 @@ export function tlsReason({ code = '', message, cert }: TlsError): string | null
   const rule = RULES.find(({ when }) => when(code, message));
   if (rule === undefined) return null;
   const names = cert?.subjectaltname ?? 'it names none';
-  return rule.reason(harmlessCut(message.trim(), MAX_REASON_CHARS), harmlessCut(names, MAX_REASON_CHARS));
+  return rule.reason(escapeAndCut(message.trim(), MAX_REASON_CHARS), escapeAndCut(names, MAX_REASON_CHARS));
 }

@@ -2,7 +2,7 @@ import type { ContainerSpec, MountSpec, TmpfsSpec } from '../../spec/container-s
 import type { EngineFacts } from '../engine.ts';
 
 /** The body of `POST /containers/create` as lurkbox sends it: these fields, always all of them, and no other. */
-export interface CreateOptions {
+export interface DockerCreateOptions {
   name: string;
   Image: string;
   User: string;
@@ -71,7 +71,7 @@ export interface BindMount {
  * The spec in Docker's words; the one place that writes them.
  * @see https://docs.docker.com/engine/api/v1.41/#tag/Container/operation/ContainerCreate
  */
-export function toCreateOptions(spec: ContainerSpec, facts: EngineFacts): CreateOptions {
+export function toCreateOptions(spec: ContainerSpec, facts: EngineFacts): DockerCreateOptions {
   return {
     name: spec.name,
     Image: spec.image,

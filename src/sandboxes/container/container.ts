@@ -22,7 +22,7 @@ import type { RunnerMessage } from '../../protocol/runner-message.ts';
 import { toAllowance } from '../../spec/allowance.ts';
 import { buildContainerSpec, IMAGE_PATHS } from '../../spec/build.ts';
 import { removeSandbox } from '../cleanup/removal.ts';
-import { type Heard, listen, OutputRoom, type Surplus } from './output-reader.ts';
+import { listen, OutputBudget, type OutputItem, type Surplus } from './output-reader.ts';
 
 /** Node in a container is up within a second; a host that needs this long is not going to make it. */
 export const BOOT_DEADLINE_MS = 30_000;
@@ -80,7 +80,7 @@ export class Sandbox {
 
   readonly #plan: SandboxPlan;
   readonly #name: string;
-  readonly #room: OutputRoom;
+  readonly #room: OutputBudget;
   /** Aborted when its user is done with it: ends every wait that only served to hear more. */
   readonly #closing = new AbortController();
   readonly #closed = Promise.withResolvers<void>();
@@ -112,7 +112,7 @@ export class Sandbox {
     this.#plan = plan;
     this.#name = `lurkbox-${plan.id}`;
     this.#user = user;
-    this.#room = new OutputRoom(plan.grant.outputBytes);
+    this.#room = new OutputBudget(plan.grant.outputBytes);
     // In the next turn: whoever makes it has to know it before it tells anything.
     this.removed = Promise.resolve().then(() => this.#live());
   }
@@ -305,7 +305,7 @@ export class Sandbox {
     this.#silence.resolve();
   }
 
-  #hear(heard: Heard): void {
+  #hear(heard: OutputItem): void {
     if (heard.kind === 'message') this.#hearMessage(heard.message);
     else if (heard.kind === 'fault') this.#end(failed(heard.outcome, heard.reason));
     else if (heard.kind === 'outputEnd') this.#user.onOutputEnd(heard.id);

@@ -3,7 +3,7 @@ import { type Ending, endingOfResponse, failed, unasked } from '../../calls/endi
 import { LogBook } from '../../calls/logs.ts';
 import type { Usage } from '../../calls/result.ts';
 import type { Stopwatch } from '../../calls/stopwatch.ts';
-import { harmlessCut } from '../../printable.ts';
+import { escapeAndCut } from '../../printable.ts';
 import { type PluginExecutionContext, RUNNER_ERRORS } from '../../protocol/messages.ts';
 import type { RunnerMessage } from '../../protocol/runner-message.ts';
 import { AfterAnswer, type LostAfterAnswer } from './after-answer.ts';
@@ -199,7 +199,7 @@ export class Execution implements SandboxUser {
   // A listener that throws cannot change the execution.
   #tellProgress(fraction: number, message: string): void {
     try {
-      this.#plan.onProgress?.(fraction, harmlessCut(message, MAX_PROGRESS_CHARS));
+      this.#plan.onProgress?.(fraction, escapeAndCut(message, MAX_PROGRESS_CHARS));
     } catch (error) {
       this.#plan.logger.warn({ err: error }, 'a progress listener threw');
     }

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Turns } from '../../calls/event-loop-yielder.ts';
+import { EventLoopYielder } from '../../calls/event-loop-yielder.ts';
 import { Demuxer } from '../../engine/docker/demux.ts';
 import { JsonReader, type JsonReading } from '../../json/reader.ts';
 import { type Piece, RECORD_START, RecordReader, type StrayLine } from '../../protocol/framing.ts';
@@ -11,7 +11,7 @@ import { parseRunnerMessage, type RunnerMessage } from '../../protocol/runner-me
 import { type Stretch, splitFlood } from './flood.ts';
 
 /** One thing that came out of a container, judged. */
-export type Heard =
+export type OutputItem =
   | { readonly kind: 'message'; readonly message: RunnerMessage }
   | {
       readonly kind: 'line';
@@ -60,7 +60,7 @@ const OUTPUT_END = /^\u001e\{"jsonrpc":"2\.0","method":"outputEnd","params":\{"i
 type Stream = 'stdout' | 'stderr';
 
 /** What one execution may still write; while nobody calls, a little of that. */
-export class OutputRoom {
+export class OutputBudget {
   /** Of the result as JSON. */
   readonly maxResultBytes: number;
   #records = 0;
@@ -132,14 +132,14 @@ export class OutputRoom {
  * Reads everything a container writes until it ends or a fault ends the reading. Pulling is the back-pressure: a chunk
  * that nobody asked for stays in the engine. Log lines are read for ever and kept in part; for records there is the room.
  */
-export async function* listen(socket: Duplex, room: OutputRoom): AsyncGenerator<Heard> {
+export async function* listen(socket: Duplex, room: OutputBudget): AsyncGenerator<OutputItem> {
   const demuxer = new Demuxer();
   const limits = { maxRecordBytes: room.maxRecordBytes, maxLineBytes: MAX_LINE_BYTES };
   const readers = {
     stdout: new RecordReader(limits),
     stderr: new RecordReader({ ...limits, records: false }),
   };
-  const turns = new Turns();
+  const turns = new EventLoopYielder();
   for await (const chunk of socket) {
     for (const { stream, bytes } of demuxer.push(chunk as Buffer)) {
       if (turns.isOver()) await turns.next();
@@ -180,14 +180,19 @@ function stretchesOf(
   stream: Stream,
   bytes: Buffer,
   reader: RecordReader,
-  room: OutputRoom,
+  room: OutputBudget,
 ): Iterable<Stretch> {
   if (!room.isLogFull) return [{ isFlood: false, bytes }];
   if (stream === 'stderr') return splitFlood(bytes, () => reader.heldByte === RECORD_START);
   return [{ isFlood: !reader.isInRecord && !bytes.includes(RECORD_START), bytes }];
 }
 
-async function judge(stream: Stream, piece: Piece, room: OutputRoom, turns: Turns): Promise<Heard> {
+async function judge(
+  stream: Stream,
+  piece: Piece,
+  room: OutputBudget,
+  turns: EventLoopYielder,
+): Promise<OutputItem> {
   if (piece.kind === 'overflow') return overLimit(tooLarge(room));
   if (piece.kind === 'line') return toLine(stream, piece, room);
   const { bytes } = piece;
@@ -197,7 +202,7 @@ async function judge(stream: Stream, piece: Piece, room: OutputRoom, turns: Turn
   return readRecord(bytes, turns);
 }
 
-function toLine(source: Stream, { bytes, cutBytes }: StrayLine, room: OutputRoom): Heard {
+function toLine(source: Stream, { bytes, cutBytes }: StrayLine, room: OutputBudget): OutputItem {
   const id = source === 'stderr' ? endedBy(bytes) : null;
   if (id !== null) return { kind: 'outputEnd', id };
   if (!room.takesLog(bytes.length))
@@ -229,7 +234,7 @@ function release({ buffer, byteLength }: Buffer): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
-async function readRecord(bytes: Buffer, turns: Turns): Promise<Heard> {
+async function readRecord(bytes: Buffer, turns: EventLoopYielder): Promise<OutputItem> {
   if (!isUtf8(bytes)) return fault('a record is not UTF-8');
   const reading = await readJson(bytes, turns);
   if (!reading.ok) {
@@ -242,7 +247,7 @@ async function readRecord(bytes: Buffer, turns: Turns): Promise<Heard> {
   return message.kind === 'invalid' ? fault(`a record is ${message.reason}`) : { kind: 'message', message };
 }
 
-async function readJson(bytes: Buffer, turns: Turns): Promise<JsonReading> {
+async function readJson(bytes: Buffer, turns: EventLoopYielder): Promise<JsonReading> {
   const reader = new JsonReader(bytes, READING_LIMITS);
   for (;;) {
     const reading = reader.read(STEPS_PER_LOOK);
@@ -251,14 +256,14 @@ async function readJson(bytes: Buffer, turns: Turns): Promise<JsonReading> {
   }
 }
 
-function fault(reason: string): Heard {
+function fault(reason: string): OutputItem {
   return { kind: 'fault', outcome: 'PROTOCOL_ERROR', reason };
 }
 
-function overLimit(reason: string): Heard {
+function overLimit(reason: string): OutputItem {
   return { kind: 'fault', outcome: 'OUTPUT_LIMIT', reason };
 }
 
-function tooLarge({ maxResultBytes }: OutputRoom): string {
+function tooLarge({ maxResultBytes }: OutputBudget): string {
   return `more than ${maxResultBytes} bytes came as records, the result and reports of progress together: return less, or raise \`output_kb\``;
 }

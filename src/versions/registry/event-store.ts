@@ -8,7 +8,7 @@ import {
   type PluginEventType,
 } from '../../events/event.ts';
 import type { Logger } from '../../logger.ts';
-import { show } from '../../printable.ts';
+import { quoteValue } from '../../printable.ts';
 import type { Database } from '../../storage/database.ts';
 import { STORE_TABLE, type StoreFormat } from '../../storage/examine.ts';
 import { Store, type StoreOptions } from '../../storage/store.ts';
@@ -206,7 +206,7 @@ export class EventStore {
 
 function assertLimit(limit: number, max: number): void {
   if (Number.isInteger(limit) && limit >= 0 && limit <= max) return;
-  const message = `expected a whole number from 0 to ${max}, got ${show(limit)}`;
+  const message = `expected a whole number from 0 to ${max}, got ${quoteValue(limit)}`;
   throw new LurkboxError('OPTIONS_INVALID', 'The limit is not usable.', {
     problems: [{ path: 'limit', message }],
   });

@@ -4,7 +4,7 @@ import { check } from '../../documents/problems.ts';
 import { describeError, LurkboxError } from '../../errors.ts';
 import { isIdentityOf } from '../../manifest/digest.ts';
 import { type PluginManifest, PluginManifestSchema } from '../../manifest/schema.ts';
-import { show } from '../../printable.ts';
+import { quoteValue } from '../../printable.ts';
 import { unionOf } from './consents.ts';
 import {
   CanarySchema,
@@ -19,7 +19,7 @@ import {
 } from './fields.ts';
 import { fromStoredOrigin } from './origin.ts';
 import type { InstalledVersion, PluginOrigin, PluginRecord } from './record.ts';
-import { sealOfPlugin, sealOfVersion } from './row-checksum.ts';
+import { checksumOfPlugin, checksumOfVersion } from './row-checksum.ts';
 import type { PluginRow, VersionRow } from './tables.ts';
 
 /** A plugin as it is stored. */
@@ -75,7 +75,7 @@ export function readPlugin(
 }
 
 function readVersion(name: string, row: VersionRow, manifests: Manifests, root: string): InstalledVersion {
-  if (row.seal !== sealOfVersion(row)) throw new Error('its row is damaged');
+  if (row.seal !== checksumOfVersion(row)) throw new Error('its row is damaged');
   const fields = parse(VersionFieldsSchema, { ...toFields(row), origin: JSON.parse(row.origin) });
   const manifest = readManifest(name, row, manifests);
   if (!isIdentityOf(fields.digest, { ...fields, dependencies: manifest.dependencies }))
@@ -101,7 +101,7 @@ function readManifest(name: string, row: VersionRow, manifests: Manifests): Plug
   if (known?.text === row.manifest) return known.manifest;
   const manifest = deepFreeze(parse(PluginManifestSchema, JSON.parse(row.manifest)));
   if (manifest.name !== name || manifest.version !== row.version)
-    throw new Error(`its manifest is that of ${show(`${manifest.name}@${manifest.version}`)}`);
+    throw new Error(`its manifest is that of ${quoteValue(`${manifest.name}@${manifest.version}`)}`);
   manifests.set(row.id, { text: row.manifest, manifest });
   return manifest;
 }
@@ -118,7 +118,7 @@ function readStatistics(row: VersionRow): InstalledVersion['statistics'] {
 
 function readOwn(row: PluginRow, root: string) {
   try {
-    if (row.seal !== sealOfPlugin(row)) throw new Error('its row is damaged');
+    if (row.seal !== checksumOfPlugin(row)) throw new Error('its row is damaged');
     return {
       origin: fromStoredOrigin(parse(OriginSchema, JSON.parse(row.origin)), root),
       active: row.active,

@@ -1,9 +1,9 @@
 import { PluginNameSchema } from '../../manifest/schema.ts';
-import { show } from '../../printable.ts';
+import { quoteValue } from '../../printable.ts';
 import type { Database } from '../../storage/database.ts';
 import { type Manifests, type ReadPlugin, readPlugin, type StoredPlugin } from './read-record.ts';
 import type { InstalledVersion, PluginRecord } from './record.ts';
-import { sealOfPlugin, sealOfVersion } from './row-checksum.ts';
+import { checksumOfPlugin, checksumOfVersion } from './row-checksum.ts';
 import { type PluginRow, SELECT, type VersionRow } from './tables.ts';
 
 /** By what a plugin is found: the version that serves, or else the newest, and its words in lower case. */
@@ -91,7 +91,7 @@ export class RegistryCache {
   #put(stored: StoredPlugin): void {
     const { plugin, versions } = stored;
     if (!PluginNameSchema.safeParse(plugin.name).success) {
-      this.#report(`A plugin with the impossible name ${show(plugin.name)} is left out.`);
+      this.#report(`A plugin with the impossible name ${quoteValue(plugin.name)} is left out.`);
       return;
     }
     let entry = this.#entries.get(plugin.name);
@@ -107,7 +107,8 @@ export class RegistryCache {
     for (const { id } of versions) this.#nameOfVersion.set(id, plugin.name);
     // What can be found at little cost is told at once.
     const isSound =
-      plugin.seal === sealOfPlugin(plugin) && versions.every((row) => row.seal === sealOfVersion(row));
+      plugin.seal === checksumOfPlugin(plugin) &&
+      versions.every((row) => row.seal === checksumOfVersion(row));
     if (!isSound) this.#read(entry);
   }
 

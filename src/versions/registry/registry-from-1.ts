@@ -109,12 +109,12 @@ function insertPlugin(
   root: string,
 ): void {
   const { id, name, active, active_before, consented, canary, revision } = row;
-  const isSound = row.seal === seal([id, name, active, active_before, consented, canary]);
+  const isSound = row.seal === rowChecksum([id, name, active, active_before, consented, canary]);
   const speaking = versions.find((version) => version.id === active) ?? versions.at(-1);
   const origin = toOrigin(speaking?.source ?? '/unknown', root);
   const consents = isSound ? toConsents(consented, versions) : '[]';
   const uid = null;
-  const sealed = seal([id, name, origin, active, active_before, consents, canary, uid]);
+  const sealed = rowChecksum([id, name, origin, active, active_before, consents, canary, uid]);
   database.run(
     'INSERT INTO plugins (id, name, origin, active, active_before, consents, canary, uid, seal, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     ...[id, name, origin, active, active_before, consents, canary, uid, keepSound(sealed, isSound), revision],
@@ -126,7 +126,7 @@ function insertVersion(database: Database, row: VersionRow1, root: string): void
   const tail = [manifest, state, reason, installed_at] as const;
   const origin = toOrigin(source, root);
   const lock = null;
-  const sealed = seal([id, plugin_id, version, digest, digest, lock, folder, origin, ...tail]);
+  const sealed = rowChecksum([id, plugin_id, version, digest, digest, lock, folder, origin, ...tail]);
   database.run(
     'INSERT INTO versions (id, plugin_id, version, digest, content, lock, folder, origin, manifest, state, reason, installed_at, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     ...[id, plugin_id, version, digest, digest, lock, folder, origin, ...tail],
@@ -137,7 +137,7 @@ function insertVersion(database: Database, row: VersionRow1, root: string): void
 function isSoundVersion(row: VersionRow1): boolean {
   const { id, plugin_id, version, digest, folder, source, manifest, state, reason, installed_at } = row;
   const values = [id, plugin_id, version, digest, folder, source, manifest, state, reason, installed_at];
-  return row.seal === seal(values);
+  return row.seal === rowChecksum(values);
 }
 
 /** The checksum of a damaged row is a wrong one. */
@@ -146,7 +146,7 @@ function keepSound(sealed: number, isSound: boolean): number {
 }
 
 /** As both formats make it. */
-function seal(values: readonly (string | number | null)[]): number {
+function rowChecksum(values: readonly (string | number | null)[]): number {
   return crc32(JSON.stringify(values));
 }
 

@@ -7,7 +7,7 @@ import type { Logger } from '../../logger.ts';
 import { identityOf, isIdentityOf } from '../../manifest/digest.ts';
 import { isLocked } from '../../manifest/load.ts';
 import { type PluginManifest, PluginManifestSchema, PluginNameSchema } from '../../manifest/schema.ts';
-import { show } from '../../printable.ts';
+import { quoteValue } from '../../printable.ts';
 import { Backups } from '../../storage/backups.ts';
 import type { Database } from '../../storage/database.ts';
 import type { Folder } from '../../storage/folder.ts';
@@ -451,7 +451,7 @@ export class PluginRegistry {
     this.#change(name, (database) => {
       const record = this.#cache.get(name);
       if (record === null)
-        throw new LurkboxError('PLUGIN_NOT_FOUND', `No plugin ${show(name)} is registered.`);
+        throw new LurkboxError('PLUGIN_NOT_FOUND', `No plugin ${quoteValue(name)} is registered.`);
       const own = { ...toOwnRecord(record), ...update(record) };
       updatePlugin(database, this.#cache.idOf(name)!, own, this.#root);
     });
@@ -618,7 +618,10 @@ function importPlugin(database: Database, { versions, ...plugin }: ExportedPlugi
 
 function assertHas(name: string, versions: readonly InstalledVersion[], id: number): void {
   if (versions.some((version) => version.id === id)) return;
-  throw new LurkboxError('PLUGIN_NOT_FOUND', `The plugin ${show(name)} has no version with the id ${id}.`);
+  throw new LurkboxError(
+    'PLUGIN_NOT_FOUND',
+    `The plugin ${quoteValue(name)} has no version with the id ${id}.`,
+  );
 }
 
 function assertMayTake(step: Transition, version: InstalledVersion): void {

@@ -5,12 +5,12 @@ import type { PluginRow, VersionRow } from './tables.ts';
  * SQLite does not see when a disk changes a letter inside of a text, and a letter can be another permission. Each row
  * carries a checksum of what it must not lose; it shows accidents, and is no signature.
  */
-export function seal(values: readonly (string | number | null)[]): number {
+export function rowChecksum(values: readonly (string | number | null)[]): number {
   return crc32(JSON.stringify(values));
 }
 
-export function sealOfPlugin(row: Omit<PluginRow, 'seal'>): number {
-  return seal([
+export function checksumOfPlugin(row: Omit<PluginRow, 'seal'>): number {
+  return rowChecksum([
     row.id,
     row.name,
     row.origin,
@@ -24,8 +24,8 @@ export function sealOfPlugin(row: Omit<PluginRow, 'seal'>): number {
 
 export type VersionContent = Omit<VersionRow, 'seal' | 'calls' | 'failures' | 'total_ms' | 'last_call_at'>;
 
-export function sealOfVersion(row: VersionContent): number {
-  return seal([
+export function checksumOfVersion(row: VersionContent): number {
+  return rowChecksum([
     row.id,
     row.plugin_id,
     row.version,

@@ -1,7 +1,7 @@
 import type { Database } from '../../storage/database.ts';
 import { toStoredOrigin } from './origin.ts';
 import type { InstalledVersion, PluginRecord, Statistics } from './record.ts';
-import { sealOfPlugin, sealOfVersion } from './row-checksum.ts';
+import { checksumOfPlugin, checksumOfVersion } from './row-checksum.ts';
 
 /** What of a plugin stands in its own row. */
 export type OwnRecord = Omit<PluginRecord, 'active' | 'versions' | 'consented'> & {
@@ -42,7 +42,7 @@ export function updatePlugin(database: Database, id: number, record: OwnRecord, 
     row.consents,
     row.canary,
     row.uid,
-    sealOfPlugin(row),
+    checksumOfPlugin(row),
     id,
   );
 }
@@ -98,7 +98,7 @@ export function updateVersion(
     row.state,
     row.reason,
     row.installed_at,
-    sealOfVersion(row),
+    checksumOfVersion(row),
     row.id,
   );
 }

@@ -7,30 +7,30 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { frameRecord } from '../../../src/protocol/framing.ts';
 import { toOutputEnd } from '../../../src/protocol/messages.ts';
-import { type Heard, listen, OutputRoom } from '../../../src/sandboxes/container/output-reader.ts';
+import { listen, OutputBudget, type OutputItem } from '../../../src/sandboxes/container/output-reader.ts';
 import { toFrame } from '../../helpers/fake-engine.ts';
 import { watchHost } from '../../helpers/host-watch.ts';
 import { splitAt } from '../../helpers/split.ts';
 
 const LIMIT = 4096;
 
-async function hear(chunks: Iterable<Buffer>, outputBytes = LIMIT): Promise<Heard[]> {
+async function hear(chunks: Iterable<Buffer>, outputBytes = LIMIT): Promise<OutputItem[]> {
   const socket = Readable.from(chunks, { objectMode: false }) as Parameters<typeof listen>[0];
-  const heard: Heard[] = [];
-  for await (const each of listen(socket, new OutputRoom(outputBytes))) heard.push(each);
+  const heard: OutputItem[] = [];
+  for await (const each of listen(socket, new OutputBudget(outputBytes))) heard.push(each);
   return heard;
 }
 
 const stdout = (text: string | Buffer): Buffer => toFrame('stdout', Buffer.from(text));
 const stderr = (text: string | Buffer): Buffer => toFrame('stderr', Buffer.from(text));
 const record = (message: object): string => frameRecord(JSON.stringify({ jsonrpc: '2.0', ...message }));
-const line = (text: string, source: 'stdout' | 'stderr' = 'stdout'): Heard => ({
+const line = (text: string, source: 'stdout' | 'stderr' = 'stdout'): OutputItem => ({
   kind: 'line',
   source,
   text,
   cutBytes: 0,
 });
-const result = (value: unknown): Heard => ({
+const result = (value: unknown): OutputItem => ({
   kind: 'message',
   message: { kind: 'result', id: 1, result: value },
 });
@@ -339,7 +339,7 @@ describe('what is expensive to read holds nobody up (P5)', () => {
   const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
   const progress = '{"jsonrpc":"2.0","method":"progress","params":{"fraction":0}}';
 
-  test.each<[title: string, kind: Heard['kind'], make: () => string]>([
+  test.each<[title: string, kind: OutputItem['kind'], make: () => string]>([
     ['one text', 'message', () => response(`"${fill('x')}"`)],
     ['one text of wide letters', 'message', () => response(`"${fill('今👋')}"`)],
     ['one text with a wide letter', 'message', () => response(`"今${fill('x')}"`)],
@@ -388,8 +388,8 @@ describe('what is expensive to read holds nobody up (P5)', () => {
     };
     const { value, cost } = await watchHost(async () => {
       const socket = Readable.from(frames(), { objectMode: false }) as Parameters<typeof listen>[0];
-      let last: Heard | undefined;
-      for await (last of listen(socket, new OutputRoom(BYTES + 1024)));
+      let last: OutputItem | undefined;
+      for await (last of listen(socket, new OutputBudget(BYTES + 1024)));
       return last;
     });
     expect(value?.kind).toBe(kind);
@@ -411,8 +411,8 @@ describe('what is expensive to read holds nobody up (P5)', () => {
     }).listen(path);
     await once(server, 'listening');
     const { value, cost } = await watchHost(async () => {
-      let last: Heard | undefined;
-      for await (const each of listen(connect(path), new OutputRoom(1024)))
+      let last: OutputItem | undefined;
+      for await (const each of listen(connect(path), new OutputBudget(1024)))
         if (each.kind === 'message') last = each;
       return last;
     });

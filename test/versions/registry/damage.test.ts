@@ -381,15 +381,15 @@ describe('a damaged row', () => {
 
   test('that is whole and breaks a rule of the manifest says which', async () => {
     await createStore();
-    const { sealOfVersion } = await import('../../../src/versions/registry/row-checksum.ts');
+    const { checksumOfVersion } = await import('../../../src/versions/registry/row-checksum.ts');
     const store = new DatabaseSync(at(STORE));
     const row = store.prepare('SELECT * FROM versions WHERE id = 1').get() as never as Parameters<
-      typeof sealOfVersion
+      typeof checksumOfVersion
     >[0];
     const changed = { ...row, manifest: row.manifest.replace('"exec":false', '"exec":"yes"') };
     store
       .prepare('UPDATE versions SET manifest = ?, seal = ? WHERE id = 1')
-      .run(changed.manifest, sealOfVersion(changed));
+      .run(changed.manifest, checksumOfVersion(changed));
     store.close();
     await using registry = await openRegistry(folder.path);
     expect(registry.get('plugin-0')?.active).toMatchObject({

@@ -4,7 +4,7 @@ import { type DecidedResources, decideResources } from './resources.ts';
 import type { Policy } from './schema.ts';
 
 /** What a manifest asks for, side by side with what the policy says about this plugin. */
-export interface Request {
+export interface PermissionRequest {
   readonly manifest: PluginManifest;
   /** `null` while it is not known what would run: its npm packages are not locked. */
   readonly digest: string | null;
@@ -16,7 +16,11 @@ export interface Request {
   readonly resources: DecidedResources;
 }
 
-export function toRequest(manifest: PluginManifest, policy: Policy, digest: string | null): Request {
+export function toRequest(
+  manifest: PluginManifest,
+  policy: Policy,
+  digest: string | null,
+): PermissionRequest {
   const pluginPolicy = toPluginPolicy(policy, manifest.name);
   const { scratch, mounts } = toFilesystem(manifest.permissions.filesystem);
   return {
@@ -37,12 +41,12 @@ export function toRequest(manifest: PluginManifest, policy: Policy, digest: stri
 
 function toFilesystem(
   asked: PluginManifest['permissions']['filesystem'],
-): Pick<Request, 'scratch' | 'mounts'> {
+): Pick<PermissionRequest, 'scratch' | 'mounts'> {
   if (typeof asked === 'boolean') return { scratch: asked, mounts: new Map() };
   return { scratch: asked.scratch, mounts: new Map(Object.entries(asked.mounts)) };
 }
 
-function toNetwork(asked: PluginManifest['permissions']['network']): Request['network'] {
+function toNetwork(asked: PluginManifest['permissions']['network']): PermissionRequest['network'] {
   if (asked === false) return 'none';
   if (asked === true) return 'bridge';
   return asked === 'host' ? 'host' : 'fetch';
