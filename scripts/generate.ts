@@ -1,12 +1,14 @@
 /**
  * Writes what is made from the code: the JSON Schemas, the tables of the reference pages, and the files for Compose.
- * `node scripts/generate.ts` writes; with `--check` it writes nothing and exits 1 when a file would change.
+ * `node scripts/generate.ts` writes; with `--check` it writes nothing and exits 1 when a file would change, or when a link
+ * of the documentation leads nowhere.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { buildSeccompProfile } from '../src/policy/seccomp.ts';
 import { lastLookFixtures } from '../test/engine/last-look/generate.ts';
 import { COMPOSE_YAML } from './compose.ts';
+import { brokenLinks } from './links.ts';
 import { promiseList } from './promises.ts';
 import { BLOCKS, MANIFEST_JSON_SCHEMA, POLICY_JSON_SCHEMA, WORKFLOW_JSON_SCHEMA } from './reference.ts';
 
@@ -16,10 +18,10 @@ const FILES: Readonly<Record<string, (before: string) => string>> = {
   'schema/manifest.schema.json': () => toJson(MANIFEST_JSON_SCHEMA),
   'schema/policy.schema.json': () => toJson(POLICY_JSON_SCHEMA),
   'schema/workflow.schema.json': () => toJson(WORKFLOW_JSON_SCHEMA),
-  'docs/manifest.md': fillBlocks,
-  'docs/packages.md': fillBlocks,
-  'docs/policy.md': fillBlocks,
-  'docs/workflow.md': fillBlocks,
+  'docs/reference/manifest.md': fillBlocks,
+  'docs/guide/author/npm-packages.md': fillBlocks,
+  'docs/reference/policy.md': fillBlocks,
+  'docs/reference/workflow.md': fillBlocks,
   'docs/threat-model.md': fillBlocks,
   'compose/plugin.yaml': () => COMPOSE_YAML,
   'compose/seccomp-noexec.json': () => toJson(buildSeccompProfile({ exec: false })),
@@ -37,7 +39,9 @@ const changed = Object.entries(FILES)
 if (process.argv.includes('--check')) {
   for (const { path } of changed)
     console.error(`${path} is not up to date; run \`node scripts/generate.ts\``);
-  process.exitCode = changed.length > 0 ? 1 : 0;
+  const broken = brokenLinks(ROOT);
+  for (const sentence of broken) console.error(sentence);
+  process.exitCode = changed.length + broken.length > 0 ? 1 : 0;
 } else {
   for (const { path, after } of changed) {
     mkdirSync(dirname(join(ROOT, path)), { recursive: true });

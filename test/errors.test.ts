@@ -87,8 +87,8 @@ describe('an error', () => {
   });
 });
 
-describe('docs/errors.md', () => {
-  const text = readFileSync(new URL('../docs/errors.md', import.meta.url), 'utf8');
+describe('docs/reference/errors.md', () => {
+  const text = readFileSync(new URL('../docs/reference/errors.md', import.meta.url), 'utf8');
 
   /** The rows of a section: `code` → the rest of its cells. */
   function rowsOf(heading: string): Map<string, string[]> {

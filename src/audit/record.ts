@@ -12,7 +12,7 @@ const Hash = z.string().regex(/^[0-9a-f]{64}$/);
 
 /**
  * Of every record that this program writes; it grows when a member or a kind is added. What it means stands in
- * docs/audit.md, for every number.
+ * docs/reference/audit.md, for every number.
  */
 export const AUDIT_VERSION = 1;
 

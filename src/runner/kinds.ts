@@ -57,7 +57,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   TransformStream: 'is a stream; read it first, and return what came out of it',
 };
 
-/** In this order: the first that fits. docs/values.md has the table for authors. */
+/** In this order: the first that fits. docs/reference/values.md has the table for authors. */
 const KINDS: readonly Kind<never>[] = [
   { is: isArray, convert: convertList },
   { is: isRawJSON, convert: convertRaw },

@@ -29,7 +29,7 @@ export class ThrownInside {
 }
 
 /**
- * What `execute` returned, as JSON. docs/values.md says how each value crosses.
+ * What `execute` returned, as JSON. docs/reference/values.md says how each value crosses.
  * @throws BorderError when it cannot, or is too much
  * @throws ThrownInside when a promise in it was rejected, or an iterator threw
  */

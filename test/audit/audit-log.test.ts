@@ -52,10 +52,10 @@ test('a record is one line of canonical JSON that ends with the hash of the rest
   });
 });
 
-test('the hash of a line can be checked as docs/audit.md says', async () => {
+test('the hash of a line can be checked as docs/reference/audit.md says', async () => {
   using folder = createAuditFolder();
   await folder.append(1, 2);
-  const page = readFileSync(new URL('../../docs/audit.md', import.meta.url), 'utf8');
+  const page = readFileSync(new URL('../../docs/reference/audit.md', import.meta.url), 'utf8');
   const command = /```sh\n([^`]*)```/.exec(page)?.[1] ?? '';
   const output = execFileSync('sh', ['-c', command], { cwd: folder.path, encoding: 'utf8' });
   expect(output.split(' ')[0]).toBe((await verifyAuditLog(folder.path)).lastHash);

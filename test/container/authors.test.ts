@@ -12,7 +12,7 @@ interface Block {
   readonly text: string;
 }
 
-const GUIDE = join(import.meta.dirname, '../../docs/authors.md');
+const GUIDE = join(import.meta.dirname, '../../docs/guide/author/first-plugin.md');
 const BLOCK = /^```(.*)\n([\s\S]*?)^```$/gm;
 
 let workspace: Workspace;

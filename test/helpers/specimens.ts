@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { createContext, runInContext } from 'node:vm';
 
 /**
- * Any value of JavaScript with what docs/values.md says of it: the form of each kind is stated here where the value is made,
+ * Any value of JavaScript with what docs/reference/values.md says of it: the form of each kind is stated here where the value is made,
  * and is put together as the value is. Nothing is taken from what converts.
  */
 export interface Specimen {

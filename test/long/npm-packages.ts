@@ -1,4 +1,4 @@
-/** A package of npm, what it is asked to do in a container, and what comes of it; docs/packages.md has the table of them. */
+/** A package of npm, what it is asked to do in a container, and what comes of it; docs/guide/author/npm-packages.md has the table of them. */
 export interface TriedPackage {
   /** With the version that was tried. */
   readonly packages: readonly string[];

@@ -27,7 +27,7 @@ test('the example of a policy allows what the large example of a manifest asks f
 });
 
 function examplesOf(page: string): unknown[] {
-  const text = readFileSync(new URL(`../../docs/${page}`, import.meta.url), 'utf8');
+  const text = readFileSync(new URL(`../../docs/reference/${page}`, import.meta.url), 'utf8');
   return [...text.matchAll(/```json\n([\s\S]*?)```/g)].map(([, block = '']) => {
     const reading = parseJson(block);
     if (!reading.ok) throw new Error(`${page}: ${JSON.stringify(reading.faults)}`);
