@@ -10,6 +10,7 @@ const LEAVES = [
   'closest.ts',
   'deep-freeze.ts',
   'errors.ts',
+  'former-names.ts',
   'labels.ts',
   'logger.ts',
   'printable.ts',

@@ -25,7 +25,10 @@ async function demo(): Promise<number> {
     for (const name of PLUGINS) await plugins.prepare(name, { signal });
     tell('');
     const startedAt = performance.now();
-    const results = await plugins.executePlugins({ inputData }, PLUGINS, { signal, waitForRemoval: true });
+    const results = await plugins.executePlugins(
+      { inputData },
+      { names: PLUGINS, signal, waitForRemoval: true },
+    );
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
     print(`${formatPluginResults(results)}\n`);
     print(formatPhases(results));

@@ -78,10 +78,13 @@ export type { Discovery } from './versions/discovery.ts';
 export { type HotReload, HotReloadManager, type HotReloadOptions } from './versions/hot-reload.ts';
 export type { PluginLoader } from './versions/plugin-loader.ts';
 export {
+  type ActivateOptions,
+  type ActivateOptions as UseOptions,
+  type CanaryOptions,
+  type ExecutePluginsOptions,
   type LoadOptions,
   type PackageRefresh,
   PluginManager,
-  type UseOptions,
 } from './versions/plugin-manager.ts';
 export type { RegistryExport } from './versions/registry/export.ts';
 export type {

@@ -237,6 +237,8 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
   });
   const reloader = new FolderReloader({ registry, loader, sandboxes, activation, recorder, pluginsFolder });
   const plugins = new PluginManager({
+    workspaceRoot: config.workspaceRoot,
+    logger: config.logger,
     registry,
     loader,
     sandboxes,

@@ -1,4 +1,5 @@
 import { LurkboxError, type Problem } from './errors.ts';
+import { FORMER_NAMES, FormerNameWarnings, toNewNames } from './former-names.ts';
 import type { ImageProgress } from './image/image-store.ts';
 import { type Logger, SILENT_LOGGER, toHarmless } from './logger.ts';
 import { withoutLinks } from './storage/path-steps.ts';
@@ -83,7 +84,7 @@ export interface LurkboxConfig {
 
 /** @throws LurkboxError `OPTIONS_INVALID` with every problem */
 export function normalizeOptions(written: LurkboxOptions = {}): LurkboxConfig {
-  const options = withNewNames(written);
+  const { value: options, found, problems: twiceNamed } = toNewNames(written, FORMER_NAMES.options);
   const config: LurkboxConfig = {
     workspaceRoot: withoutLinks(options.workspaceRoot ?? '.'),
     persist: options.persist ?? true,
@@ -102,7 +103,7 @@ export function normalizeOptions(written: LurkboxOptions = {}): LurkboxConfig {
     env: options.env ?? process.env,
   };
   const problems = [
-    ...twiceNamed(written),
+    ...twiceNamed,
     ...unknownOptions(options, config),
     ...wholeNumber('concurrency', config.concurrency, 1, 1024),
     ...wholeNumber('maxQueue', config.maxQueue, 0, 1_000_000),
@@ -129,38 +130,18 @@ export function normalizeOptions(written: LurkboxOptions = {}): LurkboxConfig {
   ];
   if (problems.length > 0)
     throw new LurkboxError('OPTIONS_INVALID', 'The options are not usable.', { problems });
-  warnOfOldNames(written, config.logger);
+  const warnings = new FormerNameWarnings(config.logger);
+  for (const [before, now] of found) warnings.warn('option', before, now);
+  warnOfOptionsGone(written, config.logger);
   return Object.freeze(config);
 }
 
-/** Options of earlier versions that have another name now. */
-const RENAMED: ReadonlyMap<string, keyof LurkboxOptions> = new Map([
-  ['maxKept', 'maxReused'],
-  ['maxKeptPerPlugin', 'maxReusedPerPlugin'],
-]);
-/** And those that have no effect any more, with the reason. */
+/** Options of earlier versions that have no effect any more, with the reason. */
 const GONE: Readonly<Record<string, string>> = {
   maxParked: 'every container is removed after its last execution',
 };
 
-function withNewNames(written: LurkboxOptions): LurkboxOptions {
-  return Object.fromEntries(
-    Object.entries(written).map(([name, value]) => [RENAMED.get(name) ?? name, value]),
-  );
-}
-
-function twiceNamed(written: object): Problem[] {
-  return [...RENAMED]
-    .filter(([before, now]) => Object.hasOwn(written, before) && Object.hasOwn(written, now))
-    .map(([path, now]) => ({
-      path,
-      message: `is the earlier name of \`${now}\`, which is given too; leave it out`,
-    }));
-}
-
-function warnOfOldNames(written: object, logger: Logger): void {
-  for (const [option, now] of RENAMED)
-    if (Object.hasOwn(written, option)) logger.warn({ option, now }, 'an option has another name now');
+function warnOfOptionsGone(written: object, logger: Logger): void {
   for (const [option, reason] of Object.entries(GONE))
     if (Object.hasOwn(written, option))
       logger.warn({ option, reason }, 'an option has no effect any more; leave it out');

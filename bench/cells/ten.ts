@@ -27,7 +27,7 @@ export async function measureTen({ stage, scale, tell }: CellContext): Promise<T
     await waitUntilQuiet();
     const { payload } = createInput();
     const [startedAt, busyBefore] = [performance.now(), busyMs()];
-    const results = await lurkbox.plugins.executePlugins({ inputData: { payload } }, names);
+    const results = await lurkbox.plugins.executePlugins({ inputData: { payload } }, { names });
     const elapsedMs = performance.now() - startedAt;
     const busy = busyMs() - busyBefore;
     const own = Object.values(results).map((result) => {
@@ -39,6 +39,6 @@ export async function measureTen({ stage, scale, tell }: CellContext): Promise<T
     slowestMs.push(Math.max(...own));
     cpuMs.push(busy / names.length);
   }
-  await Promise.all(names.map((name) => lurkbox.plugins.hint(name, 0)));
+  await Promise.all(names.map((name) => lurkbox.plugins.prewarm(name, 0)));
   return { plugins: names.length, wallMs, slowestMs, cpuMs };
 }

@@ -100,7 +100,7 @@ export function createKept(
 
 /** @throws when fewer wait than asked for */
 export async function haveWaiting({ plugins }: Lurkbox, plugin: string, count: number): Promise<void> {
-  const ready: unknown = await plugins.hint(plugin, count);
+  const ready: unknown = await plugins.prewarm(plugin, count);
   if (typeof ready === 'number' && ready < count)
     throw new Error(`Only ${ready} of ${count} containers of ${plugin} could be started ahead.`);
 }

@@ -54,7 +54,7 @@ async function buildAll(lurkbox: Lurkbox, names: readonly string[], { json }: Co
   const built: (PreparedImage & { name: string; lock?: LockFacts })[] = [{ name: 'base', ...base }];
   for (const name of names) {
     const image = await lurkbox.plugins.prepare(name, { signal });
-    built.push({ name, ...image, lock: lockFacts(lurkbox.plugins.require(name).plugin) });
+    built.push({ name, ...image, lock: lockFacts(lurkbox.plugins.getOrThrow(name).plugin) });
   }
   if (json) printJson({ images: built });
   else

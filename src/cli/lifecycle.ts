@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { FORMER_NAMES } from '../former-names.ts';
 import {
   type InstalledVersion,
   type Lurkbox,
@@ -46,7 +47,7 @@ export async function load(folder: string, options: LoadCliOptions): Promise<num
         for (const warning of warnings) print(`  ${toWarning(warning)}`);
         if (!isActive)
           print(
-            `  ${active?.version} stays active; \`lurkbox use ${name}@${version}\` switches, with --trial 10 after a trial`,
+            `  ${active?.version} stays active; \`lurkbox use ${name}@${version}\` switches, with --canary 10 after a canary`,
           );
       }
       return EXIT.ok;
@@ -99,6 +100,9 @@ export async function setEnabled(name: string, isEnabled: boolean, options: Comm
 
 export interface UseCliOptions extends CommonOptions {
   /** Percent of the calls. */
+  readonly canary?: number;
+  readonly canaryCalls?: number;
+  /** Former names of the two. */
   readonly trial?: number;
   readonly trialCalls?: number;
   readonly replay?: boolean;
@@ -107,32 +111,45 @@ export interface UseCliOptions extends CommonOptions {
 export async function use(reference: string, options: UseCliOptions): Promise<number> {
   return withPlugin(options, reference, async (lurkbox) => {
     assertKept(lurkbox);
-    const { trial: percent, trialCalls: calls, replay, json } = options;
-    const trial =
+    const { replay, json } = options;
+    warnOfFormerFlags(options);
+    const { canary: percent = options.trial, canaryCalls: calls = options.trialCalls } = options;
+    const canary =
       percent === undefined ? undefined : { share: percent / 100, ...(calls !== undefined && { calls }) };
-    const replayed = await lurkbox.plugins.usePlugin(reference, {
+    const replayed = await lurkbox.plugins.activatePlugin(reference, {
       replay: replay === true,
       signal: interruption(),
-      ...(trial !== undefined && { trial }),
+      ...(canary !== undefined && { canary }),
     });
     const record = requireRecord(lurkbox, nameOf(reference));
     if (json)
       printJson({
         name: record.name,
         active: record.active?.version ?? null,
-        trial: record.canary,
+        canary: record.canary,
         replay: replayed,
       });
     else {
       if (replayed !== null) showReplay(replayed);
       print(
-        trial === undefined
+        canary === undefined
           ? `${paint('green', '✔')} ${record.name} ${record.active?.version} is active`
           : `${paint('green', '✔')} ${reference} gets ${percent} % of the calls; after ${record.canary?.calls} of them it becomes active, or is taken back`,
       );
     }
     return EXIT.ok;
   });
+}
+
+function warnOfFormerFlags({ trial, trialCalls }: UseCliOptions): void {
+  const used = [
+    ...(trial === undefined ? [] : ['--trial']),
+    ...(trialCalls === undefined ? [] : ['--trial-calls']),
+  ];
+  for (const flag of used)
+    tell(
+      `lurkbox: \`${flag}\` has another name now, \`${FORMER_NAMES.flags.get(flag)}\`; the former one goes with 2.0`,
+    );
 }
 
 export async function rollback(name: string, options: CommonOptions): Promise<number> {
@@ -187,7 +204,7 @@ function showInfo({ name, origin, versions, active, canary, activeBefore }: Plug
   const requires = shown?.manifest.requires ?? [];
   if (canary !== null)
     print(
-      `\nOn trial: ${canary.tried.calls} of ${canary.calls} calls; failed ${canary.tried.failures}, and ${canary.active.failures} of ${canary.active.calls} of the active one`,
+      `\nCanary: ${canary.tried.calls} of ${canary.calls} calls; failed ${canary.tried.failures}, and ${canary.active.failures} of ${canary.active.calls} of the active one`,
     );
   if (requires.length > 0) print(`Requires: ${requires.join(', ')}`);
   const packages = shown === undefined ? null : describeLock(shown);
@@ -200,10 +217,10 @@ function showInfo({ name, origin, versions, active, canary, activeBefore }: Plug
 function roleOf(
   { id }: InstalledVersion,
   active: InstalledVersion | null,
-  trialId: number | undefined,
+  canaryId: number | undefined,
 ): string {
   if (id === active?.id) return 'active';
-  return id === trialId ? 'on trial' : '';
+  return id === canaryId ? 'canary' : '';
 }
 
 function showReplay({ version, calls, differing, worse }: Replay): void {

@@ -48,7 +48,7 @@ function summarise(lurkbox: Lurkbox, { name, active, versions, canary }: PluginR
     grant: instance?.grant ?? null,
     warnings: instance?.warnings ?? [],
     versions: versions.map(({ version, state }) => ({ version, state })),
-    trial: versions.find(({ id }) => id === canary?.versionId)?.version ?? null,
+    canary: versions.find(({ id }) => id === canary?.versionId)?.version ?? null,
   };
 }
 
@@ -88,7 +88,7 @@ function toRow({
   awaitsConsent,
   grant,
   versions,
-  trial,
+  canary,
 }: Summary): string[] {
   const others = versions.filter((other) => other.version !== version);
   return [
@@ -98,12 +98,12 @@ function toRow({
     rating === null ? (awaitsConsent ? 'needs consent' : 'denied') : `${rating} of 8`,
     grant === null ? '' : opened(grant).join(', ') || 'nothing',
     enabled ? 'yes' : state === 'DISABLED' ? 'no' : state,
-    others.map((other) => `${other.version}${markOf(other, trial)}`).join(', '),
+    others.map((other) => `${other.version}${markOf(other, canary)}`).join(', '),
   ];
 }
 
-function markOf({ version, state }: { version: string; state: string }, trial: string | null): string {
-  if (version === trial) return ' (trial)';
+function markOf({ version, state }: { version: string; state: string }, canary: string | null): string {
+  if (version === canary) return ' (canary)';
   return state === 'ERROR' ? ' (ERROR)' : '';
 }
 

@@ -64,7 +64,7 @@ function find(lurkbox: Lurkbox, reference: string): InstalledVersion {
   const record = lurkbox.registry.get(nameOf(reference));
   if (record === null) throw unknownPlugin(lurkbox, nameOf(reference));
   const active = reference.includes('@') ? null : record.active;
-  return active ?? lurkbox.plugins.newest(reference);
+  return active ?? lurkbox.plugins.newestVersion(reference);
 }
 
 type Shown = Pick<InstalledVersion, 'name' | 'version' | 'digest' | 'manifest' | 'lock'>;

@@ -143,8 +143,10 @@ function addLifecycleCommands(program: Command, exit: (code: number) => void): v
   common(program.command('use'))
     .description('have a version serve the calls that name none')
     .argument('<plugin>', 'name@version, or name@range')
-    .option('--trial <percent>', 'give it a share of the calls first, and compare', toPercent)
-    .option('--trial-calls <n>', 'so many calls decide (default: 20)', toCount)
+    .option('--canary <percent>', 'give it a share of the calls first, and compare', toPercent)
+    .option('--canary-calls <n>', 'so many calls decide (default: 20)', toCount)
+    .addOption(former('--trial <percent>', 'canary').argParser(toPercent))
+    .addOption(former('--trial-calls <n>', 'canaryCalls').argParser(toCount))
     .option('--replay', 'execute the recorded calls on it first, and compare')
     .action(async (plugin: string, options: UseCliOptions) =>
       exit(await (await import('./lifecycle.ts')).use(plugin, options)),
@@ -255,6 +257,11 @@ function group(command: Command): Command {
         below.setOptionValueWithSource(key, above.getOptionValue(key), 'cli');
     }
   });
+}
+
+/** A flag under the name that it had in 1.0. */
+function former(flags: string, now: string): Option {
+  return new Option(flags).hideHelp().conflicts(now);
 }
 
 function toCount(text: string): number {

@@ -35,7 +35,8 @@ export async function run(named: readonly string[], options: RunOptions): Promis
     // Builds fail here and not as outcomes: who typed the command can mend a dependency, and nothing has run yet.
     for (const name of names)
       if (lurkbox.plugins.isCallable(name)) await lurkbox.plugins.prepare(name, { signal });
-    const results = await lurkbox.plugins.executePlugins(context, names, {
+    const results = await lurkbox.plugins.executePlugins(context, {
+      names,
       signal,
       waitForRemoval: true,
       ...limits,

@@ -132,7 +132,8 @@ function requireNamed(lurkbox: Lurkbox, { failed }: Discovery, reference: string
   const broken = failed.find(({ folder }) => basename(folder) === name);
   // Who names a version means that one; who does not means what is in the folder, and that cannot be had.
   if (broken !== undefined && !reference.includes('@')) throw broken.error;
-  if (lurkbox.registry.get(name) !== null) return { reference, instance: lurkbox.plugins.require(reference) };
+  if (lurkbox.registry.get(name) !== null)
+    return { reference, instance: lurkbox.plugins.getOrThrow(reference) };
   if (broken !== undefined) throw broken.error;
   throw unknownPlugin(lurkbox, name);
 }

@@ -218,7 +218,7 @@ export const PolicySchema = strictObject({
   max_versions: wholeNumber({ min: 1, max: 1000 })
     .default(20)
     .describe(
-      'Versions of each plugin that stay installed. When there are more, those installed first are forgotten, with an event; never the active one, one on trial or one of `keep_versions`. Of those that failed and never served, three stay.',
+      'Versions of each plugin that stay installed. When there are more, those installed first are forgotten, with an event; never the active one, a canary or one of `keep_versions`. Of those that failed and never served, three stay.',
     ),
   vendored: VendoredSchema.prefault({}).describe(
     'How large the packages may be that a plugin brings along (`"dependencies": "vendored"`).',

@@ -41,7 +41,7 @@ export class Activation {
     const { name, id } = version;
     const { active: seen, canary } = this.#require(name);
     if (seen?.id === id && seen.state !== 'LOADED' && seen.state !== 'ERROR') {
-      // Activating the active version cancels a running trial.
+      // Activating the active version cancels a running canary.
       if (canary !== null) registry.setCanary(name, null);
       return seen;
     }
@@ -84,7 +84,7 @@ export class Activation {
   revive(version: InstalledVersion): InstalledVersion {
     if (version.state !== 'ERROR' || version.reason === FOLDER_GONE) return version;
     const revived = this.#options.registry.setState(version.id, 'load');
-    this.#options.recorder.tell('LOAD', revived, { message: 'for another trial' });
+    this.#options.recorder.tell('LOAD', revived, { message: 'for another canary' });
     return revived;
   }
 
@@ -219,7 +219,7 @@ export class Activation {
     throw new LurkboxError('PLUGIN_NOT_FOUND', `No plugin \`${name}\` is installed.`);
   }
 
-  /** Those of a plugin whose images are not to go: active, on trial, or active lately. */
+  /** Those of a plugin whose images are not to go: active, a canary, or active lately. */
   neededOf(record: PluginRecord): readonly InstalledVersion[] {
     const ids = new Set([
       record.active?.reason === FOLDER_GONE ? undefined : record.active?.id,

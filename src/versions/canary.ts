@@ -1,7 +1,7 @@
 import type { Evidence } from './evidence.ts';
 import type { Canary, Tally } from './registry/record.ts';
 
-/** A trial ends without a verdict when so many times its calls, and so many at least, say nothing about the version. */
+/** A canary ends without a verdict when so many times its calls, and so many at least, say nothing about the version. */
 const SILENT_CALLS_FACTOR = 3;
 const MIN_SILENT_CALLS = 8;
 
@@ -11,17 +11,17 @@ export interface Verdict {
   readonly message: string;
 }
 
-/** The trial with one more call in it. */
-export function countTrialCall(trial: Canary, versionId: number, failed: Evidence): Canary {
+/** The canary with one more call in it. */
+export function countCanaryCall(canary: Canary, versionId: number, failed: Evidence): Canary {
   if (failed === null)
-    return versionId === trial.versionId ? { ...trial, silent: (trial.silent ?? 0) + 1 } : trial;
-  return versionId === trial.versionId
-    ? { ...trial, tried: counted(trial.tried, failed) }
-    : { ...trial, active: counted(trial.active, failed) };
+    return versionId === canary.versionId ? { ...canary, silent: (canary.silent ?? 0) + 1 } : canary;
+  return versionId === canary.versionId
+    ? { ...canary, tried: counted(canary.tried, failed) }
+    : { ...canary, active: counted(canary.active, failed) };
 }
 
 /** It has to be as good: a larger share of failures than the active one has at the same time is too many. */
-export function judgeTrial({ calls, tried, active, silent = 0 }: Canary): Verdict {
+export function judgeCanary({ calls, tried, active, silent = 0 }: Canary): Verdict {
   const message = `${describe(tried)} of the new version failed, ${describe(active)} of the active one`;
   if (tried.calls < calls && silent >= Math.max(MIN_SILENT_CALLS, calls * SILENT_CALLS_FACTOR))
     return {

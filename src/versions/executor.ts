@@ -31,7 +31,7 @@ export interface ExecutorOptions {
   readonly policy: Policy;
   readonly recorder: LifecycleRecorder;
   readonly logger: Logger;
-  /** From 0 to 1: which call goes to a version on trial. @default Math.random */
+  /** From 0 to 1: which call goes to a canary. @default Math.random */
   readonly random?: () => number;
 }
 
@@ -59,7 +59,7 @@ export class Executor {
     const isReady = 'refusal' in first || isLocked(first.version);
     const choice = isReady ? first : await this.#lock(first, choose, options);
     if ('refusal' in choice) return this.#refuse(choice.version ?? reference, choice.refusal);
-    const { version, isTrial } = choice;
+    const { version, isCanary } = choice;
     const result = await this.executeVersion(version, context, options);
     try {
       await this.#note(version, context, options, result);
@@ -70,7 +70,7 @@ export class Executor {
         'could not write down what came of a call',
       );
     }
-    return isTrial ? { ...result, metadata: { ...result.metadata, trial: true } } : result;
+    return isCanary ? { ...result, metadata: { ...result.metadata, canary: true } } : result;
   }
 
   close(): void {
@@ -116,7 +116,7 @@ export class Executor {
   }
 
   /**
-   * The version that a call of this reference would be served by, trials left aside.
+   * The version that a call of this reference would be served by, canaries left aside.
    * @throws LurkboxError `PLUGIN_NOT_FOUND`
    */
   find(reference: PluginReference): InstalledVersion {
@@ -133,7 +133,7 @@ export class Executor {
   }
 
   /**
-   * The version that a call of this reference is served by now, trials left aside; `null` where it would be refused.
+   * The version that a call of this reference is served by now, canaries left aside; `null` where it would be refused.
    * @throws LurkboxError `PLUGIN_NOT_FOUND` where nothing of that name or in that range is installed
    */
   serving(reference: PluginReference): InstalledVersion | null {
@@ -152,7 +152,7 @@ export class Executor {
     if (grant !== null) assertTimeout(choice.version.name, grant, timeoutMs);
   }
 
-  #choose(reference: PluginReference, drawsTrial = (share: number) => this.#random() < share): Choice {
+  #choose(reference: PluginReference, drawsCanary = (share: number) => this.#random() < share): Choice {
     const { registry, sandboxes } = this.#options;
     if (this.#isClosed) return { refusal: failed('CANCELLED', 'This lurkbox is closed') };
     const { name } = reference;
@@ -160,7 +160,7 @@ export class Executor {
     sandboxes.follow(name, record);
     if (record === null)
       return { refusal: failed('PLUGIN_NOT_FOUND', this.#describeUnknown(reference, null)) };
-    return chooseVersion(record, reference, { drawsTrial, isHeldBack: (id) => sandboxes.isHeldBack(id) });
+    return chooseVersion(record, reference, { drawsCanary, isHeldBack: (id) => sandboxes.isHeldBack(id) });
   }
 
   #refuse({ name, version = null, digest = null }: Refused, ending: Ending): PluginExecutionResult {

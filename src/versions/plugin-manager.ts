@@ -2,7 +2,9 @@ import { type ExecutionContextOptions, parseContext } from '../calls/context.ts'
 import { readContext } from '../calls/read-context.ts';
 import type { PluginExecutionResult } from '../calls/result.ts';
 import { LurkboxError } from '../errors.ts';
+import { FORMER_NAMES, FormerNameWarnings, toNewNames } from '../former-names.ts';
 import type { PreparedImage } from '../image/image-store.ts';
+import type { Logger } from '../logger.ts';
 import type { ContentDifferences } from '../manifest/content-differences.ts';
 import type { LoadedPlugin } from '../manifest/load.ts';
 import type { PermissionChange } from '../policy/permission-changes.ts';
@@ -43,20 +45,32 @@ export interface PackageRefresh {
   readonly after: InstalledVersion;
 }
 
-export interface UseOptions {
-  /** Try it first on a share of the calls that name no version; it becomes active when it fails no more often. */
-  readonly trial?: {
-    /** Above 0 and below 1. */
-    readonly share: number;
-    /** So many calls of the new version decide. @default 20 */
-    readonly calls?: number;
-  };
+export interface ActivateOptions {
+  /** Give it a share of the calls that name no version first; it becomes active when it fails no more often. */
+  readonly canary?: CanaryOptions;
+  /** @deprecated Named `canary`. */
+  readonly trial?: CanaryOptions;
   /** Execute the recorded calls on it first; it becomes active when none of them is answered worse. */
   readonly replay?: boolean;
   readonly signal?: AbortSignal;
 }
 
+export interface CanaryOptions {
+  /** Above 0 and below 1. */
+  readonly share: number;
+  /** This many calls of the new version decide. @default 20 */
+  readonly calls?: number;
+}
+
+export interface ExecutePluginsOptions extends ExecuteOptions {
+  /** Names or references of plugins. @default all that are enabled */
+  readonly names?: readonly string[];
+}
+
 export interface PluginManagerOptions {
+  /** `plugins/` in it is where `discoverAndLoadAll` looks. */
+  readonly workspaceRoot: string;
+  readonly logger: Logger;
   readonly registry: PluginRegistry;
   readonly loader: PluginLoader;
   readonly sandboxes: SandboxCache;
@@ -68,22 +82,24 @@ export interface PluginManagerOptions {
   readonly recorder: LifecycleRecorder;
 }
 
-const DEFAULT_TRIAL_CALLS = 20;
+const DEFAULT_CANARY_CALLS = 20;
 
 /** The plugins of a workspace through their whole life; each execution is in a container of its own. */
 export class PluginManager {
   readonly #options: PluginManagerOptions;
+  readonly #warnings: FormerNameWarnings;
 
   constructor(options: PluginManagerOptions) {
     this.#options = options;
+    this.#warnings = new FormerNameWarnings(options.logger);
   }
 
   /**
-   * Loads every plugin in `plugins/` of a workspace, those that are required first. What is new there becomes active;
+   * Loads every plugin in `plugins/` of the workspace, or of another folder, those that are required first. What is new there becomes active;
    * what was loaded before stays as it is, and so do plugins that were installed from elsewhere. A folder that says the name of
    * a plugin from another origin fails, and so do two that say the same new name. A plugin whose folder there is gone takes no calls any more.
    */
-  async discoverAndLoadAll(workspaceRoot: string): Promise<Discovery> {
+  async discoverAndLoadAll(workspaceRoot = this.#options.workspaceRoot): Promise<Discovery> {
     const { registry, loader, activation } = this.#options;
     const discovery = await discoverAndLoad(workspaceRoot, registry, {
       read: (folder) => loader.read(folder, { path: 'resolved' }),
@@ -145,36 +161,37 @@ export class PluginManager {
   }
 
   /**
-   * Makes a version the default, at once or when a trial or a replay went well; answers the replay. A version in state
-   * `ERROR` gets another chance by a trial.
+   * Makes a version the default, at once or when a canary or a replay went well; answers the replay. A version in state
+   * `ERROR` gets another chance as a canary.
    * @throws LurkboxError `PLUGIN_NOT_FOUND`, `CONSENT_NEEDED`, `STATE_INVALID` when the replay did not go well or nothing
    * is recorded, or `OPTIONS_INVALID`
    */
-  async usePlugin(written: string, { trial, replay, signal }: UseOptions = {}): Promise<Replay | null> {
+  async activatePlugin(written: string, options: ActivateOptions = {}): Promise<Replay | null> {
     const { activation, registry, locks } = this.#options;
-    if (trial !== undefined) assertTrial(trial);
-    // A trial is the other chance of one that did not do well.
+    const { canary, replay, signal } = this.#underNewNames(options);
+    if (canary !== undefined) assertCanary(canary);
+    // A canary is the other chance of one that did not do well.
     const named = this.#find(written);
     assertOneContent(
       written,
       (registry.get(named.name)?.versions ?? []).filter(
-        ({ state }) => trial !== undefined || state !== 'ERROR',
+        ({ state }) => canary !== undefined || state !== 'ERROR',
       ),
     );
-    const found = trial === undefined ? named : activation.revive(named);
+    const found = canary === undefined ? named : activation.revive(named);
     const version = await locks.ensure(found, signal);
     const replayed = replay === true ? await this.#replay(version, signal) : null;
-    if (trial === undefined) {
+    if (canary === undefined) {
       activation.activate(version, 'ACTIVATE');
       return replayed;
     }
-    const { share, calls = DEFAULT_TRIAL_CALLS } = trial;
+    const { share, calls = DEFAULT_CANARY_CALLS } = canary;
     activation.assertReady(version);
     const { active = null } = registry.get(version.name) ?? {};
     if (active === null || active.id === version.id)
       throw new LurkboxError(
         'STATE_INVALID',
-        `A trial compares a version with the active one, and ${active === null ? 'none is active' : 'this one is active'}.`,
+        `A canary compares a version with the active one, and ${active === null ? 'none is active' : 'this one is active'}.`,
       );
     // Nobody's call should be the one that waits for the image.
     await this.#options.sandboxes.prepare(version, signal);
@@ -195,7 +212,7 @@ export class PluginManager {
    */
   consent(written: string, { digest }: { digest?: string } = {}): readonly PermissionChange[] {
     const { activation, loader, recorder } = this.#options;
-    const version = this.newest(written);
+    const version = this.newestVersion(written);
     // Nobody can have looked at what is not known yet.
     assertLocked(version);
     if (digest !== undefined && !isWhole(digest, version.digest)) {
@@ -228,7 +245,7 @@ export class PluginManager {
    */
   async differencesFrom(written: string, digest: string): Promise<ContentDifferences | null> {
     const { contents } = this.#options;
-    return contents.differencesFrom(toDigest(digest), await contents.read(this.newest(written)));
+    return contents.differencesFrom(toDigest(digest), await contents.read(this.newestVersion(written)));
   }
 
   /** The files of a version, with their hashes; `name` alone means the active one, or else the newest. */
@@ -238,11 +255,11 @@ export class PluginManager {
 
   /** What a version asks for beyond what was agreed to; `name` alone means its newest one. */
   missingConsent(written: string): readonly PermissionChange[] {
-    return this.#options.loader.missingConsent(this.newest(written));
+    return this.#options.loader.missingConsent(this.newestVersion(written));
   }
 
   /** The newest installation of a plugin, or the version that a reference such as `weather@^1` picks. @throws LurkboxError `PLUGIN_NOT_FOUND` */
-  newest(written: string): InstalledVersion {
+  newestVersion(written: string): InstalledVersion {
     const { name, range } = parseReference(written);
     const newest = range === null ? this.#options.registry.get(name)?.versions[0] : undefined;
     return newest ?? this.#find(written);
@@ -268,7 +285,7 @@ export class PluginManager {
   }
 
   /** The active version, or the one in the range. @throws LurkboxError `PLUGIN_NOT_FOUND`, `POLICY_DENIED` */
-  require(written: string): PluginInstance {
+  getOrThrow(written: string): PluginInstance {
     return this.#options.sandboxes.instanceOf(this.#find(written));
   }
 
@@ -299,7 +316,7 @@ export class PluginManager {
    * @throws LurkboxError `PLUGIN_NOT_FOUND` or `DEPENDENCY_FAILED`
    */
   async lockPackages(written: string, { signal }: { signal?: AbortSignal } = {}): Promise<InstalledVersion> {
-    return this.#options.locks.ensure(this.newest(written), signal);
+    return this.#options.locks.ensure(this.newestVersion(written), signal);
   }
 
   /**
@@ -324,7 +341,7 @@ export class PluginManager {
   /** `name` alone means the active version, or else the newest. @throws LurkboxError `PLUGIN_NOT_FOUND` */
   #serving(written: string): InstalledVersion {
     const active = written.includes('@') ? null : (this.#options.registry.get(written)?.active ?? null);
-    return active ?? this.newest(written);
+    return active ?? this.newestVersion(written);
   }
 
   /**
@@ -332,11 +349,13 @@ export class PluginManager {
    * wait: fewer where no more could be started, which the log says, or where calls have the memory.
    * @throws LurkboxError `PLUGIN_NOT_FOUND`, or `OPTIONS_INVALID` with both numbers when so many do not fit
    */
-  async hint(written: string, size: number): Promise<number> {
+  async prewarm(written: string, size: number): Promise<number> {
     const { executor, locks, sandboxes, pool } = this.#options;
     const version = executor.serving(parseReference(written));
     // What takes no calls has nothing to wait for.
-    return version === null ? 0 : pool.hint(sandboxes.ensure(await locks.ensure(version)).pluginPool, size);
+    return version === null
+      ? 0
+      : pool.prewarm(sandboxes.ensure(await locks.ensure(version)).pluginPool, size);
   }
 
   /** Throws what `executePlugin` would throw for these arguments, and executes nothing. */
@@ -356,25 +375,37 @@ export class PluginManager {
     context: ExecutionContextOptions = {},
     options: ExecuteOptions = {},
   ): Promise<PluginExecutionResult> {
-    return (await this.executePlugins(context, [written], options))[written] as PluginExecutionResult;
+    return (await this.executePlugins(context, { ...options, names: [written] }))[
+      written
+    ] as PluginExecutionResult;
   }
 
   /**
    * Executes several plugins at once on one context; without names, all that are enabled. One plugin's failure is its
    * own result and touches no other.
    */
+  executePlugins(
+    context?: ExecutionContextOptions,
+    options?: ExecutePluginsOptions,
+  ): Promise<Record<string, PluginExecutionResult>>;
+  /** @deprecated Give the names in the options: `executePlugins(context, { names })`. */
+  executePlugins(
+    context: ExecutionContextOptions,
+    names: readonly string[] | undefined,
+    options?: ExecuteOptions,
+  ): Promise<Record<string, PluginExecutionResult>>;
   async executePlugins(
     context: ExecutionContextOptions = {},
-    names?: readonly string[],
-    options: ExecuteOptions = {},
+    given: ExecutePluginsOptions | readonly string[] = {},
+    former?: ExecuteOptions,
   ): Promise<Record<string, PluginExecutionResult>> {
     const { executor } = this.#options;
-    const chosen = new Set(names ?? this.#enabled());
+    const { names = this.#enabled(), ...options } = this.#optionsOf(given, former);
     // All of them before any: one plugin's fault must not take the others' results along.
     const read = readContext(context);
     // A small one is there at once, and its call begins in this turn.
     const config = read instanceof Promise ? await read : read;
-    const references = [...chosen].map((written) => [written, parseReference(written)] as const);
+    const references = [...new Set(names)].map((written) => [written, parseReference(written)] as const);
     for (const [, reference] of references) executor.assertCallable(reference, options);
     const results = await Promise.all(
       references.map(
@@ -383,6 +414,30 @@ export class PluginManager {
       ),
     );
     return Object.fromEntries(results);
+  }
+
+  /** @deprecated Named `activatePlugin`. */
+  usePlugin(written: string, options: ActivateOptions = {}): Promise<Replay | null> {
+    this.#warnOf('usePlugin');
+    return this.activatePlugin(written, options);
+  }
+
+  /** @deprecated Named `prewarm`. */
+  hint(written: string, size: number): Promise<number> {
+    this.#warnOf('hint');
+    return this.prewarm(written, size);
+  }
+
+  /** @deprecated Named `getOrThrow`. */
+  require(written: string): PluginInstance {
+    this.#warnOf('require');
+    return this.getOrThrow(written);
+  }
+
+  /** @deprecated Named `newestVersion`. */
+  newest(written: string): InstalledVersion {
+    this.#warnOf('newest');
+    return this.newestVersion(written);
   }
 
   /** Takes no more calls, and resolves when no container of this manager is left. */
@@ -435,6 +490,25 @@ export class PluginManager {
     throw new ReplayError(name, replay);
   }
 
+  #underNewNames(options: ActivateOptions): Omit<ActivateOptions, 'trial'> {
+    const { value, found, problems } = toNewNames(options, FORMER_NAMES.activateOptions);
+    if (problems.length > 0)
+      throw new LurkboxError('OPTIONS_INVALID', 'The options are not usable.', { problems });
+    for (const [before, now] of found) this.#warnings.warn('option', before, now);
+    return value;
+  }
+
+  /** As they are given now, or as a list of names before the options, which was the way of 1.0. */
+  #optionsOf(given: ExecutePluginsOptions | readonly string[], former: ExecuteOptions | undefined) {
+    if (!isList(given) && former === undefined) return given;
+    this.#warnOf('executePlugins(context, names, options)');
+    return { ...former, ...(isList(given) ? { names: given } : given) };
+  }
+
+  #warnOf(method: string): void {
+    this.#warnings.warn('method', method, FORMER_NAMES.methods.get(method) as string);
+  }
+
   #assertName(name: string): void {
     if (name.includes('@'))
       throw new LurkboxError(
@@ -483,7 +557,11 @@ function assertOneContent(written: string, versions: readonly InstalledVersion[]
   );
 }
 
-function assertTrial({ share, calls = DEFAULT_TRIAL_CALLS }: NonNullable<UseOptions['trial']>): void {
+function isList(given: object): given is readonly string[] {
+  return Array.isArray(given);
+}
+
+function assertCanary({ share, calls = DEFAULT_CANARY_CALLS }: CanaryOptions): void {
   if (share > 0 && share < 1 && Number.isInteger(calls) && calls >= 1) return;
   throw new LurkboxError(
     'OPTIONS_INVALID',

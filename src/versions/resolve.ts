@@ -5,20 +5,20 @@ import type { InstalledVersion, PluginRecord } from './registry/record.ts';
 
 /** Which version serves; or why none does, and which one would have. */
 export type Choice =
-  | { readonly version: InstalledVersion; readonly isTrial: boolean }
+  | { readonly version: InstalledVersion; readonly isCanary: boolean }
   | { readonly refusal: Ending; readonly version?: InstalledVersion | null };
 
 /**
- * Which version a call is served by, or why by none. Without a range the active one, or the one on trial where `drawsTrial`
+ * Which version a call is served by, or why by none. Without a range the active one, or the canary where `drawsCanary`
  * says so; with one the highest that may be called. `isHeldBack`: not yet known to be loadable, and so named by its number only.
  */
 export function chooseVersion(
   record: PluginRecord,
   { range, digest }: Pick<PluginReference, 'range' | 'digest'>,
   {
-    drawsTrial = () => false,
+    drawsCanary = () => false,
     isHeldBack = () => false,
-  }: { drawsTrial?: (share: number) => boolean; isHeldBack?: (id: number) => boolean } = {},
+  }: { drawsCanary?: (share: number) => boolean; isHeldBack?: (id: number) => boolean } = {},
 ): Choice {
   const { name, active, canary, versions } = record;
   if (active?.state === 'DISABLED')
@@ -38,9 +38,9 @@ export function chooseVersion(
       active,
     );
   const tried = versions.find(({ id }) => id === canary?.versionId);
-  if (canary !== null && tried !== undefined && isCallable(record, tried) && drawsTrial(canary.share))
-    return { version: tried, isTrial: true };
-  return { version: active, isTrial: false };
+  if (canary !== null && tried !== undefined && isCallable(record, tried) && drawsCanary(canary.share))
+    return { version: tried, isCanary: true };
+  return { version: active, isCanary: false };
 }
 
 function chooseInRange(
@@ -59,7 +59,7 @@ function chooseInRange(
     proven.filter((one) => isCallable(record, one)),
     range,
   );
-  if (version !== null) return { version, isTrial: false };
+  if (version !== null) return { version, isCanary: false };
   const unagreed = fitting.find((one) => one.state !== 'ERROR');
   if (unagreed !== undefined && !isAgreed(record, unagreed)) return notAgreed(unagreed);
   return refusal(

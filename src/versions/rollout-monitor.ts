@@ -1,7 +1,7 @@
 import { toPluginPolicy } from '../policy/plugin-policy.ts';
 import type { Policy } from '../policy/schema.ts';
 import type { Activation } from './activation.ts';
-import { countTrialCall, describe, Health, judgeTrial, shareOf } from './canary.ts';
+import { countCanaryCall, describe, Health, judgeCanary, shareOf } from './canary.ts';
 import { type CallOutcome, type Evidence, judgeCall, type Probe } from './evidence.ts';
 import type { LifecycleRecorder } from './lifecycle-recorder.ts';
 import type { InstalledVersion } from './registry/record.ts';
@@ -15,7 +15,7 @@ export interface RolloutMonitorOptions {
   readonly probe: Probe;
 }
 
-/** Looks at what the outcomes of calls say about versions: ends trials, and goes back from a version that fails too often. */
+/** Looks at what the outcomes of calls say about versions: ends canaries, and goes back from a version that fails too often. */
 export class RolloutMonitor {
   readonly #options: RolloutMonitorOptions;
   /** Of active versions, by the name of their plugin; of this process. */
@@ -35,43 +35,43 @@ export class RolloutMonitor {
     if (!(isTried || (isActive && (isWatched || record.canary !== null)))) return;
     const befores = isTried && record.active !== null ? [record.active] : activation.beforesOf(record);
     const failed = await judgeCall(version, call, befores, probe);
-    if (record.canary !== null) this.#noteTrial(version, failed);
+    if (record.canary !== null) this.#noteCanary(version, failed);
     if (isActive && isWatched && registry.get(version.name)?.active?.id === version.id)
       this.#noteHealth(version, failed);
   }
 
   /** The tallies are in the registry: other processes execute the plugin as well. */
-  #noteTrial({ id, name }: InstalledVersion, failed: Evidence): void {
+  #noteCanary({ id, name }: InstalledVersion, failed: Evidence): void {
     const { registry, activation, recorder } = this.#options;
     const ended = registry.transaction(() => {
       const { canary = null, active = null, versions = [] } = registry.get(name) ?? {};
       // What was called by its number and is neither tells nothing.
       if (canary === null || (id !== canary.versionId && id !== active?.id)) return null;
-      // What is active by now is not on trial any more.
+      // What is active by now is no canary any more.
       if (canary.versionId === active?.id) {
         registry.setCanary(name, null);
         return null;
       }
-      const trial = countTrialCall(canary, id, failed);
-      // It says nothing about the version, and nothing has to be written down.
-      if (trial === canary) return null;
-      const verdict = judgeTrial(trial);
+      const counted = countCanaryCall(canary, id, failed);
+      // The call says nothing about the version, and nothing has to be written down.
+      if (counted === canary) return null;
+      const verdict = judgeCanary(counted);
       const isOver = verdict.kind !== 'undecided';
-      registry.setCanary(name, isOver ? null : trial);
+      registry.setCanary(name, isOver ? null : counted);
       const tried = versions.find((version) => version.id === canary.versionId);
       return isOver && tried !== undefined ? { verdict, tried } : null;
     });
     if (ended === null) return;
     const { verdict, tried } = ended;
     if (verdict.kind === 'better') {
-      activation.activate(tried, 'ACTIVATE', `its trial went well: ${verdict.message}`);
+      activation.activate(tried, 'ACTIVATE', `its canary went well: ${verdict.message}`);
       return;
     }
     if (verdict.kind === 'unknown') {
-      recorder.tell('ERROR', tried, { error: `its trial ended without a verdict: ${verdict.message}` });
+      recorder.tell('ERROR', tried, { error: `its canary ended without a verdict: ${verdict.message}` });
       return;
     }
-    const reason = `its trial did not go well: ${verdict.message}`;
+    const reason = `its canary did not go well: ${verdict.message}`;
     registry.setState(tried.id, 'fail', reason);
     recorder.tell('ERROR', tried, { error: reason });
   }

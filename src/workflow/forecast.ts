@@ -1,13 +1,13 @@
 /** Asks for so many containers of a plugin to wait; the number stands in place of the one before. */
-export type Hint = (plugin: string, size: number) => Promise<unknown>;
+export type Prewarm = (plugin: string, size: number) => Promise<unknown>;
 
 /** Which steps come soon, and with that how many containers of each plugin should wait. */
 export class Forecast {
-  readonly #hint: Hint;
+  readonly #prewarm: Prewarm;
   readonly #soon = new Map<string, Set<string>>();
 
-  constructor(hint: Hint) {
-    this.#hint = hint;
+  constructor(prewarm: Prewarm) {
+    this.#prewarm = prewarm;
   }
 
   expect(step: string, plugin: string): void {
@@ -24,8 +24,8 @@ export class Forecast {
     if (steps?.delete(step)) this.#tell(plugin, steps.size);
   }
 
-  /** A call that finds none waiting starts its own, so a hint that fails harms nobody. */
+  /** A call that finds none waiting starts its own, so that a prewarming that fails harms nobody. */
   #tell(plugin: string, size: number): void {
-    void (async () => this.#hint(plugin, size))().catch(() => {});
+    void (async () => this.#prewarm(plugin, size))().catch(() => {});
   }
 }

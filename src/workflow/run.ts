@@ -21,7 +21,9 @@ export interface WorkflowPlugins {
     context?: ExecutionContextOptions,
     options?: ExecuteOptions,
   ): Promise<PluginExecutionResult>;
-  hint(name: string, size: number): Promise<number>;
+  prewarm(name: string, size: number): Promise<number>;
+  /** @deprecated Named `prewarm`. Called until 2.0 where an object has no `prewarm`. */
+  hint?(name: string, size: number): Promise<number>;
 }
 
 export interface WorkflowOptions {
@@ -51,6 +53,15 @@ export async function runWorkflow(
   const context = await readContext(options.context ?? {});
   const input = { ...parsed.input, ...toInput(context.inputData) };
   return new WorkflowRun(parsed, context, input, options).run();
+}
+
+/** Objects that were written for 1.0 have it under its former name. */
+function askToPrewarm(
+  plugins: Partial<Pick<WorkflowPlugins, 'prewarm' | 'hint'>>,
+  plugin: string,
+  size: number,
+): Promise<number> | undefined {
+  return plugins.prewarm === undefined ? plugins.hint?.(plugin, size) : plugins.prewarm(plugin, size);
 }
 
 function toInput(inputData: unknown): object {
@@ -85,7 +96,7 @@ class WorkflowRun {
     this.#options = options;
     this.#graph = buildGraph(workflow);
     this.#values = new Values(input, workflow.steps, this.#results);
-    this.#forecast = new Forecast((plugin, size) => options.plugins.hint(plugin, size));
+    this.#forecast = new Forecast(async (plugin, size) => askToPrewarm(options.plugins, plugin, size));
   }
 
   async run(): Promise<WorkflowResult> {

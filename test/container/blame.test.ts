@@ -122,15 +122,15 @@ test('a caller who gives what no version takes rolls nothing back', async () => 
   expect(activeOf()).toBe('2.0.0');
 });
 
-test('a trial of a version that fails every call so comes to its end', async () => {
+test('a canary of a version that fails every call so comes to its end', async () => {
   await lurkbox.plugins.loadPlugin(await write('1.0.0', GOOD));
   const bad = await write('2.0.0', 'export const execute = () => process.exit(85);');
   await lurkbox.plugins.loadPlugin(bad, { activate: 'ifNone' });
-  await lurkbox.plugins.usePlugin(`${NAME}@2.0.0`, { trial: { share: 0.9, calls: 2 } });
+  await lurkbox.plugins.activatePlugin(`${NAME}@2.0.0`, { canary: { share: 0.9, calls: 2 } });
   for (let calls = 0; calls < 30 && lurkbox.registry.get(NAME)?.canary !== null; calls++) await ask();
   expect(lurkbox.registry.get(NAME)).toMatchObject({ canary: null, active: { version: '1.0.0' } });
-  // Another trial is another chance.
-  await lurkbox.plugins.usePlugin(`${NAME}@2.0.0`, { trial: { share: 0.9, calls: 2 } });
+  // Another canary is another chance.
+  await lurkbox.plugins.activatePlugin(`${NAME}@2.0.0`, { canary: { share: 0.9, calls: 2 } });
   expect(lurkbox.registry.get(NAME)?.canary).not.toBeNull();
 });
 

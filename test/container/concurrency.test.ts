@@ -133,12 +133,12 @@ test('`executePlugins` answers by name, with a result for every plugin', async (
   });
   expect(Object.keys(all)).toHaveLength(3);
 
-  const chosen = await lurkbox.plugins.executePlugins({ inputData: { n: 1 } }, [
-    'concurrency-c',
-    'concurrency-off',
-    'nowhere',
-    'concurrency-c',
-  ]);
+  const chosen = await lurkbox.plugins.executePlugins(
+    { inputData: { n: 1 } },
+    {
+      names: ['concurrency-c', 'concurrency-off', 'nowhere', 'concurrency-c'],
+    },
+  );
   expect(chosen).toMatchObject({
     'concurrency-c': { outcome: 'OK', result: 2 },
     'concurrency-off': { outcome: 'PLUGIN_DISABLED' },

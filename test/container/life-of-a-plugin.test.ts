@@ -68,8 +68,8 @@ test('two plugins live from their installation to their removal on the command l
   expect(await lurkbox('load', second)).toContain('1.0.0 stays active');
   expect(await versionThatRuns('life-stats')).toBe('1.0.0');
   expect(await versionThatRuns('life-stats@^1.1')).toBe('1.1.0');
-  await lurkbox('use', 'life-stats@1.1.0', '--trial', '99', '--trial-calls', '1');
-  expect(await lurkbox('list')).toMatch(/^life-stats +1\.0\.0 .*1\.1\.0 \(trial\)$/m);
+  await lurkbox('use', 'life-stats@1.1.0', '--canary', '99', '--canary-calls', '1');
+  expect(await lurkbox('list')).toMatch(/^life-stats +1\.0\.0 .*1\.1\.0 \(canary\)$/m);
   for (let calls = 0; calls < 20; calls++) {
     await lurkbox('run', 'life-stats', ...INPUT);
     if (/^life-stats +1\.1\.0/m.test(await lurkbox('list'))) break;

@@ -199,7 +199,7 @@ describe('versions', () => {
     expect(await ask('lc-more')).toBe('1.0.0');
     expect(await ask('lc-more@1.1.0')).toBe('PERMISSION_DENIED');
     await reopen();
-    await expect(lurkbox.plugins.usePlugin('lc-more@1.1.0')).rejects.toMatchObject({
+    await expect(lurkbox.plugins.activatePlugin('lc-more@1.1.0')).rejects.toMatchObject({
       code: 'CONSENT_NEEDED',
     });
     expect(lurkbox.plugins.consent('lc-more')).toHaveLength(1);
@@ -225,18 +225,18 @@ describe('versions', () => {
   });
 });
 
-describe('a trial', () => {
+describe('a canary', () => {
   test('makes a version active that fails no more often', async () => {
-    await load('lc-trial', '1.0.0');
-    const folder = await write('lc-trial', '1.1.0');
+    await load('lc-canary', '1.0.0');
+    const folder = await write('lc-canary', '1.1.0');
     await lurkbox.plugins.loadPlugin(folder, { activate: 'ifNone' });
-    await lurkbox.plugins.usePlugin('lc-trial@1.1.0', { trial: { share: 0.5, calls: 2 } });
-    expect(activeOf('lc-trial')).toBe('1.0.0');
+    await lurkbox.plugins.activatePlugin('lc-canary@1.1.0', { canary: { share: 0.5, calls: 2 } });
+    expect(activeOf('lc-canary')).toBe('1.0.0');
     const seen = new Set<unknown>();
-    for (let calls = 0; calls < 40 && activeOf('lc-trial') === '1.0.0'; calls++)
-      seen.add(await ask('lc-trial'));
-    expect(activeOf('lc-trial')).toBe('1.1.0');
-    expect(lurkbox.registry.get('lc-trial')?.canary).toBeNull();
+    for (let calls = 0; calls < 40 && activeOf('lc-canary') === '1.0.0'; calls++)
+      seen.add(await ask('lc-canary'));
+    expect(activeOf('lc-canary')).toBe('1.1.0');
+    expect(lurkbox.registry.get('lc-canary')?.canary).toBeNull();
     expect(seen.has('1.1.0')).toBe(true);
   });
 
@@ -249,7 +249,7 @@ describe('a trial', () => {
       'export const execute = () => { throw new Error("new"); };',
     );
     await lurkbox.plugins.loadPlugin(folder, { activate: 'ifNone' });
-    await lurkbox.plugins.usePlugin('lc-worse@1.1.0', { trial: { share: 0.9, calls: 2 } });
+    await lurkbox.plugins.activatePlugin('lc-worse@1.1.0', { canary: { share: 0.9, calls: 2 } });
     const stateOf = () =>
       lurkbox.registry.get('lc-worse')?.versions.find(({ version }) => version === '1.1.0')?.state;
     for (let calls = 0; calls < 40 && stateOf() !== 'ERROR'; calls++) await ask('lc-worse');
@@ -268,12 +268,12 @@ describe('a trial', () => {
     const bad =
       'export const execute = ({ inputData: { n } }) => { if (n === 2) throw new Error("two"); return n; };';
     await lurkbox.plugins.loadPlugin(await write('lc-replay', '1.2.0', {}, bad), { activate: 'ifNone' });
-    await expect(lurkbox.plugins.usePlugin('lc-replay@1.2.0', { replay: true })).rejects.toMatchObject({
+    await expect(lurkbox.plugins.activatePlugin('lc-replay@1.2.0', { replay: true })).rejects.toMatchObject({
       code: 'STATE_INVALID',
       replay: { worse: 1, differing: 3 },
     });
     expect(activeOf('lc-replay')).toBe('1.0.0');
-    expect(await lurkbox.plugins.usePlugin('lc-replay@1.1.0', { replay: true })).toMatchObject({
+    expect(await lurkbox.plugins.activatePlugin('lc-replay@1.1.0', { replay: true })).toMatchObject({
       worse: 0,
       differing: 1,
     });

@@ -102,7 +102,7 @@ describe.each(SWAPS)('%s in the place of a mount', (_what, put) => {
     await using lurkbox = await open({ maxWarm: 1 });
     await lurkbox.plugins.prepare(NAME);
     using swapped = beforeStarts(swap);
-    expect(await lurkbox.plugins.hint(NAME, 1)).toBe(0);
+    expect(await lurkbox.plugins.prewarm(NAME, 1)).toBe(0);
     expect(swapped.count).toBe(1);
     await expect.poll(containersOf, { timeout: 20_000 }).toEqual([]);
     expect(traces()).toEqual([]);
@@ -110,7 +110,7 @@ describe.each(SWAPS)('%s in the place of a mount', (_what, put) => {
 
   test('is not in a container that waits or was kept already: what was checked stays bound', async () => {
     await using lurkbox = await open({ maxWarm: 1 }, 'plugin');
-    expect(await lurkbox.plugins.hint(NAME, 1)).toBe(1);
+    expect(await lurkbox.plugins.prewarm(NAME, 1)).toBe(1);
     swap();
     for (const sandbox of ['warm', 'reused']) {
       const { outcome, result, metadata } = await lurkbox.plugins.executePlugin(NAME);

@@ -86,7 +86,7 @@ async function run(lurkbox: Lurkbox, program: Program, context: object = {}, opt
 describe('a container that waits', () => {
   test('serves one call, loaded before it, and what was printed meanwhile is among its logs', async () => {
     await using lurkbox = await open();
-    expect(await lurkbox.plugins.hint(NAME, 2)).toBe(2);
+    expect(await lurkbox.plugins.prewarm(NAME, 2)).toBe(2);
     const before = Date.now();
     const first = await look(lurkbox);
     const second = await look(lurkbox);
@@ -100,7 +100,7 @@ describe('a container that waits', () => {
 
   test('shows nothing of one call to the next (P7)', async () => {
     await using lurkbox = await open();
-    await lurkbox.plugins.hint(NAME, 3);
+    await lurkbox.plugins.prewarm(NAME, 3);
     const leave: Program = () => {
       Object.assign(globalThis, { seen: 'secret' });
       (Object.prototype as { planted?: string }).planted = 'secret';
@@ -119,7 +119,7 @@ describe('a container that waits', () => {
 
   test('is not loaded before its call where the manifest says so', async () => {
     await using lurkbox = await open();
-    expect(await lurkbox.plugins.hint('pool-lazy', 1)).toBe(1);
+    expect(await lurkbox.plugins.prewarm('pool-lazy', 1)).toBe(1);
     const before = Date.now();
     const { result, metadata } = await lurkbox.plugins.executePlugin('pool-lazy', {});
     expect(metadata).toMatchObject({ sandbox: 'warm' });
@@ -128,29 +128,29 @@ describe('a container that waits', () => {
 
   test('that is killed by hand costs its call a start and no more, and another takes its place', async () => {
     await using lurkbox = await open();
-    await lurkbox.plugins.hint(NAME, 1);
+    await lurkbox.plugins.prewarm(NAME, 1);
     for (const { id } of await containersOf(NAME)) await engine.removeContainer(id);
     const result = await run(lurkbox, () => 1);
     expect(result.outcome).toMatch(/^(OK|CONTAINER_VANISHED|PLUGIN_CRASHED|ENGINE_LOST)$/);
-    await until('one waits again', async () => (await lurkbox.plugins.hint(NAME, 1)) === 1);
+    await until('one waits again', async () => (await lurkbox.plugins.prewarm(NAME, 1)) === 1);
     expect((await look(lurkbox)).sandbox).toBe('warm');
   });
 
   test('is started again after its image was removed', async () => {
     await using lurkbox = await open();
-    await lurkbox.plugins.hint(NAME, 1);
-    await lurkbox.plugins.hint(NAME, 0);
+    await lurkbox.plugins.prewarm(NAME, 1);
+    await lurkbox.plugins.prewarm(NAME, 0);
     await lurkbox.plugins.unloadPlugin('pool-lazy');
     for (const { id } of await containersOf(NAME)) await engine.removeContainer(id);
     await removeImagesOf(lurkbox, NAME);
     expect((await run(lurkbox, () => 1)).outcome).toBe('OK');
-    await until('one waits again', async () => (await lurkbox.plugins.hint(NAME, 1)) === 1);
+    await until('one waits again', async () => (await lurkbox.plugins.prewarm(NAME, 1)) === 1);
     expect((await look(lurkbox)).sandbox).toBe('warm');
   });
 
   test('is replaced after its age, and no call is refused meanwhile', async () => {
     await using lurkbox = await open({ maxWarmSeconds: 1 });
-    await lurkbox.plugins.hint(NAME, 1);
+    await lurkbox.plugins.prewarm(NAME, 1);
     const [first] = await containersOf(NAME);
     await until('another one waits', async () => {
       const [now] = await containersOf(NAME);
@@ -161,7 +161,7 @@ describe('a container that waits', () => {
 
   test('that computes although nobody calls it is ended, and its calls start their own', async () => {
     await using lurkbox = await open({ policy: { plugins: { 'pool-restless': { warm: 1 } } } });
-    await lurkbox.plugins.hint('pool-restless', 1);
+    await lurkbox.plugins.prewarm('pool-restless', 1);
     await until('it is gone', async () => (await containersOf('pool-restless')).length === 0, 30_000);
     expect(await lurkbox.plugins.executePlugin('pool-restless', {})).toMatchObject({
       result: 1,
@@ -171,7 +171,7 @@ describe('a container that waits', () => {
 
   test('gives way to the call of another plugin that lacks its memory', async () => {
     await using lurkbox = await open({ maxMemoryMb: 200 });
-    await lurkbox.plugins.hint(NAME, 2);
+    await lurkbox.plugins.prewarm(NAME, 2);
     expect(await lurkbox.plugins.executePlugin('pool-lazy', {})).toMatchObject({
       outcome: 'OK',
       metadata: { sandbox: 'cold' },
@@ -180,7 +180,7 @@ describe('a container that waits', () => {
 
   test('that is only being started gives way as well', async () => {
     await using lurkbox = await open({ maxMemoryMb: 200 });
-    const hinted = lurkbox.plugins.hint(NAME, 2);
+    const hinted = lurkbox.plugins.prewarm(NAME, 2);
     await until('one is being started', async () => (await containersOf(NAME)).length > 0);
     const { outcome } = await lurkbox.plugins.executePlugin('pool-lazy', {});
     expect(outcome).toBe('OK');
@@ -189,13 +189,13 @@ describe('a container that waits', () => {
 
   test('goes with the plugin that is unloaded', async () => {
     await using lurkbox = await open();
-    await lurkbox.plugins.hint(NAME, 1);
+    await lurkbox.plugins.prewarm(NAME, 1);
     await lurkbox.plugins.unloadPlugin(NAME);
     expect(await containersOf(NAME)).toEqual([]);
   });
 
   test('vanishes within 10 s when its orchestrator is killed (P2)', async () => {
-    const program = `console.log(await lurkbox.plugins.hint('${NAME}', 3) === 3 ? 'full' : 'not full');`;
+    const program = `console.log(await lurkbox.plugins.prewarm('${NAME}', 3) === 3 ? 'full' : 'not full');`;
     await using orchestrator = await startOrchestrator(workspace.root, program, process.env, { maxWarm: 3 });
     await orchestrator.says('full');
     const own = () => engine.listContainers(`${LABELS.process}=${orchestrator.owner}`);
@@ -217,7 +217,7 @@ test('without a number, as many wait as the calls of the last minute need, and n
 
 test('a plugin that cannot be loaded tells its calls why, and is not started again and again', async () => {
   await using lurkbox = await open();
-  expect(await lurkbox.plugins.hint('pool-broken', 2)).toBe(0);
+  expect(await lurkbox.plugins.prewarm('pool-broken', 2)).toBe(0);
   const result = await lurkbox.plugins.executePlugin('pool-broken', {});
   expect(result).toMatchObject({ outcome: 'PLUGIN_ERROR', metadata: { sandbox: 'cold' } });
   expect(result.error?.message).toContain('not today');
@@ -257,12 +257,12 @@ describe('a size that does not fit is refused with both numbers', () => {
   test('unless nothing is there any more to wait in', async () => {
     const lurkbox = await open();
     await lurkbox.close();
-    expect(await lurkbox.plugins.hint(NAME, 1)).toBe(0);
+    expect(await lurkbox.plugins.prewarm(NAME, 1)).toBe(0);
   });
 
   test('in a hint', async () => {
     await using lurkbox = await open();
-    await expect(lurkbox.plugins.hint(NAME, 33)).rejects.toMatchObject({
+    await expect(lurkbox.plugins.prewarm(NAME, 33)).rejects.toMatchObject({
       code: 'OPTIONS_INVALID',
       message: expect.stringMatching(/33 containers .* at most 32/),
     });
@@ -424,12 +424,12 @@ describe('a reused container', () => {
 test('calls go on, and containers wait again, after the engine was restarted', async () => {
   await using privateEngine = await createPrivateEngine();
   await using lurkbox = await open({ env: privateEngine.env });
-  expect(await lurkbox.plugins.hint(NAME, 2)).toBe(2);
+  expect(await lurkbox.plugins.prewarm(NAME, 2)).toBe(2);
   await privateEngine.stop();
   const away = await run(lurkbox, () => 1);
   expect(away.outcome).toMatch(/^(ENGINE_|CONTAINER_VANISHED)/);
   await privateEngine.start();
   await until('a call is served', async () => (await run(lurkbox, () => 1)).outcome === 'OK');
-  await until('two wait again', async () => (await lurkbox.plugins.hint(NAME, 2)) === 2);
+  await until('two wait again', async () => (await lurkbox.plugins.prewarm(NAME, 2)) === 2);
   expect((await look(lurkbox)).sandbox).toBe('warm');
 });

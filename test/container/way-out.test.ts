@@ -129,7 +129,7 @@ test('the policy names a proxy, authorities, a time zone and a language, and a c
   expect(await plugin.ask(showClock)).toEqual([9, 'de-CH', "1'234'567.5", 'Donnerstag']);
   // One that waits has loaded the plugin already.
   // On a host that is slow, more than one.
-  expect(await plugin.lurkbox.plugins.hint('way-out', 1)).toBeGreaterThan(0);
+  expect(await plugin.lurkbox.plugins.prewarm('way-out', 1)).toBeGreaterThan(0);
   const context = toContext(showClock);
   const { result } = await plugin.call({ ...context, environment: { TZ: 'America/New_York' } });
   expect(result).toEqual([19, 'de-CH', "1'234'567.5", 'Mittwoch']);

@@ -189,12 +189,12 @@ test('a container is ready for the next step when the one before it is over', as
   const plugins: WorkflowPlugins = {
     executePlugin: async (name, context, options) => {
       const result = await lurkbox.plugins.executePlugin(name, context, options);
-      // A step that takes as long as the hint.
+      // A step that takes as long as the prewarming.
       if (name === PROBE) await ready;
       return result;
     },
-    hint: (name, size) => {
-      const answer = lurkbox.plugins.hint(name, size);
+    prewarm: (name, size) => {
+      const answer = lurkbox.plugins.prewarm(name, size);
       if (size > 0) ready = answer;
       return answer;
     },

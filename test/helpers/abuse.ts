@@ -190,9 +190,9 @@ export async function stage(
 
 /** What cannot be loaded ahead is called all the same, and starts a container of its own then. */
 async function makeWarm({ plugins }: Lurkbox, name: string): Promise<void> {
-  await plugins.hint(name, 1);
+  await plugins.prewarm(name, 1);
   // The one that waits stays for a while, and no other is started after it.
-  await plugins.hint(name, 0);
+  await plugins.prewarm(name, 0);
 }
 
 /** Which container a call was served by. */

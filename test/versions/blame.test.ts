@@ -59,15 +59,15 @@ test('an engine that is away rolls nothing back', async () => {
   expect(activeOf()).toBe('2.0.0');
 });
 
-test('a trial by calls that say nothing about the version ends without a verdict, and the version can be called', async () => {
+test('a canary by calls that say nothing about the version ends without a verdict, and the version can be called', async () => {
   await load('1.0.0');
   const folder = await workspace.addPlugin('one', { manifest: { version: '2.0.0' } });
   await lurkbox.plugins.loadPlugin(folder, { activate: 'ifNone' });
-  const { id } = lurkbox.plugins.newest('one');
+  const { id } = lurkbox.plugins.newestVersion('one');
   lurkbox.registry.setCanary('one', { versionId: id, share: 0.99, calls: 2 });
   await call(30);
   expect(lurkbox.registry.get('one')).toMatchObject({ canary: null, active: { version: '1.0.0' } });
-  expect(lurkbox.plugins.newest('one').state).toBe('LOADED');
+  expect(lurkbox.plugins.newestVersion('one').state).toBe('LOADED');
   const [told] = lurkbox.events.history({ plugin: 'one', types: ['ERROR'] });
-  expect(told?.error).toMatch(/its trial ended without a verdict: 8 calls of the new version said nothing/);
+  expect(told?.error).toMatch(/its canary ended without a verdict: 8 calls of the new version said nothing/);
 });

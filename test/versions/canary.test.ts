@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Outcome } from '../../src/calls/outcome.ts';
-import { countTrialCall, Health, judgeTrial } from '../../src/versions/canary.ts';
+import { countCanaryCall, Health, judgeCanary } from '../../src/versions/canary.ts';
 import { failedThroughPlugin } from '../../src/versions/evidence.ts';
 import type { Canary } from '../../src/versions/registry/record.ts';
 
@@ -9,10 +9,10 @@ const NEW = 2;
 
 function verdictOf(calls: readonly (readonly [number, Outcome])[], needed: number): string[] {
   const none = { calls: 0, failures: 0 };
-  let trial: Canary = { versionId: NEW, share: 0.5, calls: needed, tried: none, active: none };
+  let canary: Canary = { versionId: NEW, share: 0.5, calls: needed, tried: none, active: none };
   return calls.map(([version, outcome]) => {
-    trial = countTrialCall(trial, version, failedThroughPlugin(outcome));
-    return judgeTrial(trial).kind;
+    canary = countCanaryCall(canary, version, failedThroughPlugin(outcome));
+    return judgeCanary(canary).kind;
   });
 }
 
@@ -60,7 +60,7 @@ test('outcomes of the caller, the engine and the host say nothing about a versio
   expect(failedThroughPlugin('CANCELLED')).toBeNull();
 });
 
-test('a trial of which too many calls say nothing ends without a verdict', () => {
+test('a canary of which too many calls say nothing ends without a verdict', () => {
   const calls = Array.from({ length: 9 }, (): [number, Outcome] => [NEW, 'ENGINE_LOST']);
   expect(verdictOf(calls, 3).slice(-2)).toEqual(['undecided', 'unknown']);
   expect(verdictOf([...calls.slice(1), [NEW, 'OK'], [NEW, 'OK'], [NEW, 'OK']], 3).at(-1)).toBe('better');

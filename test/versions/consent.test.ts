@@ -91,7 +91,7 @@ describe('a consent', () => {
   });
 
   test('to a version that is in state ERROR is none', () => {
-    const { id } = lurkbox.plugins.newest('one');
+    const { id } = lurkbox.plugins.newestVersion('one');
     lurkbox.registry.setState(id, 'fail', 'broken');
     expect(() => lurkbox.plugins.consent('one')).toThrow(expect.objectContaining({ code: 'STATE_INVALID' }));
     expect(agreedTo()).toEqual(['1.0.0']);
@@ -108,7 +108,7 @@ describe('a consent', () => {
 
   test('ends with the content that it was given for', async () => {
     lurkbox.plugins.consent('one');
-    await lurkbox.plugins.usePlugin('one@1.0.0');
+    await lurkbox.plugins.activatePlugin('one@1.0.0');
     await lurkbox.plugins.unloadPlugin('one@1.1.0');
     expect(agreedTo()).toEqual(['1.0.0']);
     await load('1.2.0', SCRATCH);
@@ -139,7 +139,9 @@ describe('a consent that is withdrawn', () => {
       expect(await outcomeOf('one@1.1.0', of)).toBe('PERMISSION_DENIED');
     }
     expect(() => lurkbox.plugins.rollbackPlugin('one')).toThrow(/No other version/);
-    await expect(lurkbox.plugins.usePlugin('one@1.1.0')).rejects.toMatchObject({ code: 'CONSENT_NEEDED' });
+    await expect(lurkbox.plugins.activatePlugin('one@1.1.0')).rejects.toMatchObject({
+      code: 'CONSENT_NEEDED',
+    });
     const messages = lurkbox.events
       .history({ plugin: 'one', types: ['CONSENT'] })
       .map(({ message }) => message);
@@ -172,13 +174,13 @@ describe('a consent that is withdrawn', () => {
     );
   });
 
-  test('ends a trial of what needs it, and leaves a disabled plugin disabled', async () => {
+  test('ends a canary of what needs it, and leaves a disabled plugin disabled', async () => {
     await load('1.0.0');
     await load('1.1.0', SLACK);
     await load('1.2.0', SCRATCH);
     lurkbox.plugins.consent('one');
-    const { id } = lurkbox.plugins.newest('one');
-    await lurkbox.plugins.usePlugin('one@1.0.0');
+    const { id } = lurkbox.plugins.newestVersion('one');
+    await lurkbox.plugins.activatePlugin('one@1.0.0');
     lurkbox.registry.setCanary('one', { versionId: id, share: 0.5, calls: 3 });
     lurkbox.plugins.withdrawConsent('one');
     expect(recordOf()).toMatchObject({ canary: null, active: { version: '1.0.0' } });
@@ -202,9 +204,9 @@ describe('an exact version', () => {
     expect(plugins.get('one@1.0.0+a')?.version).toBe('1.0.0+a');
     expect(await outcomeOf('one@1.0.0')).toBe('PLUGIN_NOT_FOUND');
     expect(await outcomeOf('one@1.0.0+c')).toBe('PLUGIN_NOT_FOUND');
-    await plugins.usePlugin('one@1.0.0+a');
+    await plugins.activatePlugin('one@1.0.0+a');
     expect(recordOf()?.active?.version).toBe('1.0.0+a');
-    await expect(plugins.usePlugin('one@1.0.0')).rejects.toMatchObject({ code: 'PLUGIN_NOT_FOUND' });
+    await expect(plugins.activatePlugin('one@1.0.0')).rejects.toMatchObject({ code: 'PLUGIN_NOT_FOUND' });
     expect(plugins.rollbackPlugin('one').version).toBe('1.0.0+b');
     expect(await plugins.unloadPlugin('one@1.0.0')).toBe(false);
     expect(await plugins.unloadPlugin('one@1.0.0+a')).toBe(true);
@@ -216,12 +218,12 @@ describe('an exact version', () => {
 
   test('that is there with two contents is named by its digest, and refused without', async () => {
     await load('1.0.0');
-    const first = lurkbox.plugins.newest('one');
+    const first = lurkbox.plugins.newestVersion('one');
     await load('1.0.0', SCRATCH);
-    const second = lurkbox.plugins.newest('one');
+    const second = lurkbox.plugins.newestVersion('one');
     const contents = [first, second].map(({ digest }) => `one@1.0.0#${digest}`);
     const { plugins } = lurkbox;
-    for (const work of [plugins.usePlugin('one@1.0.0'), plugins.unloadPlugin('one@=1.0.0')])
+    for (const work of [plugins.activatePlugin('one@1.0.0'), plugins.unloadPlugin('one@=1.0.0')])
       await expect(work).rejects.toMatchObject({
         code: 'OPTIONS_INVALID',
         message: expect.stringMatching(

@@ -40,7 +40,7 @@ describe('versions of a plugin do not pile up (P10)', () => {
     const folders: string[] = [];
     for (let minor = 0; minor < 9; minor++) {
       await lurkbox.plugins.loadPlugin(await write(`1.${minor}.0`));
-      folders.push(lurkbox.plugins.newest('one').folder);
+      folders.push(lurkbox.plugins.newestVersion('one').folder);
     }
     expect(versions()).toEqual(['1.5.0', '1.6.0', '1.7.0', '1.8.0']);
     await expect
@@ -63,7 +63,7 @@ describe('versions of a plugin do not pile up (P10)', () => {
     await lurkbox.plugins.loadPlugin(await write('1.0.0'));
     for (let minor = 1; minor < 8; minor++) {
       await save(`1.${minor}.0`);
-      lurkbox.registry.setState(lurkbox.plugins.newest('one').id, 'fail', 'it is broken');
+      lurkbox.registry.setState(lurkbox.plugins.newestVersion('one').id, 'fail', 'it is broken');
     }
     await save('2.0.0');
     expect(versions()).toEqual(['1.0.0', '1.5.0', '1.6.0', '1.7.0', '2.0.0']);

@@ -62,7 +62,7 @@ describe('a plugin with npm packages', { timeout: 60_000 }, () => {
     const { lock, digest, content, state } = newest(lurkbox);
     expect({ lock, state }).toEqual({ lock: null, state: 'ENABLED' });
     expect(digest).not.toBe(content);
-    expect(lurkbox.plugins.require('one').plugin.lock).toBeNull();
+    expect(lurkbox.plugins.getOrThrow('one').plugin.lock).toBeNull();
   });
 
   test('is locked when it is loaded, and its digest is over the lock', async () => {
@@ -173,7 +173,7 @@ describe('a plugin with npm packages', { timeout: 60_000 }, () => {
     await using lurkbox = await open();
     await lurkbox.plugins.loadPlugin(first);
     await lurkbox.plugins.loadPlugin(second, { activate: 'ifNone' });
-    await lurkbox.plugins.usePlugin('one@2.0.0');
+    await lurkbox.plugins.activatePlugin('one@2.0.0');
     expect(lurkbox.plugins.rollbackPlugin('one').version).toBe('1.0.0');
     expect(lurkbox.registry.get('one')!.versions.every(({ lock }) => lock !== null)).toBe(true);
   });

@@ -1,7 +1,8 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createLurkbox, type Lurkbox, type LurkboxOptions } from '../../src/index.ts';
+import { createLurkbox, type Logger, type Lurkbox, type LurkboxOptions } from '../../src/index.ts';
+import { SILENT_LOGGER } from '../../src/logger.ts';
 import { createWorkspace, type Workspace } from '../helpers/workspace.ts';
 
 /** What is decided before any container is needed; none can be had. */
@@ -64,7 +65,7 @@ describe('consent', () => {
     await load('one', '1.0.0');
     await load('one', '1.2.0', SCRATCH);
     expect(lurkbox.plugins.get('one@^1')?.version).toBe('1.0.0');
-    expect(await lurkbox.plugins.hint('one@1.2.0', 1)).toBe(0);
+    expect(await lurkbox.plugins.prewarm('one@1.2.0', 1)).toBe(0);
     expect(await outcomeOf('one@1.2.0')).toBe('PERMISSION_DENIED');
     expect(await outcomeOf('one@^1')).toBe(LET_THROUGH);
   });
@@ -81,7 +82,7 @@ describe('consent', () => {
   test('is to the content that was looked at', async () => {
     await load('one', '1.0.0');
     await load('one', '1.1.0', SCRATCH);
-    const { digest } = lurkbox.plugins.newest('one');
+    const { digest } = lurkbox.plugins.newestVersion('one');
     expect(() => lurkbox.plugins.consent('one', { digest: `sha256:${'0'.repeat(64)}` })).toThrow(
       expect.objectContaining({ code: 'OPTIONS_INVALID' }),
     );
@@ -130,11 +131,13 @@ test('an active version in state ERROR takes no calls', async () => {
   });
 });
 
-test('a trial is of another version than the active one', async () => {
+test('a canary is of another version than the active one', async () => {
   await load('one', '1.0.0');
-  await expect(lurkbox.plugins.usePlugin('one@1.0.0', { trial: { share: 0.5 } })).rejects.toMatchObject({
-    code: 'STATE_INVALID',
-  });
+  await expect(lurkbox.plugins.activatePlugin('one@1.0.0', { canary: { share: 0.5 } })).rejects.toMatchObject(
+    {
+      code: 'STATE_INVALID',
+    },
+  );
 });
 
 test('what requires what is unloaded goes with it, however far it is, and only when asked', async () => {
@@ -153,7 +156,7 @@ test('a circle that came about later can be unloaded', async () => {
   await load('base', '2.0.0', { requires: ['top@*'] });
   lurkbox.plugins.rollbackPlugin('base');
   await load('top', '2.0.0', { requires: ['base@*'] });
-  await lurkbox.plugins.usePlugin('base@2.0.0');
+  await lurkbox.plugins.activatePlugin('base@2.0.0');
   expect(await lurkbox.plugins.unloadPlugin('base', { cascade: true })).toBe(true);
   expect(lurkbox.registry.list()).toEqual([]);
 });
@@ -170,13 +173,13 @@ test('loading again brings back files that were changed or lost', async () => {
   expect(await readFile(join(installed, 'index.mjs'), 'utf8')).toContain('null');
 });
 
-test('using the active version ends a trial', async () => {
+test('using the active version ends a canary', async () => {
   await load('one', '1.0.0');
   await load('one', '1.1.0');
   lurkbox.plugins.rollbackPlugin('one');
-  const { id } = lurkbox.plugins.newest('one');
+  const { id } = lurkbox.plugins.newestVersion('one');
   lurkbox.registry.setCanary('one', { versionId: id, share: 0.5, calls: 3 });
-  await lurkbox.plugins.usePlugin('one@1.0.0');
+  await lurkbox.plugins.activatePlugin('one@1.0.0');
   expect(lurkbox.registry.get('one')?.canary).toBeNull();
 });
 
@@ -193,7 +196,7 @@ test('an edit under the same version is no loss for what requires it', async () 
 test('calls resolve whatever became of the lurkbox or the policy', async () => {
   await load('one', '1.0.0', SCRATCH);
   await using strict = await open({ policy: { allow: { scratch: false } } });
-  const results = await strict.plugins.executePlugins({}, ['one', 'two'], { timeoutMs: 5 });
+  const results = await strict.plugins.executePlugins({}, { names: ['one', 'two'], timeoutMs: 5 });
   expect(results).toMatchObject({
     one: { outcome: 'PERMISSION_DENIED' },
     two: { outcome: 'PLUGIN_NOT_FOUND' },
@@ -211,4 +214,53 @@ test('files whose records were lost are put aside, and not removed', async () =>
   lurkbox = await open();
   expect(lurkbox.registry.repairs).not.toEqual([]);
   expect(await readdir(join(state, 'plugins-without-record', 'one', '1.0.0'))).toHaveLength(1);
+});
+
+describe('what 1.0 called otherwise', () => {
+  const warned: unknown[] = [];
+  const logger: Logger = { ...SILENT_LOGGER, warn: (facts) => warned.push(facts) };
+  beforeEach(() => warned.splice(0));
+
+  test('a method is there under its former name, and warns once', async () => {
+    await using former = await open({ logger });
+    await load('one', '1.0.0');
+    expect(former.plugins.newest('one').version).toBe('1.0.0');
+    expect(former.plugins.newest('one')).toEqual(former.plugins.newestVersion('one'));
+    expect(former.plugins.require('one').version).toBe('1.0.0');
+    expect(await former.plugins.hint('one', 0)).toBe(0);
+    expect(await former.plugins.usePlugin('one@1.0.0')).toBeNull();
+    expect(warned).toEqual([
+      { method: 'newest', now: 'newestVersion' },
+      { method: 'require', now: 'getOrThrow' },
+      { method: 'hint', now: 'prewarm' },
+      { method: 'usePlugin', now: 'activatePlugin' },
+    ]);
+  });
+
+  test('names before the options of `executePlugins` are taken, with one warning', async () => {
+    await using former = await open({ logger });
+    const { nowhere } = await former.plugins.executePlugins({}, ['nowhere'], { timeoutMs: 5 });
+    expect(nowhere?.outcome).toBe('PLUGIN_NOT_FOUND');
+    expect(await former.plugins.executePlugins({}, undefined, {})).toEqual({});
+    expect(warned).toEqual([expect.objectContaining({ method: 'executePlugins(context, names, options)' })]);
+  });
+
+  test('`trial` is taken as `canary`, and both at once are refused', async () => {
+    await using former = await open({ logger });
+    await load('one', '1.0.0');
+    const trial = { share: 2 };
+    await expect(former.plugins.activatePlugin('one@1.0.0', { trial })).rejects.toThrow(/share above 0/);
+    expect(warned).toEqual([{ option: 'trial', now: 'canary' }]);
+    await expect(
+      former.plugins.activatePlugin('one@1.0.0', { trial, canary: { share: 0.5 } }),
+    ).rejects.toMatchObject({
+      code: 'OPTIONS_INVALID',
+      problems: [expect.objectContaining({ path: 'trial', message: expect.stringContaining('`canary`') })],
+    });
+  });
+});
+
+test('`discoverAndLoadAll` looks in the workspace where no other folder is named', async () => {
+  await workspace.addPlugin('one');
+  expect(await lurkbox.plugins.discoverAndLoadAll()).toMatchObject({ loaded: [{ name: 'one' }] });
 });

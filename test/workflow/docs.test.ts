@@ -4,8 +4,8 @@ import { parseWorkflow } from '../../src/workflow/load.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
-const shown = [...read('docs/reference/workflow.md').matchAll(/```json\n([\s\S]*?)```/g)].map(([, block = '']) =>
-  JSON.parse(block),
+const shown = [...read('docs/reference/workflow.md').matchAll(/```json\n([\s\S]*?)```/g)].map(
+  ([, block = '']) => JSON.parse(block),
 );
 
 test('every workflow of the page is one', () => {

@@ -16,7 +16,7 @@ export interface FakeCall {
 /** Plugins that are functions. Without a function of its own, a plugin answers its input. */
 export class FakePlugins implements WorkflowPlugins {
   readonly calls: FakeCall[] = [];
-  readonly hints: [name: string, size: number][] = [];
+  readonly prewarmed: [name: string, size: number][] = [];
   readonly #behaviours: Readonly<Record<string, Behaviour>>;
 
   constructor(behaviours: Readonly<Record<string, Behaviour>> = {}) {
@@ -45,8 +45,8 @@ export class FakePlugins implements WorkflowPlugins {
     }
   }
 
-  async hint(name: string, size: number): Promise<number> {
-    this.hints.push([name, size]);
+  async prewarm(name: string, size: number): Promise<number> {
+    this.prewarmed.push([name, size]);
     return size;
   }
 }

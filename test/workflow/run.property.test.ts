@@ -87,7 +87,7 @@ test('any workflow settles, with every step executed once at most and never befo
     if (result.success)
       expect(statuses.filter((each) => each === 'cancelled' || each === 'not_reached')).toEqual([]);
     // Whatever was asked to wait is taken back.
-    const asked = new Map(plugins.hints);
+    const asked = new Map(plugins.prewarmed);
     for (const [plugin, size] of asked) expect({ plugin, size }).toEqual({ plugin, size: 0 });
   });
   await fc.assert(property, { numRuns: 200 });

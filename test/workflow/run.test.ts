@@ -557,11 +557,11 @@ describe('containers wait', () => {
     plugins.executePlugin = async (name, context, options) => {
       // What the call itself leads to comes right after it.
       await Promise.resolve();
-      seen[name] = plugins.hints.map(([hinted, size]) => `${hinted} ${size}`).join(', ');
+      seen[name] = plugins.prewarmed.map(([hinted, size]) => `${hinted} ${size}`).join(', ');
       return execute(name, context, options);
     };
     await runWorkflow({ name: 'x', steps }, { plugins, context: { inputData: input as never } });
-    return { seen, hints: plugins.hints };
+    return { seen, hints: plugins.prewarmed };
   }
 
   test('for the next step while one runs, and no more when it has begun', async () => {
@@ -612,8 +612,22 @@ describe('containers wait', () => {
     ]);
   });
 
-  test('or not: a hint that fails or never resolves changes nothing', async () => {
-    for (const hint of [
+  test('through `hint`, its former name, where an object has no `prewarm`', async () => {
+    const plugins = new FakePlugins();
+    const { prewarmed } = plugins;
+    const before = {
+      executePlugin: plugins.executePlugin.bind(plugins),
+      hint: plugins.prewarm.bind(plugins),
+    } as unknown as FakePlugins;
+    await runWorkflow({ name: 'x', steps: stepsOf({ a: {}, b: { after: ['a'] } }) }, { plugins: before });
+    expect(prewarmed).toEqual([
+      ['b', 1],
+      ['b', 0],
+    ]);
+  });
+
+  test('or not: a prewarming that fails or never resolves changes nothing', async () => {
+    for (const prewarm of [
       () => Promise.reject(new Error('does not fit')),
       () => new Promise<number>(() => {}),
       () => {
@@ -621,7 +635,7 @@ describe('containers wait', () => {
       },
     ]) {
       const plugins = new FakePlugins();
-      plugins.hint = hint;
+      plugins.prewarm = prewarm;
       const result = await runWorkflow(
         { name: 'x', steps: stepsOf({ a: {}, b: { after: ['a'] } }) },
         { plugins },

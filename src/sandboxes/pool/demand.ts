@@ -4,15 +4,15 @@ import { Arrivals, gainOf, targetSize } from './sizing.ts';
 const FIRST_REFILL_MS = 500;
 /** The newest measurement counts for so much. */
 const NEWEST_SHARE = 0.3;
-/** How long a hint holds. */
-const HINT_MS = 60_000;
+/** How long what `prewarm` asked for holds. */
+const PREWARM_MS = 60_000;
 
-/** How many containers of one plugin should wait: by what its policy says, a hint, and its calls. */
+/** How many containers of one plugin should wait: by what its policy says, what `prewarm` asked for, and its calls. */
 export class Demand {
   readonly #warm: number | 'adaptive';
   readonly #arrivals = new Arrivals();
   #refillMs = FIRST_REFILL_MS;
-  #hint = { size: 0, until: 0 };
+  #prewarmed = { size: 0, until: 0 };
 
   constructor(warm: number | 'adaptive') {
     this.#warm = warm;
@@ -22,8 +22,8 @@ export class Demand {
     this.#arrivals.record(performance.now());
   }
 
-  hint(size: number): void {
-    this.#hint = { size, until: performance.now() + HINT_MS };
+  prewarm(size: number): void {
+    this.#prewarmed = { size, until: performance.now() + PREWARM_MS };
   }
 
   /** It took so long to have one more wait. */
@@ -34,7 +34,7 @@ export class Demand {
   /** How many somebody has asked for in so many words. */
   firmSize(now: number): number {
     const asked = this.#warm === 'adaptive' ? 0 : this.#warm;
-    return Math.max(asked, now < this.#hint.until ? this.#hint.size : 0);
+    return Math.max(asked, now < this.#prewarmed.until ? this.#prewarmed.size : 0);
   }
 
   /** How many should wait, if there were room for all. */

@@ -142,8 +142,8 @@ export class PluginPool implements ContainerSource {
     return this.#demand.gain(size, now) / this.memoryBytes;
   }
 
-  hint(size: number): void {
-    this.#demand.hint(size);
+  prewarm(size: number): void {
+    this.#demand.prewarm(size);
     // Who asks for it wants it tried now.
     this.#backOff.end();
     this.#keeper.onChange(this);

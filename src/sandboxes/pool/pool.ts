@@ -43,7 +43,7 @@ export class Pool {
   /** Those that have, or should have, containers; the others cost nothing. */
   readonly #active = new Set<PluginPool>();
   readonly #excessSince = new Map<PluginPool, number>();
-  readonly #hints = new Set<{ pluginPool: PluginPool; size: number; done: (ready: number) => void }>();
+  readonly #prewarmings = new Set<{ pluginPool: PluginPool; size: number; done: (ready: number) => void }>();
   #balancing: NodeJS.Timeout | undefined;
   #balancedAt = Number.NEGATIVE_INFINITY;
   #ticking: NodeJS.Timeout | undefined;
@@ -81,14 +81,14 @@ export class Pool {
     this.#pluginPools.delete(pluginPool);
     this.#active.delete(pluginPool);
     this.#excessSince.delete(pluginPool);
-    for (const hint of this.#hints) if (hint.pluginPool === pluginPool) hint.done(0);
+    for (const one of this.#prewarmings) if (one.pluginPool === pluginPool) one.done(0);
   }
 
   /**
    * Has so many containers wait, for a minute; resolves with how many do, when they all do or no more can be had now.
    * @throws LurkboxError `OPTIONS_INVALID` when they do not fit, with both numbers
    */
-  async hint(pluginPool: PluginPool, size: number): Promise<number> {
+  async prewarm(pluginPool: PluginPool, size: number): Promise<number> {
     if (!Number.isInteger(size) || size < 0)
       throw new LurkboxError(
         'OPTIONS_INVALID',
@@ -102,11 +102,11 @@ export class Pool {
         `So many containers of \`${pluginPool.plugin}\` cannot wait: ${fault}.`,
       );
     const { promise, resolve } = Promise.withResolvers<number>();
-    const hint = { pluginPool, size, done: resolve };
-    this.#hints.add(hint);
-    pluginPool.hint(size);
+    const prewarming = { pluginPool, size, done: resolve };
+    this.#prewarmings.add(prewarming);
+    pluginPool.prewarm(size);
     this.#schedule(0);
-    return promise.finally(() => this.#hints.delete(hint));
+    return promise.finally(() => this.#prewarmings.delete(prewarming));
   }
 
   /** To be told when the memory that the admission gives out has become known: what was asked for before may not fit. */
@@ -126,7 +126,7 @@ export class Pool {
     this.#isClosed = true;
     clearTimeout(this.#balancing);
     clearInterval(this.#ticking);
-    for (const hint of this.#hints) hint.done(0);
+    for (const one of this.#prewarmings) one.done(0);
     await Promise.all([...this.#pluginPools].map((pluginPool) => pluginPool.close()));
   }
 
@@ -196,7 +196,7 @@ export class Pool {
       Math.max(ms, rest),
     );
     // Only somebody who waits for an answer keeps this process from ending.
-    if (this.#hints.size + this.#options.admission.held.waiting > 0) this.#balancing.ref();
+    if (this.#prewarmings.size + this.#options.admission.held.waiting > 0) this.#balancing.ref();
     else this.#balancing.unref();
   }
 
@@ -317,7 +317,7 @@ export class Pool {
   }
 
   #answerHints(shares: ReadonlyMap<PluginPool, number>, now: number): void {
-    for (const { pluginPool, size, done } of this.#hints) {
+    for (const { pluginPool, size, done } of this.#prewarmings) {
       const ready = pluginPool.readyCount;
       const isDone =
         ready >= (shares.get(pluginPool) ?? 0) || !pluginPool.mayStart(now) || this.#isFull(pluginPool);

@@ -57,7 +57,7 @@ export interface Canary {
   readonly share: number;
   /** After so many calls of the new version it becomes active, or is taken back. */
   readonly calls: number;
-  /** Of the new version, since the trial began. */
+  /** Of the new version, since the canary began. */
   readonly tried: Tally;
   /** Of the active version, since then. */
   readonly active: Tally;

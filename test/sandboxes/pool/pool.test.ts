@@ -14,7 +14,7 @@ describe('what a container sends while nobody calls it', () => {
   test('ends one that waits when it is more than 64 KiB, although the grant of a call is larger', async () => {
     await using stage = stageOf();
     const { pluginPool } = stage.plugin('chatty');
-    expect(await stage.pool.hint(pluginPool, 1)).toBe(1);
+    expect(await stage.pool.prewarm(pluginPool, 1)).toBe(1);
     stage.engine.container.print(unfinished(70_000));
     await until('it is gone', () => stage.engine.container.isRemoved);
   });
@@ -39,7 +39,7 @@ describe('what a container sends while nobody calls it', () => {
   test('takes nothing from the room of the call that it serves then, but what it wrote', async () => {
     await using stage = stageOf();
     const { pluginPool, call } = stage.plugin('loaded');
-    await stage.pool.hint(pluginPool, 1);
+    await stage.pool.prewarm(pluginPool, 1);
     stage.engine.container.print(`${'x'.repeat(50_000)}\n`);
     await delay(10);
     const context = { inputData: { bytes: 900_000 } };
@@ -99,8 +99,8 @@ describe('a logger that throws when it is asked for a child', () => {
     let isFaulty = false;
     await using stage = stageOf();
     const { pluginPool, call } = stage.plugin('logged', { logger: faulty(() => isFaulty) });
-    await stage.pool.hint(pluginPool, 1);
-    await stage.pool.hint(pluginPool, 0);
+    await stage.pool.prewarm(pluginPool, 1);
+    await stage.pool.prewarm(pluginPool, 0);
     isFaulty = true;
     expect(await call()).toMatchObject({ outcome: 'INTERNAL' });
     await until('the container is gone', () => stage.engine.container.isRemoved);
@@ -112,9 +112,9 @@ describe('a logger that throws when it is asked for a child', () => {
     await using stage = stageOf({ startsAtOnce: 1 });
     const { pluginPool, call } = stage.plugin('logged', { logger: faulty(() => isFaulty) });
     expect(await call()).toMatchObject({ outcome: 'INTERNAL' });
-    expect(await stage.pool.hint(pluginPool, 1)).toBe(0);
+    expect(await stage.pool.prewarm(pluginPool, 1)).toBe(0);
     isFaulty = false;
-    expect(await stage.pool.hint(pluginPool, 1)).toBe(1);
+    expect(await stage.pool.prewarm(pluginPool, 1)).toBe(1);
   });
 });
 
@@ -141,7 +141,7 @@ test('a start ahead takes no memory from a call while its image is built', async
   await using stage = stageOf({ admission: admissionOf({ memoryBytes: GRANT.memoryBytes }) });
   const slow = stage.plugin('slow', { prepareImage: () => image.promise });
   const other = stage.plugin('other');
-  const hinted = stage.pool.hint(slow.pluginPool, 1);
+  const hinted = stage.pool.prewarm(slow.pluginPool, 1);
   await until('it is being started', () => slow.pluginPool.isStarting);
   expect(await soon(other.call())).toMatchObject({ outcome: 'OK' });
   await until('its memory is free', () => stage.admission.held.memoryBytes === 0);
@@ -153,9 +153,9 @@ test('a start ahead whose image is built keeps no other one from being started (
   const image = Promise.withResolvers<string>();
   await using stage = stageOf();
   const slow = ['slow', 'slower'].map((name) => stage.plugin(name, { prepareImage: () => image.promise }));
-  const hints = slow.map(({ pluginPool }) => stage.pool.hint(pluginPool, 1));
+  const hints = slow.map(({ pluginPool }) => stage.pool.prewarm(pluginPool, 1));
   await until('they are being started', () => slow.every(({ pluginPool }) => pluginPool.isStarting));
-  expect(await soon(stage.pool.hint(stage.plugin('other').pluginPool, 2))).toBe(2);
+  expect(await soon(stage.pool.prewarm(stage.plugin('other').pluginPool, 2))).toBe(2);
   image.resolve(IMAGE);
   expect(await Promise.all(hints)).toEqual([1, 1]);
 });
@@ -168,7 +168,7 @@ describe('a hint is answered at once', () => {
     const caller = new AbortController();
     const running = call({ inputData: 'silence' }, { signal: caller.signal });
     await until('it runs', () => admission.held.running === 1);
-    expect(await soon(stage.pool.hint(pluginPool, 2))).toBe(1);
+    expect(await soon(stage.pool.prewarm(pluginPool, 2))).toBe(1);
     caller.abort();
     await running;
   });
@@ -178,9 +178,9 @@ describe('a hint is answered at once', () => {
     await using stage = stageOf({ admission, maxWarm: 1 });
     const [before, after] = [stage.plugin('before'), stage.plugin('after')];
     stage.engine.before.removeContainer = () => delay(100);
-    await stage.pool.hint(before.pluginPool, 1);
-    await stage.pool.hint(before.pluginPool, 0);
-    expect(await soon(stage.pool.hint(after.pluginPool, 1))).toBe(1);
+    await stage.pool.prewarm(before.pluginPool, 1);
+    await stage.pool.prewarm(before.pluginPool, 0);
+    expect(await soon(stage.pool.prewarm(after.pluginPool, 1))).toBe(1);
   });
 });
 
@@ -192,9 +192,9 @@ test('a plugin that never finishes loading keeps no other one from being started
   await using stage = stageOf({ engine, startsAtOnce: 1 });
   const { pluginPool: stuck } = stage.plugin('stuck');
   const { pluginPool: other } = stage.plugin('other');
-  const hinted = stage.pool.hint(stuck, 2);
+  const hinted = stage.pool.prewarm(stuck, 2);
   await until('all are loading', () => engine.containers.length === 2);
-  expect(await soon(stage.pool.hint(other, 2))).toBe(2);
+  expect(await soon(stage.pool.prewarm(other, 2))).toBe(2);
   expect([stuck.size, stuck.readyCount, engine.containers.length]).toEqual([2, 0, 4]);
   void stage.pool.close();
   expect(await soon(hinted)).toBe(0);
@@ -217,7 +217,7 @@ test('one that waits and was restarted by hand is lost', async () => {
   await using stage = stageOf();
   const { engine, pool } = stage;
   const { pluginPool } = stage.plugin('restarted');
-  await pool.hint(pluginPool, 1);
+  await pool.prewarm(pluginPool, 1);
   // It runs again, and nobody is connected to it.
   engine.before.waitContainer = async () => {
     await delay(engine.waits.at(-1), undefined, { ref: false });
@@ -241,11 +241,11 @@ describe('more than the memory of the host of the engine, which becomes known la
     await using stage = stageOf();
     const { pluginPool } = stage.plugin('large');
     learn(stage);
-    await expect(stage.pool.hint(pluginPool, 2)).rejects.toMatchObject({
+    await expect(stage.pool.prewarm(pluginPool, 2)).rejects.toMatchObject({
       code: 'OPTIONS_INVALID',
       message: expect.stringMatching(misfit),
     });
-    expect(await stage.pool.hint(pluginPool, 1)).toBe(1);
+    expect(await stage.pool.prewarm(pluginPool, 1)).toBe(1);
   });
 
   test('is refused to a policy that is read then', async () => {
@@ -296,7 +296,7 @@ describe('a container that only tries to load a plugin, and does not come to an 
     await using stage = stuckOf(2 * GRANT.memoryBytes);
     const { loading } = await tryLoading(stage);
     const waiting = stage.plugin('waiting');
-    expect(await stage.pool.hint(waiting.pluginPool, 1)).toBe(1);
+    expect(await stage.pool.prewarm(waiting.pluginPool, 1)).toBe(1);
     expect(await soon(stage.plugin('other').call())).toMatchObject({ outcome: 'OK' });
     expect(stage.engine.container.isRemoved).toBe(false);
     void stage.pool.close();
@@ -322,7 +322,7 @@ describe('closing waits for a start ahead', () => {
       return IMAGE;
     };
     const { pluginPool } = stage.plugin('early', { connect: () => engine.promise, prepareImage });
-    void stage.pool.hint(pluginPool, 1);
+    void stage.pool.prewarm(pluginPool, 1);
     await until('it is being started', () => pluginPool.isStarting);
     let isClosed = false;
     const closed = stage.pool.close().then(() => {
@@ -346,7 +346,7 @@ describe('closing waits for a start ahead', () => {
       throw new Error('aborted');
     };
     const { pluginPool } = stage.plugin('early', { prepareImage });
-    void stage.pool.hint(pluginPool, 1);
+    void stage.pool.prewarm(pluginPool, 1);
     await until('it is being started', () => pluginPool.isStarting);
     await soon(stage.pool.close());
     expect(isOver).toBe(true);
@@ -393,7 +393,7 @@ test.each(['waits', 'is kept'])(
   async (state) => {
     await using stage = stageOf();
     const { pluginPool, call } = stage.plugin('busy', { grant: { isolation: { mode: 'plugin', ...KEPT } } });
-    await (state === 'waits' ? stage.pool.hint(pluginPool, 1) : call({}, { waitForRemoval: true }));
+    await (state === 'waits' ? stage.pool.prewarm(pluginPool, 1) : call({}, { waitForRemoval: true }));
     const { engine } = stage;
     await pluginPool.dropBusy();
     await delay(50);

@@ -52,7 +52,7 @@ describe.each(OLD_STORES)('a state folder of format %s', (format) => {
     expect(plugins.get('weather')).toMatchObject({ version: '1.1.0', enabled: true });
     expect(plugins.missingConsent('weather@1.2.0')).toEqual([]);
     expect(plugins.missingConsent('weather@3.0.0')).toMatchObject([{ path: 'permissions.channels' }]);
-    await plugins.usePlugin('weather@1.2.0');
+    await plugins.activatePlugin('weather@1.2.0');
     plugins.rollbackPlugin('weather');
     expect(registry.get('weather')?.active?.version).toBe('1.1.0');
     expect(registry.repairs).toEqual([]);
