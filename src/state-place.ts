@@ -5,7 +5,7 @@ import { LurkboxError } from './errors.ts';
 import { createTempFolder, type TempFolder } from './image/temp-folder.ts';
 import type { Logger } from './logger.ts';
 import { quotePath } from './printable.ts';
-import { copyFile } from './storage/copy-file.ts';
+import { copyFile } from './storage/files.ts';
 import { Folder } from './storage/folder.ts';
 import { isMissing, PathError } from './storage/path-error.ts';
 import { findStateFolder, isWritable, openStateFolder } from './storage/state-folder.ts';

@@ -1,8 +1,8 @@
 import { constants, ftruncateSync, mkdirSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { writeAll } from '../storage/files.ts';
 import { Folder } from '../storage/folder.ts';
 import { PathError } from '../storage/path-error.ts';
-import { writeAll } from '../storage/write-all.ts';
 import { type AuditFile, fileName, listFiles, openFile, removeFilesBefore } from './files.ts';
 import { type Head, HeadDatabase } from './head.ts';
 import { toLine, type WrittenLine } from './line.ts';

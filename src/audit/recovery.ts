@@ -1,6 +1,6 @@
 import { constants, ftruncateSync, lstatSync, readSync, renameSync, rmSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeAll } from '../storage/write-all.ts';
+import { writeAll } from '../storage/files.ts';
 import { type AuditFile, fileExists, fileName, type Line, listFiles, openFile, readLines } from './files.ts';
 import type { FileStart, Head, HeadDatabase } from './head.ts';
 import { type ReadRecord, readLine } from './line.ts';

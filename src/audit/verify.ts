@@ -1,7 +1,6 @@
 import { constants } from 'node:fs';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { Folder } from '../storage/folder.ts';
-import { namedAsWritten } from '../storage/names.ts';
 import { ChainCheck } from './chain-check.ts';
 import { fileName, listFiles, openFile, readLines } from './files.ts';
 import { type FileStart, type HeadState, readHead } from './head.ts';
@@ -47,7 +46,7 @@ async function verifyOnce(path: string, options: VerifyOptions): Promise<Verific
   const { report, isOutdated } = await verifyIn(held.here, options);
   const problems = report.problems.map((problem) => ({
     ...problem,
-    message: namedAsWritten(problem.message, held),
+    message: held.explain(problem.message),
   }));
   return { report: { ...report, problems }, isOutdated };
 }

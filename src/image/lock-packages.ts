@@ -4,8 +4,8 @@ import { LurkboxError } from '../errors.ts';
 import { splitDependency } from '../manifest/fields.ts';
 import { MAX_LOCK_FILE_BYTES, readLockFile } from '../manifest/npm-lock-file.ts';
 import { isLockOf, parseLock, toLockText } from '../manifest/package-lock.ts';
+import { readFileIn } from '../storage/files.ts';
 import { Folder } from '../storage/folder.ts';
-import { readFileIn } from '../storage/read-file.ts';
 import type { HostPrograms } from './host-programs.ts';
 import { npmFailure, runNpm } from './npm.ts';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { fstatSync } from 'node:fs';
-import { readChunks } from '../storage/read-file.ts';
+import { readChunks } from '../storage/files.ts';
 import { FileChangedError } from './changed.ts';
 import { namedPackages } from './vendored.ts';
 

@@ -3,9 +3,9 @@ import { MAX_DOCUMENT_BYTES, parseDocument } from '../documents/parse-document.t
 import { type Checked, check } from '../documents/problems.ts';
 import { LurkboxError, type Problem } from '../errors.ts';
 import { quotePath, quoteValue } from '../printable.ts';
+import { readFileIn } from '../storage/files.ts';
 import { Folder } from '../storage/folder.ts';
 import { PathError } from '../storage/path-error.ts';
-import { readFileIn } from '../storage/read-file.ts';
 import { VERSION } from '../version.ts';
 import { changedWhileRead, FileChangedError } from './changed.ts';
 import { contentDigestOf, identityOf, type PluginFile, type PluginLink, sha256Of } from './digest.ts';

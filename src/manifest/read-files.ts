@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import { Descent } from '../storage/descent.ts';
+import { readChunks, readFileIn } from '../storage/files.ts';
 import { Folder } from '../storage/folder.ts';
-import { readChunks, readFileIn } from '../storage/read-file.ts';
 import { changedSinceLoaded } from './changed.ts';
 import { type PluginFile, sha256Of } from './digest.ts';
 import { invalid } from './invalid.ts';

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { rootCertificates } from 'node:tls';
+import { readWrittenFile } from '../storage/files.ts';
 import type { PathError } from '../storage/path-error.ts';
-import { readWrittenFile } from '../storage/read-file.ts';
 
 /** More than the bundle of any system. */
 const MAX_FILE_BYTES = 1024 * 1024;

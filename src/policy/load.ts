@@ -3,8 +3,8 @@ import { MAX_DOCUMENT_BYTES, parseDocument } from '../documents/parse-document.t
 import { type Checked, check, limitProblems } from '../documents/problems.ts';
 import { LurkboxError, type Problem } from '../errors.ts';
 import { quotePath, quoteValue } from '../printable.ts';
+import { readResolvedFile, readWrittenFile } from '../storage/files.ts';
 import type { PathError } from '../storage/path-error.ts';
-import { readResolvedFile, readWrittenFile } from '../storage/read-file.ts';
 import { readCertificates } from './certificates.ts';
 import { findContradictions } from './contradictions.ts';
 import { folderFault } from './mount-folder.ts';

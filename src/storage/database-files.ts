@@ -6,10 +6,9 @@ import { quotePath } from '../printable.ts';
 import { isProcessGone, ownProcess } from '../process.ts';
 import { VERSION } from '../version.ts';
 import { BrokenError, Database } from './database.ts';
-import { type Examination, examine, type Identity, type StoreFormat } from './examine.ts';
+import { type Examination, examine, type Identity } from './examine.ts';
 import type { Folder } from './folder.ts';
 import { describeMigration, migrateStore } from './migrate.ts';
-import { namedAsWritten } from './names.ts';
 import {
   copyPrivately,
   createPrivateFile,
@@ -20,6 +19,7 @@ import {
   replaceFile,
   statRegularFile,
 } from './store-files.ts';
+import type { StoreFormat } from './store-format.ts';
 import { StoreLock } from './store-lock.ts';
 
 /** A fault that was met while a store was in use, and the file it was met in. */
@@ -58,8 +58,8 @@ export class DatabaseFiles {
     this.#format = format;
     this.#root = root;
     this.#now = now;
-    this.#report = (repair) => report(namedAsWritten(repair, folder));
-    this.#notify = (notice) => notify(namedAsWritten(notice, folder));
+    this.#report = (repair) => report(folder.explain(repair));
+    this.#notify = (notice) => notify(folder.explain(notice));
     this.#lock = new StoreLock(folder.at(`${format.name}.lock`));
   }
 

@@ -4,43 +4,8 @@ import { LurkboxError } from '../errors.ts';
 import { quotePath, quoteValue } from '../printable.ts';
 import { VERSION } from '../version.ts';
 import { Database, isOfContent } from './database.ts';
-import type { Migration } from './migration.ts';
 import { statRegularFile } from './store-files.ts';
-
-/** What makes a database one of ours. */
-export interface StoreFormat {
-  /** First part of the names of its files. */
-  readonly name: string;
-  /** In the header of the file, so that it is known for what it is. */
-  readonly applicationId: number;
-  /** Grows when `tables` change. */
-  readonly version: number;
-  /** Whether a write is on the disk when it returns; otherwise a fall of the machine may take the last ones. */
-  readonly isDurable: boolean;
-  /** Statements that make it; `STORE_TABLE` first. */
-  readonly tables: readonly string[];
-  /** From each earlier version to the next; the first is from version 1. */
-  readonly migrations: readonly Migration[];
-  /** Tables whose ids are never given twice. */
-  readonly counted: readonly string[];
-}
-
-/**
- * One row, in every store of every version. `id` tells two stores of one format apart, `lurkbox` is the version that
- * made this one or brought it to its format: what an older one says when it must refuse it.
- */
-export const STORE_TABLE = `CREATE TABLE store (
-  id TEXT NOT NULL,
-  format INTEGER NOT NULL,
-  revision INTEGER NOT NULL,
-  removed_at INTEGER NOT NULL,
-  lurkbox TEXT NOT NULL
-) STRICT`;
-
-/** The statements that make a store of that version; `null` for one that is not known. */
-export function tablesOf(format: StoreFormat, version: number): readonly string[] | null {
-  return version === format.version ? format.tables : (format.migrations[version - 1]?.tables ?? null);
-}
+import { type StoreFormat, tablesOf } from './store-format.ts';
 
 export interface Identity {
   readonly id: string;

@@ -1,10 +1,8 @@
 import {
   type BigIntStats,
   chmodSync,
-  closeSync,
   constants,
   fstatSync,
-  fsyncSync,
   lstatSync,
   mkdirSync,
   open as openCallback,
@@ -18,31 +16,26 @@ import {
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { closedOnError, nameOf } from './descriptor.ts';
+import { quotePath } from '../printable.ts';
+import {
+  closedOnError,
+  type FileOptions,
+  FOLDER_FLAGS,
+  FolderDescriptor,
+  IS_LINUX,
+  isName,
+  type Name,
+  nameOf,
+  O_PATH,
+  toArguments,
+} from './descriptor.ts';
 import { isMissing, PathError, toPathError } from './path-error.ts';
 
-const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
-/** Opens a folder for what is in it alone, also one that may be passed through and not listed (open(2)). */
-const O_PATH = process.platform === 'linux' ? 0o10000000 : O_RDONLY;
-const FOLDER_FLAGS = O_PATH | O_DIRECTORY | O_NOFOLLOW;
-
 const openLater = promisify(openCallback);
-
-/** One entry of a folder, a single segment; as bytes where it may be no UTF-8. */
-export type Name = string | Buffer;
 
 export interface FolderOptions {
   /** Whether entries are reached by the descriptor of their folder, and not by its path. @default on Linux */
   readonly byDescriptor?: boolean;
-}
-
-export interface FileOptions {
-  /** No link is followed, and no pipe is waited for, whatever is said here. @default O_RDONLY */
-  readonly flags?: number;
-  /** Of a file that is created. @default 0o600 */
-  readonly mode?: number;
-  /** Refuse a file that has a second name. @default false */
-  readonly singleName?: boolean;
 }
 
 /**
@@ -56,24 +49,21 @@ export interface FileOptions {
 export class Folder implements Disposable {
   /** Absolute, and without links when it was opened. For messages, and for `openResolved` later. */
   readonly path: string;
-  readonly #descriptor: number;
+  readonly #descriptor: FolderDescriptor;
   readonly #byDescriptor: boolean;
-  #uses = 0;
-  #isClosed = false;
-  #isReleased = false;
 
   private constructor(descriptor: number, path: string, byDescriptor: boolean) {
-    this.#descriptor = descriptor;
+    this.#descriptor = new FolderDescriptor(descriptor, path);
     this.path = path;
     this.#byDescriptor = byDescriptor;
   }
 
   /** A folder by the path that a person wrote: links on the way are followed, this once. @throws PathError */
-  static open(path: string, { byDescriptor = isLinux() }: FolderOptions = {}): Folder {
+  static open(path: string, { byDescriptor = IS_LINUX }: FolderOptions = {}): Folder {
     const written = resolve(path);
     try {
       return byDescriptor
-        ? Folder.#hold(openSync(written, O_PATH | O_DIRECTORY), null)
+        ? Folder.#hold(openSync(written, O_PATH | constants.O_DIRECTORY), null)
         : Folder.#holdByPath(realpathSync(written));
     } catch (error) {
       throw toPathError(error, written);
@@ -81,7 +71,7 @@ export class Folder implements Disposable {
   }
 
   /** A folder by a path that was resolved before: a link at any level is refused. @throws PathError */
-  static openResolved(path: string, { byDescriptor = isLinux() }: FolderOptions = {}): Folder {
+  static openResolved(path: string, { byDescriptor = IS_LINUX }: FolderOptions = {}): Folder {
     const real = resolve(path);
     try {
       return byDescriptor ? Folder.#hold(openSync(real, FOLDER_FLAGS), real) : Folder.#holdByPath(real);
@@ -91,12 +81,9 @@ export class Folder implements Disposable {
   }
 
   /** The same, for a path that may be slow to open, such as one of a network. */
-  static async openResolvedLater(
-    path: string,
-    { byDescriptor = isLinux() }: FolderOptions = {},
-  ): Promise<Folder> {
+  static async openResolvedLater(path: string, options: FolderOptions = {}): Promise<Folder> {
+    if (!(options.byDescriptor ?? IS_LINUX)) return Folder.openResolved(path, options);
     const real = resolve(path);
-    if (!byDescriptor) return Folder.openResolved(path, { byDescriptor });
     try {
       return Folder.#hold(await openLater(real, FOLDER_FLAGS), real);
     } catch (error) {
@@ -134,8 +121,8 @@ export class Folder implements Disposable {
 
   /** How the folder itself is named in a call that lists it. */
   get here(): string {
-    if (this.#isReleased) throw new PathError('CLOSED', this.path);
-    return this.#byDescriptor ? `/proc/self/fd/${this.#descriptor}` : this.path;
+    const { number } = this.#descriptor;
+    return this.#byDescriptor ? `/proc/self/fd/${number}` : this.path;
   }
 
   /** How an entry is named in a message. */
@@ -143,10 +130,15 @@ export class Folder implements Disposable {
     return join(this.path, name.toString());
   }
 
+  /** A sentence with the paths that a person knows, in the place of those that go through the descriptor. */
+  explain(text: string): string {
+    const written = quotePath(this.path).slice(1, -1);
+    return text.replaceAll(`${this.here}/`, `${written}/`).replaceAll(`"${this.here}"`, `"${written}"`);
+  }
+
   /** Its own facts, such as its owner and mode. */
   get stats(): BigIntStats {
-    if (this.#isReleased) throw new PathError('CLOSED', this.path);
-    return fstatSync(this.#descriptor, { bigint: true });
+    return fstatSync(this.#descriptor.number, { bigint: true });
   }
 
   /** The facts of an entry, also of a link itself; `null` where there is none. */
@@ -240,25 +232,9 @@ export class Folder implements Disposable {
     chmodSync(this.here, mode);
   }
 
-  /** Has what was made, renamed or removed in it survive a crash of the host. */
-  sync(): void {
-    const descriptor = openSync(this.here, O_RDONLY | O_DIRECTORY);
-    try {
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
-  }
-
   /** Until this is disposed of, `at` and `here` stay this folder's, also when it is closed meanwhile. */
   hold(): Disposable {
-    this.#uses++;
-    return {
-      [Symbol.dispose]: () => {
-        this.#uses--;
-        this.#releaseIfUnused();
-      },
-    };
+    return this.#descriptor.hold();
   }
 
   /** Work that takes a while, with `at(name)`. */
@@ -267,7 +243,7 @@ export class Folder implements Disposable {
     try {
       return await work(this.at(name));
     } catch (error) {
-      throw this.#explain(error, name);
+      throw this.#toError(error, name);
     }
   }
 
@@ -275,20 +251,13 @@ export class Folder implements Disposable {
     try {
       return work(this.at(name));
     } catch (error) {
-      throw this.#explain(error, name);
+      throw this.#toError(error, name);
     }
   }
 
   /** Fine to call twice. */
   [Symbol.dispose](): void {
-    this.#isClosed = true;
-    this.#releaseIfUnused();
-  }
-
-  #releaseIfUnused(): void {
-    if (!this.#isClosed || this.#uses > 0 || this.#isReleased) return;
-    this.#isReleased = true;
-    closeSync(this.#descriptor);
+    this.#descriptor[Symbol.dispose]();
   }
 
   #toFolder(descriptor: number, name: Name): Folder {
@@ -310,7 +279,7 @@ export class Folder implements Disposable {
 
   #assertMade(mode: number): void {
     if (this.stats.uid !== BigInt(process.geteuid?.() ?? 0)) throw new PathError('NOT_OURS', this.path);
-    chmodSync(this.here, mode);
+    this.setMode(mode);
   }
 
   /** Where entries are reached by its path: whether that leads to it. */
@@ -318,28 +287,10 @@ export class Folder implements Disposable {
     if (!this.#byDescriptor && !this.isInPlace) throw new PathError('CHANGED', this.path);
   }
 
-  #explain(error: unknown, name: Name): PathError {
+  #toError(error: unknown, name: Name): PathError {
     if (error instanceof PathError) return error;
     // Is it the entry that is missing, or `/proc`?
-    if (isMissing(error) && this.#byDescriptor) nameOf(this.#descriptor);
+    if (isMissing(error) && this.#byDescriptor) nameOf(this.#descriptor.number);
     return toPathError(error, this.pathOf(name), this.at(name));
   }
-}
-
-function isLinux(): boolean {
-  return process.platform === 'linux';
-}
-
-function isName(name: Name): boolean {
-  const bytes = Buffer.from(name as string);
-  return (
-    bytes.length > 0 &&
-    !bytes.includes('/') &&
-    !bytes.includes(0) &&
-    !/^\.\.?$/.test(bytes.toString('latin1'))
-  );
-}
-
-function toArguments({ flags = O_RDONLY, mode = 0o600 }: FileOptions): [number, number] {
-  return [flags | O_NOFOLLOW | O_NONBLOCK, mode];
 }

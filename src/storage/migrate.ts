@@ -3,8 +3,9 @@ import { LurkboxError } from '../errors.ts';
 import { quotePath } from '../printable.ts';
 import { VERSION } from '../version.ts';
 import { Database } from './database.ts';
-import { findOtherTables, type StoreFormat, tablesOf } from './examine.ts';
+import { findOtherTables } from './examine.ts';
 import { createPrivateFile, removeDatabase, replaceFile } from './store-files.ts';
+import { type StoreFormat, tablesOf } from './store-format.ts';
 
 /** Formats before the present one of which a copy is kept beside the store. */
 const KEPT_COPIES = 3;

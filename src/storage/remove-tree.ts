@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { rmdirSync, unlinkSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Name } from './descriptor.ts';
 import { entriesIn } from './entries.ts';
-import type { Folder, Name } from './folder.ts';
+import type { Folder } from './folder.ts';
 import { isMissing, PathError, toPathError } from './path-error.ts';
 
 /** Each pass takes away one level. Deeper trees, and folders that somebody fills meanwhile, are given up. */

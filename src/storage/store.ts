@@ -2,9 +2,8 @@ import { LurkboxError } from '../errors.ts';
 import { quotePath } from '../printable.ts';
 import { Database, isBroken, toStoreError } from './database.ts';
 import { createTables, DatabaseFiles, type Fault, type PlaceOptions } from './database-files.ts';
-import type { StoreFormat } from './examine.ts';
 import type { Folder } from './folder.ts';
-import { namedAsWritten } from './names.ts';
+import type { StoreFormat } from './store-format.ts';
 
 export interface StoreOptions extends PlaceOptions {
   /** Held open as long as the store is; `null`: in memory. */
@@ -137,7 +136,7 @@ export class Store {
   #toError(error: unknown): unknown {
     const found = toStoreError(error, this.#name);
     if (this.#folder === null || !(found instanceof LurkboxError)) return found;
-    const message = namedAsWritten(found.message, this.#folder);
+    const message = this.#folder.explain(found.message);
     if (message === found.message) return found;
     return new LurkboxError(found.code, message, { problems: found.problems, cause: found.cause });
   }

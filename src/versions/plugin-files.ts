@@ -8,10 +8,10 @@ import { VENDORED_CEILING, VENDORED_LIMITS, type VendoredLimits } from '../manif
 import { quotePath } from '../printable.ts';
 import { Descent, makeBelow, openBelow } from '../storage/descent.ts';
 import { entriesIn } from '../storage/entries.ts';
+import { streamNewFile, writeNewFile } from '../storage/files.ts';
 import { Folder } from '../storage/folder.ts';
 import { isMissing, PathError } from '../storage/path-error.ts';
 import { removeTree } from '../storage/remove-tree.ts';
-import { streamNewFile, writeNewFile } from '../storage/write-file.ts';
 import type { InstalledVersion } from './registry/record.ts';
 
 /** Below the state folder: `plugins/<name>/<version>/<digest of the files>/`; older ones have the first 16 digits of it. */

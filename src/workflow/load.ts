@@ -2,8 +2,8 @@ import { MAX_DOCUMENT_BYTES, parseDocument } from '../documents/parse-document.t
 import { check, limitProblems } from '../documents/problems.ts';
 import { LurkboxError, type Problem } from '../errors.ts';
 import { quotePath } from '../printable.ts';
+import { readWrittenFile } from '../storage/files.ts';
 import type { PathError } from '../storage/path-error.ts';
-import { readWrittenFile } from '../storage/read-file.ts';
 import { findFaults } from './rules.ts';
 import { type Workflow, type WorkflowDocument, WorkflowSchema } from './schema.ts';
 

@@ -4,8 +4,8 @@ import { join, resolve } from 'node:path';
 import { LurkboxError } from '../../errors.ts';
 import { parseJson } from '../../json/reader.ts';
 import { escapeAndCut, quoteValue } from '../../printable.ts';
+import { readWrittenFile } from '../../storage/files.ts';
 import { PathError } from '../../storage/path-error.ts';
-import { readWrittenFile } from '../../storage/read-file.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

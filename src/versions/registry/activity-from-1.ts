@@ -1,4 +1,4 @@
-import { type Migration, rebuildTables } from '../../storage/migration.ts';
+import { type Migration, rebuildTables } from '../../storage/store-format.ts';
 
 /** Format 1 → 2: the store says which lurkbox brought it to its format. */
 export const ACTIVITY_FROM_1: Migration = {

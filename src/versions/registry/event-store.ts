@@ -10,8 +10,8 @@ import {
 import type { Logger } from '../../logger.ts';
 import { quoteValue } from '../../printable.ts';
 import type { Database } from '../../storage/database.ts';
-import { STORE_TABLE, type StoreFormat } from '../../storage/examine.ts';
 import { Store, type StoreOptions } from '../../storage/store.ts';
+import { STORE_TABLE, type StoreFormat } from '../../storage/store-format.ts';
 import { WriteBehind } from '../../storage/write-behind.ts';
 import { ACTIVITY_FROM_1 } from './activity-from-1.ts';
 import type { RecordedCall } from './record.ts';

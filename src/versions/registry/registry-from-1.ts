@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { PluginManifestSchema } from '../../manifest/schema.ts';
 import type { Database } from '../../storage/database.ts';
-import { type Migration, type MigrationPlace, rebuildTables } from '../../storage/migration.ts';
+import { type Migration, type MigrationPlace, rebuildTables } from '../../storage/store-format.ts';
 import { attributeConsent } from './consents.ts';
 import { toStoredOrigin } from './origin.ts';
 import type { PluginOrigin } from './record.ts';

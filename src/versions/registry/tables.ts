@@ -1,4 +1,4 @@
-import { STORE_TABLE, type StoreFormat } from '../../storage/examine.ts';
+import { STORE_TABLE, type StoreFormat } from '../../storage/store-format.ts';
 import { REGISTRY_FROM_1 } from './registry-from-1.ts';
 
 /** `seal`: see `seal.ts`. `revision`: that of the store with which something of the plugin changed last. */
