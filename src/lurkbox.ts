@@ -21,6 +21,7 @@ import { LABELS } from './labels.ts';
 import { sha256Of } from './manifest/digest.ts';
 import { PLUGINS_FOLDER } from './manifest/discover.ts';
 import { type LurkboxConfig, type LurkboxOptions, normalizeOptions } from './options.ts';
+import type { FormerKey } from './policy/former-keys.ts';
 import { assertMountsSpare, type GuardedPlace } from './policy/guarded-places.ts';
 import { placesOfHost } from './policy/host-places.ts';
 import { loadPolicy, POLICY_FILE, parsePolicy } from './policy/load.ts';
@@ -362,7 +363,12 @@ function certificatePlaces({ certificates = {} }: Policy): GuardedPlace[] {
   return Object.keys(certificates).map((path) => ({ what: 'the certificates of the policy', path }));
 }
 
-async function readPolicy({ policy, workspaceRoot, env }: LurkboxConfig): Promise<Policy> {
+async function readPolicy({ policy, workspaceRoot, env, logger }: LurkboxConfig): Promise<Policy> {
+  const onFormerKeys = (keys: readonly FormerKey[]): void =>
+    logger.warn(
+      { keys: Object.fromEntries(keys.map(({ path, now }) => [path, now])) },
+      'keys of the policy have other names now; `lurkbox policy check --write` renames them in its file',
+    );
   const workspace = { what: 'the workspace', path: workspaceRoot };
   const spare = async (read: Policy, ...own: readonly GuardedPlace[]): Promise<Policy> => {
     if (Object.keys(read.allow.mounts).length > 0)
@@ -375,13 +381,16 @@ async function readPolicy({ policy, workspaceRoot, env }: LurkboxConfig): Promis
       ]);
     return read;
   };
-  if (typeof policy === 'object') return spare(await parsePolicy(policy));
+  if (typeof policy === 'object') return spare(await parsePolicy(policy, { onFormerKeys }));
   if (policy !== undefined)
-    return spare(await loadPolicy(policy), { what: 'the policy file', path: resolve(policy) });
+    return spare(await loadPolicy(policy, { onFormerKeys }), {
+      what: 'the policy file',
+      path: resolve(policy),
+    });
   const file = await findPolicyFile(workspaceRoot);
   if (file === null) return loadPolicy(null);
   // Whoever fills a workspace has no file outside of it read in this way.
-  const found = await loadPolicy(file, { path: 'resolved' });
+  const found = await loadPolicy(file, { path: 'resolved', onFormerKeys });
   return spare(found, { what: 'the policy file', path: file });
 }
 

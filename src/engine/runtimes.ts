@@ -92,13 +92,13 @@ function findRuntime({ runtimes }: EngineFacts, name: string): RuntimeFacts {
   throw new LurkboxError(
     'RUNTIME_UNAVAILABLE',
     `The runtime \`${name}\` is not registered in the engine, which has: ${Object.keys(runtimes).join(', ')}. ` +
-      'Register it there, or change `runtime` in the policy.',
+      'Register it there, or change `oci_runtime` in the policy.',
   );
 }
 
 /** Of gVisor, the one family that has a choice. */
 const DEFAULT_NETWORK = 'sandbox';
-const INSTEAD = 'Name `runc`, `crun` or `runsc` in `runtime` of the policy.';
+const INSTEAD = 'Name `runc`, `crun` or `runsc` in `oci_runtime` of the policy.';
 
 function assertKnown(name: string, { program, args }: RuntimeFacts, family: RuntimeFamily): void {
   const is = `The runtime \`${name}\` is \`${program}\``;
@@ -146,7 +146,7 @@ function findWrongNetwork(
   const expected = fitting.map((value) => `\`--network=${value}\``).join(' or ');
   const message =
     `a grant of the network "${network}" takes ${expected}, and this one has \`--network=${actual}\`. Register ` +
-    'another one beside it, and name that in `plugins.<name>.runtime` of the policy.';
+    'another one beside it, and name that in `plugins.<name>.oci_runtime` of the policy.';
   return [{ path: `runtimes.${name}.runtimeArgs`, message }];
 }
 

@@ -7,6 +7,7 @@ import { readResolvedFile, readWrittenFile } from '../storage/files.ts';
 import type { PathError } from '../storage/path-error.ts';
 import { readCertificates } from './certificates.ts';
 import { findContradictions } from './contradictions.ts';
+import { atWrittenPaths, type FormerKey, toNewKeys } from './former-keys.ts';
 import { folderFault } from './mount-folder.ts';
 import { DEFAULT_POLICY, type Policy, PolicySchema } from './schema.ts';
 
@@ -16,59 +17,108 @@ export const POLICY_FILE = 'lurkbox.policy.json';
 export interface LoadPolicyOptions {
   /** `resolved`: a link at any level is refused. @default written by a person: links are followed, this once */
   readonly path?: 'written' | 'resolved';
+  /** Told where keys have their former names. */
+  readonly onFormerKeys?: (keys: readonly FormerKey[]) => void;
+}
+
+/** What is to be said of a policy: with no problem, the policy. */
+export interface Examined {
+  readonly policy: Policy | null;
+  readonly problems: readonly Problem[];
+  readonly formerKeys: readonly FormerKey[];
+  /** A key is there under its former name and under the one of today. */
+  readonly isAmbiguous: boolean;
 }
 
 /**
  * Reads a policy file; `null` is the default policy. Throws `POLICY_INVALID` with every problem of the file, of the
  * rules against each other, and of the host folders that it binds.
  */
-export async function loadPolicy(
-  file: string | null,
-  { path = 'written' }: LoadPolicyOptions = {},
-): Promise<Policy> {
+export async function loadPolicy(file: string | null, options: LoadPolicyOptions = {}): Promise<Policy> {
   if (file === null) return DEFAULT_POLICY;
-  const source = `The policy file ${quotePath(file)}`;
-  const bytes = await readPolicyFile(file, path, source);
-  const document = parseDocument(bytes);
-  if (!document.ok) throw invalid(source, document.problems);
-  return await admit(document.value, source);
+  const examined = await examineDocument(await readPolicyFile(file, options.path));
+  return admit(examined, sourceOf(file), options);
 }
 
 /** The same for a policy that is given as a value. */
-export async function parsePolicy(value: unknown): Promise<Policy> {
-  return await admit(value, 'The policy');
+export async function parsePolicy(
+  value: unknown,
+  options: Omit<LoadPolicyOptions, 'path'> = {},
+): Promise<Policy> {
+  return admit(await examine(value), 'The policy', options);
 }
 
 /** All that can be said without looking at the host. Pure. */
-export function checkPolicy(value: unknown): Checked<Policy> {
+export function checkPolicy(written: unknown): Checked<Policy> {
+  const { value, formerKeys, problems: twice } = toNewKeys(written);
   const checked = check(PolicySchema, value);
-  if (!checked.ok) return checked;
-  const problems = findContradictions(checked.value);
-  return problems.length > 0 ? { ok: false, problems } : checked;
+  const found = checked.ok ? findContradictions(checked.value) : checked.problems;
+  const problems = [...twice, ...atWrittenPaths(found, formerKeys)];
+  return checked.ok && problems.length === 0 ? checked : { ok: false, problems };
 }
 
-async function admit(value: unknown, source: string): Promise<Policy> {
-  const parsed = check(PolicySchema, value);
-  if (!parsed.ok) throw invalid(source, parsed.problems);
-  const { certificates, problems: inFiles } = await readCaFiles(parsed.value);
-  const problems = [...findContradictions(parsed.value), ...(await mountProblems(parsed.value)), ...inFiles];
-  if (problems.length > 0) throw invalid(source, problems);
-  return deepFreeze(
-    Object.keys(certificates).length === 0 ? parsed.value : { ...parsed.value, certificates },
-  );
-}
-
-async function readPolicyFile(file: string, path: 'written' | 'resolved', source: string): Promise<Buffer> {
+/** The bytes of a policy file. @throws LurkboxError `POLICY_INVALID` */
+export async function readPolicyFile(
+  file: string,
+  path: 'written' | 'resolved' = 'written',
+): Promise<Buffer> {
   const read = path === 'written' ? readWrittenFile : readResolvedFile;
   let bytes: Buffer | null;
   try {
     bytes = await read(file, MAX_DOCUMENT_BYTES);
   } catch (cause) {
     const { reason } = cause as PathError;
-    throw new LurkboxError('POLICY_INVALID', `${source} cannot be read (${reason}).`, { cause });
+    throw new LurkboxError('POLICY_INVALID', `${sourceOf(file)} cannot be read (${reason}).`, { cause });
   }
   if (bytes !== null) return bytes;
-  throw new LurkboxError('POLICY_INVALID', `${source} is larger than ${MAX_DOCUMENT_BYTES / 1024} KiB.`);
+  throw new LurkboxError(
+    'POLICY_INVALID',
+    `${sourceOf(file)} is larger than ${MAX_DOCUMENT_BYTES / 1024} KiB.`,
+  );
+}
+
+export async function examineDocument(bytes: Buffer): Promise<Examined> {
+  const document = parseDocument(bytes);
+  if (document.ok) return examine(document.value);
+  return { policy: null, problems: document.problems, formerKeys: [], isAmbiguous: false };
+}
+
+async function examine(written: unknown): Promise<Examined> {
+  const { value, formerKeys, problems: twice } = toNewKeys(written);
+  const checked = check(PolicySchema, value);
+  const { policy, problems } = checked.ok ? await examineHost(checked.value) : { policy: null, ...checked };
+  return {
+    policy,
+    problems: [...twice, ...atWrittenPaths(problems, formerKeys)],
+    formerKeys,
+    isAmbiguous: twice.length > 0,
+  };
+}
+
+/** Also what its rules say against each other, and what the host has. */
+async function examineHost(policy: Policy): Promise<{ policy: Policy; problems: readonly Problem[] }> {
+  const { certificates, problems: inFiles } = await readCaFiles(policy);
+  return {
+    policy: Object.keys(certificates).length === 0 ? policy : { ...policy, certificates },
+    problems: [...findContradictions(policy), ...(await mountProblems(policy)), ...inFiles],
+  };
+}
+
+function admit(
+  { policy, problems, formerKeys }: Examined,
+  source: string,
+  { onFormerKeys = () => {} }: LoadPolicyOptions,
+): Policy {
+  if (policy === null || problems.length > 0)
+    throw new LurkboxError('POLICY_INVALID', `${source} breaks the rules of the policy.`, {
+      problems: limitProblems(problems),
+    });
+  if (formerKeys.length > 0) onFormerKeys(formerKeys);
+  return deepFreeze(policy);
+}
+
+function sourceOf(file: string): string {
+  return `The policy file ${quotePath(file)}`;
 }
 
 async function mountProblems(policy: Policy): Promise<Problem[]> {
@@ -102,10 +152,4 @@ async function readCaFiles(policy: Policy) {
         });
   }
   return { certificates, problems };
-}
-
-function invalid(source: string, problems: readonly Problem[]): LurkboxError {
-  return new LurkboxError('POLICY_INVALID', `${source} breaks the rules of the policy.`, {
-    problems: limitProblems(problems),
-  });
 }

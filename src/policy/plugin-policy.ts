@@ -26,7 +26,7 @@ export interface PluginPolicy {
   /** `null`: never by itself. */
   readonly rollback: RollbackRule | null;
   /** Whether its calls are kept for replaying them. */
-  readonly record: boolean;
+  readonly recordCalls: boolean;
   readonly runtime: string | null;
   readonly timeZone: string;
   readonly locale: string | null;
@@ -68,8 +68,8 @@ export function toPluginPolicy(policy: Policy, name: string): PluginPolicy {
       own?.rollback === undefined
         ? null
         : { failureShare: own.rollback.failure_percent / 100, calls: own.rollback.calls },
-    record: own?.record ?? false,
-    runtime: own?.runtime ?? policy.runtime ?? null,
+    recordCalls: own?.record_calls ?? false,
+    runtime: own?.oci_runtime ?? policy.oci_runtime ?? null,
     timeZone: own?.time_zone ?? policy.time_zone,
     locale: own?.locale ?? policy.locale ?? null,
     proxy: toProxy(own?.proxy ?? policy.proxy),

@@ -11,11 +11,15 @@ export interface NamedRuntime {
 }
 
 /** The runtime of all plugins, and those that single plugins have. */
-export function namedRuntimes({ runtime, accept_unenforced: accepted, plugins }: Policy): NamedRuntime[] {
+export function namedRuntimes({
+  oci_runtime: runtime,
+  accept_unenforced: accepted,
+  plugins,
+}: Policy): NamedRuntime[] {
   const ofPlugins = Object.entries(plugins).flatMap(([name, plugin]) => {
-    if (plugin.runtime === undefined) return [];
+    if (plugin.oci_runtime === undefined) return [];
     const acceptUnenforced = plugin.accept_unenforced ?? accepted;
-    return [{ path: `plugins.${name}.runtime`, runtime: plugin.runtime, acceptUnenforced }];
+    return [{ path: `plugins.${name}.oci_runtime`, runtime: plugin.oci_runtime, acceptUnenforced }];
   });
-  return [{ path: 'runtime', runtime: runtime ?? null, acceptUnenforced: accepted }, ...ofPlugins];
+  return [{ path: 'oci_runtime', runtime: runtime ?? null, acceptUnenforced: accepted }, ...ofPlugins];
 }

@@ -177,12 +177,12 @@ const PluginPolicySchema = strictObject({
   rollback: RollbackSchema.optional().describe(
     'When the version that was active before takes the place of the active one by itself. Absent: never.',
   ),
-  record: flag()
+  record_calls: flag()
     .default(false)
     .describe(
       'Whether the contexts and results of the last 100 calls are kept in the workspace, for replaying them against a new version.',
     ),
-  runtime: runtimeName().optional().describe('Overrides `runtime` for this plugin.'),
+  oci_runtime: runtimeName().optional().describe('Overrides `oci_runtime` for this plugin.'),
   time_zone: timeZone().optional().describe('Overrides `time_zone` for this plugin.'),
   locale: locale().optional().describe('Overrides `locale` for this plugin.'),
   ca_file: z
@@ -223,7 +223,7 @@ export const PolicySchema = strictObject({
   vendored: VendoredSchema.prefault({}).describe(
     'How large the packages may be that a plugin brings along (`"dependencies": "vendored"`).',
   ),
-  runtime: runtimeName()
+  oci_runtime: runtimeName()
     .optional()
     .describe('OCI runtime of every container. Absent: the default of the engine.'),
   time_zone: timeZone()

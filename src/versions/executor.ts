@@ -187,7 +187,7 @@ export class Executor {
     const { registry, policy, watch, sandboxes } = this.#options;
     const { executionId, outcome, success, executionTimeMs: ms } = result;
     registry.countCall(version.id, { success, ms });
-    if (toPluginPolicy(policy, version.name).record) {
+    if (toPluginPolicy(policy, version.name).recordCalls) {
       const at = new Date().toISOString();
       registry.recordCall({
         executionId,

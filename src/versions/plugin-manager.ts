@@ -480,7 +480,7 @@ export class PluginManager {
     if (recorded.length === 0)
       throw new LurkboxError(
         'STATE_INVALID',
-        `No calls of other versions of \`${name}\` are recorded yet; they are where \`plugins.${name}.record\` in the policy is true.`,
+        `No calls of other versions of \`${name}\` are recorded yet; they are where \`plugins.${name}.record_calls\` in the policy is true.`,
       );
     const replay = await replayCalls(version, recorded, (context) =>
       executor.executeVersion(version, parseContext(context), signal === undefined ? {} : { signal }),

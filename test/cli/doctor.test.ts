@@ -230,7 +230,7 @@ describe('on an engine that lacks what lurkbox relies on', () => {
 
 test('doctor says that a runtime of the policy is not registered, and attacks nothing then', async () => {
   await using workspace = await createWorkspace();
-  const policy = { runtime: 'kata', plugins: { weather: { runtime: 'runc' } } };
+  const policy = { oci_runtime: 'kata', plugins: { weather: { oci_runtime: 'runc' } } };
   await writeFile(join(workspace.root, 'lurkbox.policy.json'), JSON.stringify(policy));
   const { exitCode, stdout, stderr } = await withEngine(
     (env) => runCli(['doctor', '--attack', '--workspace', workspace.root], { program: SOURCE, env }),
@@ -238,8 +238,8 @@ test('doctor says that a runtime of the policy is not registered, and attacks no
   );
   expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: '' });
   expect(stdout).toMatch(
-    /^✖ OCI runtime kata, for `runtime` of the policy: The runtime `kata` is not registered in the engine, which has: runc\./m,
+    /^✖ OCI runtime kata, for `oci_runtime` of the policy: The runtime `kata` is not registered in the engine, which has: runc\./m,
   );
-  expect(stdout).toMatch(/^✔ OCI runtime runc, for `plugins\.weather\.runtime` of the policy$/m);
+  expect(stdout).toMatch(/^✔ OCI runtime runc, for `plugins\.weather\.oci_runtime` of the policy$/m);
   expect(stdout).toMatch(/\nOn 1 of 2 OCI runtimes lurkbox runs nothing\.\nNothing was attacked\.\n$/);
 });

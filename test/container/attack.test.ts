@@ -121,7 +121,7 @@ describe('doctor --attack', () => {
 
   test('attacks nothing, ends with 1 and says why where the runtime of the policy is not there', async () => {
     const policy = join(workspace.root, 'no-such-runtime.json');
-    await writeFile(policy, '{ "runtime": "no-such-runtime" }');
+    await writeFile(policy, '{ "oci_runtime": "no-such-runtime" }');
     const { exitCode, stdout } = await runCli(['doctor', '--attack', '--policy', policy], {
       program: SOURCE,
       cwd: workspace.root,

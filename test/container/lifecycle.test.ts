@@ -260,7 +260,7 @@ describe('a canary', () => {
   });
 
   test('by replay compares recorded calls with the same calls on the new version', async () => {
-    await reopen({ policy: { plugins: { 'lc-replay': { record: true } } } });
+    await reopen({ policy: { plugins: { 'lc-replay': { record_calls: true } } } });
     await load('lc-replay', '1.0.0', {}, 'export const execute = ({ inputData }) => inputData.n * 2;');
     for (const n of [1, 2, 3]) expect(await ask('lc-replay', { n })).toBe(n * 2);
     const good = 'export const execute = ({ inputData: { n } }) => (n === 3 ? 7 : n * 2);';

@@ -153,12 +153,12 @@ describe('the policy', () => {
     await using plugin = await createPlugin(
       'permissions-runtime',
       {},
-      { policy: { runtime: 'no-such-runtime' } },
+      { policy: { oci_runtime: 'no-such-runtime' } },
     );
     const result = await plugin.run(() => 'it ran');
     expect(result).toMatchObject({ outcome: 'RUNTIME_UNAVAILABLE', result: null });
     expect(result.error?.message).toMatch(
-      /`no-such-runtime` is not registered in the engine, which has: .*runc.* Register it there, or change `runtime` in the policy/,
+      /`no-such-runtime` is not registered in the engine, which has: .*runc.* Register it there, or change `oci_runtime` in the policy/,
     );
   });
 

@@ -18,7 +18,7 @@ let engine: PrivateEngine;
 /** `ptrace` runs everywhere; and where lurkbox grants no network, gVisor needs no stack that looks for one. */
 const GVISOR_ARGS = ['--platform=ptrace', '--network=none', '--oci-seccomp'];
 const ACCEPTED = ['tmp_files', 'tmp_noexec', 'cpu_seconds'];
-const GVISOR = { runtime: 'runsc', accept_unenforced: ACCEPTED };
+const GVISOR = { oci_runtime: 'runsc', accept_unenforced: ACCEPTED };
 
 beforeAll(async () => {
   const [runsc, crun] = [findProgram('runsc'), findProgram('crun')];
@@ -227,7 +227,7 @@ describe('on gVisor', () => {
 
 describe('on crun', () => {
   test('a plugin runs with all that it has on runc (P6)', async () => {
-    await using probe = await createProbe('runtime-crun', { runtime: 'crun' });
+    await using probe = await createProbe('runtime-crun', { oci_runtime: 'crun' });
     expect(await probe.ask(readVersion)).toBe(readFileSync('/proc/version', 'utf8'));
     const none = '0000000000000000';
     for (const thread of await probe.ask(readThreads)) {
@@ -250,7 +250,7 @@ describe('on crun', () => {
 
 describe('the policy', () => {
   test('names a runtime for all plugins, and another one for a single plugin', async () => {
-    const policy = { runtime: 'crun', plugins: { 'runtime-own': GVISOR } };
+    const policy = { oci_runtime: 'crun', plugins: { 'runtime-own': GVISOR } };
     await using general = await createProbe('runtime-general', policy);
     await using own = await createProbe('runtime-own', policy);
     expect(await general.ask(readVersion)).toBe(readFileSync('/proc/version', 'utf8'));
@@ -260,28 +260,32 @@ describe('the policy', () => {
   test.each<[string, object, RegExp]>([
     [
       'gVisor, for all that it may leave out',
-      { runtime: 'runsc' },
+      { oci_runtime: 'runsc' },
       /"tmp_files".*"tmp_noexec".*"cpu_seconds"/s,
     ],
     [
       'gVisor, for one thing that it may leave out',
-      { runtime: 'runsc', accept_unenforced: ['tmp_files', 'cpu_seconds'] },
+      { oci_runtime: 'runsc', accept_unenforced: ['tmp_files', 'cpu_seconds'] },
       /`noexec`.*List "tmp_noexec" in `accept_unenforced`/s,
     ],
     [
       'gVisor without the seccomp profile',
-      { ...GVISOR, runtime: 'runsc-bare' },
+      { ...GVISOR, oci_runtime: 'runsc-bare' },
       /`--oci-seccomp` is missing/,
     ],
-    ['gVisor without limits', { ...GVISOR, runtime: 'runsc-boundless' }, /`--ignore-cgroups`: .*memory, CPU/],
+    [
+      'gVisor without limits',
+      { ...GVISOR, oci_runtime: 'runsc-boundless' },
+      /`--ignore-cgroups`: .*memory, CPU/,
+    ],
     [
       'what only calls itself gVisor',
-      { ...GVISOR, runtime: 'runsc-by-name' },
+      { ...GVISOR, oci_runtime: 'runsc-by-name' },
       /is `runc`, and is named as if/,
     ],
     [
       'a runtime that nobody knows',
-      { runtime: 'unknown' },
+      { oci_runtime: 'unknown' },
       /is `wrapper`: lurkbox does not know what it enforces/,
     ],
   ])('is not followed into %s: nothing is created (P1, P6)', async (_what, policy, problem) => {
@@ -290,7 +294,7 @@ describe('the policy', () => {
 
   test('names a runtime that is not registered: nothing is created (P1, P6)', async () => {
     await expectNothingCreated(
-      { runtime: 'kata' },
+      { oci_runtime: 'kata' },
       'RUNTIME_UNAVAILABLE',
       /`kata` is not registered.*has: .*runsc/,
     );
@@ -302,7 +306,7 @@ describe('the policy', () => {
   ])(
     'names a runtime that is %s: the start fails, is not tried again, and leaves nothing (P1, P2, P9)',
     async (runtime, message) => {
-      await using probe = await createProbe(`runtime-${runtime}`, { runtime });
+      await using probe = await createProbe(`runtime-${runtime}`, { oci_runtime: runtime });
       const since = Date.now();
       const { outcome, error } = await probe.call();
       expect(outcome).toBe('RUNTIME_UNAVAILABLE');

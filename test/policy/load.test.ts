@@ -26,9 +26,9 @@ test('an empty object is the default policy', async () => {
 });
 
 test('a policy can be reached through a link', async () => {
-  await file('{ "runtime": "runsc" }');
+  await file('{ "oci_runtime": "runsc" }');
   await symlink('policy.json', join(folder, 'link.json'));
-  expect(await loadPolicy(join(folder, 'link.json'))).toMatchObject({ runtime: 'runsc' });
+  expect(await loadPolicy(join(folder, 'link.json'))).toMatchObject({ oci_runtime: 'runsc' });
 });
 
 test('a loaded policy cannot be changed', async () => {
@@ -44,7 +44,7 @@ test('fills the rules of a plugin', async () => {
       allow: { mounts: [] },
       resources: {},
       isolation: 'execution',
-      record: false,
+      record_calls: false,
       reuse: { max_calls: 1000, max_seconds: 300 },
     },
   });
@@ -82,7 +82,7 @@ describe('checkPolicy refuses', () => {
     ['an unknown ceiling', { ceilings: { memory: 1 } }, 'ceilings.memory', /unknown key/],
     ['an unknown switch', { allow: { network: true } }, 'allow.network', /unknown key; known here/],
     ['a switch as text', { allow: { exec: 'yes' } }, 'allow.exec', /true or false/],
-    ['a runtime as a path', { runtime: '/usr/bin/runc' }, 'runtime', /OCI runtime/],
+    ['a runtime as a path', { oci_runtime: '/usr/bin/runc' }, 'oci_runtime', /OCI runtime/],
     ['an unknown control', { accept_unenforced: ['memory'] }, 'accept_unenforced[0]', /"tmp_files"/],
     [
       'a control twice',
@@ -90,7 +90,7 @@ describe('checkPolicy refuses', () => {
       'accept_unenforced',
       /none of them twice/,
     ],
-    ['a runtime as an option', { runtime: '--privileged' }, 'runtime', /OCI runtime/],
+    ['a runtime as an option', { oci_runtime: '--privileged' }, 'oci_runtime', /OCI runtime/],
     ['a wrong plugin name', { plugins: { 'A B': {} } }, 'plugins.A B', /wrong key/],
     ['a plugin named constructor', { plugins: { constructor: {} } }, 'plugins.constructor', /wrong key/],
     [

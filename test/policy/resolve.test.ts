@@ -112,11 +112,11 @@ describe('grants', () => {
     ],
     ['channels', { permissions: { channels: ['slack'] } }, {}, { channels: ['slack'] }],
     ['no channel', { permissions: { channels: [] } }, {}, { channels: [] }],
-    ['the runtime of the policy', {}, { runtime: 'runsc' }, { runtime: 'runsc' }],
+    ['the runtime of the policy', {}, { oci_runtime: 'runsc' }, { runtime: 'runsc' }],
     [
       'the runtime of the plugin before that of the policy',
       {},
-      { runtime: 'crun', plugins: { 'word-count': { runtime: 'runsc' } } },
+      { oci_runtime: 'crun', plugins: { 'word-count': { oci_runtime: 'runsc' } } },
       { runtime: 'runsc' },
     ],
     [
@@ -160,7 +160,7 @@ describe('grants', () => {
     [
       'nothing of the rules for another plugin',
       {},
-      { plugins: { other: { runtime: 'x' } } },
+      { plugins: { other: { oci_runtime: 'x' } } },
       { runtime: null },
     ],
   ])('%s', (_what, manifest, policy, expected) => {

@@ -141,7 +141,7 @@ describe('tells who decided', () => {
       { allow: { bridge: true }, proxy: { url: 'http://proxy.test:1', no_proxy: ['*.test', 'host'] } },
       { control: 'proxy', value: 'http://proxy.test:1, not for *.test, host', origin: 'policy' },
     ],
-    ['a runtime', {}, { runtime: 'runsc' }, { control: 'runtime', value: 'runsc', origin: 'policy' }],
+    ['a runtime', {}, { oci_runtime: 'runsc' }, { control: 'runtime', value: 'runsc', origin: 'policy' }],
     [
       'channels',
       { permissions: { channels: ['slack', 'mail'] } },

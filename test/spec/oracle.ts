@@ -41,7 +41,7 @@ export interface WrittenPolicy {
   readonly locale?: string;
   readonly ceilings?: Numbers;
   readonly allow?: WrittenRules & { readonly mounts?: Record<string, { path: string; mode: 'ro' | 'rw' }> };
-  readonly runtime?: string;
+  readonly oci_runtime?: string;
   readonly plugins?: Record<
     string,
     {
@@ -49,7 +49,7 @@ export interface WrittenPolicy {
       readonly ceilings?: Numbers;
       readonly resources?: Numbers;
       readonly allow?: WrittenRules & { readonly mounts?: readonly string[] };
-      readonly runtime?: string;
+      readonly oci_runtime?: string;
       readonly proxy?: WrittenProxy | false;
       readonly time_zone?: string;
       readonly locale?: string;
@@ -128,7 +128,7 @@ export function judge(manifest: Written, policy: WrittenPolicy): Verdict | null 
     mounts,
     numbers,
     ceilings,
-    runtime: own?.runtime ?? policy.runtime ?? null,
+    runtime: own?.oci_runtime ?? policy.oci_runtime ?? null,
     variables: [
       `TZ=${own?.time_zone ?? policy.time_zone ?? 'UTC'}`,
       `LANG=${(own?.locale ?? policy.locale)?.split('-').join('_').concat('.UTF-8') ?? 'C.UTF-8'}`,
