@@ -8,6 +8,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/container/**', 'test/long/**'],
+          globalSetup: 'test/helpers/temp-setup.ts',
           // Some start a process; on a busy machine that takes its time. Many wait, so two cores have work for more than one.
           maxWorkers: 2,
           testTimeout: 30_000,
@@ -18,7 +19,7 @@ export default defineConfig({
         test: {
           name: 'container',
           include: ['test/container/**/*.test.ts'],
-          globalSetup: 'test/helpers/container-setup.ts',
+          globalSetup: ['test/helpers/temp-setup.ts', 'test/helpers/container-setup.ts'],
           // Containers share the cores with what measures them, so few files run at once and nothing is hurried.
           maxWorkers: 2,
           testTimeout: 120_000,
@@ -30,7 +31,7 @@ export default defineConfig({
         test: {
           name: 'long',
           include: ['test/long/**/*.test.ts'],
-          globalSetup: 'test/helpers/container-setup.ts',
+          globalSetup: ['test/helpers/temp-setup.ts', 'test/helpers/container-setup.ts'],
           // One at a time: each of them loads the engine as much as it can bear.
           maxWorkers: 1,
           testTimeout: 3_600_000,

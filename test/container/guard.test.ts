@@ -154,6 +154,16 @@ describe('a guard', () => {
     expect(await until(() => containersOf(orchestrator.owner), isEmpty, 10_000)).toEqual([]);
   });
 
+  test('removes it also where the engine is started again meanwhile (P2)', async () => {
+    await using orchestrator = await startBusy();
+    const killed = performance.now();
+    await Promise.all([privateEngine.kill(), orchestrator.kill()]);
+    await delay(3_000);
+    await privateEngine.start();
+    const left = 10_000 - (performance.now() - killed);
+    expect(await until(() => containersOf(orchestrator.owner), isEmpty, left)).toEqual([]);
+  });
+
   test('that was killed is started again', async () => {
     await using orchestrator = await startBusy();
     const [first = 0] = findGuards(orchestrator.owner);

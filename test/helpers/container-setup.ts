@@ -1,10 +1,15 @@
+import { join } from 'node:path';
 import { connectEngine } from '../../src/engine/docker/connect.ts';
 import { HostPrograms } from '../../src/image/host-programs.ts';
 import { createImageStore } from '../../src/image/image-store.ts';
 import { madeImagesFolder } from '../../src/image/made-images.ts';
 import { LABELS } from '../../src/labels.ts';
 import { createIdentity, isOwnerDead } from '../../src/sandboxes/cleanup/identity.ts';
+import { findOwnerlessGuards } from './orchestrator.ts';
+import { until } from './until.ts';
 import { createWorkspace } from './workspace.ts';
+
+const CHECKOUT = join(import.meta.dirname, '../..');
 
 /**
  * Runs once before the container tests: without an engine they fail here, with the message that a user would see, and
@@ -31,5 +36,14 @@ export default async function setUp(): Promise<() => Promise<void>> {
       .filter(({ labels }) => isOwnerDead(labels, self))
       .map(({ name }) => name);
     if (left.length > 0) throw new Error(`the tests left in the engine: ${left.join(', ')}`);
+    await untilNoGuardIsLeft();
   };
+}
+
+/** After the last thing that it removed, a guard looks on for a quarter of a minute. */
+const GUARD_DEADLINE_MS = 45_000;
+
+async function untilNoGuardIsLeft(): Promise<void> {
+  const left = `no guard of this checkout is left of which the orchestrator is dead`;
+  await until(left, () => findOwnerlessGuards(CHECKOUT).length === 0, GUARD_DEADLINE_MS);
 }

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { isProcessGone } from '../../src/process.ts';
 
 /** Another process that executes plugins, to be killed. */
 export interface Orchestrator extends AsyncDisposable {
@@ -66,6 +67,20 @@ export function findGuards(...owners: readonly string[]): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => owners.some((owner) => argumentsOf(pid).includes(owner)))
+    .map(Number);
+}
+
+/** Pids of the guards that run from this folder, and whose orchestrator is gone. */
+export function findOwnerlessGuards(folder: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      const args = argumentsOf(pid);
+      const program = args.findIndex(
+        (arg) => arg.startsWith(folder) && basename(arg).startsWith('guard-program'),
+      );
+      return program !== -1 && isProcessGone(args[program + 1] ?? '');
+    })
     .map(Number);
 }
 

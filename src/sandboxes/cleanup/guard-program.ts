@@ -12,9 +12,10 @@ import { prune } from './prune.ts';
 /** What the engine was still making for the dead can turn up for so long after the last time that something did. */
 const QUIET_MS = 15_000;
 /** An engine that is away for longer is waited for by the shell that started this, if one did. */
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 10_000;
 const MOST_MS = 10 * 60_000;
-const HASTE_MS = 5_000;
+/** After the death of its owner nothing of it may be left for longer, though the engine is started again meanwhile. */
+const HASTE_MS = 10_000;
 
 const [owner = '', host = '', cacheDir = '', waited = ''] = process.argv.slice(2);
 const identity = { ...createIdentity(), host };

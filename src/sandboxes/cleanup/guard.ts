@@ -26,16 +26,29 @@ const PROGRAM = join(import.meta.dirname, `guard-program${extname(import.meta.fi
 const SHELL = '/bin/sh';
 /**
  * While it waits the guard is a shell, which takes one megabyte where Node takes a hundred: first for its pipe, which breaks
- * when this process ends, however it ends, where a line through it says that all is well; then for an engine that is away, at
- * most ten minutes. After that it is for the next orchestrator to prune.
+ * when this process ends, however it ends, where a line through it says that all is well; then for an engine that is away.
+ * Node is started again when the engine's socket is back, and now and then while it is there and nobody answers. After a
+ * minute without a socket, ten in all, or at once where the folder of the socket is gone too, the guard ends: what is left
+ * then is for the next orchestrator to prune.
  */
 const SCRIPT = `
   trap '' TERM INT HUP
   read -r line && exit
-  pause=1; waited=0
+  case "$DOCKER_HOST" in unix://*) socket="\${DOCKER_HOST#unix://}" ;; *) socket= ;; esac
+  pause=1; waited=0; missing=0
   while "$0" "$@" "$waited"; [ $? -eq ${ENGINE_IS_AWAY} ] && [ "$waited" -lt 600 ]; do
-    /bin/sleep "$pause" || exit
-    waited=$((waited + pause))
+    left=$pause
+    while [ "$left" -gt 0 ]; do
+      /bin/sleep 1 || exit
+      waited=$((waited + 1)); left=$((left - 1))
+      if [ -z "$socket" ] || [ -e "$socket" ]; then
+        [ "$missing" -eq 0 ] || left=0
+        missing=0
+      else
+        missing=$((missing + 1)); left=1
+        [ -d "\${socket%/*}/" ] && [ "$missing" -lt 60 ] || exit
+      fi
+    done
     [ "$pause" -ge 32 ] || pause=$((pause * 2))
   done`;
 /** Someone may end a guard by mistake; who does so again and again means it. */
