@@ -1,5 +1,5 @@
 import Docker from 'dockerode';
-import { findEngine } from '../src/engine/find.ts';
+import { findEngine } from '../src/engine/docker/find.ts';
 import { createLurkbox, type Lurkbox, type LurkboxOptions } from '../src/index.ts';
 import { IMAGE_PATHS } from '../src/spec/build.ts';
 import { createWorkspace, removeImagesOf, type Workspace } from '../test/helpers/workspace.ts';

@@ -81,6 +81,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** These wire the stages together and may look both ways. */
 const COMPOSITION = ['lurkbox.ts', 'state-place.ts', 'index.ts', 'options.ts', 'process-wide.ts'];
 
+/** Folders behind a door: who may know what is in them, beside the composition root. */
+const PRIVATE: Readonly<Record<string, string>> = {
+  // Everybody else knows the interface, which something that is no Docker can serve.
+  'engine/docker': 'engine',
+};
+
 /** Packages that few folders know, so that they can be replaced. */
 const PACKAGE_OWNERS: Readonly<Record<string, readonly string[]>> = {
   ajv: ['schemas'],
@@ -97,7 +103,7 @@ const WITHOUT_PACKAGES = 'runner';
 /** Who may read the environment: one file, and the programs of the attacks, which do so inside of a container. */
 const ENVIRONMENT_READERS = ['options.ts', 'attack/survey.ts', 'attack/isolation.ts'];
 /** Who may take it as a parameter that defaults to it, and only so. */
-const ENVIRONMENT_TAKERS = ['engine/find.ts', 'engine/docker/connect.ts'];
+const ENVIRONMENT_TAKERS = ['engine/docker/find.ts', 'engine/docker/connect.ts'];
 
 interface Import {
   /** As written: `../errors.ts`, `node:fs`, `dockerode`. */
@@ -117,7 +123,13 @@ interface SourceFile {
 type Sources = ReadonlyMap<string, SourceFile>;
 type Check = (file: SourceFile, sources: Sources) => string[];
 
-const CHECKS: readonly Check[] = [folderIsKnown, importsPointLeft, packagesStayHome, environmentStaysOut];
+const CHECKS: readonly Check[] = [
+  folderIsKnown,
+  importsPointLeft,
+  doorsStayShut,
+  packagesStayHome,
+  environmentStaysOut,
+];
 
 /** Every import of the tree under `src` that goes the wrong way, one sentence each. */
 export function checkImports(src: string): string[] {
@@ -167,6 +179,18 @@ function importsPointLeft({ path, imports }: SourceFile): string[] {
       ({ specifier }) =>
         `src/${path} imports \`${specifier}\`: \`${place}\` may import ${list(allowed)}its own files and leaves.`,
     );
+}
+
+function doorsStayShut({ path, imports }: SourceFile): string[] {
+  if (COMPOSITION.includes(path)) return [];
+  return Object.entries(PRIVATE).flatMap(([folder, owner]) =>
+    imports
+      .filter(({ target }) => target?.startsWith(`${folder}/`) && placeOf(path) !== owner)
+      .map(
+        ({ specifier }) =>
+          `src/${path} imports \`${specifier}\`: only \`${owner}\` and the composition root may know \`${folder}\`.`,
+      ),
+  );
 }
 
 function packagesStayHome({ path, imports }: SourceFile): string[] {

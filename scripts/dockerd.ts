@@ -6,7 +6,7 @@ import { openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { toUnixAddress } from '../src/engine/docker/endpoint.ts';
-import { firstAnswering } from '../src/engine/find.ts';
+import { firstAnswering } from '../src/engine/docker/find.ts';
 
 /** One daemon: what runs, and the files it and we keep about it. */
 export interface Dockerd {

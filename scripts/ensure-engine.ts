@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { engineCandidates } from '../src/engine/docker/candidates.ts';
 import type { EngineAddress } from '../src/engine/docker/endpoint.ts';
-import { findEngine } from '../src/engine/find.ts';
+import { findEngine } from '../src/engine/docker/find.ts';
 import { SYSTEM_DOCKERD } from './dockerd.ts';
 import { holdsLock, installPackages, NO_LOCK, rerunWithLock, runs, step, whyNotSetUp } from './set-up.ts';
 

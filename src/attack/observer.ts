@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type EngineWitness, witnessEngine } from '../engine/connect.ts';
 import type { ContainerEngine } from '../engine/engine.ts';
-import { type EngineWitness, witnessEngine } from '../engine/witness.ts';
 import { LABELS } from '../labels.ts';
 import type { Lurkbox } from '../lurkbox.ts';
 import { STATE_FOLDER } from '../state-place.ts';

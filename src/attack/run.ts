@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { connectEngine } from '../engine/docker/connect.ts';
+import { connectEngine } from '../engine/connect.ts';
 import type { Lurkbox } from '../lurkbox.ts';
 import type { Grant } from '../policy/grant.ts';
 import type {

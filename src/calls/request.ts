@@ -1,5 +1,4 @@
-import { once } from 'node:events';
-import type { Writable } from 'node:stream';
+import type { ContainerStdin } from '../engine/engine.ts';
 import { frameRecord } from '../protocol/framing.ts';
 import { EXECUTE_ID, type ExecuteParams, LOAD_ID, type LoadParams } from '../protocol/messages.ts';
 import { EventLoopYielder } from './event-loop-yielder.ts';
@@ -29,19 +28,15 @@ export interface ExecuteRequest extends ExecuteParams {
  * reads it.
  */
 export async function sendExecute(
-  socket: Writable,
+  stdin: ContainerStdin,
   request: ExecuteRequest,
   signal: AbortSignal,
 ): Promise<void> {
   const turns = new EventLoopYielder();
-  try {
-    for (const piece of toExecuteRecord(request)) {
-      if (!socket.write(piece)) await once(socket, 'drain', { signal });
-      if (turns.isOver()) await turns.next();
-      if (signal.aborted) return;
-    }
-  } catch {
-    // Settled, or soon to be.
+  for (const piece of toExecuteRecord(request)) {
+    if (!stdin.write(piece)) await stdin.drained(signal);
+    if (turns.isOver()) await turns.next();
+    if (signal.aborted || !stdin.isWritable) return;
   }
 }
 

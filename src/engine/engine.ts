@@ -1,7 +1,22 @@
-import type { Duplex, Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { ContainerAllowance } from '../spec/allowance.ts';
 import type { ContainerSpec } from '../spec/container-spec.ts';
-import type { EngineEndpoint } from './docker/endpoint.ts';
+
+/** Where an engine listens, and who chose it. */
+export interface EngineEndpoint {
+  /** For messages. */
+  readonly url: string;
+  /** Who named it, for messages: an environment variable, a setting, or that it is one of the usual places. */
+  readonly chosenBy: string;
+  /** Whether somebody did name it; then no other is tried. */
+  readonly isChosen: boolean;
+  /** The environment that leads another process to the same engine. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly connection: EngineConnection;
+}
+
+/** How what is said reaches an engine. */
+export type EngineConnection = 'socket' | 'TLS' | 'TLS, unverified' | 'plain TCP';
 
 /** What an engine is and can enforce, asked once per connection. */
 export interface EngineFacts {
@@ -102,19 +117,53 @@ export interface ContainerUsage {
   readonly cpuTimeMs: number | null;
 }
 
+/** The standard streams of one container. An error on them is told by `output`, and to whoever does not read it by `isOpen`. */
+export interface ContainerStreams {
+  readonly stdin: ContainerStdin;
+  /**
+   * What the container writes, until it ends; throws when the streams break. It is read no faster than it is pulled, and
+   * whoever stops before its end closes the streams. The bytes of a slice may be used again once the next one is asked for.
+   */
+  readonly output: AsyncIterable<OutputSlice>;
+  /** Whether nobody has closed or broken them. */
+  readonly isOpen: boolean;
+  /** Whether the container may have broken them itself, by leaving unread what was written to it. */
+  readonly mayContainerBreak: boolean;
+  /** Whether this process goes on while they are open. @default true */
+  keepProcess(isNeeded: boolean): void;
+  /** Ends both. Fine to call twice. */
+  close(): void;
+}
+
+export interface OutputSlice {
+  readonly stream: 'stdout' | 'stderr';
+  readonly bytes: Buffer;
+}
+
+/** Never throws: that the streams broke is told by the output. */
+export interface ContainerStdin {
+  /** Whether it takes more: neither its end was asked for, nor did the streams break. */
+  readonly isWritable: boolean;
+  /** In the order of the calls. Answers false when the next call should wait until this is drained. */
+  write(text: string): boolean;
+  /** Resolves when what was written is on its way, or never will be, or nobody wants to know any more. */
+  drained(signal: AbortSignal): Promise<void>;
+  /** After what was written. */
+  end(): void;
+}
+
 /**
  * The engine as lurkbox needs it. Every call has its own deadline and fails with a `LurkboxError` whose code is one of
  * the engine's; no call is repeated behind the caller's back.
  */
 export interface ContainerEngine {
-  /** Where the engine listens, and who chose it. */
   readonly endpoint: EngineEndpoint;
   facts(): Promise<EngineFacts>;
 
   /** Creates the container, or throws `ENGINE_INSECURE` and leaves nothing when the engine did not take every control. */
   createContainer(spec: ContainerSpec, allowance: ContainerAllowance): Promise<{ id: string }>;
-  /** The attached streams; stdout and stderr arrive multiplexed. */
-  attachContainer(id: string): Promise<Duplex>;
+  /** Before its start: an engine keeps no copy of what was written before somebody was attached. */
+  attachContainer(id: string): Promise<ContainerStreams>;
   startContainer(id: string): Promise<void>;
   /** Resolves when the container is no longer running. */
   waitContainer(id: string, options: { signal: AbortSignal; deadlineMs: number }): Promise<void>;

@@ -1,31 +1,8 @@
-import { posix } from 'node:path';
 import { describeError, LurkboxError, type Problem } from '../errors.ts';
 import type { Allowance } from '../spec/allowance.ts';
 import type { EngineFacts, RuntimeFacts } from './engine.ts';
 import { type ReadArguments, readArguments } from './runtime-arguments.ts';
 import { familyOf, type RuntimeFamily } from './runtime-families.ts';
-
-/** A runtime as `GET /info` tells it: by path and arguments, or, from API 1.43 on, by type and options of its shim. */
-export interface RuntimeInfo {
-  path?: string;
-  runtimeArgs?: string[] | null;
-  runtimeType?: string;
-  options?: Record<string, unknown> | null;
-}
-
-/** What is known of a runtime; what the engine does not tell stays unknown. */
-export function toRuntimeFacts({ path, runtimeArgs, runtimeType, options }: RuntimeInfo): RuntimeFacts {
-  if (!runtimeType) return { program: posix.basename(path ?? ''), args: path ? (runtimeArgs ?? []) : null };
-  if (path || !SHIM_OF_RUNC.test(runtimeType)) return { program: posix.basename(runtimeType), args: null };
-  const { BinaryName: program = 'runc', ...others } = options ?? {};
-  const isReadable =
-    typeof program === 'string' && Object.keys(others).every((key) => SHIM_OPTIONS.includes(key));
-  return { program: posix.basename(String(program)), args: isReadable ? [] : null };
-}
-
-const SHIM_OF_RUNC = /^(io\.containerd\.runc\.v[12]|(.*\/)?containerd-shim-runc-v[12])$/;
-/** Options of that shim that leave every control as it is; of `BinaryName` the family decides. */
-const SHIM_OPTIONS = ['TypeUrl', 'SystemdCgroup', 'Root'];
 
 /** What of an allowance decides whether a runtime will do. */
 type RuntimeAllowance = Pick<Allowance, 'runtime' | 'network' | 'acceptUnenforced'>;

@@ -2,6 +2,7 @@ import { PassThrough, Writable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CANCEL_RECORD, countJsonBytes, sendExecute, toExecuteRecord } from '../../src/calls/request.ts';
+import { toStdin } from '../../src/engine/docker/streams.ts';
 import type { ExecuteParams } from '../../src/protocol/messages.ts';
 import { watchHost } from '../helpers/host-watch.ts';
 
@@ -85,7 +86,11 @@ describe('a request in pieces', () => {
 describe('sending', () => {
   test('goes on only as fast as somebody takes it', async () => {
     const socket = new PassThrough();
-    const sending = sendExecute(socket, paramsWith('x'.repeat(2_000_000)), new AbortController().signal);
+    const sending = sendExecute(
+      toStdin(socket),
+      paramsWith('x'.repeat(2_000_000)),
+      new AbortController().signal,
+    );
     await new Promise((resolve) => setImmediate(resolve));
     expect(socket.readableLength + socket.writableLength).toBeLessThan(200_000);
     let bytes = 0;
@@ -96,7 +101,11 @@ describe('sending', () => {
 
   test('ends when the execution has settled, whoever stopped reading', async () => {
     const settled = new AbortController();
-    const sending = sendExecute(new PassThrough(), paramsWith('x'.repeat(2_000_000)), settled.signal);
+    const sending = sendExecute(
+      toStdin(new PassThrough()),
+      paramsWith('x'.repeat(2_000_000)),
+      settled.signal,
+    );
     settled.abort();
     await sending;
   });
@@ -107,7 +116,7 @@ describe('sending', () => {
       write: (_chunk, _encoding, done) => done(new Error('EPIPE')),
     });
     broken.on('error', () => {});
-    await sendExecute(broken, paramsWith('x'.repeat(2_000_000)), new AbortController().signal);
+    await sendExecute(toStdin(broken), paramsWith('x'.repeat(2_000_000)), new AbortController().signal);
     expect(broken.destroyed).toBe(true);
   });
 
@@ -116,7 +125,7 @@ describe('sending', () => {
     const sink = new Writable({ write: (_chunk, _encoding, done) => void setImmediate(done) });
     const { cost } = await watchHost(async () => {
       await countJsonBytes(params.context);
-      await sendExecute(sink, params, new AbortController().signal);
+      await sendExecute(toStdin(sink), params, new AbortController().signal);
     });
     expect(cost.longestBlockMs).toBeLessThan(100);
     expect(cost.memoryGrowthBytes).toBeLessThan(64 * 1024 * 1024);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { type EngineInfo, toEngineFacts } from '../../src/engine/docker/info.ts';
 import type { EngineFacts } from '../../src/engine/engine.ts';
-import { assertEnforceable, type EngineInfo, REQUIREMENTS, toEngineFacts } from '../../src/engine/facts.ts';
+import { assertEnforceable, REQUIREMENTS } from '../../src/engine/facts.ts';
 import { toAllowance } from '../../src/spec/allowance.ts';
 import { GRANT } from '../spec/sample.ts';
 import { FACTS } from './sample.ts';

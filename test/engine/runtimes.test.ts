@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { type RuntimeInfo, toRuntimeFacts } from '../../src/engine/docker/info.ts';
 import type { RuntimeFacts } from '../../src/engine/engine.ts';
-import { assertRuntime, type RuntimeInfo, toRuntimeFacts } from '../../src/engine/runtimes.ts';
+import { assertRuntime } from '../../src/engine/runtimes.ts';
 import type { LurkboxError } from '../../src/errors.ts';
 import type { Grant } from '../../src/policy/grant.ts';
 import { allowanceOf } from '../spec/sample.ts';

@@ -1,6 +1,6 @@
 import { release } from 'node:os';
 import { expect, test } from 'vitest';
-import type { EngineConnection } from '../../src/engine/docker/endpoint.ts';
+import type { EngineConnection } from '../../src/engine/engine.ts';
 import { keepsInodes } from '../../src/engine/shared-files.ts';
 import { FakeEngine } from '../helpers/fake-engine.ts';
 import { FACTS } from './sample.ts';

@@ -1,9 +1,10 @@
-import { Duplex, type Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { choosing } from '../../src/engine/docker/endpoint.ts';
+import { demultiplex } from '../../src/engine/docker/streams.ts';
 import type {
   ContainerEngine,
   ContainerExit,
+  ContainerStreams,
   ContainerSummary,
   ContainerUsage,
   EngineFacts,
@@ -44,7 +45,7 @@ export class FakeEngine implements ContainerEngine {
     url: 'fake://engine',
     chosenBy: 'a test',
     isChosen: true,
-    env: choosing({}),
+    env: {},
     connection: 'plain TCP',
   } as const;
   readonly calls: EngineCall[] = [];
@@ -99,8 +100,8 @@ export class FakeEngine implements ContainerEngine {
     });
   }
 
-  attachContainer(id: string): Promise<Duplex> {
-    return this.#call('attachContainer', () => this.#find(id).socket);
+  attachContainer(id: string): Promise<ContainerStreams> {
+    return this.#call('attachContainer', () => this.#find(id).streams);
   }
 
   startContainer(id: string): Promise<void> {
@@ -235,8 +236,9 @@ export interface HostMessage {
 export class FakeContainer {
   readonly id: string;
   readonly spec: ContainerSpec;
-  /** The host's end of the attached stream. */
-  readonly socket: Duplex;
+  readonly streams: ContainerStreams;
+  /** Whether it could have broken its streams. */
+  mayBreak = false;
   readonly ended: Promise<void>;
   /** The messages that the host has written. */
   received: HostMessage[] = [];
@@ -248,6 +250,9 @@ export class FakeContainer {
   isRemoved = false;
   exitState: ContainerExit = EXIT;
   #hasExited = false;
+  /** What the engine sends by the connection to it. */
+  readonly #connection = new Readable({ read: () => {} });
+  #isInputOver = false;
   #isStreamOver = false;
   readonly #end: () => void;
   readonly #executed = Promise.withResolvers<void>();
@@ -256,17 +261,8 @@ export class FakeContainer {
     this.id = id;
     this.spec = spec;
     ({ promise: this.ended, resolve: this.#end } = Promise.withResolvers<void>());
-    this.socket = new Duplex({
-      read: () => {},
-      write: (chunk: Buffer, _encoding, done) => {
-        this.#receive(chunk.toString('utf8'));
-        done();
-      },
-      final: (done) => {
-        this.onHungUp?.();
-        done();
-      },
-    });
+    this.streams = this.#toStreams();
+    this.#connection.on('error', () => {});
   }
 
   /** Resolves when the host has handed over the context. */
@@ -300,7 +296,7 @@ export class FakeContainer {
 
   /** Bytes on the attached stream itself, past the engine's framing. */
   send(bytes: Buffer): void {
-    if (!this.#isStreamOver && !this.socket.destroyed) this.socket.push(bytes);
+    if (!this.#isStreamOver && !this.#connection.destroyed) this.#connection.push(bytes);
   }
 
   /** The process ends, and with it the stream. */
@@ -312,18 +308,49 @@ export class FakeContainer {
   }
 
   endStream(): void {
-    if (!this.#isStreamOver && !this.socket.destroyed) this.socket.push(null);
+    if (!this.#isStreamOver && !this.#connection.destroyed) this.#connection.push(null);
     this.#isStreamOver = true;
   }
 
   /** The connection to the engine breaks. */
   lose(): void {
-    this.socket.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
+    this.#connection.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
   }
 
   remove(): void {
     this.isRemoved = true;
     this.exit({ exitCode: 137 });
+  }
+
+  #toStreams(): ContainerStreams {
+    const connection = this.#connection;
+    const isMayBreak = (): boolean => this.mayBreak;
+    const isWritable = (): boolean => !this.#isInputOver && !connection.destroyed;
+    return {
+      stdin: {
+        get isWritable() {
+          return isWritable();
+        },
+        write: (text) => {
+          if (isWritable()) queueMicrotask(() => this.#receive(text));
+          return true;
+        },
+        drained: async () => {},
+        end: () => {
+          this.#isInputOver = true;
+          queueMicrotask(() => this.onHungUp?.());
+        },
+      },
+      output: demultiplex(connection),
+      get isOpen() {
+        return !connection.destroyed;
+      },
+      get mayContainerBreak() {
+        return isMayBreak();
+      },
+      keepProcess: () => {},
+      close: () => void connection.destroy(),
+    };
   }
 
   #receive(text: string): void {

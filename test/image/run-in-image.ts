@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import Docker from 'dockerode';
-import { Demuxer } from '../../src/engine/docker/demux.ts';
 import { toCreateOptions } from '../../src/engine/docker/to-create-options.ts';
 import type { ContainerEngine } from '../../src/engine/engine.ts';
 import { LABELS } from '../../src/labels.ts';
@@ -51,13 +50,10 @@ export async function runInImage(
   const docker = new Docker();
   const { id } = await docker.createContainer(toCreateOptions(spec, await engine.facts()) as object);
   try {
-    const stream = await engine.attachContainer(id);
+    const streams = await engine.attachContainer(id);
     await engine.startContainer(id);
-    const demuxer = new Demuxer();
     let output = '';
-    for await (const chunk of stream) {
-      for (const { bytes } of demuxer.push(chunk)) output += bytes.toString();
-    }
+    for await (const { bytes } of streams.output) output += bytes.toString();
     return output.trim();
   } finally {
     await engine.removeContainer(id);

@@ -38,7 +38,10 @@ test.each<[string, Record<string, string>]>([
     { 'policy/a.ts': "// import { a } from '../engine/a.ts';\n/** process.env */" },
   ],
   ['a type of a package, below the runner', { 'runner/a.ts': "import type { A } from 'zod';" }],
-  ['the environment, as a default', { 'engine/find.ts': 'export function find({ env = process.env }) {}' }],
+  [
+    'the environment, as a default',
+    { 'engine/docker/find.ts': 'export function find({ env = process.env }) {}' },
+  ],
   ['the environment, in options', { 'options.ts': 'export const home = process.env.HOME;' }],
 ])('takes %s', (_title, files) => {
   expect(problemsOf(files)).toEqual([]);
@@ -76,6 +79,11 @@ test.each<[string, Record<string, string>, string]>([
     'src/image/a.ts imports `../engine/docker.ts`: `image` may import `manifest`, `policy/baseline.ts`, `spec/build.ts`, `engine/engine.ts`, `protocol/messages.ts`, its own files and leaves.',
   ],
   [
+    'Docker, in a room that knows engines',
+    { 'sandboxes/pool/a.ts': "import { Demuxer } from '../../engine/docker/demux.ts';" },
+    'src/sandboxes/pool/a.ts imports `../../engine/docker/demux.ts`: only `engine` and the composition root may know `engine/docker`.',
+  ],
+  [
     'a way out of src',
     { 'cli/a.ts': "import { a } from '../../scripts/a.ts';" },
     'src/cli/a.ts imports `../../scripts/a.ts`: `cli` may import `index.ts`, its own files and leaves.',
@@ -97,8 +105,8 @@ test.each<[string, Record<string, string>, string]>([
   ],
   [
     'the environment, read where it is not expected',
-    { 'engine/find.ts': 'const home = process.env.HOME;' },
-    'src/engine/find.ts reads `process.env`: only src/options.ts does; pass what is needed as a parameter.',
+    { 'engine/docker/find.ts': 'const home = process.env.HOME;' },
+    'src/engine/docker/find.ts reads `process.env`: only src/options.ts does; pass what is needed as a parameter.',
   ],
   [
     'a cycle',

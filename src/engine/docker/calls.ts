@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { LurkboxError } from '../../errors.ts';
-import { quote, tellsHostIsFull } from '../errors.ts';
 import { notAnEngine, parseJson, readText } from './answers.ts';
+import { quote, tellsHostIsFull } from './errors.ts';
 
 interface Post {
   readonly path: string;

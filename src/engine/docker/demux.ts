@@ -1,3 +1,5 @@
+import type { OutputSlice } from '../engine.ts';
+
 /**
  * Docker's multiplexed attach stream: a header of 8 bytes, `{ stream, 0, 0, 0, length as big-endian uint32 }`, before
  * each payload.
@@ -6,11 +8,6 @@
 const HEADER_BYTES = 8;
 /** The engine copies 32 KiB at a time; a length far above is no engine talking. */
 const MAX_FRAME_BYTES = 1024 * 1024;
-
-export interface StreamSlice {
-  readonly stream: 'stdout' | 'stderr';
-  readonly bytes: Buffer;
-}
 
 /**
  * Takes chunks as they arrive and yields the slices of payload in them, without ever holding a whole frame: at most one
@@ -22,7 +19,7 @@ export class Demuxer {
   #headerBytes = 0;
   #payloadLeft = 0;
 
-  *push(chunk: Buffer): Generator<StreamSlice> {
+  *push(chunk: Buffer): Generator<OutputSlice> {
     let at = 0;
     while (at < chunk.length) {
       if (this.#payloadLeft === 0) {

@@ -4,20 +4,20 @@ import type Docker from 'dockerode';
 import { LurkboxError } from '../../errors.ts';
 import type { ContainerAllowance } from '../../spec/allowance.ts';
 import type { ContainerSpec } from '../../spec/container-spec.ts';
-import { killCgroup, readCgroupUsage } from '../cgroup.ts';
 import { DEADLINES_MS, type EngineAction, withDeadline } from '../deadlines.ts';
 import type {
   ContainerEngine,
   ContainerExit,
+  ContainerStreams,
   ContainerSummary,
   ContainerUsage,
+  EngineEndpoint,
   EngineFacts,
   ImageDetails,
   ImageSummary,
   NetworkSummary,
 } from '../engine.ts';
-import { quote, toEngineError } from '../errors.ts';
-import { assertEnforceable, type EngineInfo, toEngineFacts } from '../facts.ts';
+import { assertEnforceable } from '../facts.ts';
 import { comparePosture } from '../posture.ts';
 import { verifyCreateBody } from '../verify.ts';
 import { notAnEngine } from './answers.ts';
@@ -34,8 +34,12 @@ import {
   upTo,
   withSignal,
 } from './calls.ts';
-import { type EngineEndpoint, nameOf } from './endpoint.ts';
+import { killCgroup, readCgroupUsage } from './cgroup.ts';
+import { nameOf } from './endpoint.ts';
+import { quote, toEngineError } from './errors.ts';
 import { toImageDefaults } from './image-defaults.ts';
+import { type EngineInfo, toEngineFacts } from './info.ts';
+import { openStreams } from './streams.ts';
 import { type DockerCreateOptions, toCreateOptions } from './to-create-options.ts';
 
 /** A removal takes a tenth of that, on a busy host all of it; and what is being removed may be killed at any time. */
@@ -123,7 +127,7 @@ export class DockerEngine implements ContainerEngine {
     );
   }
 
-  attachContainer(id: string): Promise<Duplex> {
+  attachContainer(id: string): Promise<ContainerStreams> {
     return this.#call('attach to a container', async ({ docker }, abortSignal) => {
       const socket = (await docker.getContainer(id).attach({
         stream: true,
@@ -133,7 +137,7 @@ export class DockerEngine implements ContainerEngine {
         hijack: true,
         abortSignal,
       })) as Duplex;
-      if (socket instanceof Socket) return socket;
+      if (socket instanceof Socket) return openStreams(socket);
       socket.destroy();
       throw notAnEngine('something that is no stream');
     });

@@ -1,18 +1,14 @@
 import type { SecureContextOptions } from 'node:tls';
 import { LurkboxError } from '../../errors.ts';
 import { escapeAndCut } from '../../printable.ts';
+import type { EngineConnection, EngineEndpoint } from '../engine.ts';
 
 /** Where an engine listens and who named it, as whoever connects needs to know. */
 export type EngineAddress = UnixAddress | NetworkAddress;
 
-interface Choice {
-  /** As `DOCKER_HOST` writes it, for messages: `unix:///var/run/docker.sock`, `tcp://127.0.0.1:2375`. */
-  readonly url: string;
-  /** Who named it, for messages: `DOCKER_HOST`, a context of Docker, or that it is one of the usual sockets. */
-  readonly chosenBy: string;
-  /** Whether somebody did name it; then no other is tried. */
-  readonly isChosen: boolean;
-  /** What leads another process to the same engine; every variable that has a say is in it, empty where it has none. */
+/** As `DOCKER_HOST` writes it: `unix:///var/run/docker.sock`, `tcp://127.0.0.1:2375`. */
+interface Choice extends Omit<EngineEndpoint, 'connection'> {
+  /** Every variable that has a say is in it, empty where it has none. */
   readonly env: Readonly<Record<(typeof CHOOSING_VARIABLES)[number], string>>;
 }
 
@@ -33,14 +29,6 @@ export interface TlsOptions extends Pick<SecureContextOptions, 'ca' | 'cert' | '
   readonly rejectUnauthorized: boolean;
   /** The folder that the certificates are in; `null` for those of Node. */
   readonly folder: string | null;
-}
-
-/** How what is said reaches an engine. */
-export type EngineConnection = 'socket' | 'TLS' | 'TLS, unverified' | 'plain TCP';
-
-/** What an engine says of its address. */
-export interface EngineEndpoint extends Choice {
-  readonly connection: EngineConnection;
 }
 
 /** With them, and the files that they name, Docker's command line decides which engine it talks to. */

@@ -2,7 +2,7 @@
 // What `guard.ts` starts: waits until that process is gone, removes what it left, and ends when nothing comes any more.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { connectEngine } from '../../engine/docker/connect.ts';
+import { connectEngine } from '../../engine/connect.ts';
 import { removeStaleFolders } from '../../image/temp-folder.ts';
 import { isProcessGone } from '../../process.ts';
 import { ENGINE_IS_AWAY } from './guard-exit-code.ts';

@@ -1,5 +1,3 @@
-import { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   type Ending,
@@ -11,7 +9,7 @@ import {
 } from '../../calls/ending.ts';
 import { CANCEL_RECORD, LOADED_BYTES, sendExecute, toLoadRecord } from '../../calls/request.ts';
 import { UNKNOWN_USAGE, type Usage } from '../../calls/result.ts';
-import type { ContainerEngine } from '../../engine/engine.ts';
+import type { ContainerEngine, ContainerStreams } from '../../engine/engine.ts';
 import { keepsInodes } from '../../engine/shared-files.ts';
 import { LABELS } from '../../labels.ts';
 import type { Logger } from '../../logger.ts';
@@ -30,11 +28,6 @@ export const BOOT_DEADLINE_MS = 30_000;
 const UNHEARD_MS = 5_000;
 /** How long the engine may take to tell that a container has ended whose streams have. */
 const EXIT_MS = 1_000;
-/**
- * The engine takes as much as this from the connection in one piece, also for a container that does not read any more. Beyond
- * that it may close a connection in which something is unread, which looks from here like one that was reset.
- */
-const UNREAD_BYTES = 16 * 1024;
 
 export interface SandboxPlan {
   readonly engine: ContainerEngine;
@@ -88,7 +81,7 @@ export class Sandbox {
   #containerId: string | undefined;
   /** From before the engine is asked for anything until what is bound was compared with them, where that can be done. */
   #folders: MountFolders | undefined;
-  #socket: Duplex | undefined;
+  #streams: ContainerStreams | undefined;
   /** Whether there may be something in the engine by now. */
   #created = false;
   #started = false;
@@ -141,22 +134,20 @@ export class Sandbox {
 
   /** Whether it is connected and nobody is done with it: what is told next may still be heard. */
   get isAlive(): boolean {
-    return (
-      this.#ending === null && !this.#isClosing() && !this.#isSilent && !(this.#socket?.destroyed ?? false)
-    );
+    return this.#ending === null && !this.#isClosing() && !this.#isSilent && (this.#streams?.isOpen ?? true);
   }
 
   /** From now on this user is told; answers how it has ended, where that was told already. */
   handTo(user: SandboxUser): Ending | null {
     this.#user = user;
-    if (this.#socket instanceof Socket) this.#socket.ref();
+    this.#streams?.keepProcess(true);
     return this.#ending;
   }
 
   /** Nobody waits for anything of it: it does not keep this process from ending, and ends with it. */
   rest(): void {
     this.#room.rest();
-    if (this.#socket instanceof Socket) this.#socket.unref();
+    this.#streams?.keepProcess(false);
   }
 
   /** The call that ran in it is answered, with all that was printed: from now on nobody waits for much of its output. */
@@ -168,7 +159,7 @@ export class Sandbox {
     this.#hasRun = true;
     this.#room.rest();
     this.#room.spare(LOADED_BYTES);
-    this.#socket?.write(toLoadRecord({ entryPoint: this.#entryPoint }));
+    this.#streams?.stdin.write(toLoadRecord({ entryPoint: this.#entryPoint }));
   }
 
   /** Hands over a context; answers the id of the request, which its response carries. */
@@ -178,9 +169,9 @@ export class Sandbox {
     // What comes now is of another execution, and has the room that each of them has.
     if (id > EXECUTE_ID) this.#room.empty();
     else this.#room.open();
-    if (this.#socket !== undefined)
+    if (this.#streams !== undefined)
       void sendExecute(
-        this.#socket,
+        this.#streams.stdin,
         { id, entryPoint: this.#entryPoint, maxResultBytes: this.#room.maxResultBytes, context },
         signal,
       );
@@ -194,14 +185,15 @@ export class Sandbox {
   async hangUp(patienceMs: number): Promise<void> {
     if (!this.isAlive) return;
     this.#hungUp = true;
-    this.#socket?.end();
+    this.#streams?.stdin.end();
     await Promise.race([this.#silence.promise, delay(patienceMs, undefined, { ref: false })]);
   }
 
   /** Answers whether anybody could hear it. */
   cancel(): boolean {
-    if (!this.#ready || !this.#socket?.writable) return false;
-    this.#socket.write(CANCEL_RECORD);
+    const stdin = this.#streams?.stdin;
+    if (!this.#ready || !stdin?.isWritable) return false;
+    stdin.write(CANCEL_RECORD);
     return true;
   }
 
@@ -239,11 +231,11 @@ export class Sandbox {
       if (this.#isClosing()) return;
       const id = await this.#create();
       if (this.#isClosing()) return;
-      const socket = await this.#attach(id);
+      const { output } = await this.#attach(id);
       if (this.#isClosing()) return;
       await this.#start(id);
       // A plugin that says nothing would keep the reading, and with it the removal, waiting after the end.
-      await Promise.race([this.#converse(socket), aborted(this.#closing.signal)]);
+      await Promise.race([this.#converse(output), aborted(this.#closing.signal)]);
       if (!this.#isClosing() && !this.#hungUp) this.#end(await this.#conclude(id));
     } catch (error) {
       this.#end(endingOfError(error));
@@ -251,7 +243,7 @@ export class Sandbox {
       this.#folders?.[Symbol.dispose]();
       await this.#closed.promise;
       await this.#remove();
-      this.#socket?.destroy();
+      this.#streams?.close();
     }
   }
 
@@ -275,13 +267,9 @@ export class Sandbox {
     return id;
   }
 
-  /** Before the start: the engine keeps no copy of what was written before somebody listened. */
-  async #attach(id: string): Promise<Duplex> {
-    const socket = await this.#plan.engine.attachContainer(id);
-    // The reading may be over by then; an error that nobody waits for must not end the process.
-    socket.on('error', () => {});
-    this.#socket = socket;
-    return socket;
+  async #attach(id: string): Promise<ContainerStreams> {
+    this.#streams = await this.#plan.engine.attachContainer(id);
+    return this.#streams;
   }
 
   async #start(id: string): Promise<void> {
@@ -290,10 +278,10 @@ export class Sandbox {
     this.#user.onPhase('startMs');
   }
 
-  async #converse(socket: Duplex): Promise<void> {
+  async #converse(output: ContainerStreams['output']): Promise<void> {
     try {
       // Read on after the end: a cancelled plugin may say something while it tidies up.
-      for await (const heard of listen(socket, this.#room)) {
+      for await (const heard of listen(output, this.#room)) {
         if (!this.#isClosing()) this.#hear(heard);
       }
     } catch (error) {
@@ -376,8 +364,7 @@ export class Sandbox {
   /** Whether the stream broke in a way that the plugin cannot bring about by leaving its input unread. */
   #wasCut(): boolean {
     if (!this.#streamBroke) return false;
-    const { bytesWritten = 0 } = this.#socket as Partial<Socket>;
-    return !this.#hasRun || bytesWritten <= UNREAD_BYTES;
+    return !this.#hasRun || !this.#streams?.mayContainerBreak;
   }
 
   /** An engine that answered before and does not any more was lost, not unavailable. */

@@ -1,9 +1,7 @@
 import { isUtf8 } from 'node:buffer';
-import { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EventLoopYielder } from '../../calls/event-loop-yielder.ts';
-import { Demuxer } from '../../engine/docker/demux.ts';
+import type { OutputSlice } from '../../engine/engine.ts';
 import { JsonReader, type JsonReading } from '../../json/reader.ts';
 import { type Piece, RECORD_START, RecordReader, type StrayLine } from '../../protocol/framing.ts';
 import { MAX_RESULT_DEPTH, MAX_RESULT_VALUES } from '../../protocol/messages.ts';
@@ -129,49 +127,49 @@ export class OutputBudget {
 }
 
 /**
- * Reads everything a container writes until it ends or a fault ends the reading. Pulling is the back-pressure: a chunk
- * that nobody asked for stays in the engine. Log lines are read for ever and kept in part; for records there is the room.
+ * Reads everything a container writes until it ends or a fault ends the reading. Pulling is the back-pressure: what
+ * nobody asked for stays in the engine. Log lines are read for ever and kept in part; for records there is the room.
  */
-export async function* listen(socket: Duplex, room: OutputBudget): AsyncGenerator<OutputItem> {
-  const demuxer = new Demuxer();
+export async function* listen(
+  output: AsyncIterable<OutputSlice>,
+  room: OutputBudget,
+): AsyncGenerator<OutputItem> {
   const limits = { maxRecordBytes: room.maxRecordBytes, maxLineBytes: MAX_LINE_BYTES };
   const readers = {
     stdout: new RecordReader(limits),
     stderr: new RecordReader({ ...limits, records: false }),
   };
   const turns = new EventLoopYielder();
-  for await (const chunk of socket) {
-    for (const { stream, bytes } of demuxer.push(chunk as Buffer)) {
-      if (turns.isOver()) await turns.next();
-      if (!room.takesBytes(stream, bytes.length)) {
-        yield overLimit(`more than ${MAX_IDLE_BYTES} bytes came over ${stream} while nobody called`);
-        return;
+  let pauseMs = 0;
+  for await (const { stream, bytes } of output) {
+    if (turns.isOver()) await turns.next();
+    if (!room.takesBytes(stream, bytes.length)) {
+      yield overLimit(`more than ${MAX_IDLE_BYTES} bytes came over ${stream} while nobody called`);
+      return;
+    }
+    const reader = readers[stream];
+    for (const { isFlood, bytes: part } of stretchesOf(stream, bytes, reader, room)) {
+      if (isFlood) {
+        // Nobody reads it line by line any more: a flood costs a look at its bytes, and no object for each line.
+        for (const { bytes: begun } of reader.end()) yield { kind: 'surplus', source: stream, bytes: begun };
+        room.takesLog(part.length);
+        yield { kind: 'surplus', source: stream, bytes: Buffer.from(part) };
+        continue;
       }
-      const reader = readers[stream];
-      for (const { isFlood, bytes: part } of stretchesOf(stream, bytes, reader, room)) {
-        if (isFlood) {
-          // Nobody reads it line by line any more: a flood costs a look at its bytes, and no object for each line.
-          for (const { bytes: begun } of reader.end())
-            yield { kind: 'surplus', source: stream, bytes: begun };
-          room.takesLog(part.length);
-          yield { kind: 'surplus', source: stream, bytes: Buffer.from(part) };
-          continue;
-        }
-        for (const piece of reader.push(part)) {
-          const heard = await judge(stream, piece, room, turns);
-          yield heard;
-          // Who breaks the protocol is not listened to any more.
-          if (heard.kind === 'fault') return;
-          if (turns.isOver()) await turns.next();
-        }
+      for (const piece of reader.push(part)) {
+        const heard = await judge(stream, piece, room, turns);
+        yield heard;
+        // Who breaks the protocol is not listened to any more.
+        if (heard.kind === 'fault') return;
+        if (turns.isOver()) await turns.next();
       }
     }
-    const pauseMs = room.pauseMs((chunk as Buffer).length);
-    // What the network gave belongs to nobody else.
-    if (socket instanceof Socket) release(chunk as Buffer);
-    if (pauseMs > 0) await delay(pauseMs);
+    pauseMs += room.pauseMs(bytes.length);
+    // No timer is shorter.
+    if (pauseMs < 1) continue;
+    await delay(pauseMs);
+    pauseMs = 0;
   }
-  demuxer.end();
   for (const stream of ['stdout', 'stderr'] as const)
     for (const piece of readers[stream].end()) yield toLine(stream, piece, room);
 }
@@ -226,12 +224,6 @@ export function readLogRecord(bytes: Buffer): Extract<RunnerMessage, { kind: 'lo
   const reading = new JsonReader(bytes, READING_LIMITS).read();
   const message = reading.ok ? parseRunnerMessage(reading.value) : null;
   return message?.kind === 'log' ? message : null;
-}
-
-// Every byte of it was copied or counted. The collector is in no hurry for memory outside of its heap: of a flood it would
-// leave eighty megabytes lying about.
-function release({ buffer, byteLength }: Buffer): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 async function readRecord(bytes: Buffer, turns: EventLoopYielder): Promise<OutputItem> {

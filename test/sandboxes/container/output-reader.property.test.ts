@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { demultiplex } from '../../../src/engine/docker/streams.ts';
 import { listen, OutputBudget, type OutputItem } from '../../../src/sandboxes/container/output-reader.ts';
 import { anyBytes, anyCuts, toSingleBytes } from '../../helpers/bytes.ts';
 import { toFrame } from '../../helpers/fake-engine.ts';
@@ -8,10 +9,10 @@ import { splitAt } from '../../helpers/split.ts';
 
 /** Everything that is heard, in its order, and the error that ended the listening, if one did. */
 async function hear(chunks: Iterable<Buffer>, outputBytes: number): Promise<(OutputItem | string)[]> {
-  const socket = Readable.from(chunks, { objectMode: false }) as Parameters<typeof listen>[0];
+  const output = demultiplex(Readable.from(chunks, { objectMode: false }));
   const heard: (OutputItem | string)[] = [];
   try {
-    for await (const each of listen(socket, new OutputBudget(outputBytes))) heard.push(each);
+    for await (const each of listen(output, new OutputBudget(outputBytes))) heard.push(each);
   } catch (error) {
     heard.push(String(error));
   }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { demultiplex, openStreams } from '../../../src/engine/docker/streams.ts';
 import { frameRecord } from '../../../src/protocol/framing.ts';
 import { toOutputEnd } from '../../../src/protocol/messages.ts';
 import { listen, OutputBudget, type OutputItem } from '../../../src/sandboxes/container/output-reader.ts';
@@ -15,9 +16,9 @@ import { splitAt } from '../../helpers/split.ts';
 const LIMIT = 4096;
 
 async function hear(chunks: Iterable<Buffer>, outputBytes = LIMIT): Promise<OutputItem[]> {
-  const socket = Readable.from(chunks, { objectMode: false }) as Parameters<typeof listen>[0];
+  const output = demultiplex(Readable.from(chunks, { objectMode: false }));
   const heard: OutputItem[] = [];
-  for await (const each of listen(socket, new OutputBudget(outputBytes))) heard.push(each);
+  for await (const each of listen(output, new OutputBudget(outputBytes))) heard.push(each);
   return heard;
 }
 
@@ -387,9 +388,9 @@ describe('what is expensive to read holds nobody up (P5)', () => {
       for (let at = 0; at < stream.length; at += 32_768) yield stdout(stream.subarray(at, at + 32_768));
     };
     const { value, cost } = await watchHost(async () => {
-      const socket = Readable.from(frames(), { objectMode: false }) as Parameters<typeof listen>[0];
+      const output = demultiplex(Readable.from(frames(), { objectMode: false }));
       let last: OutputItem | undefined;
-      for await (last of listen(socket, new OutputBudget(BYTES + 1024)));
+      for await (last of listen(output, new OutputBudget(BYTES + 1024)));
       return last;
     });
     expect(value?.kind).toBe(kind);
@@ -412,7 +413,7 @@ describe('what is expensive to read holds nobody up (P5)', () => {
     await once(server, 'listening');
     const { value, cost } = await watchHost(async () => {
       let last: OutputItem | undefined;
-      for await (const each of listen(connect(path), new OutputBudget(1024)))
+      for await (const each of listen(openStreams(connect(path)).output, new OutputBudget(1024)))
         if (each.kind === 'message') last = each;
       return last;
     });

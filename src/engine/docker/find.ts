@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
-import { LurkboxError } from '../errors.ts';
-import { engineCandidates } from './docker/candidates.ts';
-import type { EngineAddress } from './docker/endpoint.ts';
-import { PODMAN_REASON } from './docker/podman.ts';
-import { tlsReason } from './docker/tls.ts';
+import { LurkboxError } from '../../errors.ts';
+import { engineCandidates } from './candidates.ts';
+import type { EngineAddress } from './endpoint.ts';
+import { PODMAN_REASON } from './podman.ts';
+import { tlsReason } from './tls.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

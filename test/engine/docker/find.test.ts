@@ -3,8 +3,8 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { toUnixAddress } from '../../src/engine/docker/endpoint.ts';
-import { findEngine, firstAnswering } from '../../src/engine/find.ts';
+import { toUnixAddress } from '../../../src/engine/docker/endpoint.ts';
+import { findEngine, firstAnswering } from '../../../src/engine/docker/find.ts';
 
 describe('probing', () => {
   let directory: string;

@@ -1,9 +1,9 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ClientRequest } from 'node:http';
 import type { Readable } from 'node:stream';
-import { notAnEngine } from './docker/answers.ts';
-import { connectDocker } from './docker/connect.ts';
-import type { ContainerSummary } from './engine.ts';
+import type { ContainerSummary } from '../engine.ts';
+import { notAnEngine } from './answers.ts';
+import { connectDocker } from './connect.ts';
 
 /** Something that happened to a container, as the engine tells it. */
 export interface ContainerEvent {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { toEngineError } from '../../src/engine/errors.ts';
-import { LurkboxError, type LurkboxErrorCode } from '../../src/errors.ts';
+import { toEngineError } from '../../../src/engine/docker/errors.ts';
+import { LurkboxError, type LurkboxErrorCode } from '../../../src/errors.ts';
 
 /** An error as dockerode makes it from a reply of the engine. */
 function reply(statusCode: number, message: string): Error {

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type EngineWitness, witnessEngine } from '../../src/engine/witness.ts';
-import { until } from '../helpers/until.ts';
+import { type EngineWitness, witnessEngine } from '../../../src/engine/docker/witness.ts';
+import { until } from '../../helpers/until.ts';
 
 let folder: string;
 let socketPath: string;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import type { ContainerUsage, EngineFacts } from './engine.ts';
+import type { ContainerUsage, EngineFacts } from '../engine.ts';
 
 const ROOT = '/sys/fs/cgroup';
 

@@ -1,7 +1,7 @@
-import { LurkboxError, type LurkboxErrorCode } from '../errors.ts';
-import { escapeControls } from '../printable.ts';
-import { NOT_AN_ENGINE } from './docker/answers.ts';
-import { tlsReason } from './docker/tls.ts';
+import { LurkboxError, type LurkboxErrorCode } from '../../errors.ts';
+import { escapeControls } from '../../printable.ts';
+import { NOT_AN_ENGINE } from './answers.ts';
+import { tlsReason } from './tls.ts';
 
 interface EngineReply extends Error {
   readonly code?: string;
