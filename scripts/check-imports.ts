@@ -6,7 +6,7 @@ import { builtinModules } from 'node:module';
 import { dirname, join, normalize } from 'node:path';
 
 /** What everyone may import: small, and without an import to the right of them. */
-const LEAVES = [
+export const LEAVES: readonly string[] = [
   'closest.ts',
   'deep-freeze.ts',
   'errors.ts',
@@ -31,7 +31,7 @@ const LEAVES = [
  * Who may import what, besides leaves and its own folder. A name is a folder of `src/`, or one file of it.
  * In the order of the flow; a folder that is not here is an error, so that adding one is a decision.
  */
-const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(LEAVES.map((leaf) => [leaf, []])),
   manifest: [],
   policy: ['manifest'],
@@ -79,7 +79,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** These wire the stages together and may look both ways. */
-const COMPOSITION = ['lurkbox.ts', 'state-place.ts', 'index.ts', 'options.ts', 'process-wide.ts'];
+export const COMPOSITION: readonly string[] = [
+  'lurkbox.ts',
+  'state-place.ts',
+  'index.ts',
+  'options.ts',
+  'process-wide.ts',
+];
 
 /** Folders behind a door: who may know what is in them, beside the composition root. */
 const PRIVATE: Readonly<Record<string, string>> = {

@@ -3,7 +3,7 @@
  * `node scripts/generate.ts` writes; with `--check` it writes nothing and exits 1 when a file would change, or when a link
  * of the documentation leads nowhere.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { buildSeccompProfile } from '../src/policy/seccomp.ts';
 import { lastLookFixtures } from '../test/engine/last-look/generate.ts';
@@ -18,11 +18,7 @@ const FILES: Readonly<Record<string, (before: string) => string>> = {
   'schema/manifest.schema.json': () => toJson(MANIFEST_JSON_SCHEMA),
   'schema/policy.schema.json': () => toJson(POLICY_JSON_SCHEMA),
   'schema/workflow.schema.json': () => toJson(WORKFLOW_JSON_SCHEMA),
-  'docs/reference/manifest.md': fillBlocks,
-  'docs/guide/author/npm-packages.md': fillBlocks,
-  'docs/reference/policy.md': fillBlocks,
-  'docs/reference/workflow.md': fillBlocks,
-  'docs/threat-model.md': fillBlocks,
+  ...Object.fromEntries(globSync('docs/**/*.md', { cwd: ROOT }).map((page) => [page, fillBlocks])),
   'compose/plugin.yaml': () => COMPOSE_YAML,
   'compose/seccomp-noexec.json': () => toJson(buildSeccompProfile({ exec: false })),
   'compose/seccomp-exec.json': () => toJson(buildSeccompProfile({ exec: true })),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ExecutionContextSchema } from '../src/calls/context.ts';
 import { NO_CONTENT } from '../src/manifest/no-content.ts';
 import { PluginManifestSchema } from '../src/manifest/schema.ts';
 import { ENGINE_SOCKETS, FORBIDDEN_MOUNTS } from '../src/policy/mount-path.ts';
@@ -9,6 +10,8 @@ import { DEFAULT_POLICY, PolicySchema } from '../src/policy/schema.ts';
 import { EXEC_GROUP, SYSCALL_GROUPS } from '../src/policy/seccomp-table.ts';
 import { WorkflowSchema } from '../src/workflow/schema.ts';
 import { TRIED } from '../test/long/npm-packages.ts';
+import { COMPOSITION, LEAVES, MAY_IMPORT } from './check-imports.ts';
+import { entriesOf, membersOf } from './source-tables.ts';
 
 /** The tables of the reference pages, made from the code that enforces them. */
 
@@ -35,6 +38,22 @@ export const BLOCKS: Readonly<Record<string, string>> = {
   'tried-packages': triedTable(),
   'engine-sockets': ENGINE_SOCKETS.map((name) => `- \`${name}\``).join('\n'),
   syscalls: syscallTable(),
+  options: optionTable('LurkboxOptions'),
+  'execute-options': optionTable('ExecuteOptions'),
+  'format-options': optionTable('FormatOptions'),
+  'hot-reload-options': optionTable('HotReloadOptions', ['reloader', 'logger']),
+  'context-fields': fieldTable(toJsonSchema(ExecutionContextSchema, 'execution context')),
+  'result-fields': memberTable('PluginExecutionResult'),
+  'error-fields': memberTable('ExecutionError'),
+  'phase-fields': memberTable('Phases'),
+  'usage-fields': memberTable('Usage'),
+  'log-fields': memberTable('LogLine'),
+  'event-fields': memberTable('PluginEvent'),
+  'event-types': table(
+    ['Type', 'When'],
+    entriesOf('PLUGIN_EVENT_TYPES').map(({ name, meaning }) => [`\`${name}\``, meaning]),
+  ),
+  imports: importTable(),
 };
 
 function toJsonSchema(schema: z.ZodType, title: string): JsonSchema {
@@ -126,6 +145,39 @@ function ratingTable(): string {
       most === undefined ? reason : `${reason} Never above ${most}.`,
     ]),
   );
+}
+
+function optionTable(interfaceName: string, leftOut: readonly string[] = []): string {
+  return table(
+    ['Option', 'Type', 'Default', 'Meaning'],
+    membersOf(interfaceName)
+      .filter(({ name }) => !leftOut.includes(name))
+      .map(({ name, type, byDefault, meaning }) => [`\`${name}\``, `\`${type}\``, byDefault, meaning]),
+  );
+}
+
+function memberTable(interfaceName: string): string {
+  return table(
+    ['Field', 'Type', 'Meaning'],
+    membersOf(interfaceName).map(({ name, type, meaning }) => [`\`${name}\``, `\`${type}\``, meaning]),
+  );
+}
+
+/** Who may import whom, from the table that the check goes by. */
+function importTable(): string {
+  const rooms = Object.entries(MAY_IMPORT).filter(([room]) => !LEAVES.includes(room));
+  return [
+    `Everyone may import the leaves: ${codes(LEAVES)}. A leaf imports only leaves. ${codes(COMPOSITION)} wire the rooms together and may import everything.`,
+    '',
+    table(
+      ['Room', 'May import, besides leaves and its own files'],
+      rooms.map(([room, names]) => [`\`${room}\``, codes(names)]),
+    ),
+  ].join('\n');
+}
+
+function codes(names: readonly string[]): string {
+  return names.map((name) => `\`${name}\``).join(', ');
 }
 
 function noContentTable(): string {

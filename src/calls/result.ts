@@ -2,6 +2,7 @@ import type { LogLevel } from '../protocol/messages.ts';
 import type { Outcome } from './outcome.ts';
 
 export interface LogLine {
+  /** `debug`, `info`, `warn` or `error`. */
   readonly level: LogLevel;
   /** `console`: through `console` or `host.log`; `stdout`, `stderr`: printed past it; `lurkbox`: a note on lines that are not there. */
   readonly source: 'console' | 'stdout' | 'stderr' | 'lurkbox';
@@ -47,11 +48,15 @@ export interface ExecutionError {
 
 /** How one call ended. Every call settles with exactly one of these. */
 export interface PluginExecutionResult {
+  /** Stands in events, in the audit log and on the container, too. */
   readonly executionId: string;
+  /** Its name. */
   readonly plugin: string;
+  /** The version that served the call; `null` where there was none. */
   readonly version: string | null;
   /** `sha256:…` of the plugin's content. */
   readonly digest: string | null;
+  /** How the call ended: one of the table `OUTCOMES`. */
   readonly outcome: Outcome;
   /** `outcome === 'OK'`. */
   readonly success: boolean;
@@ -61,11 +66,15 @@ export interface PluginExecutionResult {
   readonly error: ExecutionError | null;
   /** From the call until it settled, waiting included. */
   readonly executionTimeMs: number;
+  /** Where the time went. */
   readonly phases: Phases;
+  /** What the container used. */
   readonly usage: Usage;
+  /** What the plugin logged and printed, in order. */
   readonly logs: readonly LogLine[];
   /** Facts that did not decide the outcome, e.g. that logs were cut. */
   readonly warnings: readonly string[];
+  /** What served the call: `sandboxId`, and `sandbox`, which is `cold`, `warm` or `reused`. */
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 

@@ -8,7 +8,9 @@ export const PLUGIN_EVENT_TYPES = [
   'LOAD',
   /** A version is forgotten, and everything of it released. */
   'UNLOAD',
+  /** The active version takes calls again. */
   'ENABLE',
+  /** The active version takes no calls. */
   'DISABLE',
   /** A call settled, with whatever outcome. */
   'EXECUTE',
@@ -41,7 +43,9 @@ export const EVENT_VERSION = 3;
 export interface PluginEvent {
   /** `EVENT_VERSION` of the program that emitted it. */
   readonly v: number;
+  /** One of the types below. */
   readonly eventType: PluginEventType;
+  /** The plugin that it is about. */
   readonly pluginName: string;
   /** `null` where it is of no single version. */
   readonly version: string | null;
@@ -49,6 +53,7 @@ export interface PluginEvent {
   readonly digest: string | null;
   /** ISO 8601, UTC, with milliseconds. */
   readonly timestamp: string;
+  /** `false` where something failed. */
   readonly success: boolean;
   /** One sentence for a person, of at most 2,000 characters, or `null`. */
   readonly message: string | null;

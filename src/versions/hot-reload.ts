@@ -21,8 +21,9 @@ export interface HotReload extends Reloaded {
 }
 
 export interface HotReloadOptions {
+  /** Puts the changed folders into service; `lurkbox.hotReload()` fills it in. */
   readonly reloader: Reloader;
-  /** @default silent */
+  /** Any pino-shaped logger. @default silent */
   readonly logger?: Logger;
   /**
    * Milliseconds without a change after which a plugin is reloaded; one that is written to without a pause is after ten
@@ -32,6 +33,7 @@ export interface HotReloadOptions {
   readonly debounceMs?: number;
   /** Plugin folders, and folders that hold some. More can be added at any time. @default none */
   readonly watchPaths?: readonly string[];
+  /** Told of each plugin that was reloaded. */
   readonly onReload?: (folder: string, reload: HotReload) => void;
   /** What cannot be reloaded, told once for each try; or a watched folder that cannot be watched any more. */
   readonly onError?: (folder: string, error: LurkboxError) => void;
