@@ -18,7 +18,9 @@ const FILES: Readonly<Record<string, (before: string) => string>> = {
   'schema/manifest.schema.json': () => toJson(MANIFEST_JSON_SCHEMA),
   'schema/policy.schema.json': () => toJson(POLICY_JSON_SCHEMA),
   'schema/workflow.schema.json': () => toJson(WORKFLOW_JSON_SCHEMA),
-  ...Object.fromEntries(globSync('docs/**/*.md', { cwd: ROOT }).map((page) => [page, fillBlocks])),
+  ...Object.fromEntries(
+    globSync(['CHANGELOG.md', 'docs/**/*.md'], { cwd: ROOT }).map((page) => [page, fillBlocks]),
+  ),
   'compose/plugin.yaml': () => COMPOSE_YAML,
   'compose/seccomp-noexec.json': () => toJson(buildSeccompProfile({ exec: false })),
   'compose/seccomp-exec.json': () => toJson(buildSeccompProfile({ exec: true })),

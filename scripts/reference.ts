@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ExecutionContextSchema } from '../src/calls/context.ts';
+import { FORMER_NAMES } from '../src/former-names.ts';
 import { NO_CONTENT } from '../src/manifest/no-content.ts';
 import { PluginManifestSchema } from '../src/manifest/schema.ts';
 import { ENGINE_SOCKETS, FORBIDDEN_MOUNTS } from '../src/policy/mount-path.ts';
@@ -14,6 +15,13 @@ import { COMPOSITION, LEAVES, MAY_IMPORT } from './check-imports.ts';
 import { entriesOf, membersOf } from './source-tables.ts';
 
 /** The tables of the reference pages, made from the code that enforces them. */
+
+const WHERE_NAMES_ARE: Readonly<Record<keyof typeof FORMER_NAMES, string>> = {
+  options: 'option of `createLurkbox`',
+  activateOptions: 'option of `activatePlugin`',
+  methods: 'method of `lurkbox.plugins` and the registry',
+  flags: 'option of `lurkbox use`',
+};
 
 // Their keys are those of `ceilings`, which stand in the table already.
 const SAME_NUMBERS = ['plugins.<name>.ceilings', 'plugins.<name>.resources'];
@@ -54,6 +62,7 @@ export const BLOCKS: Readonly<Record<string, string>> = {
     entriesOf('PLUGIN_EVENT_TYPES').map(({ name, meaning }) => [`\`${name}\``, meaning]),
   ),
   imports: importTable(),
+  'former-names': formerNameTable(),
 };
 
 function toJsonSchema(schema: z.ZodType, title: string): JsonSchema {
@@ -161,6 +170,17 @@ function memberTable(interfaceName: string): string {
     ['Field', 'Type', 'Meaning'],
     membersOf(interfaceName).map(({ name, type, meaning }) => [`\`${name}\``, `\`${type}\``, meaning]),
   );
+}
+
+function formerNameTable(): string {
+  const rows = Object.entries(FORMER_NAMES).flatMap(([kind, names]) =>
+    [...names].map(([before, now]) => [
+      WHERE_NAMES_ARE[kind as keyof typeof FORMER_NAMES],
+      `\`${before}\``,
+      `\`${now}\``,
+    ]),
+  );
+  return table(['What', 'Was', 'Is'], rows);
 }
 
 /** Who may import whom, from the table that the check goes by. */

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectEngine } from '../../src/engine/docker/connect.ts';
@@ -12,7 +12,9 @@ interface Block {
   readonly text: string;
 }
 
-const GUIDE = join(import.meta.dirname, '../../docs/guide/author/first-plugin.md');
+const GUIDE = join(import.meta.dirname, '../../docs/guide/author');
+/** Comes first, since the others go on with its plugin. */
+const FIRST_PAGE = 'first-plugin.md';
 const BLOCK = /^```(.*)\n([\s\S]*?)^```$/gm;
 
 let workspace: Workspace;
@@ -20,7 +22,9 @@ let blocks: Block[];
 
 beforeAll(async () => {
   workspace = await createWorkspace();
-  const guide = await readFile(GUIDE, 'utf8');
+  const others = (await readdir(GUIDE)).filter((page) => page !== FIRST_PAGE).sort();
+  const texts = [FIRST_PAGE, ...others].map((page) => readFile(join(GUIDE, page), 'utf8'));
+  const guide = (await Promise.all(texts)).join('\n');
   blocks = [...guide.matchAll(BLOCK)].map(([, info = '', text = '']) => ({ info, text }));
   for (const { info, text } of blocks) {
     const [, path] = info.split(' ');

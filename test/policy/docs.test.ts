@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { check } from '../../src/documents/problems.ts';
 import { parseJson } from '../../src/json/reader.ts';
@@ -6,8 +7,12 @@ import { PluginManifestSchema } from '../../src/manifest/schema.ts';
 import { checkPolicy } from '../../src/policy/load.ts';
 import { resolveGrant } from '../../src/policy/resolve.ts';
 
-const manifests = examplesOf('manifest.md').map((value) => check(PluginManifestSchema, value));
-const policies = examplesOf('policy.md').map(checkPolicy);
+const DOCS = join(import.meta.dirname, '../../docs');
+
+const manifests = examplesOf('reference/manifest.md').map((value) => check(PluginManifestSchema, value));
+const policies = ['reference/policy.md', ...globSync('guide/operator/*.md', { cwd: DOCS }).sort()]
+  .flatMap(examplesOf)
+  .map(checkPolicy);
 
 test('every example of a manifest is a manifest', () => {
   expect(manifests.length).toBeGreaterThan(1);
@@ -15,7 +20,7 @@ test('every example of a manifest is a manifest', () => {
 });
 
 test('every example of a policy is a policy', () => {
-  expect(policies.length).toBeGreaterThan(0);
+  expect(policies.length).toBeGreaterThan(9);
   expect(policies.filter(({ ok }) => !ok)).toEqual([]);
 });
 
@@ -27,7 +32,7 @@ test('the example of a policy allows what the large example of a manifest asks f
 });
 
 function examplesOf(page: string): unknown[] {
-  const text = readFileSync(new URL(`../../docs/reference/${page}`, import.meta.url), 'utf8');
+  const text = readFileSync(join(DOCS, page), 'utf8');
   return [...text.matchAll(/```json\n([\s\S]*?)```/g)].map(([, block = '']) => {
     const reading = parseJson(block);
     if (!reading.ok) throw new Error(`${page}: ${JSON.stringify(reading.faults)}`);

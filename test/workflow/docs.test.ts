@@ -4,7 +4,7 @@ import { parseWorkflow } from '../../src/workflow/load.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
-const shown = [...read('docs/reference/workflow.md').matchAll(/```json\n([\s\S]*?)```/g)].map(
+const shown = [...read('docs/guide/agent/workflow.md').matchAll(/```json\n([\s\S]*?)```/g)].map(
   ([, block = '']) => JSON.parse(block),
 );
 
