@@ -3,6 +3,7 @@ import { ExecutionContextSchema } from '../src/calls/context.ts';
 import { FORMER_NAMES } from '../src/former-names.ts';
 import { NO_CONTENT } from '../src/manifest/no-content.ts';
 import { PluginManifestSchema } from '../src/manifest/schema.ts';
+import { FORMER_KEYS } from '../src/policy/former-keys.ts';
 import { ENGINE_SOCKETS, FORBIDDEN_MOUNTS } from '../src/policy/mount-path.ts';
 import { RATING_TABLE } from '../src/policy/rating.ts';
 import { type Granted, resolveOrThrow } from '../src/policy/resolve.ts';
@@ -16,11 +17,14 @@ import { entriesOf, membersOf } from './source-tables.ts';
 
 /** The tables of the reference pages, made from the code that enforces them. */
 
-const WHERE_NAMES_ARE: Readonly<Record<keyof typeof FORMER_NAMES, string>> = {
+const RENAMED = { ...FORMER_NAMES, ...FORMER_KEYS };
+const WHERE_NAMES_ARE: Readonly<Record<keyof typeof RENAMED, string>> = {
   options: 'option of `createLurkbox`',
   activateOptions: 'option of `activatePlugin`',
   methods: 'method of `lurkbox.plugins` and the registry',
   flags: 'option of `lurkbox use`',
+  policy: 'key of the policy',
+  plugin: 'key of the policy, below `plugins.<name>`',
 };
 
 // Their keys are those of `ceilings`, which stand in the table already.
@@ -173,9 +177,9 @@ function memberTable(interfaceName: string): string {
 }
 
 function formerNameTable(): string {
-  const rows = Object.entries(FORMER_NAMES).flatMap(([kind, names]) =>
+  const rows = Object.entries(RENAMED).flatMap(([kind, names]) =>
     [...names].map(([before, now]) => [
-      WHERE_NAMES_ARE[kind as keyof typeof FORMER_NAMES],
+      WHERE_NAMES_ARE[kind as keyof typeof RENAMED],
       `\`${before}\``,
       `\`${now}\``,
     ]),
