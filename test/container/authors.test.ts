@@ -8,6 +8,7 @@ import { createWorkspace, type Workspace } from '../helpers/workspace.ts';
 
 /** A block of code with what stands behind its fence. */
 interface Block {
+  readonly page: string;
   readonly info: string;
   readonly text: string;
 }
@@ -23,9 +24,7 @@ let blocks: Block[];
 beforeAll(async () => {
   workspace = await createWorkspace();
   const others = (await readdir(GUIDE)).filter((page) => page !== FIRST_PAGE).sort();
-  const texts = [FIRST_PAGE, ...others].map((page) => readFile(join(GUIDE, page), 'utf8'));
-  const guide = (await Promise.all(texts)).join('\n');
-  blocks = [...guide.matchAll(BLOCK)].map(([, info = '', text = '']) => ({ info, text }));
+  blocks = (await Promise.all([FIRST_PAGE, ...others].map(blocksOf))).flat();
   for (const { info, text } of blocks) {
     const [, path] = info.split(' ');
     if (path === undefined || !path.startsWith('plugins/')) continue;
@@ -44,7 +43,8 @@ test('every command of the guide for authors does what the guide says', async ()
   const commands = blocks.filter(({ info }) => info.startsWith('sh'));
   expect(commands.length).toBeGreaterThan(4);
   for (const block of commands) {
-    const shown = blocks[blocks.indexOf(block) + 1];
+    const next = blocks[blocks.indexOf(block) + 1];
+    const shown = next?.page === block.page ? next : undefined;
     for (const line of block.text.trim().split('\n')) {
       const { exitCode, stdout, stderr } = await runCli(argumentsOf(line), { cwd: workspace.root });
       expect(exitCode, `${line}\n${stderr}`).toBe(block.info.includes('exit=1') ? 1 : 0);
@@ -54,6 +54,11 @@ test('every command of the guide for authors does what the guide says', async ()
     }
   }
 });
+
+async function blocksOf(page: string): Promise<Block[]> {
+  const text = await readFile(join(GUIDE, page), 'utf8');
+  return [...text.matchAll(BLOCK)].map(([, info = '', text = '']) => ({ page, info, text }));
+}
 
 /** As a shell takes them apart, as far as the guide needs. */
 function argumentsOf(line: string): string[] {
