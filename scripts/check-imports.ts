@@ -46,14 +46,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Checks values against JSON Schemas, in processes of its own; knows neither plugins nor calls.
   schemas: [],
   // One call, whatever runs it.
-  calls: [
-    'manifest',
-    'policy',
-    'engine/engine.ts',
-    'protocol',
-    'schemas',
-    'sandboxes/container/output-reader.ts',
-  ],
+  calls: ['manifest', 'policy', 'engine/engine.ts', 'protocol', 'schemas'],
   // What runs calls: containers, those that wait for calls, and what removes them.
   sandboxes: ['manifest', 'policy', 'spec', 'engine', 'image/temp-folder.ts', 'protocol', 'schemas', 'calls'],
   // Which plugins there are, and which version serves a call.

@@ -1,8 +1,8 @@
 import { cutWhole, escapeControls } from '../printable.ts';
 import { RECORD_END as LINE_FEED, RecordReader } from '../protocol/framing.ts';
 import type { LogLevel } from '../protocol/messages.ts';
-import { MAX_LINE_BYTES, readLogRecord, type Surplus } from '../sandboxes/container/output-reader.ts';
 import type { LogLine } from './result.ts';
+import { MAX_LINE_BYTES, readLogRecord, type Surplus } from './surplus.ts';
 
 /** Of what was logged beyond the first lines, the end of which is kept. */
 const LOG_TAIL = { lines: 300, bytes: 64 * 1024 } as const;

@@ -9,6 +9,7 @@ import {
 } from '../../calls/ending.ts';
 import { CANCEL_RECORD, LOADED_BYTES, sendExecute, toLoadRecord } from '../../calls/request.ts';
 import { UNKNOWN_USAGE, type Usage } from '../../calls/result.ts';
+import type { Surplus } from '../../calls/surplus.ts';
 import type { ContainerEngine, ContainerStreams } from '../../engine/engine.ts';
 import { keepsInodes } from '../../engine/shared-files.ts';
 import { LABELS } from '../../labels.ts';
@@ -20,7 +21,7 @@ import type { RunnerMessage } from '../../protocol/runner-message.ts';
 import { toAllowance } from '../../spec/allowance.ts';
 import { buildContainerSpec, IMAGE_PATHS } from '../../spec/build.ts';
 import { removeSandbox } from '../cleanup/removal.ts';
-import { listen, OutputBudget, type OutputItem, type Surplus } from './output-reader.ts';
+import { listen, OutputBudget, type OutputItem } from './output-reader.ts';
 
 /** Node in a container is up within a second; a host that needs this long is not going to make it. */
 export const BOOT_DEADLINE_MS = 30_000;

@@ -3,6 +3,7 @@ import { type Ending, endingOfResponse, failed, unasked } from '../../calls/endi
 import { LogBook } from '../../calls/logs.ts';
 import type { Usage } from '../../calls/result.ts';
 import type { Stopwatch } from '../../calls/stopwatch.ts';
+import type { Surplus } from '../../calls/surplus.ts';
 import { escapeAndCut } from '../../printable.ts';
 import { type PluginExecutionContext, RUNNER_ERRORS } from '../../protocol/messages.ts';
 import type { RunnerMessage } from '../../protocol/runner-message.ts';
@@ -14,7 +15,6 @@ import {
   type SandboxPlan,
   type SandboxUser,
 } from './container.ts';
-import type { Surplus } from './output-reader.ts';
 
 /** How long a killed container may take to hand over what it wrote before. */
 const DRAIN_MS = 1_500;

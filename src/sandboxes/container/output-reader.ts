@@ -1,10 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EventLoopYielder } from '../../calls/event-loop-yielder.ts';
+import { MAX_LINE_BYTES, type Surplus } from '../../calls/surplus.ts';
 import type { OutputSlice } from '../../engine/engine.ts';
 import { JsonReader, type JsonReading } from '../../json/reader.ts';
 import { type Piece, RECORD_START, RecordReader, type StrayLine } from '../../protocol/framing.ts';
-import { MAX_RESULT_DEPTH, MAX_RESULT_VALUES } from '../../protocol/messages.ts';
+import { RECORD_LIMITS } from '../../protocol/record-limits.ts';
 import { parseRunnerMessage, type RunnerMessage } from '../../protocol/runner-message.ts';
 import { type Stretch, splitFlood } from './flood.ts';
 
@@ -23,14 +24,6 @@ export type OutputItem =
   | { readonly kind: 'outputEnd'; readonly id: number }
   | { readonly kind: 'fault'; readonly outcome: 'OUTPUT_LIMIT' | 'PROTOCOL_ERROR'; readonly reason: string };
 
-/** What was logged beyond the lines that are kept one by one, as it came: most of it is only counted. */
-export interface Surplus {
-  /** `console`: the bytes are a record; else they are lines, the first and the last of which may be parts. */
-  readonly source: Stream | 'console';
-  readonly bytes: Buffer;
-}
-
-export const MAX_LINE_BYTES = 8 * 1024;
 /** Log lines of one execution that are read one by one; of what comes after them the end is kept. */
 export const LOG_HEAD = { lines: 700, bytes: 192 * 1024 } as const;
 /** What a container may write of either while nobody calls it: an unfinished record, or the lines, have to be held. */
@@ -44,12 +37,6 @@ const SLOW_BYTES_PER_MS = 64 * 1024;
 const STEPS_PER_LOOK = 64;
 /** Of what a container wrote, in a message of ours. */
 const MAX_QUOTED_CHARS = 300;
-/** The response and its `result` are around the result. */
-const READING_LIMITS = {
-  maxDepth: MAX_RESULT_DEPTH + 1,
-  maxValues: MAX_RESULT_VALUES + 16,
-  allowsProto: true,
-} as const;
 /** As the runner writes it: what is long before that is known need not be parsed. */
 const LOG_RECORD = Buffer.from('{"jsonrpc":"2.0","method":"log",');
 const LINE_FEED = Buffer.from('\n');
@@ -218,14 +205,6 @@ function endedBy(bytes: Buffer): number | null {
   return id === undefined ? null : Number(id);
 }
 
-/** A record that was put aside, as the message that it is; `null` when it is none. */
-export function readLogRecord(bytes: Buffer): Extract<RunnerMessage, { kind: 'log' }> | null {
-  if (!isUtf8(bytes)) return null;
-  const reading = new JsonReader(bytes, READING_LIMITS).read();
-  const message = reading.ok ? parseRunnerMessage(reading.value) : null;
-  return message?.kind === 'log' ? message : null;
-}
-
 async function readRecord(bytes: Buffer, turns: EventLoopYielder): Promise<OutputItem> {
   if (!isUtf8(bytes)) return fault('a record is not UTF-8');
   const reading = await readJson(bytes, turns);
@@ -240,7 +219,7 @@ async function readRecord(bytes: Buffer, turns: EventLoopYielder): Promise<Outpu
 }
 
 async function readJson(bytes: Buffer, turns: EventLoopYielder): Promise<JsonReading> {
-  const reader = new JsonReader(bytes, READING_LIMITS);
+  const reader = new JsonReader(bytes, RECORD_LIMITS);
   for (;;) {
     const reading = reader.read(STEPS_PER_LOOK);
     if (reading !== null) return reading;

@@ -1,6 +1,7 @@
 import type { MemoryReservation } from '../../calls/admission/admission.ts';
 import { type Ending, endingOfResponse, failed, unasked } from '../../calls/ending.ts';
 import { LogBook } from '../../calls/logs.ts';
+import type { Surplus } from '../../calls/surplus.ts';
 import { LOAD_ID } from '../../protocol/messages.ts';
 import type { RunnerMessage } from '../../protocol/runner-message.ts';
 import {
@@ -11,7 +12,6 @@ import {
   type SandboxUser,
 } from '../container/container.ts';
 import type { ReadySandbox } from '../container/execution.ts';
-import type { Surplus } from '../container/output-reader.ts';
 
 /** Of one core; what a loaded plugin may compute while nobody calls it. */
 const MAX_CPU_SHARE = 0.05;
