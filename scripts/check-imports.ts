@@ -58,7 +58,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   attack: [
     'lurkbox.ts',
     'options.ts',
-    'state-place.ts',
+
     'policy',
     'spec',
     'engine',
@@ -72,13 +72,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** These wire the stages together and may look both ways. */
-export const COMPOSITION: readonly string[] = [
-  'lurkbox.ts',
-  'state-place.ts',
-  'index.ts',
-  'options.ts',
-  'process-wide.ts',
-];
+export const COMPOSITION: readonly string[] = ['lurkbox.ts', 'index.ts', 'options.ts', 'process-wide.ts'];
 
 /** Folders behind a door: who may know what is in them, beside the composition root. */
 const PRIVATE: Readonly<Record<string, string>> = {

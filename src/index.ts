@@ -72,11 +72,14 @@ export {
   type ExecuteOptions,
   type PluginSandbox,
 } from './sandboxes/container/container-sandbox.ts';
-export { AUDIT_FOLDER, STATE_FOLDER } from './state-place.ts';
 export { VERSION } from './version.ts';
-export type { Discovery } from './versions/discovery.ts';
-export { type HotReload, HotReloadManager, type HotReloadOptions } from './versions/hot-reload.ts';
-export type { PluginLoader } from './versions/plugin-loader.ts';
+export {
+  type HotReload,
+  HotReloadManager,
+  type HotReloadOptions,
+} from './versions/hot-reload/hot-reload-manager.ts';
+export type { Discovery } from './versions/install/discovery.ts';
+export type { PluginLoader } from './versions/install/install.ts';
 export {
   type ActivateOptions,
   type ActivateOptions as UseOptions,
@@ -99,8 +102,9 @@ export type {
 export type { PluginRegistry } from './versions/registry/registry.ts';
 export { PLUGIN_STATES, type PluginState, TRANSITIONS } from './versions/registry/state.ts';
 export type { Reloaded, Reloader } from './versions/reloader.ts';
-export { type Replay, ReplayError, type ReplayedCall } from './versions/replay.ts';
+export { type Replay, ReplayError, type ReplayedCall } from './versions/rollout/replay.ts';
 export type { PluginInstance } from './versions/sandbox-cache.ts';
+export { AUDIT_FOLDER, STATE_FOLDER } from './versions/state-place.ts';
 export { buildGraph as buildWorkflowGraph, type Graph as WorkflowGraph } from './workflow/graph.ts';
 export { loadWorkflow, parseWorkflow } from './workflow/load.ts';
 export type {

@@ -7,8 +7,8 @@ import { createTempFolder } from '../image/temp-folder.ts';
 import { LABELS } from '../labels.ts';
 import type { Lurkbox } from '../lurkbox.ts';
 import type { Policy } from '../policy/schema.ts';
-import { STATE_FOLDER } from '../state-place.ts';
 import type { PluginInstance } from '../versions/sandbox-cache.ts';
+import { STATE_FOLDER } from '../versions/state-place.ts';
 import { buildProbes } from './kernel.ts';
 
 /** The attacker: a plugin like any other, which does what it is told. */

@@ -5,7 +5,7 @@ import { type EngineWitness, witnessEngine } from '../engine/connect.ts';
 import type { ContainerEngine } from '../engine/engine.ts';
 import { LABELS } from '../labels.ts';
 import type { Lurkbox } from '../lurkbox.ts';
-import { STATE_FOLDER } from '../state-place.ts';
+import { STATE_FOLDER } from '../versions/state-place.ts';
 import type { Aftermath } from './attack.ts';
 
 export interface Observer extends AsyncDisposable {

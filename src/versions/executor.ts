@@ -14,13 +14,13 @@ import type { Grant } from '../policy/grant.ts';
 import { toPluginPolicy } from '../policy/plugin-policy.ts';
 import type { Policy } from '../policy/schema.ts';
 import type { ExecuteOptions } from '../sandboxes/container/container-sandbox.ts';
+import type { PackageLocks } from './install/package-locks.ts';
 import type { LifecycleRecorder } from './lifecycle-recorder.ts';
-import type { PackageLocks } from './package-locks.ts';
 import { type PluginReference, pickVersion } from './reference.ts';
 import type { InstalledVersion, PluginRecord } from './registry/record.ts';
 import type { PluginRegistry } from './registry/registry.ts';
 import { type Choice, chooseVersion, describeVersions } from './resolve.ts';
-import type { RolloutMonitor } from './rollout-monitor.ts';
+import type { RolloutMonitor } from './rollout/rollout-monitor.ts';
 import type { SandboxCache } from './sandbox-cache.ts';
 
 export interface ExecutorOptions {

@@ -11,17 +11,17 @@ import type { PermissionChange } from '../policy/permission-changes.ts';
 import { quoteValue } from '../printable.ts';
 import type { ExecuteOptions } from '../sandboxes/container/container-sandbox.ts';
 import type { Pool } from '../sandboxes/pool/pool.ts';
-import type { Activation } from './activation.ts';
-import { type Discovery, discoverAndLoad, foldersGone } from './discovery.ts';
+import type { Activation } from './activate.ts';
 import type { Executor } from './executor.ts';
-import type { KnownContents } from './known-contents.ts';
+import { type Discovery, discoverAndLoad, foldersGone } from './install/discovery.ts';
+import type { PluginLoader } from './install/install.ts';
+import type { KnownContents } from './install/known-contents.ts';
+import type { PackageLocks } from './install/package-locks.ts';
 import type { LifecycleRecorder } from './lifecycle-recorder.ts';
-import type { PackageLocks } from './package-locks.ts';
-import type { PluginLoader } from './plugin-loader.ts';
 import { exactOf, parseReference, pickVersion } from './reference.ts';
 import type { InstalledVersion } from './registry/record.ts';
 import type { PluginRegistry } from './registry/registry.ts';
-import { type Replay, ReplayError, replayCalls } from './replay.ts';
+import { type Replay, ReplayError, replayCalls } from './rollout/replay.ts';
 import { assertLocked, type PluginInstance, type SandboxCache } from './sandbox-cache.ts';
 
 export interface LoadOptions {

@@ -18,8 +18,8 @@ import type { Pool } from '../sandboxes/pool/pool.ts';
 import { describeIgnored } from '../schemas/ignored.ts';
 import type { SchemaChecker } from '../schemas/schema-checker.ts';
 import type { ImageSupply } from './image-supply.ts';
+import type { PluginFiles } from './install/plugin-files.ts';
 import type { LifecycleRecorder } from './lifecycle-recorder.ts';
-import type { PluginFiles } from './plugin-files.ts';
 import type { InstalledVersion, PluginRecord } from './registry/record.ts';
 import { isCallable } from './resolve.ts';
 

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { watchUntil } from '../../src/cli/dev.ts';
 import { LurkboxError } from '../../src/errors.ts';
 import { SILENT_LOGGER } from '../../src/logger.ts';
-import { createFakeReloader, type FakeReloader } from '../versions/fake-reloader.ts';
+import { createFakeReloader, type FakeReloader } from '../versions/hot-reload/fake-reloader.ts';
 import { STEERING } from './run-cli.ts';
 
 const PATIENT = { interval: 10, timeout: 20_000 };
