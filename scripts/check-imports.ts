@@ -87,7 +87,7 @@ const PACKAGE_OWNERS: Readonly<Record<string, readonly string[]>> = {
   'ajv-formats': ['schemas'],
   dockerode: ['engine/docker'],
   'docker-modem': ['engine/docker'],
-  'node:sqlite': ['storage', 'audit'],
+  'node:sqlite': ['storage'],
 };
 
 /** The container holds nothing but Node: whatever the runner loads may import no package. */

@@ -2,7 +2,7 @@ export { type FormatOptions, formatPluginResults } from './agent/format-results.
 export type { AttackReport } from './attack/reports.ts';
 export { type AttackOptions, type AttackSummary, attackEngine } from './attack/run.ts';
 export type { AuditLog } from './audit/audit-log.ts';
-export type { AuditProblem, AuditReport } from './audit/report.ts';
+export type { AuditProblem, AuditReport } from './audit/chain-check.ts';
 export { verifyAuditLog } from './audit/verify.ts';
 export { type ExecutionContextOptions, MAX_CONTEXT_BYTES } from './calls/context.ts';
 export { OUTCOMES, type Outcome } from './calls/outcome.ts';

@@ -155,16 +155,14 @@ function check(entry: AuditEntry): AuditEntry | string {
 }
 
 function validate({ maxFileBytes, keepFiles }: ChainConfig): void {
-  const problems = [
-    // A file has to hold more than the record that it begins with.
-    ...wholeNumber('maxFileBytes', maxFileBytes, 4 * 1024),
-    ...wholeNumber('keepFiles', keepFiles, 1),
-  ];
+  const problems: Problem[] = [];
+  const wholeNumber = (path: string, value: number, min: number) => {
+    if (!Number.isSafeInteger(value) || value < min)
+      problems.push({ path, message: `expected a whole number from ${min} on, got ${String(value)}` });
+  };
+  // A file has to hold more than the record that it begins with.
+  wholeNumber('maxFileBytes', maxFileBytes, 4 * 1024);
+  wholeNumber('keepFiles', keepFiles, 1);
   if (problems.length > 0)
     throw new LurkboxError('OPTIONS_INVALID', 'The options of the audit log are not usable.', { problems });
-}
-
-function wholeNumber(path: string, value: number, min: number): Problem[] {
-  if (Number.isSafeInteger(value) && value >= min) return [];
-  return [{ path, message: `expected a whole number from ${min} on, got ${String(value)}` }];
 }

@@ -1,10 +1,34 @@
 import { fileName, type Line } from './files.ts';
-import { type FileStart, HEAD_NAME, type Head } from './head.ts';
+import { HEAD_NAME, type Head, type HeadState } from './head.ts';
 import { MAX_LINE_BYTES, type ReadRecord, readLine } from './line.ts';
-import { type AuditLink, NO_HASH } from './record.ts';
-import type { AuditProblem, AuditReport } from './report.ts';
+import { AUDIT_VERSION, type AuditLink, NO_HASH } from './record.ts';
 
 const MAX_PROBLEMS = 100;
+
+export interface AuditProblem {
+  /** Name of a file in the folder; `null` where it is about the log as a whole. */
+  readonly file: string | null;
+  /** From 1 on; `null` where it is about the file as a whole. */
+  readonly line: number | null;
+  readonly message: string;
+}
+
+export interface AuditReport {
+  /** Whether no problem was found. */
+  readonly ok: boolean;
+  /** How many were read, changed ones included. */
+  readonly records: number;
+  readonly files: number;
+  /** Of the oldest record that is kept; `null` when there is none. */
+  readonly firstSeq: number | null;
+  /** Of the last record that is as it was written. */
+  readonly lastSeq: number | null;
+  /** Its hash. Kept elsewhere and given as `expect` later, it proves that everything up to that record is what it was. */
+  readonly lastHash: string | null;
+  /** The first 100. */
+  readonly problems: readonly AuditProblem[];
+  readonly problemsLeftOut: number;
+}
 
 const TOO_LONG = {
   ok: false,
@@ -29,12 +53,13 @@ export class ChainCheck {
   #records = 0;
   #files = 0;
   #firstSeq: number | null = null;
-  #last: Place | null = null;
+  #last: Place | null;
   #lastIntact: Place | null = null;
   #foundExpected = false;
 
-  constructor(head: Head | null, expected: string | undefined) {
-    this.#head = head;
+  constructor(state: HeadState | null, expected: string | undefined) {
+    this.#head = state?.head ?? null;
+    this.#last = state === null ? null : { seq: state.first.firstSeq - 1, hash: state.first.firstPrev };
     this.#expected = expected;
   }
 
@@ -42,15 +67,8 @@ export class ChainCheck {
     return this.#doubts.count > 0;
   }
 
-  /** About the file that was begun last. */
-  report(message: string, line: number | null = null): void {
-    const problems = this.#isBeyondHead() ? this.#doubts : this.#problems;
-    problems.add({ file: this.#file, line, message });
-  }
-
-  /** Where the next file begins, if that is known. */
-  beginFile(name: string, start: FileStart | null): void {
-    if (start !== null) this.#reach(name, start);
+  /** The lines that come next, and what is reported, are of this file. */
+  beginFile(name: string): void {
     this.#file = name;
     this.#line = 0;
   }
@@ -59,20 +77,25 @@ export class ChainCheck {
     this.#files++;
   }
 
+  report(message: string): void {
+    const isBeyondHead = this.#head !== null && this.#last !== null && this.#last.seq >= this.#head.seq;
+    const line = this.#line === 0 ? null : this.#line;
+    (isBeyondHead ? this.#doubts : this.#problems).add({ file: this.#file, line, message });
+  }
+
   takeLine({ bytes, ended }: Line): void {
     this.#line++;
     const reading = bytes === null ? TOO_LONG : readLine(bytes);
     if (reading.ok) {
-      if (!ended) this.#reportLine('lacks its line feed');
+      if (!ended) this.report('lacks its line feed');
       this.#takeRecord(reading);
-    } else this.#reportLine(ended ? `is no record: ${reading.fault}` : `is unfinished: ${reading.fault}`);
+    } else this.report(ended ? `is no record: ${reading.fault}` : `is unfinished: ${reading.fault}`);
   }
 
   end(): void {
     const last = this.#last?.seq ?? 0;
     if (this.#head === null || last >= this.#head.seq) return;
-    this.#file = fileName(this.#head.file);
-    this.#line = 0;
+    this.beginFile(fileName(this.#head.file));
     this.report(`lacks its tail: ${records(last + 1, this.#head.seq)} missing at the end`);
   }
 
@@ -98,55 +121,36 @@ export class ChainCheck {
     };
   }
 
-  #takeRecord({ link, body, hash, intact }: ReadRecord): void {
+  #takeRecord({ record, hash, intact }: ReadRecord): void {
     this.#records++;
-    this.#firstSeq ??= link.seq;
+    this.#firstSeq ??= record.seq;
     if (!intact) {
-      this.#reportLine('was changed: it is not what its hash was made of');
+      this.report('was changed: it is not what its hash was made of');
       // What it says of its own place is not to be believed either.
-      this.#last = { seq: this.#last === null ? link.seq : this.#last.seq + 1, hash };
+      this.#last = { seq: this.#last === null ? record.seq : this.#last.seq + 1, hash };
       return;
     }
-    if (hash === this.#expected || link.prev === this.#expected) this.#foundExpected = true;
-    if (body.kind === 'recovered' && body.what === 'head_missing')
-      this.#reportLine('says that the head was missing: what was cut off before it cannot be known');
-    this.#follow(link, hash);
-  }
-
-  #isBeyondHead(): boolean {
-    return this.#head !== null && this.#last !== null && this.#last.seq >= this.#head.seq;
-  }
-
-  #reportLine(message: string): void {
-    this.report(message, this.#line);
-  }
-
-  /** Compares where a file should begin with how far the chain has come. */
-  #reach(name: string, { firstSeq, firstPrev }: FileStart): void {
-    const last = this.#last;
-    if (last !== null && last.seq + 1 < firstSeq)
-      this.report(`lacks its end: ${records(last.seq + 1, firstSeq - 1)} missing`);
-    if (last === null || last.seq + 1 < firstSeq) this.#last = { seq: firstSeq - 1, hash: firstPrev };
-    else if (last.seq + 1 !== firstSeq || last.hash !== firstPrev)
-      this.#problems.add({
-        file: name,
-        line: null,
-        message: `does not begin where ${HEAD_NAME} says, with record ${firstSeq}`,
-      });
+    if (hash === this.#expected || record.prev === this.#expected) this.#foundExpected = true;
+    if (record.kind === 'recovered' && record['what'] === 'head_missing')
+      this.report('says that the head was missing: what was cut off before it cannot be known');
+    const mayBegin = record.kind === 'rotated' || this.#records === 1 || record.v > AUDIT_VERSION;
+    if (this.#line === 1 ? !mayBegin : record.kind === 'rotated')
+      this.report('stands in the wrong place: a file begins with `rotated`, and nothing else does');
+    this.#follow(record, hash);
   }
 
   #follow({ seq, prev }: AuditLink, hash: string): void {
     const last = this.#last ?? { seq: seq - 1, hash: seq === 1 ? NO_HASH : prev };
     if (seq <= last.seq) {
-      this.#reportLine(`is out of order: record ${seq} stands after record ${last.seq}`);
+      this.report(`is out of order: record ${seq} stands after record ${last.seq}`);
       return;
     }
     if (seq > last.seq + 1)
-      this.#reportLine(`comes too early: ${records(last.seq + 1, seq - 1)} missing before it`);
+      this.report(`comes too early: ${records(last.seq + 1, seq - 1)} missing before it`);
     else if (prev !== last.hash)
-      this.#reportLine('does not follow the record before it: one of the two was replaced');
+      this.report('does not follow the record before it: one of the two was replaced');
     if (seq === this.#head?.seq && hash !== this.#head.hash)
-      this.#reportLine(`is not the record that ${HEAD_NAME} knows as the last one`);
+      this.report(`is not the record that ${HEAD_NAME} knows as the last one`);
     this.#last = { seq, hash };
     this.#lastIntact = this.#last;
   }

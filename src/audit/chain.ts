@@ -7,7 +7,7 @@ import { type AuditFile, fileName, listFiles, openFile, removeFilesBefore } from
 import { type Head, HeadDatabase } from './head.ts';
 import { toLine, type WrittenLine } from './line.ts';
 import { AUDIT_VERSION, type AuditBody } from './record.ts';
-import { begin, recover } from './recovery.ts';
+import { recover } from './recovery.ts';
 
 /** What is made ready to be written at once; the last line may go over it. */
 const MAX_CHUNK_CHARS = 1024 * 1024;
@@ -19,6 +19,8 @@ export interface ChainConfig {
   readonly now: () => Date;
 }
 
+type OpenChain = Omit<ChainConfig, 'folder'> & { readonly folder: Folder };
+
 /** Something to be recorded, with the time at which it was. */
 export interface Dated {
   readonly at: string;
@@ -27,17 +29,14 @@ export interface Dated {
 
 /** The files of an audit log and their head: one chain, whoever else writes to it. */
 export class AuditChain {
-  readonly #config: ChainConfig;
-  readonly #folder: Folder;
+  readonly #config: OpenChain;
   readonly #heads: HeadDatabase;
 
   /** @throws whatever keeps the folder from being written to; a link in its place is not followed */
   constructor(config: ChainConfig) {
-    this.#folder = makeFolder(config.folder);
+    this.#config = { ...config, folder: makeFolder(config.folder) };
     try {
-      // Through the folder that is held, whatever somebody puts in its place.
-      this.#config = { ...config, folder: this.#folder.here };
-      this.#heads = new HeadDatabase(this.#folder.here);
+      this.#heads = new HeadDatabase(this.#config.folder);
       this.#heads.transaction(() => this.#beginIfNew());
     } catch (error) {
       this.close();
@@ -48,7 +47,7 @@ export class AuditChain {
   /** Before there is a file: files without a head are what somebody left who took it away. */
   #beginIfNew(): void {
     if (this.#heads.read() === null && listFiles(this.#config.folder).length === 0)
-      this.#heads.save(begin(this.#heads, 1));
+      this.#heads.save(this.#heads.begin(1));
   }
 
   /**
@@ -58,9 +57,9 @@ export class AuditChain {
    */
   write(queue: Dated[]): void {
     const { folder, now } = this.#config;
-    if (!this.#folder.isInPlace) throw new PathError('CHANGED', this.#folder.path);
+    if (!folder.isInPlace) throw new PathError('CHANGED', folder.path);
     const outcome = this.#heads.transaction(() => {
-      const { head, notes } = recover(folder, this.#heads, now);
+      const { head, notes } = recover(this.#config, this.#heads);
       using tail = new Tail(this.#config, this.#heads, head);
       // When these cannot be written, nothing is saved, and the next one finds what there is to find.
       tail.append(notes.map((body) => ({ at: now().toISOString(), body })));
@@ -75,7 +74,7 @@ export class AuditChain {
 
   close(): void {
     this.#heads?.close();
-    this.#folder[Symbol.dispose]();
+    this.#config.folder[Symbol.dispose]();
   }
 }
 
@@ -99,11 +98,11 @@ class Tail implements Disposable {
   head: Head;
   /** The oldest file that is kept, where that has changed. */
   firstFile: number | null = null;
-  readonly #config: ChainConfig;
+  readonly #config: OpenChain;
   readonly #heads: HeadDatabase;
   #file: AuditFile;
 
-  constructor(config: ChainConfig, heads: HeadDatabase, head: Head) {
+  constructor(config: OpenChain, heads: HeadDatabase, head: Head) {
     this.#config = config;
     this.#heads = heads;
     this.head = head;
@@ -112,42 +111,37 @@ class Tail implements Disposable {
 
   append(queue: Dated[]): void {
     while (queue.length > 0) {
-      if (this.head.bytes >= this.#config.maxFileBytes) this.#rotate();
-      const { text, count, head } = this.#nextChunk(queue);
+      if (this.#isFull(this.head)) this.#rotate();
+      let { head } = this;
+      let text = '';
+      let count = 0;
+      while (count < queue.length && !this.#isFull(head) && text.length < MAX_CHUNK_CHARS) {
+        const line = lineAfter(head, queue[count++] as Dated);
+        head = grown(head, line);
+        text += line.text;
+      }
       this.#write(text, this.head.bytes);
       this.head = head;
       queue.splice(0, count);
     }
   }
 
-  /** As many lines as go into the file and into one chunk. */
-  #nextChunk(queue: readonly Dated[]): { text: string; count: number; head: Head } {
-    let { head } = this;
-    let text = '';
-    let count = 0;
-    for (const dated of queue) {
-      if (head.bytes >= this.#config.maxFileBytes || text.length >= MAX_CHUNK_CHARS) break;
-      const line = lineAfter(head, dated);
-      head = grown(head, line);
-      text += line.text;
-      count++;
-    }
-    return { text, count, head };
+  #isFull({ bytes }: Head): boolean {
+    return bytes >= this.#config.maxFileBytes;
   }
 
   /** Goes on in the next file, whose first record says so. */
   #rotate(): void {
-    const { head } = this;
-    const number = head.file + 1;
-    const next = openTail(this.#config, number);
+    const start = { ...this.head, file: this.head.file + 1, bytes: 0 };
+    const next = openTail(this.#config, start.file);
     this.#file[Symbol.dispose]();
     this.#file = next;
-    const body = { kind: 'rotated', from: fileName(head.file) } as const;
-    const line = lineAfter(head, { at: this.#config.now().toISOString(), body });
+    const body = { kind: 'rotated', from: fileName(this.head.file) } as const;
+    const line = lineAfter(start, { at: this.#config.now().toISOString(), body });
     this.#write(line.text, 0);
-    this.#heads.addFile({ number, firstSeq: head.seq + 1, firstPrev: head.hash });
-    this.head = grown({ ...head, file: number, bytes: 0 }, line);
-    this.firstFile = number - this.#config.keepFiles + 1;
+    this.#heads.addFile(start);
+    this.head = grown(start, line);
+    this.firstFile = start.file - this.#config.keepFiles + 1;
     this.#heads.forgetFilesBefore(this.firstFile);
   }
 
@@ -166,7 +160,7 @@ class Tail implements Disposable {
   }
 }
 
-function openTail({ folder }: ChainConfig, number: number): AuditFile {
+function openTail({ folder }: OpenChain, number: number): AuditFile {
   const { O_RDWR, O_APPEND, O_CREAT } = constants;
   return openFile(folder, fileName(number), O_RDWR | O_APPEND | O_CREAT);
 }

@@ -1,14 +1,5 @@
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  readSync,
-  unlinkSync,
-} from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, fstatSync, readdirSync, readSync } from 'node:fs';
+import type { Folder } from '../storage/folder.ts';
 import { MAX_LINE_BYTES } from './line.ts';
 
 const FILE_NAME = /^audit-(\d{6,9})\.jsonl(\.fragment-.*)?$/;
@@ -20,8 +11,8 @@ export function fileName(number: number): string {
 }
 
 /** Numbers of the files of a log, ascending. */
-export function listFiles(folder: string): number[] {
-  return readdirSync(folder)
+export function listFiles(folder: Folder): number[] {
+  return readdirSync(folder.here)
     .flatMap((name) => {
       const [, number, fragment] = FILE_NAME.exec(name) ?? [];
       return number === undefined || fragment !== undefined ? [] : [Number(number)];
@@ -30,15 +21,11 @@ export function listFiles(folder: string): number[] {
 }
 
 /** Removes the files before a number, and what was set aside of them. */
-export function removeFilesBefore(folder: string, number: number): void {
-  for (const name of readdirSync(folder)) {
+export function removeFilesBefore(folder: Folder, number: number): void {
+  for (const name of readdirSync(folder.here)) {
     const [, of] = FILE_NAME.exec(name) ?? [];
-    if (of !== undefined && Number(of) < number) unlinkSync(join(folder, name));
+    if (of !== undefined && Number(of) < number) folder.remove(name);
   }
-}
-
-export function fileExists(folder: string, number: number): boolean {
-  return lstatSync(join(folder, fileName(number)), { throwIfNoEntry: false }) !== undefined;
 }
 
 /** An open file of a log; whoever opens it closes it. */
@@ -47,22 +34,16 @@ export interface AuditFile extends Disposable {
   readonly size: number;
 }
 
-/** @throws the system's error, also where the name is that of a link or of anything but a plain file */
-export function openFile(folder: string, name: string, flags: number): AuditFile {
-  // Without O_NONBLOCK, opening a pipe that somebody put there would wait for ever.
-  const { O_NOFOLLOW, O_NONBLOCK } = constants;
-  const descriptor = openSync(join(folder, name), flags | O_NOFOLLOW | O_NONBLOCK, 0o600);
-  const stat = fstatSync(descriptor);
-  if (stat.isFile()) return { descriptor, size: stat.size, [Symbol.dispose]: () => closeSync(descriptor) };
-  closeSync(descriptor);
-  throw new Error(`${name} is no plain file`);
+/** @throws PathError where the name is that of a link or of anything but a plain file */
+export function openFile(folder: Folder, name: string, flags: number): AuditFile {
+  const descriptor = folder.file(name, { flags });
+  return { descriptor, size: fstatSync(descriptor).size, [Symbol.dispose]: () => closeSync(descriptor) };
 }
 
 export interface Line {
   /** Without the line feed; `null` when it is longer than any record. */
   readonly bytes: Buffer | null;
-  /** Place in the file of its first byte, and of the one after its line feed. */
-  readonly start: number;
+  /** Place in the file after its line feed. */
   readonly end: number;
   /** Whether it has a line feed; only the last one may lack it. */
   readonly ended: boolean;
@@ -71,37 +52,29 @@ export interface Line {
 /** The lines of a file from a place on, of which never more than one is in memory. */
 export function* readLines(descriptor: number, from = 0): Generator<Line> {
   const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-  const line = new LineBuffer();
-  let start = from;
-  let position = from;
-  for (;;) {
+  let bytes = Buffer.alloc(0) as Buffer | null;
+  const add = (part: Buffer) => {
+    bytes =
+      bytes === null || bytes.length + part.length > MAX_LINE_BYTES ? null : Buffer.concat([bytes, part]);
+  };
+  for (let position = from; ; ) {
     const got = readSync(descriptor, chunk, 0, CHUNK_BYTES, position);
-    if (got === 0) break;
-    let taken = 0;
-    for (let end = chunk.indexOf(LINE_FEED); end !== -1 && end < got; end = chunk.indexOf(LINE_FEED, taken)) {
-      line.add(chunk.subarray(taken, end));
-      taken = end + 1;
-      yield { bytes: line.take(), start, end: position + taken, ended: true };
-      start = position + taken;
+    if (got === 0) {
+      if (bytes?.length !== 0) yield { bytes, end: position, ended: false };
+      return;
     }
-    line.add(chunk.subarray(taken, got));
+    let taken = 0;
+    for (
+      let feed = chunk.indexOf(LINE_FEED);
+      feed !== -1 && feed < got;
+      feed = chunk.indexOf(LINE_FEED, taken)
+    ) {
+      add(chunk.subarray(taken, feed));
+      taken = feed + 1;
+      yield { bytes, end: position + taken, ended: true };
+      bytes = Buffer.alloc(0);
+    }
+    add(chunk.subarray(taken, got));
     position += got;
-  }
-  if (start < position) yield { bytes: line.take(), start, end: position, ended: false };
-}
-
-class LineBuffer {
-  #bytes: Buffer | null = Buffer.alloc(0);
-
-  add(part: Buffer): void {
-    if (this.#bytes === null) return;
-    const tooLong = this.#bytes.length + part.length > MAX_LINE_BYTES;
-    this.#bytes = tooLong ? null : Buffer.concat([this.#bytes, part]);
-  }
-
-  take(): Buffer | null {
-    const bytes = this.#bytes;
-    this.#bytes = Buffer.alloc(0);
-    return bytes;
   }
 }

@@ -1,16 +1,20 @@
-import { accessSync, chmodSync, constants, copyFileSync, lstatSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { z } from 'zod';
-import { HashSchema } from './record.ts';
+import { Database } from '../storage/database.ts';
+import { copyFile } from '../storage/files.ts';
+import { Folder } from '../storage/folder.ts';
+import { isWritable } from '../storage/state-folder.ts';
+import { statRegularFile } from '../storage/store-files.ts';
+import { HashSchema, NO_HASH } from './record.ts';
 
 export const HEAD_NAME = 'head.db';
 
-/** How long to wait for another process that is writing. Who was killed holds nothing. */
+/** How long to wait for another process that is writing. One that was killed holds nothing. */
 const LOCK_TIMEOUT_MS = 1_000;
 
-const HeadSchema = z.strictObject({
+const HeadSchema = z.object({
   /** Of the last record, and its hash; 0 and zeros before the first. */
   seq: z.int().min(0),
   hash: HashSchema,
@@ -20,7 +24,7 @@ const HeadSchema = z.strictObject({
 });
 export type Head = Readonly<z.infer<typeof HeadSchema>>;
 
-const FileStartSchema = z.strictObject({
+const FileStartSchema = z.object({
   number: z.int().min(1),
   /** Of the record that it begins with. */
   firstSeq: z.int().min(1),
@@ -41,28 +45,21 @@ const TABLES = `
     number INTEGER PRIMARY KEY, firstSeq INTEGER NOT NULL, firstPrev TEXT NOT NULL
   ) STRICT;
 `;
-const SELECT_HEAD = 'SELECT seq, hash, file, bytes FROM head';
-const SAVE_HEAD = 'INSERT OR REPLACE INTO head (id, seq, hash, file, bytes) VALUES (1, ?, ?, ?, ?)';
-const SELECT_FILES = 'SELECT number, firstSeq, firstPrev FROM files ORDER BY number';
 
 /** Where the chain ends, kept apart from the chain itself; its write lock is what one process at a time holds to write. */
 export class HeadDatabase {
   readonly #path: string;
-  readonly #database: DatabaseSync;
+  readonly #database: Database;
   readonly #inode: number;
-  #select: StatementSync | null = null;
-  #save: StatementSync | null = null;
 
-  constructor(folder: string) {
-    this.#path = join(folder, HEAD_NAME);
-    assertPlainFile(this.#path);
-    this.#database = new DatabaseSync(this.#path, { timeout: LOCK_TIMEOUT_MS });
+  constructor(folder: Folder) {
+    this.#path = folder.at(HEAD_NAME);
+    this.#database = open(folder, false);
     try {
       chmodSync(this.#path, 0o600); // Before SQLite makes the other two, which take its mode.
       this.#inode = lstatSync(this.#path).ino;
       // Commits do not wait for the disk; what a power failure takes of them is found again in the files.
       this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
-      assertKnown(this.#database);
       this.transaction(() => this.#database.exec(TABLES));
     } catch (error) {
       this.close();
@@ -75,103 +72,95 @@ export class HeadDatabase {
     // Whoever removes the database gives others a lock of their own beside ours.
     if (lstatSync(this.#path, { throwIfNoEntry: false })?.ino !== this.#inode)
       throw new Error(`${HEAD_NAME} is not the file any more that it was`);
-    this.#database.exec('BEGIN IMMEDIATE');
-    try {
-      const result = work();
-      this.#database.exec('COMMIT');
-      return result;
-    } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
-      throw error;
-    }
+    return this.#database.write(work);
   }
 
   read(): Head | null {
-    this.#select ??= this.#database.prepare(SELECT_HEAD);
-    return toHead(this.#select.get());
+    return readRow(this.#database);
   }
 
   save({ seq, hash, file, bytes }: Head): void {
-    this.#save ??= this.#database.prepare(SAVE_HEAD);
-    this.#save.run(seq, hash, file, bytes);
+    const sql = 'INSERT OR REPLACE INTO head (id, seq, hash, file, bytes) VALUES (1, ?, ?, ?, ?)';
+    this.#database.run(sql, seq, hash, file, bytes);
   }
 
-  addFile({ number, firstSeq, firstPrev }: FileStart): void {
-    this.#database
-      .prepare('INSERT OR REPLACE INTO files (number, firstSeq, firstPrev) VALUES (?, ?, ?)')
-      .run(number, firstSeq, firstPrev);
+  /** A chain that has no record yet. */
+  begin(file: number): Head {
+    const head = { seq: 0, hash: NO_HASH, file, bytes: 0 };
+    this.addFile(head);
+    return head;
+  }
+
+  /** The file that the head has come to, as a new one, begins with the record after it. */
+  addFile({ file, seq, hash }: Head): void {
+    const sql = 'INSERT OR REPLACE INTO files (number, firstSeq, firstPrev) VALUES (?, ?, ?)';
+    this.#database.run(sql, file, seq + 1, hash);
   }
 
   forgetFilesBefore(number: number): void {
-    this.#database.prepare('DELETE FROM files WHERE number < ?').run(number);
+    this.#database.run('DELETE FROM files WHERE number < ?', number);
   }
 
   close(): void {
-    if (this.#database.isOpen) this.#database.close();
+    this.#database.close();
   }
 }
 
 export interface HeadState {
   readonly head: Head;
-  readonly files: readonly FileStart[];
+  /** The oldest file that is kept. */
+  readonly first: FileStart;
 }
 
 /** The head as it is now, for whoever only looks. @throws when there is none, or it cannot be read */
-export function readHead(folder: string): HeadState {
-  assertPlainFile(join(folder, HEAD_NAME));
-  return mayWrite(folder) ? readState(folder) : readCopy(folder);
+export function readHead(folder: Folder): HeadState {
+  if (isWritable(folder)) return readState(folder);
+  // SQLite writes beside a database that it reads, and cannot do so on a read-only file system.
+  const path = mkdtempSync(join(tmpdir(), 'lurkbox-head-'));
+  try {
+    using copy = Folder.open(path);
+    for (const name of [HEAD_NAME, `${HEAD_NAME}-wal`])
+      if (folder.statsOf(name) !== null) copyFile(folder, name, copy);
+    return readState(copy);
+  } finally {
+    rmSync(path, { recursive: true, force: true });
+  }
 }
 
-function readState(folder: string): HeadState {
-  const database = new DatabaseSync(join(folder, HEAD_NAME), { readOnly: true, timeout: LOCK_TIMEOUT_MS });
+function readState(folder: Folder): HeadState {
+  const database = open(folder, true);
   try {
-    assertKnown(database);
-    database.exec('BEGIN'); // Both reads see one state.
-    const head = toHead(database.prepare(SELECT_HEAD).get());
-    if (head === null) throw new Error('it is empty');
-    const files = database.prepare(SELECT_FILES).all();
-    return { head, files: z.array(FileStartSchema).parse(files.map((row) => ({ ...row }))) };
+    return database.snapshot(() => {
+      const head = readRow(database);
+      if (head === null) throw new Error('it is empty');
+      return {
+        head,
+        first: FileStartSchema.parse(database.get('SELECT * FROM files ORDER BY number LIMIT 1')),
+      };
+    });
   } finally {
     database.close();
   }
 }
 
-/** SQLite writes beside a database that it reads, and cannot do so on a read-only file system. */
-function readCopy(folder: string): HeadState {
-  const copy = mkdtempSync(join(tmpdir(), 'lurkbox-head-'));
+function open(folder: Folder, readOnly: boolean): Database {
+  const path = folder.at(HEAD_NAME);
+  // SQLite would follow a link.
+  statRegularFile(path);
+  const database = new Database(path, { readOnly, busyMs: LOCK_TIMEOUT_MS });
   try {
-    for (const name of [HEAD_NAME, `${HEAD_NAME}-wal`])
-      if (lstatSync(join(folder, name), { throwIfNoEntry: false })?.isFile())
-        copyFileSync(join(folder, name), join(copy, name));
-    return readState(copy);
-  } finally {
-    rmSync(copy, { recursive: true, force: true });
-  }
-}
-
-function mayWrite(folder: string): boolean {
-  try {
-    accessSync(folder, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function assertKnown(database: DatabaseSync): void {
-  const format = Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
-  if (format > HEAD_FORMAT)
+    const format = database.get<{ user_version: number }>('PRAGMA user_version')?.user_version ?? 0;
+    if (format <= HEAD_FORMAT) return database;
     throw new Error(
       `${HEAD_NAME} has format ${format} of a newer lurkbox, this one knows ${HEAD_FORMAT}; use that version, or move the folder away to begin a new log`,
     );
+  } catch (error) {
+    database.close();
+    throw error;
+  }
 }
 
-function toHead(row: object | undefined): Head | null {
-  return row === undefined ? null : HeadSchema.parse({ ...row });
-}
-
-/** SQLite would follow a link. It must not be opened to look: closing it would let go of the locks on it. */
-function assertPlainFile(path: string): void {
-  const stat = lstatSync(path, { throwIfNoEntry: false });
-  if (stat !== undefined && !stat.isFile()) throw new Error(`${HEAD_NAME} is no plain file`);
+function readRow(database: Database): Head | null {
+  const row = database.get('SELECT seq, hash, file, bytes FROM head');
+  return row === undefined ? null : HeadSchema.parse(row);
 }

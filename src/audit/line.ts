@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../json/canonical.ts';
 import { parseJson } from '../json/reader.ts';
-import { type AuditBody, type AuditLink, AuditLinkSchema, HashSchema, readBody } from './record.ts';
+import { type AuditBody, type AuditLink, type AuditRecord, AuditRecordSchema, HashSchema } from './record.ts';
 
 /** Of one line; the largest record, all of whose characters have to be escaped, is smaller. */
 export const MAX_LINE_BYTES = 128 * 1024;
@@ -25,9 +25,7 @@ function withHash(record: object): WrittenLine {
 
 export interface ReadRecord {
   readonly ok: true;
-  readonly link: AuditLink;
-  /** Also of a newer program, of which this one knows no more than the kind. */
-  readonly body: NonNullable<ReturnType<typeof readBody>>;
+  readonly record: AuditRecord;
   /** As the line says it. */
   readonly hash: string;
   /** Whether the line is, to the byte, what its hash was made of. */
@@ -38,25 +36,14 @@ export type LineReading = ReadRecord | { readonly ok: false; readonly fault: str
 
 /** Reads a line, without its line feed, that anybody may have written. Never throws. */
 export function readLine(bytes: Buffer): LineReading {
-  const value = parse(bytes);
-  if (value === null) return { ok: false, fault: 'it is no JSON object' };
-  const { hash, ...record } = value;
-  const { v, seq, at, prev, ...rest } = record;
-  const link = AuditLinkSchema.safeParse({ v, seq, at, prev });
-  const body = link.success ? readBody(rest, link.data.v) : null;
+  const parsed = parseJson(bytes.toString());
+  if (!parsed.ok || typeof parsed.value !== 'object' || parsed.value === null || Array.isArray(parsed.value))
+    return { ok: false, fault: 'it is no JSON object' };
+  const { hash, ...members } = parsed.value as Record<string, unknown>;
+  const record = AuditRecordSchema.safeParse(members);
   const claimed = HashSchema.safeParse(hash);
-  if (!link.success || body === null || !claimed.success)
-    return { ok: false, fault: 'it has not the members of a record' };
-  const due = withHash(record);
+  if (!record.success || !claimed.success) return { ok: false, fault: 'it has not the members of a record' };
+  const due = withHash(members);
   const intact = due.hash === claimed.data && bytes.equals(Buffer.from(due.text.slice(0, -1)));
-  return { ok: true, link: link.data, body, hash: claimed.data, intact };
-}
-
-function parse(bytes: Buffer): Record<string, unknown> | null {
-  const reading = parseJson(bytes.toString());
-  return reading.ok && isObject(reading.value) ? reading.value : null;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return value !== null && typeof value === 'object' && !Array.isArray(value);
+  return { ok: true, record: record.data, hash: claimed.data, intact };
 }

@@ -15,8 +15,8 @@ export class Database {
   #copies = 0;
   #isClosing = false;
 
-  constructor(path: string, { readOnly = false }: { readOnly?: boolean } = {}) {
-    this.#connection = new DatabaseSync(path, { readOnly, timeout: BUSY_MS });
+  constructor(path: string, { readOnly = false, busyMs = BUSY_MS } = {}) {
+    this.#connection = new DatabaseSync(path, { readOnly, timeout: busyMs });
   }
 
   exec(sql: string): void {

@@ -115,20 +115,23 @@ test('a tail that was cut off stays missing, however much is written after it', 
     'lacks its tail: records 4 to 5 are missing at the end',
   ]);
   await folder.append(6, 7);
-  expect(recovered(folder)).toMatchObject([{ what: 'cut' }, { what: 'set_aside', bytes: 50 }]);
+  // The file that was cut stays as it was found.
+  expect(folder.read(FIRST).split('\n')).toHaveLength(4);
+  expect(recovered(folder)).toMatchObject([{ what: 'cut', file: FIRST }]);
   expect((await verifyAuditLog(folder.path)).problems).toEqual([
-    { file: FIRST, line: 4, message: 'comes too early: records 4 to 5 are missing before it' },
+    { file: FIRST, line: 4, message: expect.stringContaining('is unfinished') },
+    { file: SECOND, line: 1, message: 'comes too early: records 4 to 5 are missing before it' },
   ]);
 });
 
-test('a file that is gone is begun anew, and its records stay missing', async () => {
+test('a file that is gone is followed by the next one, and its records stay missing', async () => {
   using folder = createAuditFolder();
   await folder.append(1, 5);
   rmSync(join(folder.path, FIRST));
   await folder.append(6, 7);
   expect(folder.ids()).toEqual(ids(6, 7));
   expect((await verifyAuditLog(folder.path)).problems).toEqual([
-    { file: FIRST, line: 1, message: 'comes too early: records 1 to 5 are missing before it' },
+    { file: SECOND, line: 1, message: 'comes too early: records 1 to 5 are missing before it' },
   ]);
 });
 
@@ -213,6 +216,6 @@ test('what is no plain file is not written to and not read', async () => {
   log.close();
   expect((await verifyAuditLog(folder.path)).problems[0]).toMatchObject({
     file: FIRST,
-    message: 'cannot be read: audit-000001.jsonl is no plain file',
+    message: `cannot be read: "${join(folder.path, FIRST)}" is not a regular file`,
   });
 });

@@ -94,7 +94,7 @@ test('every manipulation is told for what it is', async () => {
     `${A}:1 comes too early: record 1 is missing before it`,
   ]);
   expect(await found(change(A, (lines) => lines.pop()))).toEqual([
-    `${A}: lacks its end: record ${linesOf(A).length} is missing`,
+    `${B}:1 comes too early: record ${linesOf(A).length} is missing before it`,
   ]);
   expect(await found(change(C, (lines) => lines.pop()))).toEqual([
     `${C}: lacks its tail: record 24 is missing at the end`,
@@ -104,14 +104,17 @@ test('every manipulation is told for what it is', async () => {
   ]);
   const [lastOfA, lastOfB] = [linesOf(A).length, linesOf(A).length + linesOf(B).length];
   expect(await found({ [B]: null })).toEqual([
-    `${B}: cannot be read: ENOENT: no such file or directory, open '${join(folder.path, B)}'`,
-    `${B}: lacks its end: records ${lastOfA + 1} to ${lastOfB} are missing`,
+    `${B}: is missing`,
+    `${C}:1 comes too early: records ${lastOfA + 1} to ${lastOfB} are missing before it`,
   ]);
   expect(await found({ [A]: null })).toHaveLength(2);
   expect(await found({ [C]: null })).toHaveLength(2);
   expect(
     await found({ [A]: toText([...linesOf(A), linesOf(B)[0]]), [B]: toText(linesOf(B).slice(1)) }),
-  ).toEqual([`${B}: does not begin where head.db says, with record ${lastOfA + 1}`]);
+  ).toEqual([
+    `${A}:${lastOfA + 1} stands in the wrong place: a file begins with \`rotated\`, and nothing else does`,
+    `${B}:1 stands in the wrong place: a file begins with \`rotated\`, and nothing else does`,
+  ]);
   expect(await found({ [C]: Buffer.concat([files[C] ?? Buffer.of(), Buffer.from('half')]) })).toEqual([
     `${C}:${linesOf(C).length + 1} is unfinished: it is no JSON object`,
   ]);

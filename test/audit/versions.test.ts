@@ -75,8 +75,6 @@ test('an event without a version, as the first program wrote it, is a record', a
 });
 
 test.each<[string, object]>([
-  ['without a member of its kind', { kind: 'execution', plugin: 'weather' }],
-  ['of a kind that this version of records does not have', { kind: 'quota', plugin: 'weather' }],
   ['without a kind', { v: 2, plugin: 'weather' }],
   ['of no version', { v: 0, ...execution(7) }],
 ])('a line is no record %s', async (_, record) => {
