@@ -98,10 +98,11 @@ $(PACKAGES): package.json package-lock.json tools/node/package.json .npmrc
 	  echo "This needs Node ^24.15 or >=26; here is $$(node --version), and npm brings none for this platform." >&2; exit 3; }
 	@touch $@
 
-$(DIST): $(PACKAGES) $(SOURCES) tsconfig.json tsconfig.build.json
+$(DIST): $(PACKAGES) $(SOURCES) tsconfig.json tsconfig.build.json scripts/bundle-cli.ts
 	@rm -rf dist
 	@$(STEP) 'Compiling to dist/ (about 3 s)' tsc -p tsconfig.build.json
 	@$(STEP) 'Bundling the runner (about 1 s)' esbuild src/runner/main.ts --outfile=dist/runner.cjs \
 	  --bundle --platform=node --target=node24 --format=cjs \
 	  --minify-whitespace --minify-syntax --legal-comments=none --log-level=warning
+	@$(STEP) 'Bundling the command line (about 1 s)' node scripts/bundle-cli.ts
 	@touch $@

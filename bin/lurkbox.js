@@ -1,21 +1,11 @@
 #!/usr/bin/env node
-// Starts the command line on a Node that can run it. Plain and old JavaScript, so that an old Node gets as far as a message.
+// Starts the command line on a Node that can run it. Plain and old JavaScript, so that an old Node gets as far as a message;
+// and without an `import` that not every start needs.
 
-import { spawn } from 'node:child_process';
-import { existsSync, realpathSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+const main = new URL('../dist/cli/main.js', import.meta.url);
 
-const checkout = new URL('..', import.meta.url);
-const main = new URL('dist/cli/main.js', checkout);
-const bundledNode = fileURLToPath(new URL('node_modules/.bin/node', checkout));
-
-if (!isFit(process.versions.node)) {
-  if (isOtherNode(bundledNode)) runOn(bundledNode);
-  else
-    refuse(
-      `lurkbox needs Node ^24.15 or >=26; this is ${process.versions.node}. In a checkout, \`make build\` brings one.`,
-    );
-} else if (!existsSync(main)) {
+if (!isFit(process.versions.node)) runOnOtherNode();
+else if (!process.getBuiltinModule('node:fs').existsSync(main)) {
   refuse('lurkbox is not built: `dist/` is missing. Run `make build`.');
 } else {
   import(main.href);
@@ -26,12 +16,20 @@ function isFit(version) {
   return major === 24 ? minor >= 15 : major >= 26;
 }
 
-/** Not the one that runs this, which was found too old. */
-function isOtherNode(file) {
-  return existsSync(file) && realpathSync(file) !== realpathSync(process.execPath);
+async function runOnOtherNode() {
+  const { existsSync, realpathSync } = await import('node:fs');
+  const { fileURLToPath } = await import('node:url');
+  const node = fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url));
+  // Not the one that runs this, which was found too old.
+  if (existsSync(node) && realpathSync(node) !== realpathSync(process.execPath)) await runOn(node);
+  else
+    refuse(
+      `lurkbox needs Node ^24.15 or >=26; this is ${process.versions.node}. In a checkout, \`make build\` brings one.`,
+    );
 }
 
-function runOn(node) {
+async function runOn(node) {
+  const { spawn } = await import('node:child_process');
   const child = spawn(node, process.argv.slice(1), { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']) {
     process.on(signal, () => {

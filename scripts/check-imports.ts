@@ -71,6 +71,9 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: ['index.ts'],
 };
 
+/** Who may load any room when it is needed, by `import()`: a command that needs little of one does not wait for all. */
+const MAY_LOAD = ['cli'];
+
 /** These wire the stages together and may look both ways. */
 export const COMPOSITION: readonly string[] = ['lurkbox.ts', 'index.ts', 'options.ts', 'process-wide.ts'];
 
@@ -96,7 +99,7 @@ const WITHOUT_PACKAGES = 'runner';
 /** Who may read the environment: one file, and the programs of the attacks, which do so inside of a container. */
 const ENVIRONMENT_READERS = ['options.ts', 'attack/survey.ts', 'attack/isolation.ts'];
 /** Who may take it as a parameter that defaults to it, and only so. */
-const ENVIRONMENT_TAKERS = ['engine/docker/find.ts', 'engine/docker/connect.ts'];
+const ENVIRONMENT_TAKERS = ['cli/compile-cache.ts', 'engine/docker/find.ts', 'engine/docker/connect.ts'];
 
 interface Import {
   /** As written: `../errors.ts`, `node:fs`, `dockerode`. */
@@ -104,6 +107,8 @@ interface Import {
   /** The file it names, relative to `src/`; `null` for a package. */
   readonly target: string | null;
   readonly typeOnly: boolean;
+  /** By `import()`, when it is needed. */
+  readonly isLoaded: boolean;
 }
 
 interface SourceFile {
@@ -147,7 +152,7 @@ function parseSource(path: string, text: string): SourceFile {
   const imports = [...code.matchAll(IMPORTS)].map(([, type, from, bare, dynamic]) => {
     const specifier = from ?? bare ?? dynamic ?? '';
     const target = specifier.startsWith('.') ? normalize(join(dirname(path), specifier)) : null;
-    return { specifier, target, typeOnly: type !== undefined };
+    return { specifier, target, typeOnly: type !== undefined, isLoaded: dynamic !== undefined };
   });
   return { path, code, imports };
 }
@@ -166,8 +171,9 @@ function importsPointLeft({ path, imports }: SourceFile): string[] {
   if (allowed === undefined) return [];
   const fits = (target: string) =>
     [place, ...LEAVES, ...allowed].some((name) => target === name || target.startsWith(`${name}/`));
+  const mayLoad = (target: string) => MAY_LOAD.includes(place) && !target.startsWith('..');
   return imports
-    .filter(({ target }) => target !== null && !fits(target))
+    .filter(({ target, isLoaded }) => target !== null && !fits(target) && !(isLoaded && mayLoad(target)))
     .map(
       ({ specifier }) =>
         `src/${path} imports \`${specifier}\`: \`${place}\` may import ${list(allowed)}its own files and leaves.`,

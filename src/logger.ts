@@ -1,4 +1,5 @@
-import { pino } from 'pino';
+import { createRequire } from 'node:module';
+import type { pino as Pino } from 'pino';
 import { escapeControlsInLines } from './printable.ts';
 
 /** What lurkbox needs of a logger; a pino logger is one. */
@@ -51,6 +52,30 @@ export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
  * a line needs; what steers a terminal is escaped besides, which leaves the meaning as it is.
  */
 export function createLogger(level: (typeof LOG_LEVELS)[number]): Logger {
-  const stderr = pino.destination({ dest: 2, sync: true });
-  return pino({ level }, { write: (line) => stderr.write(escapeControlsInLines(line)) });
+  return onFirstLine(level, () => {
+    // Loading it takes longer than most commands do, and most have nothing to log.
+    const { pino } = createRequire(import.meta.url)('pino') as { pino: typeof Pino };
+    const stderr = pino.destination({ dest: 2, sync: true });
+    return pino({ level }, { write: (line) => stderr.write(escapeControlsInLines(line)) });
+  });
+}
+
+/** A logger that is made for the first line that its level lets through. */
+function onFirstLine(level: (typeof LOG_LEVELS)[number], make: () => Logger): Logger {
+  let made: Logger | undefined;
+  const logger = (): Logger => {
+    made ??= make();
+    return made;
+  };
+  const tell = (own: 'debug' | 'info' | 'warn' | 'error') =>
+    LOG_LEVELS.indexOf(own) < LOG_LEVELS.indexOf(level)
+      ? () => {}
+      : (facts: object, message: string) => logger()[own](facts, message);
+  return {
+    debug: tell('debug'),
+    info: tell('info'),
+    warn: tell('warn'),
+    error: tell('error'),
+    child: (facts) => onFirstLine(level, () => logger().child(facts)),
+  };
 }

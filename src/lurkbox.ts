@@ -5,7 +5,6 @@ import { join, resolve } from 'node:path';
 import { AuditLog } from './audit/audit-log.ts';
 import { Admission } from './calls/admission/admission.ts';
 import { withoutKernelReserve } from './calls/admission/kernel-reserve.ts';
-import { connectEngine } from './engine/connect.ts';
 import { engineCandidates } from './engine/docker/candidates.ts';
 import { type DockerCreateOptions, toCreateOptions } from './engine/docker/to-create-options.ts';
 import type { ContainerEngine, EngineEndpoint, EngineFacts } from './engine/engine.ts';
@@ -13,7 +12,7 @@ import { checkRuntimes, type RuntimeCheck } from './engine/runtimes.ts';
 import { PluginEvents } from './events/plugin-events.ts';
 import { BuildQueue } from './image/build-queue.ts';
 import { HostPrograms } from './image/host-programs.ts';
-import { createImageStore, type ImageStore } from './image/image-store.ts';
+import type { ImageStore } from './image/image-store.ts';
 import { madeImagesFolder } from './image/made-images.ts';
 import { createPackageLocker } from './image/package-locker.ts';
 import { LABELS } from './labels.ts';
@@ -122,6 +121,7 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     logger: config.logger,
   });
   const connect = once(async () => {
+    const { connectEngine } = await import('./engine/connect.ts');
     const engine = await connectEngine({ env: config.env });
     await assertSparesEngine(policy, engine);
     if (config.maxMemoryMb === undefined) {
@@ -146,8 +146,9 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     return engine;
   };
   const queue = new BuildQueue();
-  const images = once(async () =>
-    createImageStore({
+  const images = once(async () => {
+    const { createImageStore } = await import('./image/image-store.ts');
+    return createImageStore({
       engine: await connectGuarded(),
       cacheDir,
       programs,
@@ -157,8 +158,8 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
       queue,
       logger: config.logger,
       onProgress: config.onImageProgress,
-    }),
-  );
+    });
+  });
   const { registry, files, events, audit, recorder } = await openWorkspace(config, place, policy).catch(
     async (error: unknown) => {
       await place[Symbol.asyncDispose]();

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { LurkboxError, type Problem } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { AuditChain, type ChainConfig, type Dated } from './chain.ts';

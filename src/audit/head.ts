@@ -1,7 +1,7 @@
 import { chmodSync, lstatSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { Database } from '../storage/database.ts';
 import { copyFile } from '../storage/files.ts';
 import { Folder } from '../storage/folder.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { cutText } from '../events/cut-text.ts';
 import { PLUGIN_EVENT_TYPES, toPluginEvent } from '../events/event.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { LurkboxError, type Problem } from '../errors.ts';
 import { DEFAULT_MAX_JSON_DEPTH, joinPath } from '../json/reader.ts';
 import type { PluginExecutionContext } from '../protocol/messages.ts';

@@ -86,7 +86,15 @@ export async function unload(reference: string, options: UnloadCliOptions): Prom
   });
 }
 
-export async function setEnabled(name: string, isEnabled: boolean, options: CommonOptions): Promise<number> {
+export function enable(name: string, options: CommonOptions): Promise<number> {
+  return setEnabled(name, true, options);
+}
+
+export function disable(name: string, options: CommonOptions): Promise<number> {
+  return setEnabled(name, false, options);
+}
+
+async function setEnabled(name: string, isEnabled: boolean, options: CommonOptions): Promise<number> {
   return withPlugin(options, name, async (lurkbox) => {
     assertKept(lurkbox);
     const { version, enabled } = isEnabled

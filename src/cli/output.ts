@@ -17,9 +17,20 @@ export function printJson(value: unknown): void {
 
 type Style = Parameters<typeof styleText>[0];
 
-/** Colour where stdout is a terminal that wants it; `styleText` knows NO_COLOR and FORCE_COLOR. */
+export const COLOR_MODES = ['auto', 'always', 'never'] as const;
+export type ColorMode = (typeof COLOR_MODES)[number];
+
+let color: ColorMode = 'auto';
+
+/** For everything that is printed from then on. */
+export function setColor(mode: ColorMode): void {
+  color = mode;
+}
+
+/** In `auto`, colour where stdout is a terminal that wants it; `styleText` knows NO_COLOR and FORCE_COLOR. */
 export function paint(style: Style, text: string): string {
-  return styleText(style, text, { stream: process.stdout });
+  if (color === 'never') return text;
+  return styleText(style, text, { stream: process.stdout, validateStream: color === 'auto' });
 }
 
 /** A warning, which may quote a stranger, as a line. */

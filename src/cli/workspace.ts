@@ -12,7 +12,7 @@ import {
 } from '../index.ts';
 import { createLogger, type LOG_LEVELS } from '../logger.ts';
 import { escapeControls, quotePath } from '../printable.ts';
-import { tell } from './output.ts';
+import { type ColorMode, tell } from './output.ts';
 import { Progress } from './progress.ts';
 
 const MANIFEST_FILE = 'plugin.json';
@@ -23,6 +23,7 @@ export interface CommonOptions {
   readonly policy?: string;
   readonly log: (typeof LOG_LEVELS)[number];
   readonly json?: boolean;
+  readonly color?: ColorMode;
 }
 
 export interface OpenOptions {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { closest } from '../closest.ts';
 
 /** An object that a person writes: an unknown key is an error that names the key it was probably meant to be. */

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { pack as createPack, extract, type Pack } from 'tar-stream';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ImageDefaults } from '../engine/engine.ts';
 import { BASELINE, SHARED_UID } from '../policy/baseline.ts';
 import { IMAGE_PATHS } from '../spec/build.ts';

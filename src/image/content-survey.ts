@@ -1,7 +1,7 @@
 import { readSync } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { basename, join, posix } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseJson } from '../json/reader.ts';
 import { isPackageName, isPackagePath } from '../manifest/package-lock.ts';
 import { cutWhole, printable } from '../printable.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseJson } from '../json/reader.ts';
 import { LABELS } from '../labels.ts';
 import { cutWhole, escapeControls, printable, quotePath } from '../printable.ts';

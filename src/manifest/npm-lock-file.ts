@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseJson } from '../json/reader.ts';
 import { printable } from '../printable.ts';
 import {

@@ -1,5 +1,5 @@
 import semver from 'semver';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type JsonFault, parseJson } from '../json/reader.ts';
 import { splitDependency } from './fields.ts';
 

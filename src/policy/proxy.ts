@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { strictObject } from '../documents/strict-object.ts';
 import { listOf } from '../manifest/fields.ts';
 

@@ -1,5 +1,5 @@
 import { isAbsolute } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { deepFreeze } from '../deep-freeze.ts';
 import { strictObject } from '../documents/strict-object.ts';
 import { flag, listOf, text, wholeNumber } from '../manifest/fields.ts';

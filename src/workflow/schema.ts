@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { strictObject } from '../documents/strict-object.ts';
 import { decimal, flag, listOf, name, oneOf, text, versionRange } from '../manifest/fields.ts';
 import { PluginNameSchema } from '../manifest/schema.ts';

@@ -37,6 +37,7 @@ test.each<[string, Record<string, string>]>([
     'the wrong thing, in a comment',
     { 'policy/a.ts': "// import { a } from '../engine/a.ts';\n/** process.env */" },
   ],
+  ['a room that a command loads', { 'cli/a.ts': "const { a } = await import('../versions/a.ts');" }],
   ['a type of a package, below the runner', { 'runner/a.ts': "import type { A } from 'zod';" }],
   [
     'the environment, as a default',
@@ -65,8 +66,8 @@ test.each<[string, Record<string, string>, string]>([
   ],
   [
     'a dynamic import',
-    { 'cli/a.ts': "const { a } = await import('../versions/a.ts');" },
-    'src/cli/a.ts imports `../versions/a.ts`: `cli` may import `index.ts`, its own files and leaves.',
+    { 'policy/a.ts': "const { a } = await import('../versions/a.ts');" },
+    'src/policy/a.ts imports `../versions/a.ts`: `policy` may import `manifest`, its own files and leaves.',
   ],
   [
     'a re-export',

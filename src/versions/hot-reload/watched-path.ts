@@ -1,6 +1,6 @@
 import { existsSync, type Stats } from 'node:fs';
 import { join, relative, sep } from 'node:path';
-import { type FSWatcher, watch } from 'chokidar';
+import type { FSWatcher, watch as Watch } from 'chokidar';
 import type { LurkboxError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import { MANIFEST_FILE } from '../../manifest/load.ts';
@@ -27,6 +27,7 @@ export class WatchedPath {
   readonly #controller = new AbortController();
   readonly #opened = Promise.withResolvers<void>();
   readonly #plugins = new Map<string, WatchedPlugin>();
+  #watch: typeof Watch | undefined;
   #watcher: FSWatcher | undefined;
   #isPlugin: boolean;
   #entries = 0;
@@ -44,7 +45,9 @@ export class WatchedPath {
    * @throws LurkboxError `HOST_RESOURCES` or `OPTIONS_INVALID` when it cannot be watched
    */
   async open(): Promise<void> {
-    this.#watcher ??= this.#watch();
+    // Loaded when something is watched: a process that watches nothing should not wait for it.
+    this.#watch = (await import('chokidar')).watch;
+    if (!this.isClosed) this.#watcher ??= this.#begin(this.#watch);
     await this.#opened.promise;
   }
 
@@ -67,7 +70,7 @@ export class WatchedPath {
     ]);
   }
 
-  #watch(): FSWatcher {
+  #begin(watch: typeof Watch): FSWatcher {
     return watch(this.#root, {
       ignored: (path, stats) => this.#isIgnored(path, stats),
       followSymlinks: false,
@@ -141,7 +144,7 @@ export class WatchedPath {
     this.#isPlugin = true;
     this.#entries = 0;
     this.#watcher?.close();
-    this.#watcher = this.#watch();
+    if (this.#watch !== undefined) this.#watcher = this.#begin(this.#watch);
   }
 
   #pluginIn(folder: string): WatchedPlugin {

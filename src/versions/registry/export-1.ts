@@ -1,5 +1,5 @@
 import { isAbsolute } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Checked, check } from '../../documents/problems.ts';
 import { attributeConsent } from './consents.ts';
 import { PermissionsSchema, VERSION_FIELDS } from './fields.ts';

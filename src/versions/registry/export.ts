@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { check } from '../../documents/problems.ts';
 import { LurkboxError } from '../../errors.ts';
 import { isIdentityOf } from '../../manifest/digest.ts';

@@ -1,5 +1,5 @@
 import { isAbsolute } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { exactVersion } from '../../manifest/fields.ts';
 import { PluginManifestSchema } from '../../manifest/schema.ts';
 import { isPlainText } from '../../printable.ts';

@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { z } from 'zod';
+import * as z from 'zod';
 import { PluginManifestSchema } from '../../manifest/schema.ts';
 import type { Database } from '../../storage/database.ts';
 import { type Migration, type MigrationPlace, rebuildTables } from '../../storage/store-format.ts';

@@ -1,5 +1,5 @@
 import { dirname, isAbsolute } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { check } from '../../documents/problems.ts';
 import { LurkboxError } from '../../errors.ts';
 import type { PluginEvent } from '../../events/event.ts';
