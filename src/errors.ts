@@ -7,7 +7,7 @@ export interface Problem {
   readonly message: string;
 }
 
-/** Faults that the caller, the plugin's author or the operator can mend. */
+/** Faults that the caller, the plugin's author or the operator can correct. */
 export const USER_ERROR_CODES = {
   MANIFEST_INVALID: 'The plugin folder or its `plugin.json` breaks a rule of the manifest.',
   POLICY_INVALID: 'The policy file breaks a rule of the policy.',
@@ -44,7 +44,7 @@ export const SYSTEM_ERROR_CODES = {
 
 export type LurkboxErrorCode = keyof typeof USER_ERROR_CODES | keyof typeof SYSTEM_ERROR_CODES;
 
-/** Enough to mend a file by, and what lists are cut to before they come here. */
+/** Enough to correct a file. */
 const MAX_PROBLEMS = 60;
 const MAX_PATH_CHARS = 300;
 const MAX_PROBLEM_CHARS = 1_000;

@@ -3,7 +3,7 @@
  * `prune` cannot find. They are ours alone: an image's own labels are never read for a decision about a container.
  */
 export const LABELS = {
-  /** `container`, `network` or `image`: present on everything of ours. */
+  /** `container`, `network` or `image`: everything that lurkbox makes in an engine has it. */
   kind: 'lurkbox.kind',
   /** Random id of the orchestrator that made it. */
   instance: 'lurkbox.instance',

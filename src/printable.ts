@@ -59,7 +59,7 @@ export function escapeControlsInLines(text: string): string {
   return PLAIN_ASCII.test(text) ? text : text.split('\n').map(escapeControls).join('\n');
 }
 
-/** A foreign text on one line, harmless and of at most so many characters; what is left out is told. */
+/** A foreign text on one line, escaped and cut to `maxChars` characters, with a note of how much is left out. */
 export function escapeAndCut(text: string, maxChars: number): string {
   const escaped = escapeControls(cutWhole(text, maxChars));
   if (escaped.length <= maxChars && text.length <= maxChars) return escaped;

@@ -24,7 +24,7 @@ function startTime(pid: number): string | null | 'unreadable' {
     stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    // Also where /proc hides the processes of others or there is none: then only a signal can tell.
+    // /proc is missing or hides the processes of other users; then a signal shows whether the process lives.
     return (code === 'ENOENT' || code === 'ESRCH') && !exists(pid) ? null : 'unreadable';
   }
   // The second field is the program's name and may hold blanks and parentheses.

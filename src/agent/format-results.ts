@@ -2,7 +2,7 @@ import type { PluginExecutionResult } from '../calls/result.ts';
 import { escapeAndCut, escapeControls } from '../printable.ts';
 
 export interface FormatOptions {
-  /** Characters of one result; the rest is cut, and the cut is told. @default 100000 */
+  /** Characters of one result; the rest is cut, with a mark that says so. @default 100000 */
   readonly maxCharsPerResult?: number;
 }
 

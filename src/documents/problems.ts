@@ -3,7 +3,7 @@ import type { Problem } from '../errors.ts';
 import { type JsonFault, joinPath } from '../json/reader.ts';
 import { escapeControls, printable, quoteValue } from '../printable.ts';
 
-/** Enough to mend a file by; a hostile one can hold a hundred thousand. */
+/** Enough to correct a file; a hostile file can have a hundred thousand. */
 const MAX_PROBLEMS = 50;
 
 export type Checked<T> =

@@ -1,6 +1,6 @@
 import { cutWhole } from '../printable.ts';
 
-/** A text of at most so many UTF-16 units, the last of them an ellipsis where something was cut off; no pair is split. */
+/** The text, cut to `maxChars` UTF-16 units with an ellipsis at its end; no surrogate pair is split. */
 export function cutText(text: string, maxChars: number): string {
   if (text.length <= maxChars) return text;
   return `${cutWhole(text, maxChars - 1)}…`;

@@ -12,7 +12,7 @@ export interface PluginEventsOptions {
 }
 
 export interface HistoryFilter extends PluginEventFilter {
-  /** Only so many, the newest of those that fit. @default all */
+  /** At most this many: the newest events that fit. @default all */
   readonly limit?: number;
 }
 
@@ -31,7 +31,7 @@ export class PluginEvents {
     this.#now = now;
   }
 
-  /** Never throws and waits for nobody. Handlers are told a copy, after the turn in which this is called. */
+  /** Never throws, and does not wait for handlers, which get a copy after the turn in which this is called. */
   emit(event: NewPluginEvent): void {
     if (this.#closed) return;
     try {

@@ -46,7 +46,7 @@ export class Subscription {
     setImmediate(() => this.#tellNext());
   }
 
-  /** What waits is told to nobody any more. */
+  /** Events that still wait are dropped. */
   cancel(): void {
     this.#waiting.length = 0;
   }

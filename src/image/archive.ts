@@ -42,7 +42,7 @@ function toConfigText({ tag: _, ...image }: ImageParts): string {
   return JSON.stringify(toImageConfig(image));
 }
 
-/** What a container gets of an image of ours; its ContainerSpec says the same once more. */
+/** What an image of lurkbox sets for a container; the ContainerSpec sets the same again. */
 export const IMAGE_DEFAULTS: ImageDefaults = {
   user: `${SHARED_UID}:${SHARED_UID}`,
   workingDir: BASELINE.workingDir.value,

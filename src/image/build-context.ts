@@ -66,7 +66,7 @@ export interface ImageId extends ImageName {
   readonly id: string;
 }
 
-/** The labels of an image of ours, and which image it stands on. */
+/** The labels of an image of lurkbox, and the image that it is built on. */
 export function imageLabels(role: ImageRole, { key }: ImageName, base?: ImageName): Record<string, string> {
   return {
     [LABELS.kind]: 'image',

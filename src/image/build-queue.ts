@@ -62,7 +62,7 @@ export class BuildQueue {
     try {
       return await work(AbortSignal.any([signal, deadline.signal]));
     } catch (error) {
-      // What is interrupted tells of that in words of its own.
+      // A build that is interrupted throws an error of its own.
       throw deadline.signal.aborted ? deadline.signal.reason : error;
     } finally {
       clearTimeout(aging);

@@ -91,7 +91,7 @@ export async function runCommand(
   signal?.addEventListener('abort', kill, { once: true });
   const watch = options.disk && child.pid !== undefined ? watchDisk(child.pid, options.disk, kill) : null;
   child.once('exit', kill);
-  // One that leaves early is told by its exit.
+  // The exit code shows that the program ended early.
   for (const pipe of [child.stdin, child.stdio[3]]) pipe?.on('error', () => {});
   child.stdin?.end(input);
   try {
@@ -133,7 +133,7 @@ async function tail(stream: AsyncIterable<Buffer>, maxBytes: number): Promise<st
 
 const MAX_LINE_CHARS = 500;
 
-/** What a program said last, fit for an error message: its last lines on one line, none of which can begin one of ours. */
+/** What a program printed last, for an error message: its last lines on one line, so that none can begin a line of the message. */
 export function lastLines(output: string, lines = 12): string {
   const text = output.replaceAll('\r', '').replace(/[^\P{C}\n\t]/gu, '');
   const said = text.split('\n').map((line) => line.replaceAll('\t', ' ').trim());

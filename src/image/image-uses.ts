@@ -5,7 +5,7 @@ import type { Logger } from '../logger.ts';
 
 /** Longest path of Linux. */
 const MAX_PATH_BYTES = 4_096;
-/** Workspaces that are looked at for one image; with so many it is needed in any case. */
+/** Workspaces that are looked at for one image; an image with this many is needed in any case. */
 const MAX_WORKSPACES = 1_000;
 /** Where a record cannot be read, somebody needs the image all the same. */
 const UNKNOWN = 'a workspace whose record cannot be read';
@@ -28,7 +28,7 @@ export class ImageUses {
   readonly #logger: Logger;
   readonly #recorded = new Map<string, Promise<void>>();
 
-  /** @param folder of this user alone; `null` where there is none such */
+  /** @param folder that only this user can write to; `null` where there is no such folder */
   constructor(workspace: string | null, folder: () => Promise<string | null>, logger: Logger) {
     this.#workspace = workspace === null ? null : { path: workspace, id: idOf(workspace) };
     this.#folder = folder;
@@ -73,7 +73,7 @@ export class ImageUses {
     for (const key of await namesIn(uses)) if (!keys.has(key)) await this.remove(key);
   }
 
-  /** Records of workspaces that are gone are removed; they are told this once. */
+  /** Removes the records of workspaces that are gone, and names these workspaces once. */
   async usersOf(key: string): Promise<ImageUsers> {
     const uses = await this.#folder();
     const users = { there: [] as string[], gone: [] as string[] };

@@ -48,7 +48,7 @@ export function installScriptNotes(
     const script = scriptOf(folder, facts, content);
     if (script === null || optional.has(folder) || HARMLESS.has(facts.name) || MAY_FAIL.test(script.text))
       return [];
-    // What is wrong with addons that are there is told for itself.
+    // Addons that are there have warnings of their own.
     if (natives.addons.has(folder) || natives.worksFor(folder)) return [];
     const others = [...facts.optional, ...facts.requires].map((name) => find(folder, name));
     if (others.some((place) => place !== null && natives.worksFor(place))) return [];

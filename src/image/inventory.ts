@@ -22,7 +22,7 @@ export interface StoredImage {
 
 const ROLES: readonly string[] = ['base', 'base-exec', 'plugin'] satisfies ImageRole[];
 
-/** Ours by label and by tag: an image that somebody builds on one of ours inherits its labels, but not its name. */
+/** Images of lurkbox, by label and by tag: an image that somebody builds on one inherits the labels, but not the name. */
 export async function listStoredImages(engine: ContainerEngine): Promise<StoredImage[]> {
   const summaries = await engine.listImages(`${LABELS.kind}=image`);
   const images = summaries.flatMap(({ id, tags, labels, sizeBytes }) => {

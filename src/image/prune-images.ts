@@ -90,7 +90,7 @@ function keyOf(tag: string): string {
   return tag.slice(tag.lastIndexOf(':') + 1);
 }
 
-/** Removes images of ours by their tags; one that a container uses stays. */
+/** Removes images of lurkbox by their tags; one that a container uses stays. */
 async function removeStoredImages(engine: ContainerEngine, tags: ReadonlySet<string>): Promise<PruneResult> {
   const images = await listStoredImages(engine);
   const removed: StoredImage[] = [];

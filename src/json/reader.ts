@@ -38,7 +38,7 @@ export const DEFAULT_MAX_JSON_DEPTH = 64;
 
 const NOWHERE = /(?!)/;
 
-/** Enough to mend a file by; the rest would only be noise. */
+/** Enough to correct a file; more would only be noise. */
 const MAX_FAULTS = 20;
 /** `JSON.stringify` writes numbers of up to 25, and a number cannot be read in steps. */
 const MAX_NUMBER_CHARS = 1_000;
@@ -104,7 +104,7 @@ export class JsonReader {
     };
   }
 
-  /** Goes on for so many steps; answers null while there is more to read. */
+  /** Reads on for at most that many steps; answers null while there is more to read. */
   read(): JsonReading;
   read(steps: number): JsonReading | null;
   read(steps = Number.POSITIVE_INFINITY): JsonReading | null {
@@ -305,7 +305,7 @@ export class JsonReader {
     return 'end';
   }
 
-  // The only fault that is told then: others may stand in what is not meant as they were read.
+  // Then only this fault is reported: the text may not mean what the reader took it for.
   #refuseSyntax(expected: string = EXPECTED[this.#next]): Next {
     const message = this.#describeSyntax(expected);
     this.#reading = { ok: false, faults: [{ reason: 'syntax', path: '', message }] };

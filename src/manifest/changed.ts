@@ -22,9 +22,9 @@ export function changedWhileRead(path: string): Problem {
   return { path, message: WHILE_READ };
 }
 
-/** Whether a plugin could not be read because somebody was writing it: once that has ended, another try may do. */
+/** Whether a plugin could not be read because its files were being written; a later try may succeed. */
 export function isBecauseOfChange(error: unknown): boolean {
-  // The whole message: values of a manifest are quoted in others, and may say anything.
+  // Compares whole messages: others quote values of a manifest, which may hold any text.
   const isChange = ({ message }: Problem) => message === SINCE_LOADED || message === WHILE_READ;
   return error instanceof LurkboxError && error.code === 'MANIFEST_INVALID' && error.problems.some(isChange);
 }

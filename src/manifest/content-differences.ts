@@ -3,19 +3,19 @@ import type { PluginFile, PluginLink } from './digest.ts';
 import { compareLocks } from './lock-differences.ts';
 import { type PackageLock, parseLock } from './package-lock.ts';
 
-/** What a digest is made of. */
+/** Everything that a digest covers. */
 export interface Content {
   readonly files: readonly PluginFile[];
   readonly links: readonly PluginLink[];
   readonly lock: string | null;
 }
 
-/** What one content has that another has not; each list is sorted. */
+/** How two contents differ; each list is sorted. */
 export interface ContentDifferences {
   readonly added: readonly string[];
   readonly removed: readonly string[];
   readonly changed: readonly string[];
-  /** Of the npm packages: `name@version` at a place, before and after. */
+  /** npm packages that differ: `name@version` at a place, before and after. */
   readonly packages: readonly string[];
 }
 
@@ -34,7 +34,7 @@ export function compareContents(before: Content, after: Content): ContentDiffere
   };
 }
 
-/** By path, what a file holds or a link leads to. */
+/** Path → the hash of a file, or the target of a link. */
 function entriesOf({ files, links }: Content): ReadonlyMap<string, string> {
   const targets = links.map(({ path, target }) => [path, `-> ${target}`] as const);
   return new Map([...files.map(({ path, sha256 }) => [path, sha256] as const), ...targets]);

@@ -31,7 +31,7 @@ export async function hashFile(descriptor: number, path: string): Promise<Plugin
   for await (const chunk of readChunks(descriptor, sizeBytes)) {
     hash.update(chunk);
     read += chunk.length;
-    // That it is longer by now the kernel tells: asking for more would cost as much as reading it.
+    // Whether it grew shows in its time of change below; reading on to find out would cost as much as the file is long.
     if (read >= sizeBytes) break;
   }
   // The kernel notes every change of a file and of its names.
@@ -40,7 +40,7 @@ export async function hashFile(descriptor: number, path: string): Promise<Plugin
   return { path, sizeBytes, sha256: hash.digest('hex') };
 }
 
-/** Of the files and links of a plugin. The listing is unambiguous: no path holds a control character. */
+/** The digest of files and links. The listing is unambiguous, because no path holds a control character. */
 export function contentDigestOf(
   files: readonly PluginFile[],
   links: readonly PluginLink[] = [],
@@ -63,7 +63,7 @@ export function identityOf({
 }: {
   readonly content: `sha256:${string}`;
   readonly lock: string | null;
-  /** Of the manifest: names, or that the packages are among the files. */
+  /** `dependencies` of the manifest: names, or `vendored`. */
   readonly dependencies: readonly string[] | string;
 }): `sha256:${string}` {
   if (namedPackages({ dependencies }).length === 0) return content;
@@ -73,7 +73,7 @@ export function identityOf({
   return `sha256:${hash.digest('hex')}`;
 }
 
-/** Whether a digest is the one of what it is said to be of; before locks were kept it was that of the files alone. */
+/** Whether a digest belongs to this content. Digests from before locks were kept cover the files alone. */
 export function isIdentityOf(digest: string, parts: Parameters<typeof identityOf>[0]): boolean {
   return digest === identityOf(parts) || (parts.lock === null && digest === parts.content);
 }

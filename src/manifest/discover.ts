@@ -45,7 +45,7 @@ function openPlugins(workspaceRoot: string): Folder | null {
   }
 }
 
-/** A folder that cannot be looked into is none; one that has become a link by now is for loading to refuse. */
+/** A folder that cannot be read is no plugin. One that became a link meanwhile counts, so that loading refuses it. */
 function hasManifest(parent: Folder, name: string): boolean {
   try {
     using folder = parent.folder(name);

@@ -7,7 +7,7 @@ export const NOTHING_VENDORED =
 export const LINK_TOO_LONG = 'is a symbolic link that leads over too long a way';
 export const HARD_LINK = 'has another name elsewhere (a hard link); copy the file';
 
-/** Of a file in `node_modules`, and of so many others there. */
+/** The problem of a file in `node_modules`, and of `others` more that have the same one. */
 export function hardLinkOfAStore(others: number): string {
   const too = others === 0 ? '' : `, and so have ${others} others there`;
   return `has another name outside of \`node_modules\` (a hard link)${too}; have pnpm copy (\`pnpm install --config.package-import-method=copy\`), or copy the folder`;

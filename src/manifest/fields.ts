@@ -3,8 +3,8 @@ import * as z from 'zod';
 import { isPlainText, PLAIN_TEXT } from '../printable.ts';
 
 /**
- * The kinds of value that manifest and policy are made of. Each says in one sentence what it accepts; the value that
- * came is added where the problem is told.
+ * The kinds of value that manifest and policy are made of. Each says in one sentence what it accepts; the value that came is added
+ * where the problem is reported.
  */
 
 /** One line of text for people. */

@@ -3,9 +3,9 @@ import type { Problem } from '../errors.ts';
 import { escapeControls } from '../printable.ts';
 import type { PluginFile, PluginLink } from './digest.ts';
 
-/** Links on the way of one that is resolved, as the kernel counts them. */
+/** Links that one path may lead over; the kernel has the same limit. */
 const MAX_HOPS = 40;
-/** Names in the texts of all links together, for each of them; pnpm's have some six. */
+/** Average number of names in the target of a link; the targets that pnpm writes have about six. */
 const STEPS_EACH = 20;
 const MIN_STEPS = 10_000;
 
@@ -36,7 +36,7 @@ export function resolveLinks(
   const copies: PluginFile[] = [];
   const links: PluginLink[] = [];
   const problems: Problem[] = [];
-  // In an order of its own, so that the same folder is judged the same way everywhere.
+  // Sorted, so that the same folder gives the same problems everywhere.
   for (const path of [...texts.keys()].sort()) {
     const place = resolver.resolve(path, 0);
     if ('fault' in place)

@@ -48,7 +48,7 @@ export interface LoadedPlugin {
 }
 
 export interface LoadPluginOptions {
-  /** `resolved`: the path has none, so that one on the way to the folder is refused too. @default written by a person */
+  /** `resolved`: the path holds no link, so a link on the way to the folder is refused, too. @default written by a person */
   readonly path?: 'written' | 'resolved';
   /** `all`: files that systems and editors drop count too. @default content */
   readonly names?: WalkOptions['names'];
@@ -110,7 +110,7 @@ export async function authorsLockOf(plugin: LoadedPlugin): Promise<string | null
   return lock.value;
 }
 
-/** The lock in the lock file that the author brought along, as text; `null` where there is none, or no package. */
+/** The lock from the author's own lock file, as text; `null` where the plugin has no such file or no package. */
 async function readAuthorsLock(
   root: Folder,
   { manifest, files }: Pick<LoadedPlugin, 'manifest' | 'files'>,

@@ -93,7 +93,7 @@ export function isContent(
   );
 }
 
-/** The same for a path in a plugin folder, with `/`: all that lies in a folder of no content is none. */
+/** The same for a path in a plugin folder, with `/`: nothing in a folder of these names is content. */
 export function isContentPath(path: string, kind: 'folder' | 'file' = 'file'): boolean {
   if (path === '') return true;
   const names = path.split('/');

@@ -11,7 +11,7 @@ import {
 } from './package-lock.ts';
 import { PackageTree, parentOf } from './package-tree.ts';
 
-/** Of npm's file, which says much that no lock of ours does. */
+/** Bytes of npm's lock file, which is larger than the lock that is made from it. */
 export const MAX_LOCK_FILE_BYTES = 4 * 1024 * 1024;
 const MAX_VALUES = 60_000;
 const MAX_FAULTS = 20;
@@ -23,7 +23,7 @@ const NpmPackageSchema = z.object({
   name: z.string().optional(),
   version: z.string().optional(),
   integrity: z.string().optional(),
-  // npm is told to leave it out for what came from the registry, so that its presence tells the rest.
+  // npm is told to omit it for packages of the registry, so a package that has it came from elsewhere.
   resolved: z.string().optional(),
   link: z.boolean().optional(),
   inBundle: z.boolean().optional(),
@@ -34,7 +34,7 @@ const NpmPackageSchema = z.object({
   dependencies: Names,
   optionalDependencies: Names,
   peerDependencies: Names,
-  // Of the root alone.
+  // Only the root has these.
   devDependencies: Names,
 });
 export type NpmPackage = z.infer<typeof NpmPackageSchema>;
@@ -108,8 +108,8 @@ function faultsOf(path: string, entry: NpmPackage, found: Found, rules: readonly
 }
 
 /**
- * In whose tarball a package comes: its own, or that of one above it; `null` where there is none. What is said to be packed in the
- * plugin itself is of the registry too, and has a hash.
+ * The package whose tarball holds this one: itself, or a package above it that bundles it; `null` where there is none. A package that
+ * the plugin itself claims to bundle comes from the registry, too, and has a hash.
  */
 export function ownerOf(path: string, entry: NpmPackage, found: Found): string | null {
   if (entry.inBundle !== true || entry.integrity !== undefined) return path;

@@ -1,6 +1,6 @@
 interface Place {
   readonly path: string;
-  /** That in whose `node_modules` it is. */
+  /** The package whose `node_modules` holds it. */
   readonly above: Place | null;
   readonly below: Map<string, Place>;
   isPackage: boolean;

@@ -9,7 +9,7 @@ import { invalid } from './invalid.ts';
 import type { LoadedPlugin } from './load.ts';
 import { MAX_TOTAL_BYTES } from './walk.ts';
 
-/** Bytes of a file that come once, when it is their turn; held in memory where they are few. */
+/** The bytes of one file, which can be read once, in the order of the files. A small file is held in memory. */
 export type FileBytes = Buffer | { readonly stream: AsyncIterable<Buffer>; readonly sizeBytes: number };
 
 /** Only files of packages that a plugin brings along are larger. */
@@ -24,7 +24,7 @@ export async function* readPluginFiles(
 ): AsyncGenerator<{ path: string; content: FileBytes }> {
   const { folder, files } = plugin;
   using root = openAgain(folder);
-  // Where the folder itself is another one, none of its files is what it was.
+  // Where the folder itself was replaced, every file was.
   if (root === null) throw invalid(folder, [changedSinceLoaded(files[0]?.path ?? '')]);
   using descent = new Descent(root);
   const changed: string[] = [];
@@ -36,13 +36,13 @@ export async function* readPluginFiles(
     }
     const content = await readFileOf(descent, from, sizeBytes).catch(() => null);
     if (content === null || sha256Of(content) !== sha256) changed.push(path);
-    // What differs is told of all of them, and nothing of any is used.
+    // The message names every file that differs; none of them is used.
     else if (changed.length === 0) yield { path, content };
   }
   if (changed.length > 0) throw invalid(folder, changed.map(changedSinceLoaded));
 }
 
-/** Before the end it is not known whether it is what was hashed; whoever uses it drops what it made of it where this throws. */
+/** Only at the end it is known whether the bytes are those that were hashed. Where this throws, the caller discards what it made of them. */
 async function* streamFile(
   { folder, files }: LoadedPlugin,
   descent: Descent,

@@ -7,13 +7,13 @@ export interface VendoredLimits {
   readonly maxBytes: number;
 }
 
-/** Of what packages a plugin brings along, where the policy says nothing else. */
+/** Bounds of the packages that a plugin brings along, where the policy says nothing else. */
 export const VENDORED_LIMITS: VendoredLimits = { maxEntries: 50_000, maxBytes: 256 * 1024 * 1024 };
 /** The most that a policy may allow. */
 export const VENDORED_CEILING: VendoredLimits = { maxEntries: 500_000, maxBytes: 4096 * 1024 * 1024 };
 
 export const VENDORED_DEPTH = 64;
-/** Of a path, and of the text of a link. */
+/** Length of a path, and of the target of a link. */
 export const VENDORED_PATH_BYTES = 1000;
 
 /** Made by package managers and bundlers for themselves, in any `node_modules`: nothing that a plugin imports. */

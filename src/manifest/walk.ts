@@ -23,7 +23,7 @@ export const MAX_ENTRIES = 2000;
 export const MAX_DEPTH = 32;
 export const MAX_TOTAL_BYTES = 32 * 1024 * 1024;
 
-/** Entries that are looked at in a folder and the folders in it, whether they count or not. */
+/** Entries that are looked at in a folder and below it, whether they are content or not. */
 const MAX_LISTED = 20_000;
 
 const PACKAGES = 'node_modules';
@@ -43,7 +43,7 @@ export interface Walk {
 export interface WalkOptions {
   /** `all`: what systems and editors drop counts too, as it did in versions that earlier releases installed. @default content */
   readonly names?: 'content' | 'all';
-  /** Of `node_modules`, where that is part of the plugin. @default it is not */
+  /** Bounds of `node_modules`, where that is part of the plugin. @default it is not */
   readonly vendored?: VendoredLimits | null;
 }
 
@@ -53,7 +53,7 @@ interface Budget {
   readonly maxEntries: number;
   readonly maxBytes: number;
   readonly maxDepth: number;
-  /** What to say of what is too large. */
+  /** What to do where a file is too large, for the message. */
   readonly what: string;
   readonly raise: string;
   listed: number;
@@ -187,7 +187,7 @@ class Walker {
     return this.#names === 'content' && !isContent(name, { kind, isAtTop: parent === '' });
   }
 
-  /** A text that no link of packages has is not kept: of as many as there may be, all would fill the memory. */
+  /** A target that is longer than any of a package is not kept: as many links as there may be would fill the memory. */
   #noteLink(path: string, text: string): void {
     if (Buffer.byteLength(text) <= VENDORED_PATH_BYTES) this.#links.set(path, text);
     else this.problems.push({ path: escapeControls(path), message: LINK_TOO_LONG });
@@ -197,11 +197,11 @@ class Walker {
     const descriptor = await folder.openFile(name).catch((error: unknown) => throwChanged(path, error));
     try {
       const { size, nlink, dev, ino } = fstatSync(descriptor, { bigint: true });
-      // Its content may have been written for somebody else, and whoever has the other name can change it.
+      // The other name may belong to another user, who can change the content through it.
       if (nlink > 1n && !budget.isVendored) this.problems.push({ path, message: HARD_LINK });
       else if (nlink > 1n) this.#noteName(`${dev}:${ino}`, Number(nlink), path);
       this.#count(Number(size), budget);
-      // What is refused need not be read.
+      // A refused file need not be read.
       if (this.problems.length === 0) this.#files.push(await hashFile(descriptor, path));
     } finally {
       closeSync(descriptor);
@@ -215,7 +215,7 @@ class Walker {
     else known.paths.push(path);
   }
 
-  /** All of them have one reason, and the same thing to do. */
+  /** All have the same reason and the same remedy, so one problem names them all. */
   #refuseSharedNames(): void {
     const shared = [...this.#sharedNames.values()].filter(({ count, paths }) => paths.length < count);
     const [path, ...others] = shared.flatMap(({ paths }) => paths).sort();
@@ -248,7 +248,7 @@ async function allDone(works: readonly Promise<void>[]): Promise<void> {
   }
 }
 
-/** When a folder is listed, what is in it is told. Whatever else is met then was put there since. */
+/** The listing of a folder named its files and folders. Anything else was put there after that. */
 function throwChanged(path: string, error: unknown): never {
   const isOther = error instanceof PathError && OTHER_THAN_LISTED.has(error.code);
   throw isOther ? new FileChangedError(path) : error;

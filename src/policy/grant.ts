@@ -35,7 +35,7 @@ export interface Grant {
   readonly plugin: string;
   /** Number of the user, and of the group, that its processes run as. */
   readonly uid: number;
-  /** Among which all plugins of this policy have theirs. */
+  /** The range from which all plugins of this policy have their user ids. */
   readonly uids: UidRange;
   readonly network: 'none' | 'bridge' | 'host';
   readonly exec: boolean;
@@ -46,10 +46,10 @@ export interface Grant {
   readonly timeoutMs: number;
   /** Processes and threads together; Node alone needs about 11. */
   readonly pids: number;
-  /** Everything the container writes to stdout: the result, log records and stray output. */
+  /** The result as JSON; log lines do not count. */
   readonly outputBytes: number;
   readonly tmpBytes: number;
-  /** Size of `/scratch`; 0 when there is none. */
+  /** Size of `/scratch`; 0 where the plugin has no `/scratch`. */
   readonly scratchBytes: number;
   readonly mounts: readonly GrantedMount[];
   readonly isolation: Isolation;

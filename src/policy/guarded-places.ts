@@ -7,7 +7,7 @@ import { stepsTo } from '../storage/path-steps.ts';
 import { contains } from './mount-path.ts';
 import type { Policy } from './schema.ts';
 
-/** A file or folder of the host that decides what the orchestrator does next: who can write to it rules the host. */
+/** A file or folder of the host that decides what the orchestrator does next: write access to it is control of the host. */
 export interface GuardedPlace {
   /** With its article, for a message. */
   readonly what: string;

@@ -21,7 +21,7 @@ const PROGRAMS = [
   'lurkbox',
 ];
 
-/** Run by others, also when nobody is there: by the clock, from packages, and by containerd, which looks into `/opt` first. */
+/** The system runs what lies in these by itself: by the clock, when packages are installed, and by containerd, which looks into `/opt` first. */
 const SCHEDULES = [
   '/var/spool/cron',
   '/var/spool/at',

@@ -21,7 +21,7 @@ export interface LoadPolicyOptions {
   readonly onFormerKeys?: (keys: readonly FormerKey[]) => void;
 }
 
-/** What is to be said of a policy: with no problem, the policy. */
+/** The problems of a policy, or the policy where it has none. */
 export interface Examined {
   readonly policy: Policy | null;
   readonly problems: readonly Problem[];
@@ -48,7 +48,7 @@ export async function parsePolicy(
   return admit(await examine(value), 'The policy', options);
 }
 
-/** All that can be said without looking at the host. Pure. */
+/** Finds every problem that shows without looking at the host. Pure. */
 export function checkPolicy(written: unknown): Checked<Policy> {
   const { value, formerKeys, problems: twice } = toNewKeys(written);
   const checked = check(PolicySchema, value);
@@ -95,7 +95,7 @@ async function examine(written: unknown): Promise<Examined> {
   };
 }
 
-/** Also what its rules say against each other, and what the host has. */
+/** Also checks the rules against each other, and against the host. */
 async function examineHost(policy: Policy): Promise<{ policy: Policy; problems: readonly Problem[] }> {
   const { certificates, problems: inFiles } = await readCaFiles(policy);
   return {

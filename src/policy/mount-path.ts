@@ -16,7 +16,7 @@ export const FORBIDDEN_MOUNTS = [
   '/var/lib/containers',
 ] as const;
 
-/** Who can write to one of these owns the host. */
+/** Write access to one of these is root on the host. */
 export const ENGINE_SOCKETS = ['docker.sock', 'podman.sock', 'containerd.sock', 'crio.sock'] as const;
 
 /** Why a host path may not be bound into a container, or `null` when by its name it may. */

@@ -6,7 +6,7 @@ import type { Policy } from './schema.ts';
 /** What a manifest asks for, side by side with what the policy says about this plugin. */
 export interface PermissionRequest {
   readonly manifest: PluginManifest;
-  /** `null` while it is not known what would run: its npm packages are not locked. */
+  /** `null` while the npm packages are not locked, so that it is not known what would run. */
   readonly digest: string | null;
   readonly policy: PluginPolicy;
   readonly scratch: boolean;

@@ -23,7 +23,7 @@ export interface PluginPolicy {
   /** How many containers wait for calls. */
   readonly warm: Policy['warm'];
   readonly isolation: Isolation;
-  /** `null`: never by itself. */
+  /** `null`: a rollback is never automatic. */
   readonly rollback: RollbackRule | null;
   /** Whether its calls are kept for replaying them. */
   readonly recordCalls: boolean;
@@ -36,7 +36,7 @@ export interface PluginPolicy {
   readonly acceptUnenforced: readonly UnenforcedControl[];
 }
 
-/** The version before comes back when so many of the last calls failed. */
+/** The version before becomes active again when this share of the last calls failed. */
 export interface RollbackRule {
   /** Above 0, at most 1. */
   readonly failureShare: number;

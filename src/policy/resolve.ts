@@ -65,7 +65,7 @@ export function resolveOrThrow(
   throw new LurkboxError('POLICY_DENIED', message, { problems: resolution.denials });
 }
 
-/** Only for a request that no rule is against: then what was asked for is what is given. */
+/** Only for a request that no rule refuses: then the plugin gets what it asked for. */
 function toGrant(request: PermissionRequest, uid: number | null): Grant {
   const { manifest, policy, network, scratch } = request;
   if (network === 'fetch') throw new LurkboxError('INTERNAL', 'A request for single hosts passed the rules.');

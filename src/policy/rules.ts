@@ -41,7 +41,7 @@ export function decide(request: PermissionRequest): Decision[] {
   return RULES.map((rule) => ({ rule: rule.name, denials: rule(request) }));
 }
 
-// What is not locked yet is judged when it is, before anything of it runs.
+// Packages that are not locked yet are judged when they are locked, before anything of the plugin runs.
 function contentIsPinned({ policy, digest, manifest }: PermissionRequest): Denial[] {
   if (policy.pinnedDigest === null || policy.pinnedDigest === digest || digest === null) return [];
   const packages =

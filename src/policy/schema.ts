@@ -84,7 +84,7 @@ const unenforcedControls = () =>
     { max: UNENFORCED_CONTROLS.length },
   );
 
-/** More than this many wait for nobody's good. */
+/** More waiting containers than this help no plugin. */
 const MAX_WARM = 1024;
 
 const warm = () =>

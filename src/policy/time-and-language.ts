@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-/** What an environment variable can carry of it, and no offset: Node takes one of those for UTC. */
+/** What an environment variable can carry. Offsets are left out, because Node takes them for UTC. */
 const ZONE_NAME = /^[A-Za-z][A-Za-z0-9_+-]*(?:\/[A-Za-z0-9_+-]+){0,2}$/;
 const MAX_ZONE_CHARS = 64;
 
@@ -12,7 +12,7 @@ function isTimeZone(name: string): boolean {
   if (name.length > MAX_ZONE_CHARS || !ZONE_NAME.test(name)) return false;
   try {
     const { timeZone } = new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions();
-    // Where it is another name of a zone, that one is told; what differs only in its letters is none.
+    // Node answers with the zone's main name. A name that differs from that only in the case of its letters is not valid.
     return timeZone === name || timeZone.toLowerCase() !== name.toLowerCase();
   } catch {
     return false;

@@ -143,7 +143,7 @@ export class Border implements Conversion {
     throw new BorderError('value', pathTo(place), message);
   }
 
-  /** @throws BorderError when so many elements are more than there may be values */
+  /** @throws BorderError when that many elements are more than a result may have values */
   assertRoom(elements: number, place: Place): void {
     if (!this.describes && elements > this.#limits.values) this.#tooMany(place);
   }
@@ -241,7 +241,7 @@ export class Border implements Conversion {
     this.convert(value, at, { target: fields, key });
   }
 
-  /** Whether what holds it is a field; what is lost that way is told. */
+  /** Whether a field holds it; a value that is lost there is reported. */
   hasField(value: unknown, at: Place): boolean {
     if (typeof value !== 'function' && typeof value !== 'symbol') return value !== undefined;
     this.warn(at, `a ${typeof value}, and is left out`);

@@ -9,7 +9,7 @@ import { atomicsWait, bufferFrom, parse, stringify } from './primordials.ts';
 const { writeSync, openSync, closeSync, constants } = fs;
 const STDIN = 0;
 const STDOUT = 1;
-/** The host limits the context; this only bounds what a fault of ours could do. */
+/** The host limits the context; this bounds what a fault in lurkbox could send. */
 const MAX_INPUT_BYTES = 32 * 1024 * 1024;
 
 const pause = new Int32Array(new SharedArrayBuffer(4));

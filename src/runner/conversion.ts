@@ -29,9 +29,9 @@ export interface Conversion {
   read(object: object, key: PropertyKey, place: Place): unknown;
   /** Goes into an object, unless it is too deep or is around itself; answers what the places of its members are made of. */
   enter(place: Place, object: object): Place;
-  /** @throws BorderError when so many elements are more than there may be values */
+  /** @throws BorderError when that many elements are more than a result may have values */
   assertRoom(elements: number, place: Place): void;
-  /** @throws BorderError when so many characters are more than the result may have */
+  /** @throws BorderError when that many characters are more than a result may have */
   assertChars(chars: number, place: Place): void;
   /** As base64. */
   bytes(bytes: Buffer, place: Place): string;

@@ -11,7 +11,7 @@ const MAX_MESSAGE_CHARS = 4_000;
 const MAX_STACK_CHARS = 16_000;
 const MAX_DETAILS_CHARS = 16_000;
 const MAX_TEXT_CHARS = 1_000;
-/** Of an error; more helps nobody to mend it. */
+/** Characters of an error; more does not help to find its cause. */
 const DETAILS = { depth: 8, values: 300, bytes: MAX_DETAILS_CHARS, describes: true } as const;
 /** As V8 names it in stacks. */
 const RUNNER_FILE = process.argv[1] ?? '';
@@ -59,7 +59,7 @@ function tellPlace(thrown: unknown): string {
   return place === undefined ? '' : ` (${place})`;
 }
 
-/** Without the lines of the runner, which called the plugin and is nobody's concern. */
+/** The stack without the lines of the runner, which are no part of the plugin. */
 function toOwnLines(stack: string): string {
   const at = RUNNER_FILE === '' ? -1 : indexOf(stack, `${RUNNER_FILE}:`);
   if (at === -1) return stack;

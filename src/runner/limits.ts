@@ -1,7 +1,7 @@
 import { MAX_RESULT_KEY_BYTES } from '../protocol/messages.ts';
 import { byteLength, stringify } from './primordials.ts';
 
-/** What is told of a value that did not cross as it was. */
+/** The warning about a value that did not cross unchanged. */
 export interface BorderWarning {
   readonly path: string;
   readonly message: string;

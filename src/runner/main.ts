@@ -78,7 +78,7 @@ sendNotification(
 function onUncaught(thrown: unknown): void {
   // A plugin that handles them itself goes on.
   if (listenerCount('uncaughtException') > 1) return;
-  // With nothing to answer it is told beside the answer, and what it broke must not serve the next call.
+  // With no call to answer, the error is reported beside the answer, and the container must not serve the next call.
   if (pendingAnswer !== null) {
     // Once may be the plugin; after that Node itself is broken, and the waiting never ends.
     if (isBroken) pendingAnswer();
@@ -101,7 +101,7 @@ function enterFolder(): void {
   try {
     process.chdir(PLUGIN_FOLDER);
   } catch {
-    // Outside of a container there is none.
+    // Outside of a container the file is missing.
   }
 }
 

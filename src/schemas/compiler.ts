@@ -49,7 +49,7 @@ export class Compiler {
     this.reset();
   }
 
-  /** Rewrites the schema. @throws UnusableSchema, or Error when it is none, or cannot be used */
+  /** Rewrites the schema. @throws UnusableSchema, or Error where the schema is invalid or cannot be used */
   compile(schema: JsonObject): Validate {
     if ('$async' in schema) throw new Error('`$async` schemas are not supported');
     const schemas = subschemasOf(schema);
@@ -127,7 +127,7 @@ class BoundedAjv {
 
   constructor(dialect: Dialect) {
     const ajv = new AJVS[dialect]({
-      // Tools write keywords, formats and unions of types that it knows better than; what is not known is told at load.
+      // Tools write keywords, formats and unions of types that ajv's strict mode refuses. Loading reports what is not known.
       strict: false,
       logger: false,
       // It is validated by hand, so that what is wrong has its place.

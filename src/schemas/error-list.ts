@@ -28,7 +28,7 @@ export class ErrorList {
     if (this.kept.length < MAX_KEPT_ERRORS) this.kept.push(error);
   }
 
-  /** Ajv makes a text of the errors of a schema that is none. */
+  /** Ajv turns the errors of an invalid schema into one text. */
   map<T>(toOther: (error: ErrorObject) => T): T[] {
     return this.kept.map(toOther);
   }

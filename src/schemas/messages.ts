@@ -20,7 +20,7 @@ export interface JobMessage {
 export type Answer =
   /** No problem: the schema can be used, and the value fits. */
   | { readonly kind: 'checked'; readonly problems: readonly Problem[] }
-  /** The schema is none, or is one that cannot be used. */
+  /** The schema is invalid, or cannot be used. */
   | { readonly kind: 'unusable'; readonly problems: readonly Problem[] }
   /** Nobody knows, and the schema is what is in the way of it. */
   | { readonly kind: 'undecided'; readonly reason: string }

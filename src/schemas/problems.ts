@@ -9,7 +9,7 @@ const MAX_READ_CHARS = 1_000;
 const MAX_KEY_CHARS = 100;
 const MAX_LISTED_VALUES = 20;
 
-/** What may be told of a value: of a configuration, which may hold secrets, only of which kind it is. */
+/** What a problem may say of a value. A configuration may hold secrets, so of its values only the kind is named. */
 export type Quoting = 'values' | 'kinds';
 
 /** The errors of ajv as problems: a few of them, each short and harmless. Their words are those of the schema and the value. */
@@ -41,7 +41,7 @@ function toProblem(error: ErrorObject, root: unknown, quoting: Quoting): Problem
   });
 }
 
-/** What was not told of the whole value but of a key, or of branches. */
+/** Problems that are about a key or a branch, and not about the value as a whole. */
 const NEEDS_NO_VALUE: ReadonlySet<string> = new Set([
   'required',
   'dependencies',

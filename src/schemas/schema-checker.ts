@@ -47,7 +47,7 @@ export class SchemaChecker implements AsyncDisposable {
   }
 
   /**
-   * One answer for each check that was come to, in their order; the last one tells why there is none for those behind it.
+   * One answer for each check that was begun, in their order; the last answer says why the checks behind it have none.
    * Rejects with the signal's reason when that is aborted, and never else.
    */
   check(request: CheckRequest): Promise<readonly Answer[]> {

@@ -101,7 +101,7 @@ function toProxyEnv({ url, exceptions }: GrantedProxy): Record<string, string> {
   };
 }
 
-/** V8's heap ends before the container's memory does, so that running out is told by V8 and not by a kill. */
+/** V8's heap limit is below the container's memory, so that V8 reports a full heap before the kernel kills the process. */
 export function heapMegabytes(memoryBytes: number): number {
   const megabytes = memoryBytes / (1024 * 1024);
   return Math.floor(Math.max(megabytes * 0.4, megabytes - 96));

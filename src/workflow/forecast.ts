@@ -1,4 +1,4 @@
-/** Asks for so many containers of a plugin to wait; the number stands in place of the one before. */
+/** Asks for a number of containers of a plugin to wait; it replaces the number that was asked for before. */
 export type Prewarm = (plugin: string, size: number) => Promise<unknown>;
 
 /** Which steps come soon, and with that how many containers of each plugin should wait. */

@@ -44,7 +44,7 @@ export interface WorkflowProgress {
   readonly status: StepStatus | 'running';
   /** As in the result; `null` while it runs. */
   readonly reason: string | null;
-  /** What the plugin said of its progress, from 0 to 1; `null` where this tells of a beginning or an end. */
+  /** The progress that the plugin reported, from 0 to 1; `null` where a step begins or ends. */
   readonly said: { readonly fraction: number; readonly message: string } | null;
   /** Milliseconds since the workflow began. */
   readonly atMs: number;

@@ -24,7 +24,7 @@ const RULES: readonly (readonly Rule[])[] = [
   [outputIsThere],
 ];
 
-/** What is wrong in a workflow whose every field is right by itself. */
+/** Problems of a workflow whose fields are each valid. */
 export function findFaults(workflow: Workflow): Problem[] {
   for (const rules of RULES) {
     const problems = rules.flatMap((rule) => rule(workflow));

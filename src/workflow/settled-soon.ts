@@ -1,6 +1,6 @@
 import type { PluginExecutionResult } from '../calls/result.ts';
 
-/** An execution that is told to end does so at once; one that does not is waited for no longer than this. */
+/** Milliseconds to wait for a cancelled execution, which settles at once where nothing is wrong. */
 const SETTLE_MS = 1_000;
 
 /** What the execution answers; `null` when it does not, a while after it was told to end. */
