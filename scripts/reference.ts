@@ -13,7 +13,9 @@ import { EXEC_GROUP, SYSCALL_GROUPS } from '../src/policy/seccomp-table.ts';
 import { WorkflowSchema } from '../src/workflow/schema.ts';
 import { TRIED } from '../test/long/npm-packages.ts';
 import { COMPOSITION, LEAVES, MAY_IMPORT } from './check-imports.ts';
+import { commandList, commonOptions } from './command-pages.ts';
 import { entriesOf, membersOf } from './source-tables.ts';
+import { table } from './tables.ts';
 
 /** The tables of the reference pages, made from the code that enforces them. */
 
@@ -66,6 +68,8 @@ export const BLOCKS: Readonly<Record<string, string>> = {
     entriesOf('PLUGIN_EVENT_TYPES').map(({ name, meaning }) => [`\`${name}\``, meaning]),
   ),
   imports: importTable(),
+  commands: commandList(),
+  'common-options': commonOptions(),
   'former-names': formerNameTable(),
 };
 
@@ -236,11 +240,4 @@ function syscallTable(): string {
 
 function code(value: unknown): string {
   return `\`${JSON.stringify(value)}\``;
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [head, head.map(() => '---'), ...rows];
-  return lines
-    .map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`)
-    .join('\n');
 }
