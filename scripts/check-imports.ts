@@ -97,7 +97,7 @@ const PACKAGE_OWNERS: Readonly<Record<string, readonly string[]>> = {
 const WITHOUT_PACKAGES = 'runner';
 
 /** Who may read the environment: one file, and the programs of the attacks, which do so inside of a container. */
-const ENVIRONMENT_READERS = ['options.ts', 'attack/survey.ts', 'attack/isolation.ts'];
+const ENVIRONMENT_READERS = ['options.ts', 'attack/cases/survey.ts', 'attack/cases/isolation.ts'];
 /** Who may take it as a parameter that defaults to it, and only so. */
 const ENVIRONMENT_TAKERS = ['cli/compile-cache.ts', 'engine/docker/find.ts', 'engine/docker/connect.ts'];
 

@@ -1,6 +1,7 @@
 export { type FormatOptions, formatPluginResults } from './agent/format-results.ts';
+export { attackEngine } from './attack/former.ts';
 export type { AttackReport } from './attack/reports.ts';
-export { type AttackOptions, type AttackSummary, attackEngine } from './attack/run.ts';
+export type { AttackOptions, AttackSummary } from './attack/run.ts';
 export type { AuditLog } from './audit/audit-log.ts';
 export type { AuditProblem, AuditReport } from './audit/chain-check.ts';
 export { verifyAuditLog } from './audit/verify.ts';

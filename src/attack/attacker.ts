@@ -9,7 +9,7 @@ import type { Lurkbox } from '../lurkbox.ts';
 import type { Policy } from '../policy/schema.ts';
 import type { PluginInstance } from '../versions/sandbox-cache.ts';
 import { STATE_FOLDER } from '../versions/state-place.ts';
-import { buildProbes } from './kernel.ts';
+import { buildProbes } from './probes.ts';
 
 /** The attacker: a plugin like any other, which does what it is told. */
 export interface Attacker extends AsyncDisposable {

@@ -12,8 +12,8 @@ import type {
   PluginAttack,
 } from './attack.ts';
 import { type Attacker, createAttacker } from './attacker.ts';
-import { ATTACKS } from './attacks.ts';
 import { type AttackContext, type ExecutionLog, makeAttempt, measureSlowness } from './attempt.ts';
+import { ATTACKS } from './cases/all.ts';
 import { createObserver } from './observer.ts';
 import { AttackReports, type AttackSum, type OnReport } from './reports.ts';
 

@@ -1,4 +1,4 @@
-import { type AttackReport, type AttackSummary, attackEngine, type Lurkbox } from '../index.ts';
+import type { AttackReport, AttackSummary, Lurkbox } from '../index.ts';
 import { escapeControls } from '../printable.ts';
 import { EXIT } from './exit.ts';
 import { interruption } from './interruption.ts';
@@ -7,6 +7,7 @@ import type { Progress } from './progress.ts';
 
 /** Attacks the sandbox; Ctrl-C ends that, and leaves nothing. */
 export async function attack(lurkbox: Lurkbox, progress: Progress): Promise<AttackSummary> {
+  const { attackEngine } = await import('../attack/index.ts');
   const summary = await attackEngine(lurkbox, {
     signal: interruption(),
     onReport: (_, { done, all }) => {

@@ -1,7 +1,7 @@
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import type { Attack, Observation, PluginAttack, Verdict } from '../../src/attack/attack.ts';
-import { ATTACKS } from '../../src/attack/attacks.ts';
+import { ATTACKS } from '../../src/attack/cases/all.ts';
 import { OUTCOMES, type Outcome } from '../../src/calls/outcome.ts';
 import { PROMISES } from '../../src/promises.ts';
 import { EVIDENCE, ended, HERE } from './evidence.ts';

@@ -1,5 +1,5 @@
 import type { Aftermath, Observation, Target } from '../../src/attack/attack.ts';
-import type { Survey } from '../../src/attack/survey.ts';
+import type { Survey } from '../../src/attack/cases/survey.ts';
 import {
   IDENTITY_CALLS,
   IPC_CALLS,

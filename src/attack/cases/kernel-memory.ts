@@ -1,4 +1,4 @@
-import { type AttackGroup, heldIf, judgeAnswer, type Program } from './attack.ts';
+import { type AttackGroup, heldIf, judgeAnswer, type Program } from '../attack.ts';
 
 const MIB = 1024 * 1024;
 /** In the buffers of all sockets of a container: it is memory of the host that its limit does not count. */

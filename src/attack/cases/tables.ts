@@ -1,4 +1,4 @@
-import type { PluginExecutionResult } from '../calls/result.ts';
+import type { PluginExecutionResult } from '../../calls/result.ts';
 import {
   type AttackGroup,
   all,
@@ -8,10 +8,10 @@ import {
   heldIf,
   notCarriedOut,
   type Program,
-} from './attack.ts';
-import { createAttacker } from './attacker.ts';
-import { rawCallsOnly, TABLES_PROBE } from './kernel.ts';
-import { HELD_TIMERS } from './syscalls.ts';
+} from '../attack.ts';
+import { createAttacker } from '../attacker.ts';
+import { rawCallsOnly, TABLES_PROBE } from '../probes.ts';
+import { HELD_TIMERS } from '../syscalls.ts';
 
 /** Takes all that there is of both tables, says so, and keeps it. */
 const fillTables = (file: string, host: Host): Promise<never> => {

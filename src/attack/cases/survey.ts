@@ -1,4 +1,4 @@
-import type { Attempt } from './attack.ts';
+import type { Attempt } from '../attack.ts';
 
 /** What the attacker finds when it looks around. Fields that could not be read hold the error as a text. */
 export interface Survey {

@@ -9,7 +9,7 @@ import {
   type Observation,
   type Program,
   type Verdict,
-} from './attack.ts';
+} from '../attack.ts';
 
 const MARK = 'lurkbox-was-here';
 const PORT = 8765;

@@ -1,6 +1,6 @@
-import { BASELINE } from '../policy/baseline.ts';
-import { isInRange, PLUGIN_UIDS } from '../policy/uids.ts';
-import { type AttackGroup, all, heldIf, judgeAnswer, type PluginAttack, type Verdict } from './attack.ts';
+import { BASELINE } from '../../policy/baseline.ts';
+import { isInRange, PLUGIN_UIDS } from '../../policy/uids.ts';
+import { type AttackGroup, all, heldIf, judgeAnswer, type PluginAttack, type Verdict } from '../attack.ts';
 import { type Mount, SURVEY, type Survey } from './survey.ts';
 
 /** What the attacker sees of its container. Everything it can see is judged; what it cannot do is for the others. */

@@ -7,7 +7,7 @@ import {
   type PluginAttack,
   type Program,
   type Verdict,
-} from './attack.ts';
+} from '../attack.ts';
 
 interface Forgery {
   /** As latin1. */

@@ -7,7 +7,7 @@ import {
   type Observation,
   type Program,
   type Verdict,
-} from './attack.ts';
+} from '../attack.ts';
 
 /** Every way that Node has to start a program; answers the error of each. */
 const startPrograms = async (): Promise<Record<string, string>> => {

@@ -9,19 +9,17 @@ import {
   type Observation,
   type PluginAttack,
   type Program,
-  type Target,
   type Verdict,
-} from './attack.ts';
+} from '../attack.ts';
+import { PROBES, rawCallsOnly } from '../probes.ts';
 import {
-  buildSyscallProbe,
   type LoadSyscallProbeArgs,
   loadSyscallProbe,
   type SyscallAnswer,
   toProbeArgs,
-} from './syscall-probe.ts';
+} from '../syscall-probe.ts';
 import {
   IDENTITY_CALLS,
-  INT80_CALLS,
   IPC_CALLS,
   KERNEL_CALLS,
   MOUNT_CALLS,
@@ -30,30 +28,10 @@ import {
   REFUSED,
   SOCKET_CALLS,
   STATE_CALLS,
-  SYSCALLS,
   type Syscall,
-  TABLE_CALLS,
   TAMPERING_CALLS,
   THREAD_CALLS,
-  X32_CALLS,
-} from './syscalls.ts';
-
-/** Machine code of the attacker: file in its folder → the calls that it makes. */
-const PROBES = {
-  'calls.node': SYSCALLS,
-  'threads.node': THREAD_CALLS,
-  'int80.node': INT80_CALLS,
-  'x32.node': X32_CALLS,
-  'tables.node': TABLE_CALLS,
-} as const;
-
-/** Fills what the kernel counts by user. */
-export const TABLES_PROBE = '/plugin/tables.node';
-
-/** The files, for the folder of the attacker. */
-export function buildProbes(): Record<string, Buffer> {
-  return Object.fromEntries(Object.entries(PROBES).map(([file, calls]) => [file, buildSyscallProbe(calls)]));
-}
+} from '../syscalls.ts';
 
 interface Door {
   /** Whether the worker got as far as the call. */
@@ -134,11 +112,6 @@ function calls(id: string, title: string, tried: readonly Syscall[]): PluginAtta
     attempt: CALLS,
     judge: judgeAnswer((answers: readonly SyscallAnswer[]) => judgeCalls(tried, answers)),
   };
-}
-
-export function rawCallsOnly({ facts }: Target): string | null {
-  const { architecture } = facts.platform;
-  return architecture === 'amd64' ? null : `raw system calls are not tried on ${architecture}`;
 }
 
 function judgeCalls(tried: readonly Syscall[], answers: readonly SyscallAnswer[]): Verdict {

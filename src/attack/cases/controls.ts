@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { PluginExecutionResult } from '../calls/result.ts';
-import { LurkboxError } from '../errors.ts';
-import { LABELS } from '../labels.ts';
-import { createLurkbox } from '../lurkbox.ts';
-import { normalizeOptions } from '../options.ts';
-import { toAllowance } from '../spec/allowance.ts';
-import { buildContainerSpec } from '../spec/build.ts';
-import type { ContainerSpec } from '../spec/container-spec.ts';
+import type { PluginExecutionResult } from '../../calls/result.ts';
+import { LurkboxError } from '../../errors.ts';
+import { LABELS } from '../../labels.ts';
+import { createLurkbox } from '../../lurkbox.ts';
+import { normalizeOptions } from '../../options.ts';
+import { toAllowance } from '../../spec/allowance.ts';
+import { buildContainerSpec } from '../../spec/build.ts';
+import type { ContainerSpec } from '../../spec/container-spec.ts';
 import {
   type AttackGroup,
   all,
@@ -16,7 +16,7 @@ import {
   notCarriedOut,
   notHeld,
   type Verdict,
-} from './attack.ts';
+} from '../attack.ts';
 
 /** How a finished plan could be weaker than its grant: each of these alone must be seen. */
 const WEAKER: Readonly<Record<string, object>> = {

@@ -1,6 +1,6 @@
-import { OUTCOMES } from '../calls/outcome.ts';
-import type { PluginExecutionResult } from '../calls/result.ts';
-import { type Aftermath, type AttackGroup, all, HELD, heldIf, notCarriedOut } from './attack.ts';
+import { OUTCOMES } from '../../calls/outcome.ts';
+import type { PluginExecutionResult } from '../../calls/result.ts';
+import { type Aftermath, type AttackGroup, all, HELD, heldIf, notCarriedOut } from '../attack.ts';
 
 export const AFTERMATH: AttackGroup = {
   area: 'After all of them',

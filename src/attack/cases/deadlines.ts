@@ -8,8 +8,8 @@ import {
   type PluginAttack,
   type Program,
   type Verdict,
-} from './attack.ts';
-import { scaleTimeout } from './slowness.ts';
+} from '../attack.ts';
+import { scaleTimeout } from '../slowness.ts';
 
 /** Deaf to everything that can be ignored, in several threads, and never yielding. */
 const burn = async (_: unknown, host: { progress(fraction: number): void }): Promise<never> => {

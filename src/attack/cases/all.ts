@@ -1,5 +1,5 @@
+import type { AttackGroup } from '../attack.ts';
 import { AFTERMATH } from './aftermath.ts';
-import type { AttackGroup } from './attack.ts';
 import { CONTROLS } from './controls.ts';
 import { DEADLINES } from './deadlines.ts';
 import { ISOLATION } from './isolation.ts';

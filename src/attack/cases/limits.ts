@@ -1,4 +1,4 @@
-import { BASELINE } from '../policy/baseline.ts';
+import { BASELINE } from '../../policy/baseline.ts';
 import {
   type AttackGroup,
   all,
@@ -8,7 +8,7 @@ import {
   type Observation,
   type Program,
   type Verdict,
-} from './attack.ts';
+} from '../attack.ts';
 
 interface Exhausted {
   readonly bytes: number;

@@ -1,4 +1,4 @@
-import { type AttackGroup, all, heldIf, judgeAnswer, type Program, type Verdict } from './attack.ts';
+import { type AttackGroup, all, heldIf, judgeAnswer, type Program, type Verdict } from '../attack.ts';
 
 interface Target {
   readonly name: string;
