@@ -5,6 +5,7 @@ export type { AttackOptions, AttackSummary } from './attack/run.ts';
 export type { AuditLog } from './audit/audit-log.ts';
 export type { AuditProblem, AuditReport } from './audit/chain-check.ts';
 export { verifyAuditLog } from './audit/verify.ts';
+export type { ExecuteOptions } from './calls/call.ts';
 export { type ExecutionContextOptions, MAX_CONTEXT_BYTES } from './calls/context.ts';
 export { OUTCOMES, type Outcome } from './calls/outcome.ts';
 export type { ExecutionError, LogLine, Phases, PluginExecutionResult, Usage } from './calls/result.ts';
@@ -68,11 +69,8 @@ export {
 } from './process-wide.ts';
 export type { LogLevel, PluginExecutionContext } from './protocol/messages.ts';
 export type { Pruned } from './sandboxes/cleanup/prune.ts';
-export {
-  ContainerSandbox,
-  type ExecuteOptions,
-  type PluginSandbox,
-} from './sandboxes/container/container-sandbox.ts';
+export { ContainerSandbox } from './sandboxes/container/container-sandbox.ts';
+export type { PluginSandbox } from './sandboxes/plugin-sandbox.ts';
 export { VERSION } from './version.ts';
 export {
   type HotReload,
@@ -104,8 +102,8 @@ export type { PluginRegistry } from './versions/registry/registry.ts';
 export { PLUGIN_STATES, type PluginState, TRANSITIONS } from './versions/registry/state.ts';
 export type { Reloaded, Reloader } from './versions/reloader.ts';
 export { type Replay, ReplayError, type ReplayedCall } from './versions/rollout/replay.ts';
-export type { PluginInstance } from './versions/sandbox-cache.ts';
 export { AUDIT_FOLDER, STATE_FOLDER } from './versions/state-place.ts';
+export type { PluginInstance } from './versions/version-grants.ts';
 export { buildGraph as buildWorkflowGraph, type Graph as WorkflowGraph } from './workflow/graph.ts';
 export { loadWorkflow, parseWorkflow } from './workflow/load.ts';
 export type {

@@ -30,6 +30,7 @@ import { createIdentity, type Identity, readMachineId, toLabels } from './sandbo
 import { type Pruned, prune } from './sandboxes/cleanup/prune.ts';
 import { Reaper } from './sandboxes/cleanup/reaper.ts';
 import { Pool } from './sandboxes/pool/pool.ts';
+import { SandboxFactory } from './sandboxes/sandbox-factory.ts';
 import { SchemaChecker } from './schemas/schema-checker.ts';
 import { buildContainerSpec } from './spec/build.ts';
 import { VERSION } from './version.ts';
@@ -49,8 +50,9 @@ import { PluginUids } from './versions/plugin-uids.ts';
 import { PluginRegistry } from './versions/registry/registry.ts';
 import type { Reloader } from './versions/reloader.ts';
 import { RolloutMonitor } from './versions/rollout/rollout-monitor.ts';
-import { type PluginInstance, SandboxCache } from './versions/sandbox-cache.ts';
+import { SandboxCache } from './versions/sandbox-cache.ts';
 import { openStatePlace, readKeptRecords, type StatePlace } from './versions/state-place.ts';
+import type { PluginInstance } from './versions/version-grants.ts';
 
 /** How often it is looked whether another process has switched, disabled or unloaded what nobody calls here. */
 const FOLLOW_MS = 2_000;
@@ -206,16 +208,18 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     policy,
     uidOf: (plugin) => uids.uidOf(plugin),
     files,
-    connect: connectGuarded,
     images,
     supply,
-    ownerLabels: toLabels(identity),
-    admission,
-    schemaChecker,
-    reaper,
-    pool,
+    factory: new SandboxFactory({
+      connect: connectGuarded,
+      ownerLabels: toLabels(identity),
+      admission,
+      schemaChecker,
+      reaper,
+      pool,
+      logger: config.logger,
+    }),
     recorder,
-    logger: config.logger,
   });
   const activation = new Activation({
     registry,
@@ -247,7 +251,6 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     contents,
     activation,
     executor,
-    pool,
     recorder,
   });
 

@@ -4,7 +4,7 @@ import type { Lurkbox } from '../lurkbox.ts';
 import type { Grant } from '../policy/grant.ts';
 import { escapeControls } from '../printable.ts';
 import type { PromiseId } from '../promises.ts';
-import type { PluginInstance } from '../versions/sandbox-cache.ts';
+import type { PluginInstance } from '../versions/version-grants.ts';
 
 /** What a plugin is given beside its context. */
 export interface Host {

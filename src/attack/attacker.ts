@@ -7,8 +7,8 @@ import { createTempFolder } from '../image/temp-folder.ts';
 import { LABELS } from '../labels.ts';
 import type { Lurkbox } from '../lurkbox.ts';
 import type { Policy } from '../policy/schema.ts';
-import type { PluginInstance } from '../versions/sandbox-cache.ts';
 import { STATE_FOLDER } from '../versions/state-place.ts';
+import type { PluginInstance } from '../versions/version-grants.ts';
 import { buildProbes } from './probes.ts';
 
 /** The attacker: a plugin like any other, which does what it is told. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { RefusedError } from '../calls/admission/admission.ts';
 import { toBusy } from '../calls/busy.ts';
+import type { ExecuteOptions } from '../calls/call.ts';
 import type { ExecutionContextConfig } from '../calls/context.ts';
 import { type Ending, endingOfError, failed } from '../calls/ending.ts';
 import { LogBook } from '../calls/logs.ts';
@@ -13,7 +14,6 @@ import { isLocked } from '../manifest/load.ts';
 import type { Grant } from '../policy/grant.ts';
 import { toPluginPolicy } from '../policy/plugin-policy.ts';
 import type { Policy } from '../policy/schema.ts';
-import type { ExecuteOptions } from '../sandboxes/container/container-sandbox.ts';
 import type { PackageLocks } from './install/package-locks.ts';
 import type { LifecycleRecorder } from './lifecycle-recorder.ts';
 import { type PluginReference, pickVersion } from './reference.ts';

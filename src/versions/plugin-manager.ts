@@ -1,3 +1,4 @@
+import type { ExecuteOptions } from '../calls/call.ts';
 import { type ExecutionContextOptions, parseContext } from '../calls/context.ts';
 import { readContext } from '../calls/read-context.ts';
 import type { PluginExecutionResult } from '../calls/result.ts';
@@ -9,8 +10,6 @@ import type { ContentDifferences } from '../manifest/content-differences.ts';
 import type { LoadedPlugin } from '../manifest/load.ts';
 import type { PermissionChange } from '../policy/permission-changes.ts';
 import { quoteValue } from '../printable.ts';
-import type { ExecuteOptions } from '../sandboxes/container/container-sandbox.ts';
-import type { Pool } from '../sandboxes/pool/pool.ts';
 import type { Activation } from './activate.ts';
 import type { Executor } from './executor.ts';
 import { type Discovery, discoverAndLoad, foldersGone } from './install/discovery.ts';
@@ -22,7 +21,9 @@ import { exactOf, parseReference, pickVersion } from './reference.ts';
 import type { InstalledVersion } from './registry/record.ts';
 import type { PluginRegistry } from './registry/registry.ts';
 import { type Replay, ReplayError, replayCalls } from './rollout/replay.ts';
-import { assertLocked, type PluginInstance, type SandboxCache } from './sandbox-cache.ts';
+import type { SandboxCache } from './sandbox-cache.ts';
+import type { PluginInstance } from './version-grants.ts';
+import { assertLocked } from './version-images.ts';
 
 export interface LoadOptions {
   /**
@@ -78,7 +79,6 @@ export interface PluginManagerOptions {
   readonly contents: KnownContents;
   readonly activation: Activation;
   readonly executor: Executor;
-  readonly pool: Pool;
   readonly recorder: LifecycleRecorder;
 }
 
@@ -350,12 +350,10 @@ export class PluginManager {
    * @throws LurkboxError `PLUGIN_NOT_FOUND`, or `OPTIONS_INVALID` with both numbers when so many do not fit
    */
   async prewarm(written: string, size: number): Promise<number> {
-    const { executor, locks, sandboxes, pool } = this.#options;
+    const { executor, locks, sandboxes } = this.#options;
     const version = executor.serving(parseReference(written));
     // What takes no calls has nothing to wait for.
-    return version === null
-      ? 0
-      : pool.prewarm(sandboxes.ensure(await locks.ensure(version)).pluginPool, size);
+    return version === null ? 0 : sandboxes.ensure(await locks.ensure(version)).sandbox.prewarm(size);
   }
 
   /** Throws what `executePlugin` would throw for these arguments, and executes nothing. */

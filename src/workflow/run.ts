@@ -1,9 +1,9 @@
+import type { ExecuteOptions } from '../calls/call.ts';
 import type { ExecutionContextConfig, ExecutionContextOptions } from '../calls/context.ts';
 import { readContext } from '../calls/read-context.ts';
 import type { PluginExecutionResult } from '../calls/result.ts';
 import { LurkboxError } from '../errors.ts';
 import { cutWhole, escapeControls, quoteValue } from '../printable.ts';
-import type { ExecuteOptions } from '../sandboxes/container/container-sandbox.ts';
 import { holds } from './condition.ts';
 import { Forecast } from './forecast.ts';
 import { buildGraph, type Graph, sourcesOf, testedBy } from './graph.ts';

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { AFTERMATH } from '../../src/attack/cases/aftermath.ts';
 import {
   type AttackGroup,
   type ControlAttack,
@@ -13,15 +12,16 @@ import {
   type Verdict,
 } from '../../src/attack/attack.ts';
 import { createAttacker } from '../../src/attack/attacker.ts';
+import { AFTERMATH } from '../../src/attack/cases/aftermath.ts';
 import { ISOLATION } from '../../src/attack/cases/isolation.ts';
 import { NETWORK } from '../../src/attack/cases/network.ts';
 import { POSTURE } from '../../src/attack/cases/posture.ts';
 import { PROGRAMS } from '../../src/attack/cases/programs.ts';
+import { TABLES } from '../../src/attack/cases/tables.ts';
 import type { AttackReport } from '../../src/attack/reports.ts';
 import { runAttacks } from '../../src/attack/run.ts';
 import { loadSyscallProbe, type SyscallAnswer, toProbeArgs } from '../../src/attack/syscall-probe.ts';
 import { HELD_TIMERS, SYSCALLS } from '../../src/attack/syscalls.ts';
-import { TABLES } from '../../src/attack/cases/tables.ts';
 import { connectEngine } from '../../src/engine/docker/connect.ts';
 import { Demuxer } from '../../src/engine/docker/demux.ts';
 import { createLurkbox, type PluginExecutionResult } from '../../src/index.ts';

@@ -1,7 +1,7 @@
+import type { ExecuteOptions } from '../../src/calls/call.ts';
 import type { ExecutionContextOptions } from '../../src/calls/context.ts';
 import type { Outcome } from '../../src/calls/outcome.ts';
 import type { PluginExecutionResult } from '../../src/calls/result.ts';
-import type { ExecuteOptions } from '../../src/sandboxes/container/container-sandbox.ts';
 import type { WorkflowPlugins } from '../../src/workflow/run.ts';
 
 /** What a plugin of a fake does with its input; what it throws makes its outcome `PLUGIN_ERROR`. */

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import type { ExecuteOptions } from '../../src/sandboxes/container/container-sandbox.ts';
+import type { ExecuteOptions } from '../../src/calls/call.ts';
 import type { WorkflowProgress } from '../../src/workflow/result.ts';
 import { runWorkflow, type WorkflowOptions } from '../../src/workflow/run.ts';
 import type { WorkflowDocument } from '../../src/workflow/schema.ts';

@@ -1,10 +1,11 @@
 import type { MemoryReservation, Slot } from '../../calls/admission/admission.ts';
-import type { Sandbox } from './container.ts';
-import type { ReadySandbox } from './execution.ts';
+import type { Ending } from '../../calls/ending.ts';
+import type { Container } from './container.ts';
+import type { ReadyContainer } from './execution.ts';
 
 /** A container that was there before its call. */
 export interface AcquiredContainer {
-  readonly ready: ReadySandbox;
+  readonly ready: ReadyContainer;
   readonly memory: MemoryReservation;
   /** `warm`: started ahead, and nobody was in it. `reused`: it has served calls before. */
   readonly kind: 'warm' | 'reused';
@@ -18,12 +19,15 @@ export interface ContainerSource {
   startsItsOwn(): Disposable;
   /** The container that a call of this session may have; nobody else gets it. `null`: none is there. */
   acquire(session: string | null): AcquiredContainer | null;
-  /** Takes over a container that may serve again, with its memory; answers whether it did. */
-  keep(sandbox: Sandbox, slot: Slot, session: string | null): boolean;
+  /** Takes over a container that may serve a further call, with its memory; answers whether it did. */
+  reuse(container: Container, slot: Slot, session: string | null): boolean;
   /**
    * Takes back what a call acquired and made no use of, with its memory, as if nobody had acquired it; answers whether it did.
    */
   giveBack(acquired: AcquiredContainer, slot: Slot, session: string | null): boolean;
+  /** As the sandbox promises it. */
+  prewarm(size: number): Promise<number>;
+  tryLoading(signal?: AbortSignal): Promise<Ending | null>;
   /** Resolves when none is left. */
   close(): Promise<void>;
 }

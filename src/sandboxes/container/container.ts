@@ -30,7 +30,7 @@ const UNHEARD_MS = 5_000;
 /** How long the engine may take to tell that a container has ended whose streams have. */
 const EXIT_MS = 1_000;
 
-export interface SandboxPlan {
+export interface ContainerPlan {
   readonly engine: ContainerEngine;
   readonly grant: Grant;
   /** Image id. */
@@ -42,18 +42,18 @@ export interface SandboxPlan {
   /** Who makes the container, as labels. */
   readonly ownerLabels: Readonly<Record<string, string>>;
   readonly logger: Logger;
-  /** Told when something of the sandbox may be in the engine after `removed`, or may still come. */
+  /** Told when something of it may be in the engine after `removed`, or may still come. */
   readonly onSuspicion: () => void;
 }
 
-export type SandboxPhase = 'createMs' | 'startMs' | 'bootMs';
+export type StartPhase = 'createMs' | 'startMs' | 'bootMs';
 
-/** Who uses a sandbox at the time, and is told what comes out of it. */
-export interface SandboxUser {
+/** Who uses a container at the time, and is told what comes out of it. */
+export interface ContainerUser {
   /** Whether nobody waits for an answer of it: then it is over with its output. */
   readonly isIdle: boolean;
   /** A phase of the start is over; after `bootMs` it takes a request. */
-  onPhase(phase: SandboxPhase): void;
+  onPhase(phase: StartPhase): void;
   onMessage(message: Exclude<RunnerMessage, { kind: 'ready' }>): void;
   onLine(source: 'stdout' | 'stderr', text: string, cutBytes: number): void;
   /** One of more log lines than are kept one by one. */
@@ -68,17 +68,17 @@ export interface SandboxUser {
  * One container, from its creation until it is gone. It tells its user what happens, and decides nothing: how an execution
  * in it ends is up to `Execution`. Whatever happened, it ends with its removal.
  */
-export class Sandbox {
+export class Container {
   /** Resolves when the container is gone, or when everything was tried to that end. Never rejects. */
   readonly removed: Promise<void>;
 
-  readonly #plan: SandboxPlan;
+  readonly #plan: ContainerPlan;
   readonly #name: string;
   readonly #room: OutputBudget;
   /** Aborted when its user is done with it: ends every wait that only served to hear more. */
   readonly #closing = new AbortController();
   readonly #closed = Promise.withResolvers<void>();
-  #user: SandboxUser;
+  #user: ContainerUser;
   #containerId: string | undefined;
   /** From before the engine is asked for anything until what is bound was compared with them, where that can be done. */
   #folders: MountFolders | undefined;
@@ -102,7 +102,7 @@ export class Sandbox {
   #nextId = EXECUTE_ID;
 
   /** Begins at once. */
-  constructor(plan: SandboxPlan, user: SandboxUser) {
+  constructor(plan: ContainerPlan, user: ContainerUser) {
     this.#plan = plan;
     this.#name = `lurkbox-${plan.id}`;
     this.#user = user;
@@ -113,12 +113,6 @@ export class Sandbox {
 
   get id(): string {
     return this.#plan.id;
-  }
-
-  /** What it was made from, for an execution in it. */
-  get made(): Pick<SandboxPlan, 'engine' | 'image'> {
-    const { engine, image } = this.#plan;
-    return { engine, image };
   }
 
   get containerId(): string | undefined {
@@ -139,7 +133,7 @@ export class Sandbox {
   }
 
   /** From now on this user is told; answers how it has ended, where that was told already. */
-  handTo(user: SandboxUser): Ending | null {
+  handTo(user: ContainerUser): Ending | null {
     this.#user = user;
     this.#streams?.keepProcess(true);
     return this.#ending;

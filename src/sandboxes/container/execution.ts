@@ -1,20 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { RunningCall } from '../../calls/call-target.ts';
 import { type Ending, endingOfResponse, failed, unasked } from '../../calls/ending.ts';
 import { LogBook } from '../../calls/logs.ts';
 import type { Usage } from '../../calls/result.ts';
 import type { Stopwatch } from '../../calls/stopwatch.ts';
 import type { Surplus } from '../../calls/surplus.ts';
+import type { Logger } from '../../logger.ts';
 import { escapeAndCut } from '../../printable.ts';
 import { type PluginExecutionContext, RUNNER_ERRORS } from '../../protocol/messages.ts';
 import type { RunnerMessage } from '../../protocol/runner-message.ts';
 import { AfterAnswer, type LostAfterAnswer } from './after-answer.ts';
-import {
-  BOOT_DEADLINE_MS,
-  Sandbox,
-  type SandboxPhase,
-  type SandboxPlan,
-  type SandboxUser,
-} from './container.ts';
+import { BOOT_DEADLINE_MS, type Container, type ContainerUser, type StartPhase } from './container.ts';
 
 /** How long a killed container may take to hand over what it wrote before. */
 const DRAIN_MS = 1_500;
@@ -30,32 +26,34 @@ const LEAVE_MS = 200;
 const OUTPUT_END_MS = 2_000;
 const MAX_PROGRESS_CHARS = 8_000;
 
-/** A sandbox that waits for an execution, with what its plugin said while it was loaded. */
-export interface ReadySandbox {
-  readonly sandbox: Sandbox;
+/** A container that waits for an execution, with what its plugin said while it was loaded. */
+export interface ReadyContainer {
+  readonly container: Container;
   readonly logs: LogBook;
 }
 
-export interface ExecutionPlan extends Omit<SandboxPlan, 'id'> {
+export interface ExecutionPlan {
   readonly context: PluginExecutionContext;
   /** From handing over the context on; the container is made for what the plugin is granted. */
   readonly timeoutMs: number;
+  /** One that is there, or what starts one for this execution. */
+  readonly container: ReadyContainer | ((user: ContainerUser) => Container);
+  readonly kind: 'cold' | 'warm' | 'reused';
   readonly stopwatch: Stopwatch;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((fraction: number, message: string) => void) | undefined;
   /** Told once, where something of what the plugin did after its answer is lost. */
   readonly onLost: (lost: LostAfterAnswer) => void;
-  /** @default a fresh container, made for this execution */
-  readonly ready?: ReadySandbox | undefined;
-  /** Asked once, when the plugin has answered: whether somebody takes the sandbox over. @default no */
-  readonly keep?: ((sandbox: Sandbox) => boolean | Promise<boolean>) | undefined;
+  readonly logger: Logger;
+  /** Asked once, when the plugin has answered: whether somebody takes the container over. @default no */
+  readonly reuse?: ((container: Container) => boolean | Promise<boolean>) | undefined;
 }
 
 /**
  * One execution in one container. Everything that can end it (an answer, the end of the container, the deadline, the
  * caller, a fault of the protocol or of the engine) calls `#settle`, and the first call wins.
  */
-export class Execution implements SandboxUser {
+export class Execution implements ContainerUser, RunningCall {
   readonly isIdle = false;
   readonly logs: LogBook;
   /** Settles once, and never rejects. */
@@ -64,11 +62,11 @@ export class Execution implements SandboxUser {
   readonly begun: Promise<void>;
   /** What the engine measured; settles soon after the ending. */
   readonly usage: Promise<Usage>;
-  /** Resolves when the container is gone or kept, or when everything was tried to that end. Never rejects. */
+  /** Resolves when the container is gone or reused, or when everything was tried to that end. Never rejects. */
   readonly removed: Promise<void>;
 
   readonly #plan: ExecutionPlan;
-  readonly #sandbox: Sandbox;
+  readonly #container: Container;
   readonly #resolveBegun: () => void;
   readonly #resolveEnding: (ending: Ending) => void;
   readonly #resolveUsage: (usage: Usage | Promise<Usage>) => void;
@@ -89,30 +87,23 @@ export class Execution implements SandboxUser {
 
   constructor(plan: ExecutionPlan) {
     this.#plan = plan;
-    this.logs = plan.ready?.logs ?? new LogBook();
+    const ready = typeof plan.container === 'function' ? null : plan.container;
+    this.logs = ready?.logs ?? new LogBook();
     ({ promise: this.begun, resolve: this.#resolveBegun } = Promise.withResolvers<void>());
     ({ promise: this.ending, resolve: this.#resolveEnding } = Promise.withResolvers<Ending>());
     ({ promise: this.usage, resolve: this.#resolveUsage } = Promise.withResolvers<Usage>());
-    this.#sandbox = plan.ready?.sandbox ?? new Sandbox(toSandboxPlan(plan), this);
+    this.#container = typeof plan.container === 'function' ? plan.container(this) : plan.container.container;
     this.removed = this.ending.then((ending) => this.#release(ending));
     this.#watchCaller();
-    if (plan.ready !== undefined) this.#takeOver(plan.ready.sandbox);
+    if (ready !== null) this.#takeOver();
   }
 
-  get sandboxId(): string {
-    return this.#sandbox.id;
+  get metadata(): Readonly<Record<string, unknown>> {
+    const { id, containerId } = this.#container;
+    return { sandbox: this.#plan.kind, sandboxId: id, containerId };
   }
 
-  get containerId(): string | undefined {
-    return this.#sandbox.containerId;
-  }
-
-  /** Resolves when its container is gone, whoever used it last. */
-  get gone(): Promise<void> {
-    return this.#sandbox.removed;
-  }
-
-  onPhase(phase: SandboxPhase): void {
+  onPhase(phase: StartPhase): void {
     this.#plan.stopwatch.lap(phase);
     if (this.#isSettled() || this.#expired !== undefined) return;
     if (phase === 'startMs') {
@@ -184,10 +175,10 @@ export class Execution implements SandboxUser {
     if (lost !== null) this.#plan.onLost(lost);
   }
 
-  #takeOver(sandbox: Sandbox): void {
+  #takeOver(): void {
     if (this.#isSettled()) return;
-    const ending = sandbox.handTo(this);
-    if (sandbox.isAlive) this.#begin();
+    const ending = this.#container.handTo(this);
+    if (this.#container.isAlive) this.#begin();
     // How it ended while it waited is how the call ends: a plugin may end its container at any time.
     else if (ending !== null) this.#settle(ending);
     else
@@ -207,7 +198,7 @@ export class Execution implements SandboxUser {
 
   #begin(): void {
     const { context, timeoutMs } = this.#plan;
-    this.#requestId = this.#sandbox.execute(context, this.#settled.signal);
+    this.#requestId = this.#container.execute(context, this.#settled.signal);
     this.#resolveBegun();
     this.#limit(timeoutMs, () => this.#expire(`No answer within ${timeoutMs / 1000} s`));
   }
@@ -222,8 +213,8 @@ export class Execution implements SandboxUser {
     const ending = failed('TIMEOUT', detail);
     this.#expired = ending;
     this.#drain(ending);
-    this.#resolveUsage(this.#sandbox.measure());
-    void this.usage.then(() => this.#sandbox.kill());
+    this.#resolveUsage(this.#container.measure());
+    void this.usage.then(() => this.#container.kill());
   }
 
   /** In slices: a host that stands still meanwhile comes to its timers first, and has yet to read what is there. */
@@ -253,17 +244,17 @@ export class Execution implements SandboxUser {
     this.#plan.stopwatch.lap(this.#phase());
     this.#settled.abort();
     this.#resolveBegun();
-    // What has answered may leave by itself, or be kept.
-    if (this.#hasAnswered) this.#sandbox.answered();
-    else this.#sandbox.stopWaiting();
-    this.#resolveUsage(this.#sandbox.measure());
+    // What has answered may leave by itself, or be reused.
+    if (this.#hasAnswered) this.#container.answered();
+    else this.#container.stopWaiting();
+    this.#resolveUsage(this.#container.measure());
     this.#resolveEnding(ending);
   }
 
   #phase(): 'createMs' | 'startMs' | 'bootMs' | 'runMs' {
     if (this.#requestId !== undefined) return 'runMs';
-    if (this.#sandbox.isStarted) return 'bootMs';
-    return this.#sandbox.containerId === undefined ? 'createMs' : 'startMs';
+    if (this.#container.isStarted) return 'bootMs';
+    return this.#container.containerId === undefined ? 'createMs' : 'startMs';
   }
 
   async #release(ending: Ending): Promise<void> {
@@ -273,23 +264,16 @@ export class Execution implements SandboxUser {
     // A plugin that is too busy says nothing, and would not hear the next call.
     const isBusy = mayGoOn && !this.#after.isOver;
     if (isBusy) this.#after.end({ wasCut: true });
-    if (mayGoOn && !isBusy && !this.#isEnding && (await this.#plan.keep?.(this.#sandbox))) {
+    if (mayGoOn && !isBusy && !this.#isEnding && (await this.#plan.reuse?.(this.#container))) {
       this.#tellLost();
       return;
     }
     // What handlers of `exit` print then is the last that can come.
-    if (ending.outcome === 'OK') await this.#sandbox.hangUp(LEAVE_MS);
+    if (ending.outcome === 'OK') await this.#container.hangUp(LEAVE_MS);
     this.#tellLost();
-    this.#sandbox.stopWaiting();
-    if (this.#plan.signal?.aborted && this.#sandbox.cancel()) await delay(CANCEL_GRACE_MS);
-    await this.#sandbox.close();
+    this.#container.stopWaiting();
+    if (this.#plan.signal?.aborted && this.#container.cancel()) await delay(CANCEL_GRACE_MS);
+    await this.#container.close();
     this.#plan.stopwatch.lap('teardownMs');
   }
-}
-
-/** Nothing of this one call: the container may outlive it. */
-function toSandboxPlan(plan: ExecutionPlan): SandboxPlan {
-  const { engine, grant, image, entryPoint, version, ownerLabels, logger, onSuspicion } = plan;
-  const id = plan.context.executionId;
-  return { engine, grant, image, entryPoint, version, id, ownerLabels, logger, onSuspicion };
 }

@@ -2,29 +2,23 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MemoryReservation, Slot } from '../../calls/admission/admission.ts';
 import type { Ending } from '../../calls/ending.ts';
-import type { ContainerEngine } from '../../engine/engine.ts';
 import type { Logger } from '../../logger.ts';
-import type { Grant } from '../../policy/grant.ts';
-import type { Reaper } from '../cleanup/reaper.ts';
-import type { Sandbox, SandboxPlan } from '../container/container.ts';
+import type { Container, ContainerPlan, ContainerUser } from '../container/container.ts';
+import type { ContainerFactory } from '../container/container-factory.ts';
 import type { AcquiredContainer, ContainerSource } from '../container/container-source.ts';
-import type { ReadySandbox } from '../container/execution.ts';
+import type { ReadyContainer } from '../container/execution.ts';
+import type { SandboxImage } from '../plugin-sandbox.ts';
 import { BackOff, type Blame, blameOf } from './back-off.ts';
 import { Demand } from './demand.ts';
-import { IdleSandbox } from './idle-sandbox.ts';
+import { IdleContainer } from './idle-container.ts';
 import { toKey } from './key.ts';
 import { ReusedContainers } from './reused-containers.ts';
 
 export interface PluginPoolOptions {
-  readonly grant: Grant;
-  readonly entryPoint: string;
-  readonly version: string;
+  readonly containers: ContainerFactory;
+  readonly image: SandboxImage;
   readonly preload: boolean;
   readonly warm: number | 'adaptive';
-  readonly connect: () => Promise<ContainerEngine>;
-  readonly prepareImage: (signal?: AbortSignal) => Promise<string>;
-  readonly ownerLabels: Readonly<Record<string, string>>;
-  readonly reaper: Reaper;
   readonly logger: Logger;
 }
 
@@ -38,6 +32,8 @@ export interface PluginPoolKeeper {
   onChange(pluginPool: PluginPool): void;
   /** A call starts a container of its own. */
   onOwnStart(): Disposable;
+  /** Resolves with how many are ready, when all are or no more can be. */
+  prewarm(pluginPool: PluginPool, size: number): Promise<number>;
   /** It wants to be forgotten. */
   onClosed(pluginPool: PluginPool): void;
 }
@@ -48,7 +44,7 @@ const ROOM_PAUSE_MS = 100;
 
 /** One that waits, and what it was made from. */
 interface Waiting {
-  readonly idle: IdleSandbox;
+  readonly idle: IdleContainer;
   readonly key: string;
   readonly startedAt: number;
 }
@@ -62,11 +58,11 @@ export class PluginPool implements ContainerSource {
   readonly #reused: ReusedContainers;
   readonly #waiting = new Set<Waiting>();
   /** What they were that calls have taken, in case one gives its own back. */
-  readonly #acquired = new WeakMap<Sandbox, Waiting>();
+  readonly #acquired = new WeakMap<Container, Waiting>();
   /** Acquired ones that may come back: none is started in their place meanwhile. */
-  readonly #lent = new Set<Sandbox>();
+  readonly #lent = new Set<Container>();
   /** Those that only try whether the plugin can be loaded. */
-  readonly #trials = new Set<IdleSandbox>();
+  readonly #trials = new Set<IdleContainer>();
   /** What closing waits for. */
   readonly #pending = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
@@ -76,7 +72,8 @@ export class PluginPool implements ContainerSource {
   #hadImage = false;
 
   constructor(options: PluginPoolOptions, keeper: PluginPoolKeeper) {
-    const { warm, grant, logger } = options;
+    const { warm, containers, logger } = options;
+    const { grant } = containers;
     this.#options = options;
     this.#keeper = keeper;
     this.#demand = new Demand(warm);
@@ -89,11 +86,11 @@ export class PluginPool implements ContainerSource {
   }
 
   get plugin(): string {
-    return this.#options.grant.plugin;
+    return this.#options.containers.grant.plugin;
   }
 
   get memoryBytes(): number {
-    return this.#options.grant.memoryBytes;
+    return this.#options.containers.grant.memoryBytes;
   }
 
   /** Waiting, about to, or perhaps again in a moment. */
@@ -142,7 +139,12 @@ export class PluginPool implements ContainerSource {
     return this.#demand.gain(size, now) / this.memoryBytes;
   }
 
-  prewarm(size: number): void {
+  prewarm(size: number): Promise<number> {
+    return this.#keeper.prewarm(this, size);
+  }
+
+  /** So many are wanted for a minute. */
+  want(size: number): void {
     this.#demand.prewarm(size);
     // Who asks for it wants it tried now.
     this.#backOff.end();
@@ -154,7 +156,7 @@ export class PluginPool implements ContainerSource {
   }
 
   arrived(acquired: AcquiredContainer | null = null): void {
-    if (acquired !== null) this.#lent.delete(acquired.ready.sandbox);
+    if (acquired !== null) this.#lent.delete(acquired.ready.container);
     this.#demand.arrived();
     this.#keeper.onChange(this);
   }
@@ -163,16 +165,16 @@ export class PluginPool implements ContainerSource {
     return this.#keeper.onOwnStart();
   }
 
-  keep(sandbox: Sandbox, slot: Slot, session: string | null): boolean {
-    if (this.#isClosed() || !this.#reused.keep(sandbox, slot, session)) return false;
+  reuse(container: Container, slot: Slot, session: string | null): boolean {
+    if (this.#isClosed() || !this.#reused.add(container, slot, session)) return false;
     // Also where it ends by itself: closing waits for that.
-    void this.#awaitAtClose(sandbox.removed);
+    void this.#awaitAtClose(container.removed);
     this.#keeper.onChange(this);
     return true;
   }
 
   giveBack({ ready, kind }: AcquiredContainer, slot: Slot, session: string | null): boolean {
-    this.#lent.delete(ready.sandbox);
+    this.#lent.delete(ready.container);
     if (this.#isClosed()) return false;
     const isBack =
       kind === 'reused' ? this.#reused.takeBack(ready, slot, session) : this.#takeBack(ready, slot);
@@ -203,7 +205,7 @@ export class PluginPool implements ContainerSource {
   async tryLoading(signal?: AbortSignal): Promise<Ending | null> {
     const plan = await this.#plan();
     let ending: Ending | null = null;
-    const onLost = (_idle: IdleSandbox, lost: Ending): void => {
+    const onLost = (_idle: IdleContainer, lost: Ending): void => {
       ending = lost;
     };
     const idle = plan === null ? null : await this.#startWithRoom(plan, onLost, signal);
@@ -216,10 +218,10 @@ export class PluginPool implements ContainerSource {
   }
 
   async #startWithRoom(
-    plan: SandboxPlan,
-    onLost: (idle: IdleSandbox, ending: Ending) => void,
+    plan: ContainerPlan,
+    onLost: (idle: IdleContainer, ending: Ending) => void,
     signal: AbortSignal | undefined,
-  ): Promise<IdleSandbox | null> {
+  ): Promise<IdleContainer | null> {
     const until = performance.now() + ROOM_MS;
     for (;;) {
       const idle = this.#isClosed() || signal?.aborted ? null : this.#startIdle(plan, onLost);
@@ -294,7 +296,7 @@ export class PluginPool implements ContainerSource {
     if (plan === null) return null;
     const { image, grant, entryPoint } = plan;
     this.#useKey(toKey({ image, grant, entryPoint, preload: this.#options.preload }));
-    const onLost = (_idle: IdleSandbox, ending: Ending): void => this.#lose(waiting, ending);
+    const onLost = (_idle: IdleContainer, ending: Ending): void => this.#lose(waiting, ending);
     const idle = this.#startIdle(plan, onLost);
     if (idle === null) return null;
     const waiting: Waiting = { idle, key: this.#key as string, startedAt: performance.now() };
@@ -303,34 +305,34 @@ export class PluginPool implements ContainerSource {
   }
 
   /** `null` once it is closed. */
-  async #plan(): Promise<SandboxPlan | null> {
-    const { grant, entryPoint, version, connect, prepareImage, ownerLabels, reaper, logger } = this.#options;
-    const engine = await connect();
+  async #plan(): Promise<ContainerPlan | null> {
+    const { containers, image, logger } = this.#options;
+    const engine = await containers.connect();
     if (this.#isClosed()) return null;
-    const image = await prepareImage(this.#closing.signal);
+    const imageId = await image.prepare(this.#closing.signal);
     this.#hadImage = true;
     if (this.#isClosed()) return null;
     const id = randomUUID();
-    return {
-      engine,
-      grant,
-      image,
-      entryPoint,
-      version,
+    return containers.plan({
       id,
-      ownerLabels,
-      logger: logger.child({ sandboxId: id, plugin: grant.plugin }),
-      onSuspicion: () => reaper.suspect(),
-    };
+      engine,
+      image: imageId,
+      logger: logger.child({ sandboxId: id, plugin: this.plugin }),
+    });
   }
 
   /** `null` when there is no memory for it. Not before its image is there: a call could not have the memory back meanwhile. */
-  #startIdle(plan: SandboxPlan, onLost: (idle: IdleSandbox, ending: Ending) => void): IdleSandbox | null {
+  #startIdle(
+    plan: ContainerPlan,
+    onLost: (idle: IdleContainer, ending: Ending) => void,
+  ): IdleContainer | null {
     const memory = this.#keeper.reserveMemory(this.memoryBytes);
     if (memory === null) return null;
-    const live = this.#options.reaper.admit(plan.id);
-    const idle = IdleSandbox.start(plan, this.#options.preload, { memory, onLost });
-    void this.#awaitAtClose(idle.sandbox.removed.then(() => live[Symbol.dispose]()));
+    const { containers, preload } = this.#options;
+    const { timeoutMs } = plan.grant;
+    const start = (user: ContainerUser): Container => containers.start(plan, user);
+    const idle = IdleContainer.start(start, { preload, timeoutMs }, { memory, onLost });
+    void this.#awaitAtClose(idle.container.removed);
     return idle;
   }
 
@@ -339,8 +341,8 @@ export class PluginPool implements ContainerSource {
       // Never one of another image or grant: then the call starts its own.
       if (!waiting.idle.isReady || waiting.key !== this.#key) continue;
       this.#waiting.delete(waiting);
-      this.#acquired.set(waiting.idle.sandbox, waiting);
-      this.#lent.add(waiting.idle.sandbox);
+      this.#acquired.set(waiting.idle.container, waiting);
+      this.#lent.add(waiting.idle.container);
       this.#backOff.succeed();
       return { ready: waiting.idle.leave(), memory: waiting.idle.memory, kind: 'warm' };
     }
@@ -348,12 +350,12 @@ export class PluginPool implements ContainerSource {
   }
 
   /** One that waited, was acquired and not called. */
-  #takeBack(ready: ReadySandbox, slot: Slot): boolean {
-    const before = this.#acquired.get(ready.sandbox);
-    if (before === undefined || before.key !== this.#key || !ready.sandbox.isAlive) return false;
+  #takeBack(ready: ReadyContainer, slot: Slot): boolean {
+    const before = this.#acquired.get(ready.container);
+    if (before === undefined || before.key !== this.#key || !ready.container.isAlive) return false;
     slot.keepMemory((memory) => {
-      const onLost = (_idle: IdleSandbox, ending: Ending): void => this.#lose(waiting, ending);
-      const idle = IdleSandbox.takeBack(ready, { memory, onLost });
+      const onLost = (_idle: IdleContainer, ending: Ending): void => this.#lose(waiting, ending);
+      const idle = IdleContainer.takeBack(ready, { memory, onLost });
       const waiting: Waiting = { ...before, idle };
       this.#waiting.add(waiting);
     });
@@ -363,7 +365,7 @@ export class PluginPool implements ContainerSource {
   #lose(waiting: Waiting, ending: Ending): void {
     this.#waiting.delete(waiting);
     const reason = ending.outcome === 'OK' ? '' : ending.error.message;
-    this.#fail(blameOf(ending), { reason }, waiting.idle.sandbox.isReady);
+    this.#fail(blameOf(ending), { reason }, waiting.idle.container.isReady);
     this.#keeper.onChange(this);
   }
 
@@ -377,7 +379,7 @@ export class PluginPool implements ContainerSource {
     return this.#end(waiting.idle);
   }
 
-  async #end(idle: IdleSandbox): Promise<void> {
+  async #end(idle: IdleContainer): Promise<void> {
     await this.#awaitAtClose(idle.close());
     // Its memory is to be had again.
     this.#keeper.onChange(this);

@@ -68,6 +68,7 @@ export class Pool {
       reserveMemory: (bytes) => this.#options.admission.reserveMemory(bytes),
       makeRoom: (bytes) => this.#dropWaiting(bytes),
       onChange: (changed) => this.#changed(changed),
+      prewarm: (asked, size) => this.prewarm(asked, size),
       onOwnStart: () => this.#countStart('own'),
       onClosed: (closed) => this.#forget(closed),
     });
@@ -104,7 +105,7 @@ export class Pool {
     const { promise, resolve } = Promise.withResolvers<number>();
     const prewarming = { pluginPool, size, done: resolve };
     this.#prewarmings.add(prewarming);
-    pluginPool.prewarm(size);
+    pluginPool.want(size);
     this.#schedule(0);
     return promise.finally(() => this.#prewarmings.delete(prewarming));
   }

@@ -2,13 +2,13 @@ import type { Slot } from '../../calls/admission/admission.ts';
 import { LogBook } from '../../calls/logs.ts';
 import type { Logger } from '../../logger.ts';
 import type { Grant } from '../../policy/grant.ts';
-import type { Sandbox } from '../container/container.ts';
+import type { Container } from '../container/container.ts';
 import type { AcquiredContainer } from '../container/container-source.ts';
-import type { ReadySandbox } from '../container/execution.ts';
-import { IdleSandbox } from './idle-sandbox.ts';
+import type { ReadyContainer } from '../container/execution.ts';
+import { IdleContainer } from './idle-container.ts';
 
 interface Reused {
-  readonly idle: IdleSandbox;
+  readonly idle: IdleContainer;
   /** Whose calls it serves; `null`: everybody's. */
   readonly session: string | null;
   readonly usedAt: number;
@@ -23,7 +23,7 @@ interface Served {
 export interface ReusedOptions {
   readonly grant: Grant;
   /** Resolves when it is gone. */
-  readonly end: (idle: IdleSandbox) => Promise<void>;
+  readonly end: (idle: IdleContainer) => Promise<void>;
   /** One has ended by itself. */
   readonly onLost: () => void;
   readonly logger: Logger;
@@ -33,7 +33,7 @@ export interface ReusedOptions {
 export class ReusedContainers {
   readonly #options: ReusedOptions;
   readonly #reused = new Set<Reused>();
-  readonly #served = new WeakMap<Sandbox, Served>();
+  readonly #served = new WeakMap<Container, Served>();
 
   constructor(options: ReusedOptions) {
     this.#options = options;
@@ -53,7 +53,7 @@ export class ReusedContainers {
     if (mode === 'execution' || (mode === 'session' && session === null)) return null;
     for (const reused of this.#reused) {
       if (mode === 'session' && reused.session !== session) continue;
-      if (!reused.idle.isReady || this.#isTooOld(reused.idle.sandbox)) continue;
+      if (!reused.idle.isReady || this.#isTooOld(reused.idle.container)) continue;
       this.#reused.delete(reused);
       return { ready: reused.idle.leave(), memory: reused.idle.memory, kind: 'reused' };
     }
@@ -61,29 +61,29 @@ export class ReusedContainers {
   }
 
   /** Takes over a container that has served a call, if it may serve another; answers whether it did. */
-  keep(sandbox: Sandbox, slot: Slot, session: string | null): boolean {
+  add(container: Container, slot: Slot, session: string | null): boolean {
     const { mode, maxCalls } = this.#options.grant.isolation;
-    const served = this.#served.get(sandbox) ?? { calls: 0, since: performance.now() };
+    const served = this.#served.get(container) ?? { calls: 0, since: performance.now() };
     served.calls++;
-    this.#served.set(sandbox, served);
-    if (mode === 'execution' || !sandbox.isAlive) return false;
+    this.#served.set(container, served);
+    if (mode === 'execution' || !container.isAlive) return false;
     if (mode === 'session' && session === null) return false;
-    if (served.calls >= maxCalls || this.#isTooOld(sandbox)) return false;
-    this.#add({ sandbox, logs: new LogBook() }, slot, session);
+    if (served.calls >= maxCalls || this.#isTooOld(container)) return false;
+    this.#add({ container, logs: new LogBook() }, slot, session);
     return true;
   }
 
   /** One that was acquired and not called; answers whether it may still serve. */
-  takeBack(ready: ReadySandbox, slot: Slot, session: string | null): boolean {
-    if (!ready.sandbox.isAlive || this.#isTooOld(ready.sandbox)) return false;
+  takeBack(ready: ReadyContainer, slot: Slot, session: string | null): boolean {
+    if (!ready.container.isAlive || this.#isTooOld(ready.container)) return false;
     this.#add(ready, slot, session);
     return true;
   }
 
-  #add(ready: ReadySandbox, slot: Slot, session: string | null): void {
+  #add(ready: ReadyContainer, slot: Slot, session: string | null): void {
     const { mode } = this.#options.grant.isolation;
     slot.keepMemory((memory) => {
-      const idle = IdleSandbox.takeBack(ready, { memory, onLost: (lost) => this.#lose(lost) });
+      const idle = IdleContainer.takeBack(ready, { memory, onLost: (lost) => this.#lose(lost) });
       this.#reused.add({ idle, session: mode === 'session' ? session : null, usedAt: performance.now() });
     });
   }
@@ -96,7 +96,7 @@ export class ReusedContainers {
 
   /** Ends what was kept for too long. */
   dropOld(): void {
-    for (const reused of this.#reused) if (this.#isTooOld(reused.idle.sandbox)) void this.#drop(reused);
+    for (const reused of this.#reused) if (this.#isTooOld(reused.idle.container)) void this.#drop(reused);
   }
 
   /** Ends what computes although nobody calls it. */
@@ -110,8 +110,8 @@ export class ReusedContainers {
     }
   }
 
-  #isTooOld(sandbox: Sandbox): boolean {
-    const served = this.#served.get(sandbox);
+  #isTooOld(container: Container): boolean {
+    const served = this.#served.get(container);
     return served !== undefined && performance.now() - served.since > this.#options.grant.isolation.maxAgeMs;
   }
 
@@ -120,7 +120,7 @@ export class ReusedContainers {
     return this.#options.end(reused.idle);
   }
 
-  #lose(lost: IdleSandbox): void {
+  #lose(lost: IdleContainer): void {
     for (const reused of this.#reused) if (reused.idle === lost) this.#reused.delete(reused);
     this.#options.onLost();
   }

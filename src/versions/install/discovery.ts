@@ -6,7 +6,7 @@ import { LurkboxError } from '../../errors.ts';
 import { discoverPlugins, PLUGINS_FOLDER } from '../../manifest/discover.ts';
 import { type LoadedPlugin, MANIFEST_FILE } from '../../manifest/load.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
-import type { PluginInstance } from '../sandbox-cache.ts';
+import type { PluginInstance } from '../version-grants.ts';
 import { requirementUnmet, toRequirable } from './install.ts';
 import { nameIsTaken } from './ownership.ts';
 import { type LoadOrder, orderByRequirements } from './requirements.ts';

@@ -2,56 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { type ExecutionContextOptions, parseContext } from '../../../src/calls/context.ts';
 import type { PluginExecutionResult } from '../../../src/calls/result.ts';
-import { SILENT_LOGGER } from '../../../src/logger.ts';
-import type { LoadedPlugin } from '../../../src/manifest/load.ts';
-import { PluginManifestSchema } from '../../../src/manifest/schema.ts';
-import { createIdentity } from '../../../src/sandboxes/cleanup/identity.ts';
-import { Reaper } from '../../../src/sandboxes/cleanup/reaper.ts';
-import {
-  ContainerSandbox,
-  type ContainerSandboxOptions,
-} from '../../../src/sandboxes/container/container-sandbox.ts';
 import { admissionOf } from '../../calls/admission/sample.ts';
 import { engineError, type FakeContainer, FakeEngine, never } from '../../helpers/fake-engine.ts';
-import { MINIMAL } from '../../manifest/sample.ts';
-import { SCHEMA_CHECKER } from '../../schemas/sample.ts';
 import { GRANT, IMAGE } from '../../spec/sample.ts';
-import { NO_SOURCE } from './no-source.ts';
-
-const DIGEST = `sha256:${'d'.repeat(64)}` as const;
-
-interface Changes extends Partial<ContainerSandboxOptions> {
-  readonly manifest?: object;
-}
-
-function createSandbox(engine: FakeEngine, { manifest, ...changes }: Changes = {}): ContainerSandbox {
-  const plugin: LoadedPlugin = {
-    folder: '/plugins/word-count',
-    manifest: PluginManifestSchema.parse({ ...MINIMAL, ...manifest }),
-    content: DIGEST,
-    lock: null,
-    digest: DIGEST,
-    files: [],
-    links: [],
-  };
-  return new ContainerSandbox({
-    schemaChecker: SCHEMA_CHECKER,
-    plugin,
-    grant: GRANT,
-    connect: async () => engine,
-    findImage: async () => IMAGE,
-    prepareImage: async () => IMAGE,
-    imageNotes: async () => [],
-    takeBuildWarnings: () => [],
-    ownerLabels: { 'lurkbox.instance': 'i-1' },
-    admission: admissionOf(),
-    reaper: new Reaper(createIdentity(), SILENT_LOGGER),
-    source: NO_SOURCE,
-    onLost: () => {},
-    logger: SILENT_LOGGER,
-    ...changes,
-  });
-}
+import { DIGEST, type SandboxChanges, sandboxOf } from './sample.ts';
 
 /** A runner whose plugin answers its input. */
 async function echo(container: FakeContainer): Promise<void> {
@@ -78,7 +32,7 @@ async function atOnce(result: Promise<PluginExecutionResult>): Promise<PluginExe
 }
 
 test('a result says what was executed and how', async () => {
-  const sandbox = createSandbox(new FakeEngine(echo));
+  const sandbox = sandboxOf(new FakeEngine(echo));
   const result = await sandbox.execute(contextOf({ inputData: { a: 1 } }), { waitForRemoval: true });
   expect(result).toMatchObject({
     executionId: expect.stringMatching(/^[0-9a-f-]{36}$/),
@@ -99,7 +53,7 @@ test('a result says what was executed and how', async () => {
 
 test('each execution has a container and an id of its own', async () => {
   const engine = new FakeEngine(echo);
-  const sandbox = createSandbox(engine);
+  const sandbox = sandboxOf(engine);
   const results = await Promise.all([1, 2, 3].map((inputData) => sandbox.execute(contextOf({ inputData }))));
   await sandbox.close();
   expect(results.map(({ result }) => result)).toEqual([1, 2, 3]);
@@ -113,7 +67,7 @@ describe('refused without a container is', () => {
     config_schema: { type: 'object', properties: { unit: { enum: ['C', 'F'] } } },
   };
 
-  test.each<[string, ExecutionContextOptions, Changes, object]>([
+  test.each<[string, ExecutionContextOptions, SandboxChanges, object]>([
     [
       'input that does not fit its schema',
       { inputData: {} },
@@ -156,7 +110,7 @@ describe('refused without a container is', () => {
     ],
   ])('%s', async (_title, context, changes, expected) => {
     const engine = new FakeEngine(echo);
-    const result = await createSandbox(engine, changes).execute(contextOf(context));
+    const result = await sandboxOf(engine, changes).execute(contextOf(context));
     expect(result).toMatchObject({ ...expected, success: false, result: null });
     expect(engine.calls).toEqual([]);
   });
@@ -167,19 +121,19 @@ test.each([
   ['any channel where the manifest is silent', 'discord', null],
   ['no channel where the manifest is silent', null, null],
 ])('%s is let in', async (_title, channelId, channels) => {
-  const sandbox = createSandbox(new FakeEngine(echo), { grant: { ...GRANT, channels } });
+  const sandbox = sandboxOf(new FakeEngine(echo), { grant: { ...GRANT, channels } });
   expect(await sandbox.execute(contextOf({ channelId }))).toMatchObject({ outcome: 'OK' });
 });
 
 test('a call without a channel is none from a channel that the manifest names', async () => {
-  const sandbox = createSandbox(new FakeEngine(echo), { grant: { ...GRANT, channels: ['slack'] } });
+  const sandbox = sandboxOf(new FakeEngine(echo), { grant: { ...GRANT, channels: ['slack'] } });
   const { outcome, error } = await sandbox.execute(contextOf({ channelId: null }));
   expect(outcome).toBe('PERMISSION_DENIED');
   expect(error?.message).toMatch(/slack.*`channelId` names another or none/);
 });
 
 test('a result that does not fit the schema is `OUTPUT_INVALID`, and is not handed on', async () => {
-  const sandbox = createSandbox(new FakeEngine(echo), { manifest: { output_schema: { type: 'number' } } });
+  const sandbox = sandboxOf(new FakeEngine(echo), { manifest: { output_schema: { type: 'number' } } });
   expect(await sandbox.execute(contextOf({ inputData: 'text' }))).toMatchObject({
     outcome: 'OUTPUT_INVALID',
     result: null,
@@ -189,7 +143,7 @@ test('a result that does not fit the schema is `OUTPUT_INVALID`, and is not hand
 
 test('a schema that is none is refused before anything is executed', async () => {
   const engine = new FakeEngine(echo);
-  const sandbox = createSandbox(engine, { manifest: { input_schema: { type: 'strange' } } });
+  const sandbox = sandboxOf(engine, { manifest: { input_schema: { type: 'strange' } } });
   const { error } = await sandbox.execute(contextOf());
   expect(error).toMatchObject({
     code: 'MANIFEST_INVALID',
@@ -200,9 +154,13 @@ test('a schema that is none is refused before anything is executed', async () =>
 
 test.each([
   ['the engine', { connect: () => Promise.reject(engineError('ENGINE_UNAVAILABLE')) }, 'ENGINE_UNAVAILABLE'],
-  ['the image', { prepareImage: () => Promise.reject(engineError('IMAGE_BUILD_FAILED')) }, 'IMAGE_MISSING'],
+  [
+    'the image',
+    { image: { prepare: () => Promise.reject(engineError('IMAGE_BUILD_FAILED')) } },
+    'IMAGE_MISSING',
+  ],
 ])('without %s an execution ends with a result and not with a throw', async (_what, changes, outcome) => {
-  const result = await createSandbox(new FakeEngine(), changes).execute(contextOf());
+  const result = await sandboxOf(new FakeEngine(), changes).execute(contextOf());
   expect(result).toMatchObject({ outcome, usage: { peakMemoryBytes: null } });
 });
 
@@ -214,7 +172,7 @@ describe('places', () => {
       most = Math.max(most, engine.alive.length);
     };
     engine.before.removeContainer = () => delay(5);
-    const sandbox = createSandbox(engine, { admission: admissionOf({ concurrency: 2 }) });
+    const sandbox = sandboxOf(engine, { admission: admissionOf({ concurrency: 2 }) });
     await Promise.all([1, 2, 3, 4, 5].map(() => sandbox.execute(contextOf())));
     await sandbox.close();
     expect(engine.containers).toHaveLength(5);
@@ -228,7 +186,7 @@ describe('places', () => {
   ])('with a queue of %i, one slot takes %i executions and the next is `BUSY`', async (maxQueue, taken) => {
     const caller = new AbortController();
     const admission = admissionOf({ concurrency: 1, maxQueue });
-    const sandbox = createSandbox(new FakeEngine(silent), { admission });
+    const sandbox = sandboxOf(new FakeEngine(silent), { admission });
     const waiting: Promise<PluginExecutionResult>[] = [];
     for (let count = 0; count < taken; count++) {
       waiting.push(sandbox.execute(contextOf(), { signal: caller.signal }));
@@ -243,7 +201,7 @@ describe('places', () => {
   test('who calls again at once while it is `BUSY` keeps nobody from what frees one', async () => {
     const caller = new AbortController();
     const admission = admissionOf({ concurrency: 1, maxQueue: 0 });
-    const sandbox = createSandbox(new FakeEngine(silent), { admission });
+    const sandbox = sandboxOf(new FakeEngine(silent), { admission });
     const running = sandbox.execute(contextOf(), { signal: caller.signal });
     await delay(10);
     let hasTurn = false;
@@ -267,7 +225,7 @@ describe('the memory of all containers together', () => {
     engine.after.createContainer = () => {
       most = Math.max(most, engine.alive.length);
     };
-    const sandbox = createSandbox(engine, { admission: admissionOf({ memoryBytes: 2 * memoryBytes }) });
+    const sandbox = sandboxOf(engine, { admission: admissionOf({ memoryBytes: 2 * memoryBytes }) });
     const results = await Promise.all([1, 2, 3, 4, 5].map(() => sandbox.execute(contextOf())));
     await sandbox.close();
     expect(results.map(({ outcome }) => outcome)).toEqual(Array(5).fill('OK'));
@@ -276,7 +234,7 @@ describe('the memory of all containers together', () => {
 
   test('is less than a plugin is granted: it is refused with both numbers', async () => {
     const engine = new FakeEngine(echo);
-    const sandbox = createSandbox(engine, { admission: admissionOf({ memoryBytes: memoryBytes - 1 }) });
+    const sandbox = sandboxOf(engine, { admission: admissionOf({ memoryBytes: memoryBytes - 1 }) });
     const megabytes = memoryBytes / (1024 * 1024);
     expect(await sandbox.execute(contextOf())).toMatchObject({
       outcome: 'HOST_RESOURCES',
@@ -296,7 +254,7 @@ test('the cores of all containers together stay below their ceiling', async () =
   engine.after.createContainer = () => {
     most = Math.max(most, engine.alive.length);
   };
-  const sandbox = createSandbox(engine, { admission: admissionOf({ cpuCores: 3 * GRANT.cpuCores }) });
+  const sandbox = sandboxOf(engine, { admission: admissionOf({ cpuCores: 3 * GRANT.cpuCores }) });
   await Promise.all([1, 2, 3, 4, 5].map(() => sandbox.execute(contextOf())));
   await sandbox.close();
   expect(most).toBe(3);
@@ -316,7 +274,7 @@ describe('a caller that aborts is told `CANCELLED` at once', () => {
 
   test('before the call', async () => {
     const engine = new FakeEngine(echo);
-    const result = createSandbox(engine).execute(contextOf(), { signal: AbortSignal.abort() });
+    const result = sandboxOf(engine).execute(contextOf(), { signal: AbortSignal.abort() });
     expect(await atOnce(result)).toMatchObject({ outcome: 'CANCELLED' });
     expect(engine.calls).toEqual([]);
   });
@@ -325,7 +283,7 @@ describe('a caller that aborts is told `CANCELLED` at once', () => {
     const admission = admissionOf({ concurrency: 1 });
     const first = await admission.acquire({ plugin: 'another', memoryBytes: 0, cpuCores: 0 });
     const engine = new FakeEngine(echo);
-    const sandbox = createSandbox(engine, { admission });
+    const sandbox = sandboxOf(engine, { admission });
     const result = await abortedAfter(ms, (signal) => sandbox.execute(contextOf(), { signal }));
     expect(result).toMatchObject({ outcome: 'CANCELLED' });
     first.release();
@@ -336,9 +294,9 @@ describe('a caller that aborts is told `CANCELLED` at once', () => {
 
   test.each([
     ['the engine is looked for', { connect: never }],
-    ['the image is built', { prepareImage: untilAborted }],
+    ['the image is built', { image: { prepare: untilAborted } }],
   ])('while %s', async (_title, changes) => {
-    const sandbox = createSandbox(new FakeEngine(echo), changes);
+    const sandbox = sandboxOf(new FakeEngine(echo), changes);
     const result = await abortedAfter(20, (signal) => sandbox.execute(contextOf(), { signal }));
     expect(result).toMatchObject({ outcome: 'CANCELLED' });
   });
@@ -348,8 +306,8 @@ describe('an image that has to be built', () => {
   test('takes no slot of calls that need none (P10)', async () => {
     const admission = admissionOf({ concurrency: 1 });
     const built = Promise.withResolvers<string>();
-    const slow = createSandbox(new FakeEngine(echo), { admission, prepareImage: () => built.promise });
-    const other = createSandbox(new FakeEngine(echo), { admission });
+    const slow = sandboxOf(new FakeEngine(echo), { admission, image: { prepare: () => built.promise } });
+    const other = sandboxOf(new FakeEngine(echo), { admission });
     const waiting = slow.execute(contextOf());
     await delay(20);
     expect(admission.held).toMatchObject({ running: 0, waiting: 0 });
@@ -364,7 +322,7 @@ describe('an image that has to be built', () => {
       builds++;
       return IMAGE;
     };
-    const sandbox = createSandbox(new FakeEngine(echo), { prepareImage });
+    const sandbox = sandboxOf(new FakeEngine(echo), { image: { prepare: prepareImage } });
     for (let call = 0; call < 3; call++) await sandbox.execute(contextOf());
     expect(builds).toBe(1);
   });
@@ -379,7 +337,10 @@ describe('an image that has to be built', () => {
       return IMAGE;
     };
     const findImage = async () => (isThere ? IMAGE : null);
-    const sandbox = createSandbox(new FakeEngine(echo), { admission, prepareImage, findImage });
+    const sandbox = sandboxOf(new FakeEngine(echo), {
+      admission,
+      image: { prepare: prepareImage, find: findImage },
+    });
     await sandbox.execute(contextOf(), { waitForRemoval: true });
     isThere = false;
     expect(await sandbox.execute(contextOf(), { waitForRemoval: true })).toMatchObject({ outcome: 'OK' });
@@ -388,7 +349,7 @@ describe('an image that has to be built', () => {
 
   test('is not built for a call that no host could hold', async () => {
     const admission = admissionOf({ memoryBytes: GRANT.memoryBytes - 1 });
-    const sandbox = createSandbox(new FakeEngine(echo), { admission, prepareImage: never });
+    const sandbox = sandboxOf(new FakeEngine(echo), { admission, image: { prepare: never } });
     expect(await atOnce(sandbox.execute(contextOf()))).toMatchObject({ outcome: 'HOST_RESOURCES' });
   });
 });
@@ -396,7 +357,7 @@ describe('an image that has to be built', () => {
 test('who waits for the removal gets the result when the container is gone, without its time counted in', async () => {
   const engine = new FakeEngine(echo);
   engine.before.removeContainer = () => delay(500);
-  const sandbox = createSandbox(engine);
+  const sandbox = sandboxOf(engine);
   const { phases, executionTimeMs } = await sandbox.execute(contextOf(), { waitForRemoval: true });
   expect(engine.alive).toEqual([]);
   expect(phases.teardownMs).toBeGreaterThanOrEqual(490);
@@ -406,7 +367,7 @@ test('who waits for the removal gets the result when the container is gone, with
 test('who does not gets it before', async () => {
   const engine = new FakeEngine(echo);
   engine.before.removeContainer = () => delay(200);
-  const sandbox = createSandbox(engine);
+  const sandbox = sandboxOf(engine);
   const { phases } = await sandbox.execute(contextOf());
   expect(engine.alive).toHaveLength(1);
   expect(phases.teardownMs).toBeNull();

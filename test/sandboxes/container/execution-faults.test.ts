@@ -5,20 +5,15 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { parseContext } from '../../../src/calls/context.ts';
 import type { Ending } from '../../../src/calls/ending.ts';
 import { OUTCOMES } from '../../../src/calls/outcome.ts';
-import { Stopwatch } from '../../../src/calls/stopwatch.ts';
 import type { LurkboxErrorCode } from '../../../src/errors.ts';
 import { SILENT_LOGGER } from '../../../src/logger.ts';
-import { PluginManifestSchema } from '../../../src/manifest/schema.ts';
 import type { Grant } from '../../../src/policy/grant.ts';
 import { frameRecord } from '../../../src/protocol/framing.ts';
 import { toOutputEnd } from '../../../src/protocol/messages.ts';
 import { createIdentity } from '../../../src/sandboxes/cleanup/identity.ts';
 import { Reaper } from '../../../src/sandboxes/cleanup/reaper.ts';
-import {
-  ContainerSandbox,
-  type ContainerSandboxOptions,
-} from '../../../src/sandboxes/container/container-sandbox.ts';
-import { Execution, type ExecutionPlan } from '../../../src/sandboxes/container/execution.ts';
+import type { ContainerPlan } from '../../../src/sandboxes/container/container.ts';
+import type { Execution, ExecutionPlan } from '../../../src/sandboxes/container/execution.ts';
 import { admissionOf } from '../../calls/admission/sample.ts';
 import {
   type EngineCall,
@@ -33,10 +28,7 @@ import { History } from '../../helpers/history.ts';
 import { countResources, findLeakedResources } from '../../helpers/host-watch.ts';
 import { splitAt } from '../../helpers/split.ts';
 import { until } from '../../helpers/until.ts';
-import { MINIMAL } from '../../manifest/sample.ts';
-import { SCHEMA_CHECKER } from '../../schemas/sample.ts';
-import { GRANT, IMAGE } from '../../spec/sample.ts';
-import { NO_SOURCE } from './no-source.ts';
+import { executionOf, sandboxOf } from './sample.ts';
 
 /** What a container, its stream and its caller can do, in whatever order. */
 const EVENTS = {
@@ -304,7 +296,7 @@ describe('a host that stands still', () => {
     engine.before[call] = () => blockFor(600);
     engine.after[call] = () => blockFor(600);
     const history = new History();
-    const sandbox = createSandbox(engine);
+    const sandbox = sandboxOf(engine);
     const result = await history.record(call, () =>
       sandbox.execute(parseContext({}), { waitForRemoval: true, timeoutMs: 100 }),
     );
@@ -344,7 +336,7 @@ describe('a wall clock that jumps', () => {
     const jump = (): void => {
       offset += byMs;
     };
-    const answers = createSandbox(
+    const answers = sandboxOf(
       new FakeEngine(async (container) => {
         container.ready();
         await container.executed;
@@ -353,7 +345,7 @@ describe('a wall clock that jumps', () => {
         container.answer('the result');
       }),
     );
-    const silent = createSandbox(
+    const silent = sandboxOf(
       new FakeEngine(async (container) => {
         container.ready();
         await container.executed;
@@ -403,7 +395,7 @@ describe('many executions of one sandbox under faults', () => {
     }
     const reaper = new Reaper(createIdentity(), SILENT_LOGGER);
     const suspect = vi.spyOn(reaper, 'suspect');
-    const sandbox = createSandbox(engine, {
+    const sandbox = sandboxOf(engine, {
       admission: admissionOf({ concurrency: 8, maxQueue: AT_ONCE_HERE / 2 }),
       reaper,
     });
@@ -538,33 +530,11 @@ function execute(
     onSuspicion,
     network,
     timeoutMs = TIMEOUT_MS,
-  }: Pick<ExecutionPlan, 'signal' | 'onSuspicion'> & Pick<Grant, 'network'> & { readonly timeoutMs?: number },
+  }: Pick<ExecutionPlan, 'signal'> &
+    Pick<ContainerPlan, 'onSuspicion'> &
+    Pick<Grant, 'network'> & { readonly timeoutMs?: number },
 ): Execution {
-  return new Execution({
-    engine,
-    grant: { ...GRANT, network, timeoutMs },
-    timeoutMs,
-    image: IMAGE,
-    entryPoint: 'index.js',
-    version: '1.0.0',
-    context: {
-      executionId: 'e1',
-      userId: null,
-      channelId: null,
-      sessionId: null,
-      inputData: null,
-      parameters: {},
-      environment: {},
-      config: {},
-    },
-    ownerLabels: { 'lurkbox.instance': 'i-1' },
-    stopwatch: new Stopwatch(),
-    onLost: () => {},
-    logger: SILENT_LOGGER,
-    signal,
-    onProgress: undefined,
-    onSuspicion,
-  });
+  return executionOf(engine, { grant: { network, timeoutMs }, signal, onSuspicion });
 }
 
 async function within<T>(promise: Promise<T>, ms: number, what: string): Promise<T> {
@@ -592,27 +562,4 @@ function frames(text: string): Buffer {
 function blockFor(ms: number): void {
   const until = performance.now() + ms;
   while (performance.now() < until);
-}
-
-function createSandbox(engine: FakeEngine, changes: Partial<ContainerSandboxOptions> = {}): ContainerSandbox {
-  return new ContainerSandbox({
-    schemaChecker: SCHEMA_CHECKER,
-    plugin: {
-      manifest: PluginManifestSchema.parse(MINIMAL),
-      digest: `sha256:${'d'.repeat(64)}`,
-    },
-    grant: GRANT,
-    connect: async () => engine,
-    findImage: async () => IMAGE,
-    prepareImage: async () => IMAGE,
-    imageNotes: async () => [],
-    takeBuildWarnings: () => [],
-    ownerLabels: { 'lurkbox.instance': 'i-1' },
-    admission: admissionOf(),
-    reaper: new Reaper(createIdentity(), SILENT_LOGGER),
-    source: NO_SOURCE,
-    onLost: () => {},
-    logger: SILENT_LOGGER,
-    ...changes,
-  });
 }

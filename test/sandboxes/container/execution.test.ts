@@ -4,11 +4,10 @@ import { describe, expect, test } from 'vitest';
 import { OUTCOMES, type Outcome } from '../../../src/calls/outcome.ts';
 import { Stopwatch } from '../../../src/calls/stopwatch.ts';
 import type { LurkboxErrorCode } from '../../../src/errors.ts';
-import { SILENT_LOGGER } from '../../../src/logger.ts';
 import type { Grant } from '../../../src/policy/grant.ts';
 import { frameRecord } from '../../../src/protocol/framing.ts';
 import { HUNG_UP_EXIT_CODE, toOutputEnd } from '../../../src/protocol/messages.ts';
-import { Execution, type ExecutionPlan } from '../../../src/sandboxes/container/execution.ts';
+import type { Execution } from '../../../src/sandboxes/container/execution.ts';
 import {
   type EngineCall,
   engineError,
@@ -16,44 +15,15 @@ import {
   FakeEngine,
   never,
 } from '../../helpers/fake-engine.ts';
-import { GRANT, IMAGE } from '../../spec/sample.ts';
+import { IMAGE } from '../../spec/sample.ts';
+import { CONTEXT, type ExecutionChanges, executionOf } from './sample.ts';
 
 const NAME = 'lurkbox-e1';
 /** Longer than any fake needs, and short enough to wait for in a test that goes wrong. */
 const SOON_MS = 3_000;
 
-interface Changes extends Partial<Omit<ExecutionPlan, 'engine' | 'grant'>> {
-  readonly grant?: Partial<Grant>;
-}
-
-function execute(engine: FakeEngine, { grant, ...changes }: Changes = {}): Execution {
-  return new Execution({
-    engine,
-    grant: { ...GRANT, ...grant },
-    timeoutMs: grant?.timeoutMs ?? GRANT.timeoutMs,
-    image: IMAGE,
-    entryPoint: 'index.js',
-    version: '1.0.0',
-    context: {
-      executionId: 'e1',
-      userId: null,
-      channelId: null,
-      sessionId: null,
-      inputData: { text: 'hi' },
-      parameters: {},
-      environment: {},
-      config: {},
-    },
-    ownerLabels: { 'lurkbox.instance': 'i-1' },
-    stopwatch: new Stopwatch(),
-    logger: SILENT_LOGGER,
-    signal: undefined,
-    onProgress: undefined,
-    onSuspicion: () => {},
-    onLost: () => {},
-    ...changes,
-  });
-}
+const execute = (engine: FakeEngine, changes: ExecutionChanges = {}): Execution =>
+  executionOf(engine, { context: { ...CONTEXT, inputData: { text: 'hi' } }, ...changes });
 
 /** A runner with a plugin: says `ready`, takes the context, then does what it is told. */
 const runner =

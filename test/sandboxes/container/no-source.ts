@@ -5,7 +5,9 @@ export const NO_SOURCE: ContainerSource = {
   arrived: () => {},
   startsItsOwn: () => ({ [Symbol.dispose]: () => {} }),
   acquire: () => null,
-  keep: () => false,
+  reuse: () => false,
   giveBack: () => false,
+  prewarm: async () => 0,
+  tryLoading: async () => null,
   close: async () => {},
 };

@@ -139,7 +139,7 @@ test('calls that wait for the turn of their session are counted, and free their 
 test('a start ahead takes no memory from a call while its image is built', async () => {
   const image = Promise.withResolvers<string>();
   await using stage = stageOf({ admission: admissionOf({ memoryBytes: GRANT.memoryBytes }) });
-  const slow = stage.plugin('slow', { prepareImage: () => image.promise });
+  const slow = stage.plugin('slow', { image: { prepare: () => image.promise } });
   const other = stage.plugin('other');
   const hinted = stage.pool.prewarm(slow.pluginPool, 1);
   await until('it is being started', () => slow.pluginPool.isStarting);
@@ -152,7 +152,9 @@ test('a start ahead takes no memory from a call while its image is built', async
 test('a start ahead whose image is built keeps no other one from being started (P10)', async () => {
   const image = Promise.withResolvers<string>();
   await using stage = stageOf();
-  const slow = ['slow', 'slower'].map((name) => stage.plugin(name, { prepareImage: () => image.promise }));
+  const slow = ['slow', 'slower'].map((name) =>
+    stage.plugin(name, { image: { prepare: () => image.promise } }),
+  );
   const hints = slow.map(({ pluginPool }) => stage.pool.prewarm(pluginPool, 1));
   await until('they are being started', () => slow.every(({ pluginPool }) => pluginPool.isStarting));
   expect(await soon(stage.pool.prewarm(stage.plugin('other').pluginPool, 2))).toBe(2);
@@ -321,7 +323,10 @@ describe('closing waits for a start ahead', () => {
       images++;
       return IMAGE;
     };
-    const { pluginPool } = stage.plugin('early', { connect: () => engine.promise, prepareImage });
+    const { pluginPool } = stage.plugin('early', {
+      connect: () => engine.promise,
+      image: { prepare: prepareImage },
+    });
     void stage.pool.prewarm(pluginPool, 1);
     await until('it is being started', () => pluginPool.isStarting);
     let isClosed = false;
@@ -345,7 +350,7 @@ describe('closing waits for a start ahead', () => {
       isOver = true;
       throw new Error('aborted');
     };
-    const { pluginPool } = stage.plugin('early', { prepareImage });
+    const { pluginPool } = stage.plugin('early', { image: { prepare: prepareImage } });
     void stage.pool.prewarm(pluginPool, 1);
     await until('it is being started', () => pluginPool.isStarting);
     await soon(stage.pool.close());

@@ -1,20 +1,24 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Admission } from '../../../src/calls/admission/admission.ts';
+import type { ExecuteOptions } from '../../../src/calls/call.ts';
 import { parseContext } from '../../../src/calls/context.ts';
 import type { PluginExecutionResult } from '../../../src/calls/result.ts';
+import type { ContainerEngine } from '../../../src/engine/engine.ts';
 import { SILENT_LOGGER } from '../../../src/logger.ts';
 import { PluginManifestSchema } from '../../../src/manifest/schema.ts';
 import type { Grant } from '../../../src/policy/grant.ts';
 import { createIdentity } from '../../../src/sandboxes/cleanup/identity.ts';
 import { Reaper } from '../../../src/sandboxes/cleanup/reaper.ts';
-import { ContainerSandbox, type ExecuteOptions } from '../../../src/sandboxes/container/container-sandbox.ts';
+import { ContainerSandbox } from '../../../src/sandboxes/container/container-sandbox.ts';
+import type { SandboxImage } from '../../../src/sandboxes/plugin-sandbox.ts';
 import type { PluginPool, PluginPoolOptions } from '../../../src/sandboxes/pool/plugin-pool.ts';
 import { Pool, type PoolOptions } from '../../../src/sandboxes/pool/pool.ts';
 import { admissionOf } from '../../calls/admission/sample.ts';
 import { type FakeContainer, FakeEngine } from '../../helpers/fake-engine.ts';
 import { MINIMAL } from '../../manifest/sample.ts';
 import { SCHEMA_CHECKER } from '../../schemas/sample.ts';
-import { GRANT, IMAGE } from '../../spec/sample.ts';
+import { GRANT } from '../../spec/sample.ts';
+import { DIGEST, factoryOf, PRESENT } from '../container/sample.ts';
 
 /** Of a kept container, for a hundred calls and a minute. */
 export const KEPT = { maxCalls: 100, maxAgeMs: 60_000 };
@@ -44,9 +48,11 @@ export interface Stage extends AsyncDisposable {
   plugin(name: string, changes?: PluginChanges): { pluginPool: PluginPool; call: Call };
 }
 
-interface PluginChanges extends Partial<Omit<PluginPoolOptions, 'grant'>> {
+interface PluginChanges extends Partial<Omit<PluginPoolOptions, 'containers' | 'image'>> {
   readonly grant?: Partial<Grant>;
   readonly manifest?: object;
+  readonly connect?: () => Promise<ContainerEngine>;
+  readonly image?: Partial<SandboxImage>;
 }
 
 type Call = (context?: object, options?: ExecuteOptions) => Promise<PluginExecutionResult>;
@@ -70,25 +76,16 @@ export function stageOf(changes: Partial<PoolOptions> & { engine?: FakeEngine } 
   });
   const reaper = new Reaper(createIdentity(), SILENT_LOGGER);
   const sandboxes: ContainerSandbox[] = [];
-  const plugin: Stage['plugin'] = (name, { grant, manifest: asked, ...own } = {}) => {
-    const common = {
-      grant: { ...GRANT, plugin: name, ...grant },
-      connect: async () => engine,
-      findImage: async () => IMAGE,
-      prepareImage: async () => IMAGE,
-      imageNotes: async () => [],
-      takeBuildWarnings: () => [],
-      ownerLabels: { 'lurkbox.instance': 'i-1' },
-      reaper,
-      logger: SILENT_LOGGER,
-      ...own,
-    };
-    const pluginPool = pool.open({ entryPoint: 'i.js', version: '1.0.0', preload: true, warm: 0, ...common });
-    const manifest = PluginManifestSchema.parse({ ...MINIMAL, name, ...asked });
-    const loaded = { folder: '/p', manifest, digest: `sha256:${'d'.repeat(64)}` as const, files: [] };
+  const plugin: Stage['plugin'] = (name, changes = {}) => {
+    const { grant: changed, manifest, connect = async () => engine, image: made, ...own } = changes;
+    const grant = { ...GRANT, plugin: name, ...changed };
+    const containers = factoryOf(engine, { grant, entryPoint: 'i.js', connect, reaper });
+    const image = { ...PRESENT, ...made };
+    const common = { containers, image, logger: SILENT_LOGGER, ...own };
+    const pluginPool = pool.open({ preload: true, warm: 0, ...common });
     const sandbox = new ContainerSandbox({
       ...common,
-      plugin: loaded,
+      plugin: { manifest: PluginManifestSchema.parse({ ...MINIMAL, name, ...manifest }), digest: DIGEST },
       admission,
       schemaChecker: SCHEMA_CHECKER,
       source: pluginPool,

@@ -6,12 +6,11 @@ import { LOAD_ID } from '../../protocol/messages.ts';
 import type { RunnerMessage } from '../../protocol/runner-message.ts';
 import {
   BOOT_DEADLINE_MS,
-  Sandbox,
-  type SandboxPhase,
-  type SandboxPlan,
-  type SandboxUser,
+  type Container,
+  type ContainerUser,
+  type StartPhase,
 } from '../container/container.ts';
-import type { ReadySandbox } from '../container/execution.ts';
+import type { ReadyContainer } from '../container/execution.ts';
 
 /** Of one core; what a loaded plugin may compute while nobody calls it. */
 const MAX_CPU_SHARE = 0.05;
@@ -19,13 +18,20 @@ const MAX_CPU_SHARE = 0.05;
 export interface IdleOptions {
   readonly memory: MemoryReservation;
   /** Told once, when it has ended by itself: it failed, or somebody ended it. */
-  readonly onLost: (idle: IdleSandbox, ending: Ending) => void;
+  readonly onLost: (idle: IdleContainer, ending: Ending) => void;
+}
+
+interface Loading {
+  /** Whether the plugin is loaded before a call comes. */
+  readonly preload: boolean;
+  /** How long it may load. */
+  readonly timeoutMs: number;
 }
 
 /** A container that nobody calls right now. Whatever ends it, its memory is given back when it is gone. */
-export class IdleSandbox implements SandboxUser {
+export class IdleContainer implements ContainerUser {
   readonly isIdle = true;
-  readonly sandbox: Sandbox;
+  readonly container: Container;
   readonly memory: MemoryReservation;
   readonly logs: LogBook;
   /** Resolves when Node is up in it, or never will be. */
@@ -44,39 +50,43 @@ export class IdleSandbox implements SandboxUser {
 
   private constructor(
     { memory, onLost }: IdleOptions,
-    from: { plan: SandboxPlan; preload: boolean } | { ready: ReadySandbox },
+    from: ({ start: (user: ContainerUser) => Container } & Loading) | { ready: ReadyContainer },
   ) {
     this.memory = memory;
     this.#onLost = onLost;
     ({ promise: this.booted, resolve: this.#boot } = Promise.withResolvers<void>());
     ({ promise: this.settled, resolve: this.#settle } = Promise.withResolvers<void>());
-    this.logs = 'plan' in from ? new LogBook() : from.ready.logs;
-    if ('plan' in from) {
+    this.logs = 'start' in from ? new LogBook() : from.ready.logs;
+    if ('start' in from) {
       this.#preload = from.preload;
-      this.#loadDeadlineMs = from.plan.grant.timeoutMs;
-      this.sandbox = new Sandbox(from.plan, this);
+      this.#loadDeadlineMs = from.timeoutMs;
+      this.container = from.start(this);
     } else {
       this.#preload = false;
       this.#loadDeadlineMs = 0;
-      this.sandbox = from.ready.sandbox;
-      this.sandbox.handTo(this);
+      this.container = from.ready.container;
+      this.container.handTo(this);
       this.#becomeReady();
     }
   }
 
   /** Starts a container and, with `preload`, loads the plugin in it. */
-  static start(plan: SandboxPlan, preload: boolean, options: IdleOptions): IdleSandbox {
-    return new IdleSandbox(options, { plan, preload });
+  static start(
+    start: (user: ContainerUser) => Container,
+    loading: Loading,
+    options: IdleOptions,
+  ): IdleContainer {
+    return new IdleContainer(options, { start, ...loading });
   }
 
   /** Looks after one that has served a call, or that nobody made use of since it was left. */
-  static takeBack(ready: ReadySandbox, options: IdleOptions): IdleSandbox {
-    return new IdleSandbox(options, { ready });
+  static takeBack(ready: ReadyContainer, options: IdleOptions): IdleContainer {
+    return new IdleContainer(options, { ready });
   }
 
   /** Whether it takes a call: it is loaded, and connected. */
   get isReady(): boolean {
-    return this.#isReady && !this.#isOver && this.sandbox.isAlive;
+    return this.#isReady && !this.#isOver && this.container.isAlive;
   }
 
   /**
@@ -85,7 +95,7 @@ export class IdleSandbox implements SandboxUser {
    */
   async computes(): Promise<boolean> {
     if (!this.isReady) return false;
-    const { cpuTimeMs } = await this.sandbox.measure();
+    const { cpuTimeMs } = await this.container.measure();
     if (cpuTimeMs === null || !this.isReady) return false;
     const [before, now] = [this.#lastLook, { cpuTimeMs, at: performance.now() }];
     this.#lastLook = now;
@@ -93,9 +103,9 @@ export class IdleSandbox implements SandboxUser {
   }
 
   /** For whoever hands it to an execution now. */
-  leave(): ReadySandbox {
+  leave(): ReadyContainer {
     this.#isOver = true;
-    return { sandbox: this.sandbox, logs: this.logs };
+    return { container: this.container, logs: this.logs };
   }
 
   /** Ends it. Resolves when it is gone, and gives its memory back then. */
@@ -104,11 +114,11 @@ export class IdleSandbox implements SandboxUser {
     clearTimeout(this.#timer);
     this.#boot();
     this.#settle();
-    await this.sandbox.close();
+    await this.container.close();
     this.memory.release();
   }
 
-  onPhase(phase: SandboxPhase): void {
+  onPhase(phase: StartPhase): void {
     if (this.#isOver) return;
     if (phase === 'startMs') this.#limit(BOOT_DEADLINE_MS, 'Node did not come up');
     if (phase !== 'bootMs') return;
@@ -117,7 +127,7 @@ export class IdleSandbox implements SandboxUser {
       this.#becomeReady();
       return;
     }
-    this.sandbox.load();
+    this.container.load();
     this.#limit(this.#loadDeadlineMs, 'The plugin was not loaded');
   }
 
@@ -155,7 +165,7 @@ export class IdleSandbox implements SandboxUser {
   #becomeReady(): void {
     clearTimeout(this.#timer);
     this.#isReady = true;
-    this.sandbox.rest();
+    this.container.rest();
     this.#settle();
   }
 }
