@@ -57,7 +57,7 @@ generate: $(PACKAGES) ## Write the files that are made from the source
 	@node scripts/generate.ts
 
 .PHONY: format
-format: $(PACKAGES) ## Format the source, and mend what lint can mend
+format: $(PACKAGES) ## Format the source, and fix what lint can fix
 	@biome check --write
 
 .PHONY: bench

@@ -1,18 +1,28 @@
-// Finds links of the documentation that lead nowhere: to a file that is not there, or to a heading that its page does not have.
+// Finds what leads nowhere in the documentation: links to a file or a heading that is not there, and names of files of the
+// checkout that are not there any more.
 
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
 const PAGES = ['*.md', 'docs/**/*.md', 'plugins/**/*.md', 'compose/*.md', 'bench/**/*.md'];
 
-/** One sentence for each broken link of the pages below `root`. */
+/** One sentence for each broken link of the pages below `root`, and for each file that they name and that is gone. */
 export function brokenLinks(root: string): string[] {
   return globSync(PAGES, { cwd: root, exclude: ['**/node_modules/**'] })
     .sort()
     .flatMap((page) => {
-      const text = withoutCode(readFileSync(join(root, page), 'utf8'));
-      return linksOf(text).flatMap((link) => faultOf(link, page, root));
+      const text = readFileSync(join(root, page), 'utf8').replace(FENCES, '');
+      const gone = filesNamedIn(text).filter((path) => !existsSync(join(root, path)));
+      return [
+        ...linksOf(text.replace(CODE, '')).flatMap((link) => faultOf(link, page, root)),
+        ...gone.map((path) => `${page} names \`${path}\`, and there is no such file.`),
+      ];
     });
+}
+
+/** Files and folders of the checkout in `code`; one of another workspace begins with another folder. */
+function filesNamedIn(text: string): string[] {
+  return [...text.matchAll(/`((?:src|scripts|test|bench)\/[\w./-]*)`/g)].map(([, path = '']) => path);
 }
 
 function faultOf(link: string, page: string, root: string): string[] {
@@ -54,7 +64,4 @@ function slugOf(heading: string): string {
 }
 
 const FENCES = /^( *)(`{3,}).*\n[\s\S]*?^\1\2 *$/gm;
-
-function withoutCode(page: string): string {
-  return page.replace(FENCES, '').replace(/(`+)[^`]*?\1/g, '');
-}
+const CODE = /(`+)[^`]*?\1/g;

@@ -104,7 +104,7 @@ describe('docs/reference/errors.md', () => {
 
   const tables: [string, Readonly<Record<string, string>>][] = [
     ['Outcomes', OUTCOMES],
-    ['Errors that you can mend', USER_ERROR_CODES],
+    ['Errors that you can correct', USER_ERROR_CODES],
     ['Errors of the engine and the host', SYSTEM_ERROR_CODES],
   ];
 

@@ -11,7 +11,7 @@ const OPENED = {
   exec: 'Processes within the pids limit, in an image that has a shell.',
   mounts: 'Folders of the host that the policy bound to these names.',
   proxy:
-    'The way out that the policy names. It binds nobody who opens sockets himself; the network decides what is reached.',
+    'The way out that the policy names. Code that opens sockets itself goes around it; the network decides what is reached.',
   certificates:
     'Authorities that the policy names: whoever has a key of one can read and answer what the plugin sends.',
   session: 'A container is kept for the calls of one user and session; nothing of it reaches another.',

@@ -34,7 +34,7 @@ const MountPathSchema = z.string('expected an absolute path of a folder on the h
 
 const MountSchema = strictObject({
   path: MountPathSchema.describe(
-    'Absolute path of an existing folder on the host, free of symbolic links. Nothing is created. A "rw" one is, holds and lies in nothing of the workspace, the policy, lurkbox and its packages, Node or the programs of the host.',
+    'Absolute path of an existing folder on the host, without symbolic links. Nothing is created. A "rw" folder must not be, hold or lie in the workspace, the policy file, lurkbox and its packages, Node or programs of the host.',
   ),
   mode: MountModeSchema.describe('"ro": plugins may only read it. "rw": those that ask for it may write.'),
 });
@@ -123,7 +123,7 @@ const RollbackSchema = strictObject({
     .describe('Share of the last calls that failed through the plugin itself.'),
   calls: wholeNumber({ min: 1, max: 10_000 })
     .default(20)
-    .describe('So many last calls of the version are looked at; before there are as many, nothing happens.'),
+    .describe('How many of the last calls of the version are looked at; until there are as many, nothing happens.'),
 });
 
 const uid = () => wholeNumber({ min: UID_BOUNDS.first, max: UID_BOUNDS.last });
@@ -234,7 +234,7 @@ export const PolicySchema = strictObject({
   locale: locale()
     .optional()
     .describe(
-      'Language of dates and numbers where code names none, as in "de-CH". Absent: that of Node where nobody says, en-US.',
+      'Language of dates and numbers where code names none, as in "de-CH". Absent: the default of Node, en-US.',
     ),
   ca_file: caFile()
     .optional()

@@ -25,6 +25,11 @@ test('a link to a file or a heading that is not there is told with its page', ()
   ]);
 });
 
+test('a file of the checkout that a page names has to be there', () => {
+  const pages = { 'README.md': 'See `src/gone.ts`, `docs/`, `src` and `node scripts/x.ts`.', 'src/a.ts': '' };
+  expect(linksIn(pages)).toEqual(['README.md names `src/gone.ts`, and there is no such file.']);
+});
+
 test('headings are reached by the names that GitHub gives them, and code is not read', () => {
   expect(
     linksIn({
