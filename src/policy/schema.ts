@@ -123,7 +123,9 @@ const RollbackSchema = strictObject({
     .describe('Share of the last calls that failed through the plugin itself.'),
   calls: wholeNumber({ min: 1, max: 10_000 })
     .default(20)
-    .describe('How many of the last calls of the version are looked at; until there are as many, nothing happens.'),
+    .describe(
+      'How many of the last calls of the version are looked at; until there are as many, nothing happens.',
+    ),
 });
 
 const uid = () => wholeNumber({ min: UID_BOUNDS.first, max: UID_BOUNDS.last });
