@@ -29,9 +29,9 @@ export interface CommandOptions {
 
 const MAX_OUTPUT_BYTES = 64 * 1024;
 
-/** What the kernel holds every program to, whatever it does. */
+/** Limits that the kernel enforces for every program. */
 export const COMMAND_LIMITS = {
-  /** Of one file; the write that would make it larger fails. */
+  /** Size of one file; a write beyond it fails. */
   fileBytes: 256 * 1024 * 1024,
   /** Private memory, of which Node reserves some 500 MB without using them. */
   dataBytes: 2 * 1024 * 1024 * 1024,

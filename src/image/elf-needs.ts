@@ -20,14 +20,14 @@ export interface ElfNeeds extends Pick<ElfHeader, 'architecture'> {
   readonly defines: readonly string[];
 }
 
-/** An honest file stays far below; what lies beyond is not read. */
+/** An honest file stays far below; what lies beyond these bounds is not read. */
 const LIMITS = {
   programHeaders: 128,
   dynamicBytes: 64 * 1024,
   libraries: 128,
   versionBytes: 256 * 1024,
   versions: 256,
-  /** Of a library or a version; all of them of all files are kept until the image is built. */
+  /** Length of the name of a library or a version; all names of all files are kept until the image is built. */
   nameBytes: 256,
   textBytes: 1024,
   folders: 64,

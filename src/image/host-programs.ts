@@ -11,11 +11,11 @@ export type HostProgram = 'npm' | 'strip' | 'apt-get' | 'dpkg-deb';
 
 interface Found {
   readonly program: string;
-  /** What stands before the arguments. */
+  /** Arguments that come first. */
   readonly args: readonly string[];
 }
 
-/** Of npm. A list of all versions of a package is read as a whole, and may be as large as somebody likes. */
+/** Heap of npm, which reads a package's list of versions as a whole, whatever its size. */
 const HEAP_MEGABYTES = 768;
 
 /** What a helper program gets of the environment, beside all that sets npm. */
@@ -74,7 +74,7 @@ export class HostPrograms {
     return found;
   }
 
-  /** Relative and empty entries lead to wherever this process happens to be. */
+  /** Relative and empty entries depend on the working folder, so they are left out. */
   #folders(): string[] {
     return (this.#env['PATH'] ?? '').split(delimiter).filter((folder) => isAbsolute(folder));
   }
@@ -97,7 +97,7 @@ export class HostPrograms {
       HOME: homedir(),
       ...(Object.fromEntries(passedOn) as Record<string, string>),
       LANG: 'C',
-      // npm would read compiled code from a folder in /tmp, which whoever comes first can make.
+      // Without this npm reads compiled code from a folder of a known name in /tmp, which any user can make first.
       NODE_DISABLE_COMPILE_CACHE: '1',
       // A wrapper around npm starts `node` by name.
       PATH: [dirname(process.execPath), ...guarded].join(delimiter),

@@ -6,11 +6,11 @@ import { type ImageContent, subjectOf } from './content-survey.ts';
 import { installScriptNotes } from './install-scripts.ts';
 import { type MissingNeed, NativeFiles, type NativePlatform } from './native-needs.ts';
 
-/** More of them nobody reads. */
+/** Nobody reads more. */
 const MAX_NOTES = 10;
 const MAX_NOTE_CHARS = 800;
 const SHOWN_NEEDS = 4;
-/** Of the label that all of them stand in, with room for escapes. */
+/** Length of the label that holds all of them, with room for escapes. */
 const MAX_LABEL_CHARS = 64 * 1024;
 
 /**

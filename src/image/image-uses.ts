@@ -10,10 +10,10 @@ const MAX_WORKSPACES = 1_000;
 /** Where a record cannot be read, somebody needs the image all the same. */
 const UNKNOWN = 'a workspace whose record cannot be read';
 
-/** Of one image, the other workspaces of this user that have called for it. */
+/** The other workspaces of this user that have recorded one image. */
 export interface ImageUsers {
   readonly there: readonly string[];
-  /** Their folders are no more. */
+  /** Workspaces whose folders are gone. */
   readonly gone: readonly string[];
 }
 

@@ -62,7 +62,7 @@ const REST = [
   'libutil.so.1',
 ] as const;
 
-/** Older ones look up names in files and DNS with libraries that Node does not say it needs. */
+/** Older glibcs look up names in files and DNS with libraries that Node's header does not list. */
 const OLDEST_GLIBC = '2.34';
 
 export interface Library {

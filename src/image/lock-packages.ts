@@ -13,7 +13,7 @@ import { npmFailure, runNpm } from './npm.ts';
 const NPM_ARGUMENTS: readonly string[] = [
   '--install-links=false',
   '--omit-lockfile-registry-resolved=true',
-  // Nothing that the user's own npm settings may say otherwise.
+  // Fixed here, whatever the user's own npm settings say.
   '--package-lock=true',
   '--lockfile-version=3',
   '--omit=dev',
@@ -26,7 +26,7 @@ const NPM_ARGUMENTS: readonly string[] = [
 ];
 
 export interface NpmPlace {
-  /** Empty, and of nobody else. */
+  /** Empty, and used for nothing else. */
   readonly folder: string;
   readonly programs: HostPrograms;
   readonly signal?: AbortSignal | undefined;
@@ -49,7 +49,7 @@ export async function lockDependencies(dependencies: readonly string[], place: N
     dependencies: Object.fromEntries(ranges),
   };
   await writeFile(join(folder, 'package.json'), JSON.stringify(content));
-  // What it holds is of every platform.
+  // The lock holds packages of every platform.
   const args = ['install', ...toPlatformArguments(process.arch)];
   let fault = await npm([...args, '--package-lock-only'], place);
   // What is packed inside of a package can be told only by fetching it, which npm does then by its address.

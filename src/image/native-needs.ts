@@ -12,7 +12,7 @@ export interface NativePlatform {
   readonly libraries: OfferedLibraries;
 }
 
-/** For what a native file is made, seen from the platform. */
+/** The platform that a native file is made for, seen from the one of the image. */
 export type MadeFor = 'this platform' | 'another architecture' | 'musl' | 'another system';
 
 export interface MissingNeed {
@@ -25,7 +25,7 @@ export interface MissingNeed {
   readonly elsewhere: string | null;
 }
 
-/** What an honest plugin needs is far less; beyond it nothing counts as missing. */
+/** An honest plugin stays far below; beyond this many look-ups nothing counts as missing. */
 const LIMITS = { filesOfOneAddon: 200, folders: 64, missing: 8, lookups: 100_000, pathChars: 1_024 } as const;
 
 /** musl calls itself so on Alpine, and as compilers for it write it. */

@@ -33,7 +33,7 @@ export const NODE_BINARIES = {
 /** An architecture as image configs write it, of those that images can be made for. */
 export type Architecture = keyof typeof NODE_BINARIES;
 
-/** With what helper programs run. */
+/** How helper programs are run. */
 interface Running {
   readonly programs: HostPrograms;
   readonly signal?: AbortSignal;

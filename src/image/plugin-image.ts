@@ -22,7 +22,7 @@ import { withProgramModes } from './program-modes.ts';
 import { isTypeScript, STRIPPER, stripTypes } from './strip-types.ts';
 import { createTempFolder } from './temp-folder.ts';
 
-/** Which image a plugin has on this base. */
+/** The name of a plugin's image on this base. */
 export function namePluginImage(
   { manifest, digest }: Pick<LoadedPlugin, 'manifest' | 'digest'>,
   base: ImageName,
@@ -59,7 +59,7 @@ export async function buildPluginImage(
   return { id: await loadDerivedImage(derived, folder.path, context), warnings };
 }
 
-/** The packages that the plugin itself asks for; none where it brings its own along. */
+/** Names in `dependencies`; empty where the plugin brings its packages along. */
 function namesOf({ manifest }: LoadedPlugin): string[] {
   return namedPackages(manifest).map((written) => splitDependency(written).name);
 }

@@ -10,16 +10,16 @@ export interface PruneOptions {
   readonly keep: ReadonlySet<string>;
   /** Removes every other image of lurkbox in the engine, whoever made it or needs it. @default false */
   readonly all?: boolean;
-  /** Of what would be removed, only these tags: what a person was shown. @default all of it */
+  /** Removes only these tags, which a person was shown. @default all that would be removed */
   readonly only?: ReadonlySet<string>;
 }
 
 /** What a prune would do. */
 export interface PrunePlan {
   readonly remove: readonly PrunedImage[];
-  /** Not needed here, and left all the same: another workspace needs it, or this user did not make it. */
+  /** Images that this workspace does not need, and that stay: another workspace needs them, or this user did not make them. */
   readonly leave: readonly PrunedImage[];
-  /** Folders of workspaces that needed some of it and are no more. */
+  /** Folders of workspaces that needed some of these images and are gone. */
   readonly gone: readonly string[];
 }
 
@@ -74,7 +74,7 @@ export class ImagePruner {
     const { engine, uses } = this.#options;
     const { remove } = await this.plan(options);
     const tags = remove.map(({ image }) => image.tag).filter((tag) => options.only?.has(tag) ?? true);
-    // What others need now is for them to remove when they do not.
+    // Other workspaces remove what they record now, when they need it no more.
     const needed = [...options.keep, ...(await this.#baseTags())].map(keyOf);
     if (options.all !== true) await uses.keepOnly(new Set(needed));
     return removeStoredImages(engine, new Set(tags));
@@ -106,7 +106,7 @@ async function removeStoredImages(engine: ContainerEngine, tags: ReadonlySet<str
   return { removed: removed.map(({ tag }) => tag), freedBytes };
 }
 
-/** A younger one may be part of a build that somebody waits for. */
+/** A younger image may be a step of a build under way. */
 const OLD_STAGE_MS = 60 * 60_000;
 
 // What a build from the Dockerfile leaves behind: nameless, and mostly layers of the official image.

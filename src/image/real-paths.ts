@@ -1,11 +1,11 @@
-/** As the kernel allows it. */
+/** Links that one path may lead over; the kernel has the same limit. */
 const MAX_HOPS = 40;
 /** Folders whose real path is kept. */
 const MAX_KNOWN = 10_000;
 
 /**
- * What paths lead to over the links of an image. Strangers' packages ask it a million times, and mostly for other names in the
- * same folders: of a folder it is found out once.
+ * Where paths lead over the links of an image. Packages of strangers cause a million look-ups, mostly of other names in the same
+ * folders, so each folder is resolved once.
  */
 export class RealPaths {
   readonly #links: ReadonlyMap<string, string>;

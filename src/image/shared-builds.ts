@@ -5,8 +5,8 @@ interface Build<T> {
 }
 
 /**
- * Lets callers that want the same thing at the same time share one making of it. A caller whose signal aborts leaves
- * at once; the build itself is aborted when nobody waits for it any more.
+ * Lets callers that want the same image at the same time share one build. A caller whose signal aborts leaves at once; the build
+ * itself is aborted when no caller waits for it any more.
  */
 export function createSharedBuilds<T>(): (
   key: string,

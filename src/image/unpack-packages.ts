@@ -13,7 +13,7 @@ export const PACKAGE_LIMITS = {
   /** Files, folders, and what else is in their tarballs. */
   files: 20_000,
   bytes: 256 * 1024 * 1024,
-  /** Of one path below `node_modules`. */
+  /** Length of one path below `node_modules`. */
   pathBytes: 1_000,
   pathLevels: 64,
 } as const;

@@ -50,7 +50,7 @@ export interface HostMessage {
   readonly params?: unknown;
 }
 
-/** Reads messages of the host until it hangs up, which ends the process: nobody is left to answer to. */
+/** Reads messages of the host until it hangs up; then the process ends, because nobody waits for an answer. */
 export function listen(onMessage: (message: HostMessage) => void): Socket {
   const fd = moveAside();
   const stdin = new Socket({ fd, readable: true, writable: false });
@@ -68,13 +68,13 @@ export function listen(onMessage: (message: HostMessage) => void): Socket {
 }
 
 /**
- * Has the messages come in by another descriptor, and puts nothing where a program looks for its input: whoever reads that
- * has it end at once, and waits for nobody. Answers the descriptor.
+ * Moves the messages to another descriptor and puts `/dev/null` in the place of stdin, so that a plugin that reads its input finds the end
+ * at once. Returns the descriptor.
  */
 function moveAside(): number {
   let fd: number;
   try {
-    // Without waiting for somebody who writes: whoever did may be gone already.
+    // Does not block: the writing end may be closed already.
     fd = openSync('/proc/self/fd/0', constants.O_RDONLY | constants.O_NONBLOCK);
   } catch {
     // A socket cannot be opened once more; then the pipe stays where it is.

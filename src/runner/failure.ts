@@ -37,14 +37,14 @@ export function describeFailure(
   return `{"code":${RUNNER_ERRORS[code]},"message":${quote(message)},"data":${data}}`;
 }
 
-/** In one text. */
+/** Message and causes in one text. */
 export function describeThrown(thrown: unknown): string {
   const name = readText(thrown, 'name', MAX_NAME_CHARS);
   const message = toMessage(thrown, toDetails(thrown));
   return name === null ? message : `${name}: ${message}`;
 }
 
-/** With what caused it. */
+/** The message with those of its causes. */
 function toMessage(thrown: unknown, details: unknown, path: string | null = null): string {
   const message = readText(thrown, 'message', MAX_MESSAGE_CHARS) ?? toText(thrown);
   const place = path === null ? tellPlace(thrown) : ` (at \`${path}\`)`;
@@ -52,7 +52,7 @@ function toMessage(thrown: unknown, details: unknown, path: string | null = null
   return text.length < MAX_MESSAGE_CHARS ? text : `${slice(text, 0, MAX_MESSAGE_CHARS - 1)}…`;
 }
 
-/** Of an error of syntax, which no line of a stack tells: Node writes it above the stack. */
+/** The place of a syntax error. Node writes it above the stack, and no line of the stack has it. */
 function tellPlace(thrown: unknown): string {
   if (readText(thrown, 'name', MAX_NAME_CHARS) !== 'SyntaxError') return '';
   const place = findPlace(readText(thrown, 'stack', MAX_STACK_CHARS) ?? '')?.[1];

@@ -28,13 +28,13 @@ export interface HostOptions {
   readonly signal: AbortSignal;
 }
 
-/** The host reads every report: more often nobody can see a difference. */
+/** The host reads every report, and people see no difference between more frequent ones. */
 const PROGRESS_PERIOD_MS = 10;
 
 export interface Host {
   /** What a plugin gets beside its context. */
   readonly face: object;
-  /** Tells the last progress, if it was held back. */
+  /** Sends the last progress, if it was held back. */
   flush(): void;
 }
 
@@ -53,7 +53,7 @@ export function createHost({ isOpen, signal }: HostOptions): Host {
       const level = levelOf(values[0]);
       sendLog(level ?? 'info', toText(level === null ? values : withoutFirst(values)));
     },
-    /** A sum of fractions is seldom 1: what lies beside 0 to 1 is moved there, and never fails a call. */
+    /** A sum of fractions is seldom exactly 1, so a fraction outside of 0 to 1 is clamped and never fails a call. */
     progress: (fraction: unknown, message: unknown = ''): void => {
       if (!isOpen()) return;
       const clamped = toFraction(fraction);
@@ -82,7 +82,7 @@ function levelOf(value: unknown): LogLevel | null {
   return typeof value === 'string' ? (LOG_LEVELS[toLowerCase(value)] ?? null) : null;
 }
 
-/** Not by an iterator: the plugin may have replaced it. */
+/** Copies by index, because the plugin may have replaced the iterator of lists. */
 function withoutFirst(values: readonly unknown[]): unknown[] {
   const others: unknown[] = [];
   for (let index = 1; index < values.length; index++) others[index - 1] = values[index];

@@ -7,9 +7,9 @@ export interface BorderWarning {
   readonly message: string;
 }
 
-/** A value has no form on the other side, or has too much of one. */
+/** A value cannot be written as JSON, or would be too large. */
 export class BorderError extends Error {
-  /** `limit`: of what there is too much, the rest could cross. */
+  /** `limit`: only the size is wrong; the value itself could cross. */
   readonly kind: 'value' | 'limit';
   /** The message without the path. */
   readonly reason: string;
@@ -22,7 +22,7 @@ export class BorderError extends Error {
 
   constructor(kind: BorderError['kind'], path: string, reason: string) {
     super(`\`${path}\` ${reason}`);
-    // The words are the whole of it, and where it was thrown is nothing of the plugin's.
+    // Only the message matters: the stack has lines of the runner alone.
     this.name = '';
     this.stack = '';
     this.kind = kind;
@@ -31,20 +31,20 @@ export class BorderError extends Error {
 }
 
 export interface BorderLimits {
-  /** Lists and objects in each other. */
+  /** How deep lists and objects may be nested. */
   readonly depth: number;
-  /** Of every kind, lists and objects too. */
+  /** Number of values, lists and objects included. */
   readonly values: number;
-  /** Of the whole as JSON: what has more characters of text than that is not put together first. */
+  /** Bytes of the result as JSON; a text with more characters than that is not put together first. */
   readonly bytes: number;
 }
 
-/** Of one character as JSON. */
+/** Most bytes that one character takes as JSON. */
 const MAX_BYTES_PER_CHAR = 6;
-/** So many times too much is put together all the same, to say what the largest part of it is. */
+/** A result up to this many times too large is still written, so that the error can name its largest part. */
 export const ROOM_FOR_A_LOOK = 4;
 
-/** Whether the host reads so long a key; to look at it closer is seldom worth it. */
+/** Whether a key is short enough for the host; exact counting is seldom needed. */
 export function isKeyTooLong(key: string): boolean {
   return (
     key.length * MAX_BYTES_PER_CHAR > MAX_RESULT_KEY_BYTES &&

@@ -14,14 +14,14 @@ import {
 import { hasThreads, MAX_STARTING_MS, stateOfThreads, watchThreads } from './threads.ts';
 
 const STDERR = 2;
-/** In which what a logger put off for a moment is printed. */
+/** Turns in which a logger prints what it put off for a moment. */
 const TICKS = 3;
-/** Of the event loop, in which what threads have printed comes to the streams of this one. */
+/** Turns of the event loop in which the output of threads reaches the streams of this one. */
 const TURNS = 3;
 /** For writes under way, as loggers leave some: each begins the next when it has ended. */
 const MAX_WRITING_MS = 200;
 const WRITING_POLL_MS = 1;
-/** A host that does not read is dead, and whoever waits for it waits for nobody. */
+/** A host that does not read for this long is taken for dead. */
 const MAX_WAIT_MS = 1_000;
 
 const { writeSync } = fs;

@@ -13,7 +13,7 @@ export interface Place {
 
 const MAX_SHOWN_SEGMENTS = 12;
 const MAX_SEGMENT_CHARS = 80;
-/** Of twenty warnings, whatever the characters: the host gives them 16 KiB beside the result. */
+/** Keeps twenty warnings within the 16 KiB that the host grants beside the result, whatever their characters. */
 const MAX_PATH_CHARS = 140;
 /** What can stand in a path without quotes. */
 const PLAIN_KEY = /^[A-Za-z_$][\w$-]*$/;

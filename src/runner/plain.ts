@@ -43,7 +43,7 @@ export function isPlain(value: unknown, { depth, values, bytes }: BorderLimits):
   function isPlainObject(object: object, levels: number): boolean {
     if (!hasPlainFace(object)) return false;
     if (ownSymbols(object).length > 0) return false;
-    // Half as long as by a list of the keys. What an object has from its prototype has no descriptor, and is no field.
+    // `for…in` takes half as long as a list of the keys. An inherited property has no own descriptor, and is no field.
     for (const key in object) {
       const descriptor = getOwnPropertyDescriptor(object, key);
       if (descriptor === undefined || !('value' in descriptor) || isKeyTooLong(key) || !takes(key))

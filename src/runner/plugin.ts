@@ -46,7 +46,7 @@ async function importPlugin(url: string): Promise<Record<string, unknown>> {
   }
 }
 
-// What looks for the files of a program beside `require.main` finds those of the plugin; nothing of it is the main module.
+// Code that looks for files beside `require.main` finds those of the plugin; none of its modules is the main module.
 function nameMain(entryPoint: string): void {
   const main = new Module(entryPoint);
   main.filename = entryPoint;

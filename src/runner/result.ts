@@ -6,7 +6,7 @@ import { pathTo, placeOf } from './place.ts';
 import { isPlain } from './plain.ts';
 import { byteLength, deleteProperty, isArray, keys, slice, stringify } from './primordials.ts';
 
-/** Hears of values that did not cross as they were, also where another one fails the call. */
+/** Called for each value that did not cross unchanged, also where another value fails the call. */
 export type Tell = (warnings: readonly BorderWarning[]) => void;
 
 const NAME = 'result';
@@ -34,7 +34,7 @@ export class ThrownInside {
  * @throws ThrownInside when a promise in it was rejected, or an iterator threw
  */
 export async function toResultText(value: unknown, limits: BorderLimits, tell: Tell): Promise<string> {
-  // Who returns nothing answers null.
+  // A plugin that returns nothing answers null.
   if (value === undefined) return 'null';
   if (isPlain(value, limits)) return within(stringify(value), value, limits);
   const place = placeOf(NAME);
@@ -62,7 +62,7 @@ async function settle(border: Border, { place, slot, value: wait }: Later): Prom
     else border.lose(place, `waited for in vain (${reasonOf(error)}): null stands in its place`);
     return;
   }
-  // A field that holds nothing is left out, as it is where it held nothing from the start.
+  // A field whose promise came to nothing is left out, like a field that held nothing from the start.
   if (typeof slot.key === 'string' && !border.hasField(value, place)) deleteProperty(slot.target, slot.key);
   else border.convert(value, place, slot);
 }
@@ -82,7 +82,7 @@ function shareOf(bytes: number, all: number): string {
   return bytes === all ? `has ${bytes} bytes` : `has ${bytes} bytes of the ${all} that the result has`;
 }
 
-/** Down to what is more than half of the whole. */
+/** Descends as long as one part is more than half of the whole. */
 function largestPlace(value: unknown): { path: string; bytes: number } {
   let at = { path: pathTo(placeOf(NAME)), value, bytes: byteLength(stringify(value) ?? '') };
   for (let level = 0; level < 4; level++) {

@@ -5,7 +5,7 @@ import type { Worker } from 'node:worker_threads';
 const QUIET_MS = 20;
 /** For a thread that has just started, such as the transport of a logger, which has all lines to print yet. */
 export const MAX_STARTING_MS = 1_000;
-/** Above so much of the time since the last look it is at work. */
+/** A thread is busy when it worked for more than this share of the time since the last look. */
 const BUSY_SHARE = 0.5;
 
 /** A thread of the plugin, as it was when it was looked at. */
@@ -40,7 +40,7 @@ export function watchThreads(): void {
   });
 }
 
-/** Whether there was ever one. */
+/** Whether the plugin ever started a thread. */
 export function hasThreads(): boolean {
   return hasStarted;
 }
@@ -66,7 +66,7 @@ function lookAt(thread: Thread): 'gone' | 'quiet' | 'busy' | 'starting' {
     if (isQuiet(thread)) return 'quiet';
     return thread.hasSettled ? 'busy' : 'starting';
   } catch {
-    // The plugin broke it, and nobody can wait for it.
+    // The plugin replaced what is needed here, so its threads cannot be waited for.
     return 'gone';
   }
 }
@@ -80,7 +80,7 @@ function isQuiet(thread: Thread): boolean {
   thread.activeMs = active;
   thread.quietSince = isAtWork ? null : (thread.quietSince ?? time);
   if (thread.quietSince !== null && time - thread.quietSince >= QUIET_MS) thread.hasSettled = true;
-  // One that never rests is no longer waited for as one that starts.
+  // A thread that never rests does not count as starting for ever.
   if (time - thread.startedAt >= MAX_STARTING_MS) thread.hasSettled = true;
   return !isAtWork && thread.hasSettled;
 }

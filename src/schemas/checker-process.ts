@@ -16,10 +16,10 @@ const SCRIPT = 'ulimit -c 0; exec "$0" "$@"';
 /** A context of 16 MiB with a million members takes a hundred megabytes. */
 export const HEAP_MB = 256;
 const NODE_ARGUMENTS = [`--max-old-space-size=${HEAP_MB}`, '--max-semi-space-size=8'];
-/** It takes a tenth of a second; a host that needs this long is not going to make it. */
+/** A start takes a tenth of a second; after this long it is given up. */
 const START_DEADLINE_MS = 10_000;
 const SEND_DEADLINE_MS = 10_000;
-/** Over the limit of a job, which V8 enforces in the process itself: only what does not hear V8 needs so long. */
+/** Beyond the limit of a job, which V8 enforces in the process; only code that V8 cannot interrupt takes longer. */
 const GRACE_MS = 1_000;
 /** A value as JSON: whole, or in pieces that are made when they are sent. */
 export type JsonText = string | (() => AsyncIterable<string>);
@@ -39,7 +39,7 @@ export class CheckerProcess {
   #isGone = false;
   #isKilled = false;
   #isReady = false;
-  /** There is a reply, or it is gone. */
+  /** Called when a reply has come, or the process has ended. */
   #wake: () => void = () => {};
 
   /** Starts at once. */
@@ -134,7 +134,7 @@ export class CheckerProcess {
         for (const { bytes } of reader.push(chunk)) this.#replies.push(bytes.toString());
         this.#wake();
       } catch {
-        // It does not keep to what was agreed: nothing that it says counts.
+        // A reply that breaks the protocol: nothing of it counts.
         this.#signal();
       }
     });

@@ -17,9 +17,9 @@ import { type JsonObject, type Subschema, subschemasOf } from './subschemas.ts';
 /** `null`: the value fits. */
 export type Validate = (value: unknown) => ErrorList | null;
 
-/** Of what ajv writes for one schema; honest ones of a hundred kilobytes stay below two million. */
+/** Characters of code that ajv may write for one schema; honest schemas of a hundred kilobytes stay below two million. */
 const MAX_CODE_CHARS = 4_000_000;
-/** An ajv keeps parts of all that it ever compiled; after so much of it others take the place of all. */
+/** An ajv instance keeps parts of everything that it compiled; after this much a new instance takes its place. */
 const MAX_ALL_CODE_CHARS = 16_000_000;
 
 const AJVS = {
@@ -101,7 +101,7 @@ function withPlace(error: unknown, schemas: readonly Subschema[]): unknown {
   return error;
 }
 
-/** Ajv falls over some schemas that it has no word for. */
+/** For some schemas ajv throws errors of JavaScript, which say nothing to their authors. */
 function inPlainWords(error: unknown): unknown {
   if (error instanceof RangeError)
     return new Error('it refers to its parts too deeply or too often to be compiled; write it flatter');

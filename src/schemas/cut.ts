@@ -1,7 +1,7 @@
 import type { Problem } from '../errors.ts';
 import { escapeAndCut } from '../printable.ts';
 
-/** As many as anybody reads. */
+/** Nobody reads more. */
 export const MAX_KEPT_ERRORS = 20;
 /** The kept ones, and how many more there are. */
 export const MAX_PROBLEMS = MAX_KEPT_ERRORS + 1;

@@ -5,11 +5,11 @@ import { FairQueue } from './fair-queue.ts';
 import type { JobMessage } from './messages.ts';
 
 export interface LaneOptions {
-  /** Of one job. */
+  /** Time for one job. */
   readonly limitMs: number;
   /** Characters of the schemas that stay compiled between jobs. */
   readonly keptChars: number;
-  /** The process ends when it has had nothing to do for so long. `null`: never. */
+  /** The process ends after this much idle time. `null`: never. */
   readonly idleMs: number | null;
 }
 
@@ -45,12 +45,12 @@ export class Lane<Job extends CheckRequest> {
     if (!this.#isBusy) void this.#work();
   }
 
-  /** Answers whether it still waited. */
+  /** Removes a job that still waits; answers whether it did. */
   leave(job: Job): boolean {
     return this.#queue.delete(job.plugin, job);
   }
 
-  /** Takes all that waits of one plugin. */
+  /** Removes and returns all waiting jobs of one plugin. */
   takeAll(plugin: string): Job[] {
     return this.#queue.takeAll(plugin);
   }

@@ -22,12 +22,12 @@ export type Answer =
   | { readonly kind: 'checked'; readonly problems: readonly Problem[] }
   /** The schema is invalid, or cannot be used. */
   | { readonly kind: 'unusable'; readonly problems: readonly Problem[] }
-  /** Nobody knows, and the schema is what is in the way of it. */
+  /** The check did not finish, and the schema is the reason. */
   | { readonly kind: 'undecided'; readonly reason: string }
-  /** Nobody knows, and it is not the fault of the schema. */
+  /** The check did not finish, and the schema is not the reason. */
   | { readonly kind: 'unavailable'; readonly reason: string };
 
-/** What it answers; `late`: the time was over at that check, and those behind it were not looked at. */
+/** The reply; `late`: the time ran out in that check, and the checks behind it were not begun. */
 export interface ReplyMessage {
   readonly answers: readonly Answer[];
   readonly late: 'compiling' | 'checking' | null;

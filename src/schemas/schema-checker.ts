@@ -3,7 +3,7 @@ import { HEAP_MB, type JobEnd } from './checker-process.ts';
 import { Lane } from './lane.ts';
 import type { Answer } from './messages.ts';
 
-/** What is quick comes to its end within this; what is not goes to the slow process, where nobody quick waits for it. */
+/** Time in the quick process; a check that takes longer is begun again in the slow one, where no quick check waits for it. */
 const QUICK_MS = 100;
 /** For all checks of one side of a call, compiling included. */
 const DEADLINE_MS = 1_000;
@@ -12,7 +12,7 @@ const SLOW_FOR_MS = 30_000;
 /** A check keeps the place of its call: it may not wait for ever. */
 const MAX_WAIT_MS = 5_000;
 const MAX_WAITING = 4_096;
-/** The slow process ends when it has had nothing to do for so long. */
+/** The slow process ends after this much idle time. */
 const IDLE_MS = 10_000;
 /** Characters of the schemas that a process keeps compiled; the code of each is some twenty times as long. */
 const MAX_COMPILED_CHARS = 1024 * 1024;
@@ -48,7 +48,7 @@ export class SchemaChecker implements AsyncDisposable {
 
   /**
    * One answer for each check that was begun, in their order; the last answer says why the checks behind it have none.
-   * Rejects with the signal's reason when that is aborted, and never else.
+   * Rejects only when the signal is aborted, with its reason.
    */
   check(request: CheckRequest): Promise<readonly Answer[]> {
     const { plugin, checks, signal } = request;
@@ -94,7 +94,7 @@ export class SchemaChecker implements AsyncDisposable {
       job.settle(end.answers);
       return;
     }
-    // Whoever filled the memory may have been another plugin: it is tried once more where its plugin is alone.
+    // Another plugin may have filled the memory: the job is tried once more where its plugin is alone.
     if (end !== 'never') this.#slowUntil.set(job.plugin, performance.now() + SLOW_FOR_MS);
     for (const each of [job, ...this.#quick.takeAll(job.plugin)])
       if (!each.signal?.aborted) this.#slow.push(each);
