@@ -1,12 +1,10 @@
-import { chmodSync, lstatSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { chmodSync, lstatSync } from 'node:fs';
+import { dirname } from 'node:path';
 import * as z from 'zod';
 import { Database } from '../storage/database.ts';
-import { copyFile } from '../storage/files.ts';
 import { Folder } from '../storage/folder.ts';
 import { isWritable } from '../storage/state-folder.ts';
-import { statRegularFile } from '../storage/store-files.ts';
+import { statRegularFile, withCopy } from '../storage/store-files.ts';
 import { HashSchema, NO_HASH } from './record.ts';
 
 export const HEAD_NAME = 'head.db';
@@ -115,32 +113,22 @@ export interface HeadState {
 /** The head as it is now, for whoever only looks. @throws when there is none, or it cannot be read */
 export function readHead(folder: Folder): HeadState {
   if (isWritable(folder)) return readState(folder);
-  // SQLite writes beside a database that it reads, and cannot do so on a read-only file system.
-  const path = mkdtempSync(join(tmpdir(), 'lurkbox-head-'));
-  try {
-    using copy = Folder.open(path);
-    for (const name of [HEAD_NAME, `${HEAD_NAME}-wal`])
-      if (folder.statsOf(name) !== null) copyFile(folder, name, copy);
+  return withCopy(folder, HEAD_NAME, (path) => {
+    using copy = Folder.open(dirname(path));
     return readState(copy);
-  } finally {
-    rmSync(path, { recursive: true, force: true });
-  }
+  });
 }
 
 function readState(folder: Folder): HeadState {
-  const database = open(folder, true);
-  try {
-    return database.snapshot(() => {
-      const head = readRow(database);
-      if (head === null) throw new Error('it is empty');
-      return {
-        head,
-        first: FileStartSchema.parse(database.get('SELECT * FROM files ORDER BY number LIMIT 1')),
-      };
-    });
-  } finally {
-    database.close();
-  }
+  using database = open(folder, true);
+  return database.snapshot(() => {
+    const head = readRow(database);
+    if (head === null) throw new Error('it is empty');
+    return {
+      head,
+      first: FileStartSchema.parse(database.get('SELECT * FROM files ORDER BY number LIMIT 1')),
+    };
+  });
 }
 
 function open(folder: Folder, readOnly: boolean): Database {

@@ -3,30 +3,25 @@ import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import { LurkboxError } from '../errors.ts';
 import { quotePath } from '../printable.ts';
-import { isProcessGone, ownProcess } from '../process.ts';
 import { VERSION } from '../version.ts';
-import { BrokenError, Database } from './database.ts';
-import { type Examination, examine, type Identity } from './examine.ts';
+import { saveBackup } from './backups.ts';
+import { Database } from './database.ts';
+import { type Examination, examine, peek } from './examine.ts';
 import type { Folder } from './folder.ts';
 import { describeMigration, migrateStore } from './migrate.ts';
 import {
-  copyPrivately,
+  copyDatabase,
   createPrivateFile,
   filesOf,
   makePrivate,
   moveAside,
   removeDatabase,
   replaceFile,
+  StoreLock,
   statRegularFile,
+  withCopy,
 } from './store-files.ts';
 import type { StoreFormat } from './store-format.ts';
-import { StoreLock } from './store-lock.ts';
-
-/** A fault that was met while a store was in use, and the file it was met in. */
-export interface Fault {
-  readonly why: string;
-  readonly inode: number;
-}
 
 export interface PlaceOptions {
   /** Of the workspace, absolute, with its links resolved. */
@@ -37,6 +32,14 @@ export interface PlaceOptions {
   /** Told what somebody should know, though nothing was wrong. */
   readonly notify: (notice: string) => void;
 }
+
+export interface OpenDatabase {
+  readonly database: Database;
+  /** Of the file that it is. */
+  readonly inode: number;
+}
+
+type Unsound = Exclude<Examination, { is: 'good' }>;
 
 /** Where a store is kept: its file, its backup, and the lock of those who replace them. */
 export class DatabaseFiles {
@@ -68,15 +71,58 @@ export class DatabaseFiles {
     return this.#lock.shared(work);
   }
 
-  /** Opens the store; makes it or mends it first where that is needed. */
-  open(fault: Fault | null = null): { database: Database; inode: number } {
+  /** Opens the store once it was examined; makes it, or has its backup take its place, where that is needed. */
+  open(): OpenDatabase {
     return this.#lock.exclusive(() => {
       for (const file of [...filesOf(this.path), this.#backupPath]) makePrivate(file);
       for (const path of [this.path, this.#backupPath]) this.#putJournalAside(path);
-      const found = this.#examine(fault);
+      const found = this.#examine();
       if (found.is === 'good') this.#migrate(this.path, found.identity.format);
-      else this.#replace(found);
-      return { database: connect(this.path, this.#format), inode: this.inode };
+      else this.#repair(found);
+      return this.#connect();
+    });
+  }
+
+  /** Opens what has taken the place of the store while it was used; nothing is repaired then. */
+  reopen(): OpenDatabase {
+    return this.#lock.exclusive(() => {
+      const found = this.#examine();
+      if (found.is === 'good' && found.identity.format === this.#format.version) return this.#connect();
+      throw this.#refusal(found, 'while it was used');
+    });
+  }
+
+  /**
+   * Puts another database of this folder in the place of the store, or an empty one (`null`), and keeps what was there.
+   * Answers where. A process that is killed meanwhile leaves the one or the other.
+   */
+  restore(source: string | null): readonly string[] {
+    return this.#lock.exclusive(() => {
+      const finished = this.#prepareCopy(source);
+      const kept: (string | null)[] = [];
+      if (source === null || this.#folder.at(source) !== this.#backupPath) {
+        // First of all: whoever finds no sound store takes the backup.
+        const backup = `${this.#backupPath}.new`;
+        if (source !== null) copyDatabase(finished, backup);
+        kept.push(this.#moveAside(this.#backupPath, 'replaced'));
+        if (source !== null) replaceFile(backup, this.#backupPath);
+      }
+      kept.push(this.#moveAside(this.path, 'replaced'));
+      replaceFile(finished, this.path);
+      return kept.filter((path) => path !== null).map((path) => basename(path));
+    });
+  }
+
+  #prepareCopy(source: string | null): string {
+    if (source === null) return this.#prepare(null, { isFirst: false });
+    return withCopy(this.#folder, source, (path) => {
+      const found = examine(path, this.#format, { isUsed: false });
+      if (found.is === 'good') return this.#prepare(path, { isFirst: false });
+      const why = found.is === 'broken' ? `is damaged (${found.why})` : 'is missing';
+      throw new LurkboxError(
+        'REGISTRY_INVALID',
+        `${quotePath(this.#folder.pathOf(source))} ${why} and cannot take the place of the store; nothing was changed.`,
+      );
     });
   }
 
@@ -90,9 +136,7 @@ export class DatabaseFiles {
     return statRegularFile(this.path)?.ino ?? 0;
   }
 
-  #examine(fault: Fault | null): Examination {
-    // Otherwise somebody else has met it too, and has replaced the file.
-    if (fault !== null && fault.inode === this.inode) return { is: 'broken', why: fault.why };
+  #examine(): Examination {
     const found = examine(this.path, this.#format);
     if (found.is !== 'good') return found;
     const backup = peek(this.#backupPath);
@@ -118,116 +162,89 @@ export class DatabaseFiles {
       );
   }
 
-  #replace(found: Exclude<Examination, { is: 'good' }>): void {
+  #repair(found: Unsound): void {
     // A backup that must not be used is met before anything is moved.
     const backup = examine(this.#backupPath, this.#format);
-    const savedAt = backup.is === 'good' ? statRegularFile(this.#backupPath)?.mtime : undefined;
     const isFirst = found.is === 'missing' && backup.is === 'missing' && !this.#hasRemains();
-    const finished = `${this.path}.new`;
-    removeDatabase(finished);
-    if (backup.is === 'good') {
-      copyPrivately(this.#backupPath, finished);
-      this.#migrate(finished, backup.identity.format);
-    } else createPrivateFile(finished);
-    this.#finish(finished, { isNew: backup.is !== 'good', isFirst });
+    if (backup.is !== 'good' && !isFirst && this.#format.wayOut !== null)
+      throw this.#refusal(found, 'and it has no sound backup');
+    const saved = backup.is === 'good' ? statRegularFile(this.#backupPath) : null;
+    const finished = this.#prepare(saved === null ? null : this.#backupPath, { isFirst });
     const moved = [this.path, ...(backup.is === 'broken' ? [this.#backupPath] : [])]
-      .map((path) => moveAside(path, new Date(this.#now())))
+      .map((path) => this.#moveAside(path, 'broken'))
       .filter((path) => path !== null);
     replaceFile(finished, this.path);
-    if (!isFirst) this.#report(this.#describe(found, moved, savedAt));
+    if (!isFirst) this.#report(this.#describe(found, moved, saved?.mtime ?? null));
+  }
+
+  #refusal(found: Examination, when: string): LurkboxError {
+    const what =
+      found.is === 'broken'
+        ? `is damaged (${found.why})`
+        : found.is === 'missing'
+          ? 'is missing'
+          : 'has another format';
+    const wayOut = this.#format.wayOut ?? 'start again';
+    return new LurkboxError(
+      'REGISTRY_INVALID',
+      this.#folder.explain(
+        `${quotePath(this.path)} ${what}, ${when}; nothing was changed. To go on, ${wayOut}.`,
+      ),
+    );
+  }
+
+  #moveAside(path: string, why: 'broken' | 'replaced'): string | null {
+    return moveAside(path, new Date(this.#now()), why);
   }
 
   /** What is there of an earlier store; whoever moved it aside may have been killed before saying so. */
   #hasRemains(): boolean {
     const companions = filesOf(this.path).map((path) => basename(path));
     return readdirSync(this.#folder.here).some(
-      (name) => companions.includes(name) || name.startsWith(`${companions[0]}.broken-`),
+      (name) =>
+        companions.includes(name) || /^(?:broken|replaced)-/.test(name.slice(`${companions[0]}.`.length)),
     );
   }
 
-  /** Everything is done before the file is in its place, where a crash could leave it half done. */
-  #finish(path: string, { isNew, isFirst }: { isNew: boolean; isFirst: boolean }): void {
-    const database = new Database(path);
-    try {
-      if (isNew) createTables(database, this.#format);
-      // What was given after the last backup is not known, so the next ids begin where none can have been.
-      if (!isFirst) skipIds(database, this.#format, this.#now());
-      database.exec('PRAGMA journal_mode = WAL');
-    } finally {
-      database.close();
+  /** What is to take the place of the store, whole: in its place a crash could leave it half done. */
+  #prepare(source: string | null, { isFirst }: { isFirst: boolean }): string {
+    const finished = `${this.path}.new`;
+    removeDatabase(finished);
+    if (source === null) createPrivateFile(finished);
+    else {
+      copyDatabase(source, finished);
+      this.#migrate(finished, peek(finished)?.format ?? this.#format.version);
     }
+    using database = new Database(finished);
+    if (source === null) createTables(database, this.#format);
+    // What was given after the last backup is not known, so the next ids begin where none can have been.
+    if (!isFirst) skipIds(database, this.#format, this.#now());
+    database.exec('PRAGMA journal_mode = WAL');
+    return finished;
   }
 
-  #describe(found: Examination, moved: readonly string[], savedAt: Date | undefined): string {
+  #describe(found: Unsound, moved: readonly string[], savedAt: Date | null): string {
     const what = found.is === 'broken' ? `was broken (${found.why})` : 'was missing';
     const where = moved.length === 0 ? '' : ` It is kept as ${moved.map(quotePath).join(' and ')}.`;
     const instead =
-      savedAt === undefined
-        ? 'No good backup was there, so it begins empty.'
-        : `The backup of ${savedAt.toISOString()} took its place.`;
+      savedAt === null
+        ? 'It begins empty.'
+        : `The backup of ${savedAt.toISOString()} took its place. What was changed after that is lost.`;
     return `${quotePath(this.path)} ${what}.${where} ${instead}`;
   }
 
-  /**
-   * Makes what `database` holds the backup, unless that is newer. Throws when the copy is no good one; the backup stays
-   * what it was then.
-   */
-  async saveBackup(database: Database): Promise<void> {
-    const copy = `${this.#backupPath}.${ownProcess().replaceAll(':', '.')}.${randomUUID()}`;
-    this.#removeStaleCopies();
-    try {
-      createPrivateFile(copy);
-      await database.copyTo(copy);
-      makeSingleFile(copy);
-      const copied = examine(copy, this.#format);
-      if (copied.is !== 'good')
-        throw new BrokenError(copied.is === 'broken' ? copied.why : 'its copy is missing');
-      this.#lock.exclusive(() => {
-        const current = peek(this.#backupPath);
-        const { id, revision } = copied.identity;
-        if (current?.id !== id || current.revision < revision) replaceFile(copy, this.#backupPath);
-      });
-    } finally {
-      removeDatabase(copy);
-    }
+  #connect(): OpenDatabase {
+    return { database: connect(this.path, this.#format), inode: this.inode };
   }
 
-  #removeStaleCopies(): void {
-    const start = `${basename(this.#backupPath)}.`;
-    for (const name of readdirSync(this.#folder.here)) {
-      const owner = name.startsWith(start)
-        ? /^(\d+\.\d+\.\d+)\.[-\w]+$/.exec(name.slice(start.length))?.[1]
-        : undefined;
-      if (owner !== undefined && isProcessGone(owner.replaceAll('.', ':')))
-        removeDatabase(this.#folder.at(name));
-    }
+  /** Makes what `database` holds the backup, unless that is newer. */
+  async saveBackup(database: Database): Promise<void> {
+    const save = { folder: this.#folder, path: this.#backupPath, format: this.#format, lock: this.#lock };
+    await saveBackup(database, save);
   }
 
   close(): void {
     this.#lock.close();
-  }
-}
-
-/** Without a look at the rest of it; `null` when that much cannot be read. */
-function peek(path: string): Identity | null {
-  if (statRegularFile(path) === null) return null;
-  const database = new Database(path, { readOnly: true });
-  try {
-    return database.get<Identity>('SELECT id, format, revision FROM store') ?? null;
-  } catch {
-    return null;
-  } finally {
-    database.close();
-  }
-}
-
-/** Without a companion: one file can be put in its place in one step. */
-function makeSingleFile(path: string): void {
-  const database = new Database(path);
-  try {
-    database.exec('PRAGMA journal_mode = DELETE');
-  } finally {
-    database.close();
   }
 }
 

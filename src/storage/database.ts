@@ -9,7 +9,7 @@ const BUSY_MS = 10_000;
 const PAGES_PER_STEP = 1024;
 
 /** A connection. Statements are prepared once, so their texts must be constants. */
-export class Database {
+export class Database implements Disposable {
   readonly #connection: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
   #copies = 0;
@@ -82,6 +82,10 @@ export class Database {
     if (this.#copies === 0 && this.#connection.isOpen) this.#connection.close();
   }
 
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
   #prepare(sql: string): StatementSync {
     const known = this.#statements.get(sql);
     if (known !== undefined) return known;
@@ -131,16 +135,25 @@ export function isOfContent(error: unknown): boolean {
   return isBroken(error) || (code !== null && !NOT_OF_CONTENT.includes(code));
 }
 
+/** Whether what was read cannot be read: the file is damaged, or its disk is. */
+export function isUnreadable(error: unknown): boolean {
+  return isBroken(error) || codeOf(error) === INPUT_OUTPUT;
+}
+
 /** What SQLite or the file system said about a store, as an error of ours; anything else as it is. */
-export function toStoreError(error: unknown, path: string): unknown {
+export function toStoreError(error: unknown, path: string, wayOut: string | null): unknown {
   const code = codeOf(error) ?? (error as NodeJS.ErrnoException | null)?.code;
-  if (error instanceof LurkboxError || code === undefined || !(error instanceof Error)) return error;
+  if (error instanceof LurkboxError || !(error instanceof Error)) return error;
+  if (code === undefined && !isBroken(error)) return error;
   const place = quotePath(path);
   if (code === FULL || code === 'ENOSPC' || code === 'EDQUOT')
     return new LurkboxError('HOST_RESOURCES', `No space is left on the disk of ${place}.`, { cause: error });
+  const advice = wayOut === null ? '' : ` Start again, and its backup takes its place; or ${wayOut}.`;
   const message =
     code === BUSY
       ? `Another process has held ${place} for ${BUSY_MS / 1000} s; end it, or try again.`
-      : `${place} cannot be read and written: ${error.message}.`;
+      : isBroken(error)
+        ? `${place} is damaged, and what was asked for was not done: ${error.message}.${advice}`
+        : `${place} cannot be read and written: ${error.message}.`;
   return new LurkboxError('REGISTRY_INVALID', message, { cause: error });
 }

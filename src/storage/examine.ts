@@ -21,20 +21,18 @@ export type Examination =
   | { readonly is: 'good'; readonly identity: Identity };
 
 /**
- * Reads a whole store, changing nothing. Only what is certain to be no sound store is called broken; a fault of the
- * disk or a lock is thrown.
+ * Reads a whole store, changing nothing. Only what is certain to be no sound store is called broken; a fault of the disk or
+ * a lock is thrown. `isUsed`: it has to be one that can be written, too.
  * @throws LurkboxError `REGISTRY_INVALID` when a newer version of lurkbox wrote it
  */
-export function examine(path: string, format: StoreFormat): Examination {
+export function examine(path: string, format: StoreFormat, { isUsed = true } = {}): Examination {
   const stats = statRegularFile(path);
   if (stats === null) return { is: 'missing' };
   if (stats.size === 0) return { is: 'broken', why: 'it is empty' };
-  accessSync(path, constants.R_OK | constants.W_OK);
+  accessSync(path, isUsed ? constants.R_OK | constants.W_OK : constants.R_OK);
   try {
-    const found = using(new Database(path, { readOnly: true }), (database) =>
-      database.snapshot(() => examineContent(database, path, format)),
-    );
-    if (found.is === 'good') using(new Database(path), (database) => database.write(() => {}));
+    const found = examineReading(path, format);
+    if (isUsed && found.is === 'good') assertWritable(path);
     return found;
   } catch (error) {
     if (isOfContent(error)) return { is: 'broken', why: (error as Error).message };
@@ -42,12 +40,14 @@ export function examine(path: string, format: StoreFormat): Examination {
   }
 }
 
-function using<T>(database: Database, work: (database: Database) => T): T {
-  try {
-    return work(database);
-  } finally {
-    database.close();
-  }
+function examineReading(path: string, format: StoreFormat): Examination {
+  using database = new Database(path, { readOnly: true });
+  return database.snapshot(() => examineContent(database, path, format));
+}
+
+function assertWritable(path: string): void {
+  using database = new Database(path);
+  database.write(() => {});
 }
 
 function examineContent(database: Database, path: string, format: StoreFormat): Examination {
@@ -113,4 +113,15 @@ export function findOtherTables(database: Database, tables: readonly string[]): 
   );
   const same = found.length === tables.length && found.every(({ sql }) => tables.includes(sql));
   return same ? null : 'its tables are not those of its format';
+}
+
+/** Without a look at the rest of it; `null` when that much cannot be read. */
+export function peek(path: string): Identity | null {
+  if (statRegularFile(path) === null) return null;
+  using database = new Database(path, { readOnly: true });
+  try {
+    return database.get<Identity>('SELECT id, format, revision FROM store') ?? null;
+  } catch {
+    return null;
+  }
 }

@@ -4,7 +4,7 @@ import { quotePath } from '../printable.ts';
 import { VERSION } from '../version.ts';
 import { Database } from './database.ts';
 import { findOtherTables } from './examine.ts';
-import { createPrivateFile, removeDatabase, replaceFile } from './store-files.ts';
+import { copyDatabase, removeDatabase, replaceFile } from './store-files.ts';
 import { type StoreFormat, tablesOf } from './store-format.ts';
 
 /** Formats before the present one of which a copy is kept beside the store. */
@@ -16,12 +16,8 @@ const KEPT_COPIES = 3;
  */
 export function migrateStore(path: string, format: StoreFormat, from: number, root: string): string {
   const copy = keepCopy(path, format, from);
-  const database = new Database(path);
-  try {
-    database.write(() => runMigrations(database, format, from, root));
-  } finally {
-    database.close();
-  }
+  using database = new Database(path);
+  database.write(() => runMigrations(database, format, from, root));
   return copy;
 }
 
@@ -51,14 +47,7 @@ function keepCopy(path: string, { name, version }: StoreFormat, from: number): s
   const nameOf = (format: number) => join(dirname(path), `${name}.v${format}.db`);
   const copy = nameOf(from);
   const finished = `${copy}.new`;
-  removeDatabase(finished);
-  createPrivateFile(finished);
-  const database = new Database(path);
-  try {
-    database.run('VACUUM INTO ?', finished);
-  } finally {
-    database.close();
-  }
+  copyDatabase(path, finished);
   replaceFile(finished, copy);
   for (let old = 1; old < version - KEPT_COPIES; old++) removeDatabase(nameOf(old));
   return copy;

@@ -2,18 +2,23 @@ import {
   chmodSync,
   closeSync,
   constants,
-  copyFileSync,
   fsyncSync,
   lstatSync,
+  mkdtempSync,
   openSync,
   renameSync,
   rmSync,
   type Stats,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { LurkboxError } from '../errors.ts';
 import { quotePath } from '../printable.ts';
+import { Database, isBroken } from './database.ts';
+import { copyFile } from './files.ts';
+import { Folder } from './folder.ts';
 
 /** What SQLite keeps beside a database. */
 const COMPANIONS = ['-wal', '-shm', '-journal'];
@@ -59,10 +64,36 @@ export function createPrivateFile(path: string): void {
   }
 }
 
-export function copyPrivately(from: string, to: string): void {
-  copyFileSync(from, to, constants.COPYFILE_EXCL);
-  chmodSync(to, PRIVATE_MODE);
-  syncToDisk(to);
+/** A new database file with all that is committed in another one, without a companion. It is not on the disk yet. */
+export function copyDatabase(from: string, to: string): void {
+  removeDatabase(to);
+  createPrivateFile(to);
+  using database = new Database(from);
+  database.run('VACUUM INTO ?', to);
+}
+
+/** Larger ones are not copied only to be read. */
+const MAX_COPIED_BYTES = 1024 * 1024 * 1024;
+
+/** Reads a copy of a database: SQLite writes beside one that it reads, where that may not be, or cannot. */
+export function withCopy<T>(folder: Folder, name: string, work: (path: string) => T): T {
+  const path = mkdtempSync(join(tmpdir(), 'lurkbox-copy-'));
+  try {
+    using copy = Folder.open(path);
+    for (const file of [name, `${name}-wal`]) {
+      const stats = folder.statsOf(file);
+      if (stats === null) continue;
+      if (stats.size > MAX_COPIED_BYTES)
+        throw new LurkboxError(
+          'HOST_RESOURCES',
+          `${quotePath(folder.pathOf(file))} is too large to be looked at.`,
+        );
+      copyFile(folder, file, copy);
+    }
+    return work(join(path, name));
+  } finally {
+    rmSync(path, { recursive: true, force: true });
+  }
 }
 
 export function removeDatabase(path: string): void {
@@ -71,6 +102,7 @@ export function removeDatabase(path: string): void {
 
 /** Puts a finished file in the place of another one, in one step that a crash cannot undo. */
 export function replaceFile(finished: string, path: string): void {
+  syncToDisk(finished);
   renameSync(finished, path);
   syncToDisk(dirname(path));
 }
@@ -85,10 +117,10 @@ function syncToDisk(path: string): void {
 }
 
 /** Renames a database and its companions; answers the new path of the database, `null` when nothing was there. */
-export function moveAside(path: string, now: Date): string | null {
+export function moveAside(path: string, now: Date, why: 'broken' | 'replaced' = 'broken'): string | null {
   const present = filesOf(path).filter((file) => lstatSync(file, { throwIfNoEntry: false }) !== undefined);
   if (present.length === 0) return null;
-  const aside = freeName(`${path}.broken-${now.toISOString().replaceAll(':', '-')}`);
+  const aside = freeName(`${path}.${why}-${now.toISOString().replaceAll(':', '-')}`);
   for (const file of present) renameSync(file, aside + file.slice(path.length));
   syncToDisk(dirname(path));
   return aside;
@@ -100,4 +132,56 @@ function freeName(wanted: string): string {
   let name = wanted;
   for (let count = 2; !isFree(name); count++) name = `${wanted}-${count}`;
   return name;
+}
+
+/**
+ * Who writes to a store holds it shared, who replaces its files holds it alone: else one process would write into the
+ * file that another has just moved aside. It is an empty database that nothing is ever written to, because SQLite's
+ * locks end with their process, and Node has none of its own.
+ */
+export class StoreLock {
+  readonly #path: string;
+  readonly #database: Database;
+
+  constructor(path: string) {
+    this.#path = path;
+    createPrivateFile(path);
+    if (lstatSync(path).size > 0) truncateSync(path);
+    this.#database = new Database(path);
+  }
+
+  shared<T>(work: () => T): T {
+    return this.#hold(() => {
+      this.#database.exec('BEGIN');
+      this.#database.get('SELECT count(*) FROM sqlite_schema');
+    }, work);
+  }
+
+  exclusive<T>(work: () => T): T {
+    return this.#hold(() => this.#database.exec('BEGIN EXCLUSIVE'), work);
+  }
+
+  #hold<T>(take: () => void, work: () => T): T {
+    try {
+      this.#take(take);
+      return work();
+    } finally {
+      if (this.#database.inTransaction) this.#database.exec('ROLLBACK');
+    }
+  }
+
+  // What is wrong with the lock must not be taken for a fault of the store.
+  #take(take: () => void): void {
+    try {
+      take();
+    } catch (cause) {
+      if (!isBroken(cause)) throw cause;
+      const message = `Expected an empty file at ${quotePath(this.#path)}, got something else; remove it.`;
+      throw new LurkboxError('REGISTRY_INVALID', message, { cause });
+    }
+  }
+
+  close(): void {
+    this.#database.close();
+  }
 }

@@ -16,6 +16,8 @@ export interface StoreFormat {
   readonly migrations: readonly Migration[];
   /** Tables whose ids are never given twice. */
   readonly counted: readonly string[];
+  /** What a person does about one that is damaged and has no sound backup; `null`: it begins empty, and is kept. */
+  readonly wayOut: string | null;
 }
 
 /**

@@ -1,7 +1,6 @@
 import { LurkboxError } from '../errors.ts';
-import { quotePath } from '../printable.ts';
-import { Database, isBroken, toStoreError } from './database.ts';
-import { createTables, DatabaseFiles, type Fault, type PlaceOptions } from './database-files.ts';
+import { Database, toStoreError } from './database.ts';
+import { createTables, DatabaseFiles, type OpenDatabase, type PlaceOptions } from './database-files.ts';
 import type { Folder } from './folder.ts';
 import type { StoreFormat } from './store-format.ts';
 
@@ -10,10 +9,14 @@ export interface StoreOptions extends PlaceOptions {
   readonly folder: Folder | null;
 }
 
-/** A database that mends itself: when it is found broken, at any time, its backup or an empty one takes its place. */
+/**
+ * A database that is examined, and repaired or refused, when it is opened. A fault that is met while it is used is an error
+ * of the call that met it. Where another file has taken its place, as a backup does that somebody restored, that is opened.
+ */
 export class Store {
   readonly #place: DatabaseFiles | null;
   readonly #name: string;
+  readonly #wayOut: string | null;
   readonly #folder: Folder | null;
   #database: Database;
   #inode = 0;
@@ -24,6 +27,7 @@ export class Store {
   constructor(format: StoreFormat, { folder, ...options }: StoreOptions) {
     this.#name = folder === null ? `${format.name} in memory` : folder.pathOf(`${format.name}.db`);
     this.#folder = folder;
+    this.#wayOut = format.wayOut;
     const { place, database, inode } = this.#translate(() => {
       if (folder === null) return { place: null, database: createInMemory(format), inode: 0 };
       const place = new DatabaseFiles(folder, format, options);
@@ -39,43 +43,27 @@ export class Store {
     return this.#opened;
   }
 
-  /** What another process has committed is seen. Where the store is found broken, it is read again once mended. */
+  /** What another process has committed is seen. */
   read<T>(work: (database: Database) => T): T {
     this.#assertOpen();
     if (this.#database.inTransaction) return work(this.#database);
-    return this.#translate(() => {
-      try {
-        return work(this.#current());
-      } catch (error) {
-        if (!this.#mend(error)) throw error;
-        return work(this.#database);
-      }
-    });
+    return this.#translate(() => work(this.#current()));
   }
 
   /** All or nothing, and on the disk when it returns. One inside of another joins it. */
   write<T>(work: (database: Database) => T): T {
     this.#assertOpen();
     if (this.#database.inTransaction) return this.#database.write(() => work(this.#database));
-    return this.#translate(() => {
-      try {
-        return this.#keep((database) => database.write(() => work(database)));
-      } catch (error) {
-        if (!this.#mend(error)) throw error;
-        const message = `${quotePath(this.#name)} was broken and has been mended; this change was not made. Make it again.`;
-        throw new LurkboxError('REGISTRY_INVALID', message, { cause: error });
-      }
-    });
+    return this.#translate(() => this.#keep((database) => database.write(() => work(database))));
   }
 
-  /** Where the copy is no good one, the store is looked at and mended. In memory there is nothing to save. */
+  /** The backup stays what it was where the copy is no sound one. In memory there is nothing to save. */
   async saveBackup(): Promise<void> {
     if (this.#place === null) return;
     this.#assertOpen();
     try {
       await this.#place.saveBackup(this.#current());
     } catch (error) {
-      if (isBroken(error)) this.#reopen(null);
       throw this.#toError(error);
     }
   }
@@ -104,20 +92,13 @@ export class Store {
 
   /** The connection to the file that is there now, and not to one that somebody has moved aside. */
   #current(): Database {
-    if (this.#place !== null && this.#place.inode !== this.#inode) this.#reopen(null);
+    if (this.#place !== null && this.#place.inode !== this.#inode) this.#reopen(this.#place);
     return this.#database;
   }
 
-  /** Whether the store was broken, and is no longer. */
-  #mend(error: unknown): boolean {
-    if (this.#place === null || this.#isClosed || !isBroken(error)) return false;
-    this.#reopen({ why: (error as Error).message, inode: this.#inode });
-    return true;
-  }
-
-  #reopen(fault: Fault | null): void {
+  #reopen(place: DatabaseFiles): void {
     const before = this.#database;
-    const { database, inode } = this.#place!.open(fault);
+    const { database, inode } = place.reopen();
     this.#database = database;
     this.#inode = inode;
     this.#opened++;
@@ -134,7 +115,7 @@ export class Store {
   }
 
   #toError(error: unknown): unknown {
-    const found = toStoreError(error, this.#name);
+    const found = toStoreError(error, this.#name, this.#wayOut);
     if (this.#folder === null || !(found instanceof LurkboxError)) return found;
     const message = this.#folder.explain(found.message);
     if (message === found.message) return found;
@@ -143,7 +124,7 @@ export class Store {
 }
 
 /** What cannot be opened must not go on holding its lock. */
-function openOrClose(place: DatabaseFiles): { database: Database; inode: number } {
+function openOrClose(place: DatabaseFiles): OpenDatabase {
   try {
     return place.open();
   } catch (error) {

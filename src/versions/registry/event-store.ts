@@ -55,6 +55,7 @@ export const ACTIVITY_FORMAT: StoreFormat = {
   ],
   migrations: [ACTIVITY_FROM_1],
   counted: ['events', 'calls'],
+  wayOut: null,
 };
 
 export interface EventQuery {

@@ -3,6 +3,7 @@ import { check } from '../../documents/problems.ts';
 import { LurkboxError } from '../../errors.ts';
 import { isIdentityOf } from '../../manifest/digest.ts';
 import { PluginManifestSchema, PluginNameSchema } from '../../manifest/schema.ts';
+import type { Database } from '../../storage/database.ts';
 import { isOfVersion1, upgradeExport } from './export-1.ts';
 import {
   CanarySchema,
@@ -13,8 +14,9 @@ import {
   StatisticsSchema,
   VERSION_FIELDS,
 } from './fields.ts';
-import { toStoredOrigin } from './origin.ts';
+import { fromStoredOrigin, toStoredOrigin } from './origin.ts';
 import type { PluginRecord } from './record.ts';
+import { insertPlugin, insertVersion, type OwnRecord, updatePlugin } from './write-record.ts';
 
 const MAX_PLUGINS = 100_000;
 const MAX_VERSIONS = 1000;
@@ -111,4 +113,29 @@ export function toExport(
     })
     .filter(({ versions }) => versions.length > 0);
   return structuredClone({ format: 'lurkbox-registry', version: 2, plugins });
+}
+
+/** A user id is of the host that it was given on. */
+export function importPlugin(
+  database: Database,
+  { versions, ...plugin }: ExportedPlugin,
+  root: string,
+): void {
+  const origin = fromStoredOrigin(plugin.origin, root);
+  const own: OwnRecord = { ...plugin, origin, uid: null, active: null, activeBefore: [], canary: null };
+  const pluginId = insertPlugin(database, own, root);
+  // Oldest first: an id grows with each installation.
+  const newIds = new Map(
+    versions.toReversed().map((version) => {
+      const origin = fromStoredOrigin(version.origin, root);
+      return [version.id, insertVersion(database, pluginId, { ...version, origin }, root)];
+    }),
+  );
+  const { active, activeBefore, canary } = plugin;
+  const roles = {
+    active: active === null ? null : newIds.get(active)!,
+    activeBefore: activeBefore.map((id) => newIds.get(id)!),
+    canary: canary === null ? null : { ...canary, versionId: newIds.get(canary.versionId)! },
+  };
+  updatePlugin(database, pluginId, { ...own, ...roles }, root);
 }

@@ -62,16 +62,12 @@ export class RegistryCache {
     this.#revision = revision;
   }
 
-  /** All of it is taken in anew when it is asked for. */
-  forgetAll(): void {
-    this.#opened = 0;
-  }
-
   #loadAll(database: Database): void {
-    for (const name of [...this.#entries.keys()]) this.#drop(name);
+    // Read first: where that fails, what was known stays known.
     const versionsOf = Map.groupBy(database.all<VersionRow>(SELECT.allVersions), (row) => row.plugin_id);
-    for (const plugin of database.all<PluginRow>(SELECT.allPlugins))
-      this.#put({ plugin, versions: versionsOf.get(plugin.id) ?? [] });
+    const plugins = database.all<PluginRow>(SELECT.allPlugins);
+    for (const name of [...this.#entries.keys()]) this.#drop(name);
+    for (const plugin of plugins) this.#put({ plugin, versions: versionsOf.get(plugin.id) ?? [] });
   }
 
   /** Takes in one plugin as it is stored now. */
@@ -79,6 +75,16 @@ export class RegistryCache {
     const plugin = database.get<PluginRow>(SELECT.plugin, name);
     if (plugin === undefined) this.#drop(name);
     else this.#put({ plugin, versions: database.all<VersionRow>(SELECT.versions, plugin.id) });
+  }
+
+  /** What is held of a plugin, for `putBack`. */
+  storedOf(name: string): StoredPlugin | null {
+    return this.#entries.get(name)?.stored ?? null;
+  }
+
+  putBack(name: string, stored: StoredPlugin | null): void {
+    if (stored === null) this.#drop(name);
+    else this.#put(stored);
   }
 
   #dropMissing(database: Database): void {

@@ -1,7 +1,7 @@
 import { STORE_TABLE, type StoreFormat } from '../../storage/store-format.ts';
 import { REGISTRY_FROM_1 } from './registry-from-1.ts';
 
-/** `seal`: see `seal.ts`. `revision`: that of the store with which something of the plugin changed last. */
+/** `seal`: see `row-checksum.ts`. `revision`: that of the store with which something of the plugin changed last. */
 export const REGISTRY_FORMAT: StoreFormat = {
   name: 'registry',
   applicationId: 0x6c726b31,
@@ -48,6 +48,7 @@ export const REGISTRY_FORMAT: StoreFormat = {
   ],
   migrations: [REGISTRY_FROM_1],
   counted: ['plugins', 'versions'],
+  wayOut: 'run `lurkbox registry restore`, which shows what can take its place',
 };
 
 export interface PluginRow {

@@ -16,6 +16,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { PluginRecord } from '../../../src/versions/registry/record.ts';
+import { restoreRegistry } from '../../../src/versions/registry/restore.ts';
+import { onStatement } from './on-statement.ts';
 import { createFolder, digestOf, type Folder, newVersion, openRegistry } from './sample.ts';
 
 let folder: Folder;
@@ -100,7 +102,7 @@ describe('a broken store', () => {
     expect(registry.repairs).toEqual([
       expect.stringMatching(
         new RegExp(
-          `registry\\.db" was broken \\(.+\\)\\. It is kept as ".*/${aside[0]}"\\. The backup of 20..-.*Z took its place\\.`,
+          `registry\\.db" was broken \\(.+\\)\\. It is kept as ".*/${aside[0]}"\\. The backup of 20..-.*Z took its place\\. What was changed after that is lost\\.$`,
         ),
       ),
     ]);
@@ -113,18 +115,22 @@ describe('a broken store', () => {
   });
 
   test.each(breaks)(
-    'that holds %s begins empty when its backup is broken too, and both are kept',
+    'that holds %s is refused with the way out when its backup is broken too, and both stay as they are',
     async (_, damage) => {
       await createStore();
       await damage();
       await writeFile(at(BACKUP), 'x');
-      await using registry = await openRegistry(folder.path);
-      expect(registry.list()).toEqual([]);
-      expect(registry.repairs).toEqual([
-        expect.stringContaining('No good backup was there, so it begins empty.'),
-      ]);
-      expect(await namesLike(`${BACKUP}.broken-`)).toHaveLength(1);
-      expect(registry.register(newVersion('new')).id).toBeGreaterThan(2 * PLUGINS);
+      const broken = await readFile(at(STORE));
+      for (let round = 0; round < 2; round++)
+        await expect(openRegistry(folder.path)).rejects.toMatchObject({
+          code: 'REGISTRY_INVALID',
+          message: expect.stringMatching(
+            /is damaged \(.+\), and it has no sound backup; nothing was changed\. To go on, run `lurkbox registry restore`/,
+          ),
+        });
+      expect(await readFile(at(STORE))).toEqual(broken);
+      expect(await readFile(at(BACKUP), 'utf8')).toBe('x');
+      expect(await namesLike('registry.db.')).toEqual([]);
     },
   );
 
@@ -138,12 +144,14 @@ describe('a broken store', () => {
     ]);
   });
 
-  test('that was moved aside by somebody who was killed before saying so is told of', async () => {
+  test('that was moved aside by somebody who was killed before saying so is missed, and no empty one takes its place', async () => {
     await createStore();
     await rename(at(STORE), at(`${STORE}.broken-then`));
     await unlink(at(BACKUP));
-    await using registry = await openRegistry(folder.path);
-    expect(registry.repairs).toEqual([expect.stringContaining('was missing. No good backup was there')]);
+    await expect(openRegistry(folder.path)).rejects.toMatchObject({
+      code: 'REGISTRY_INVALID',
+      message: expect.stringContaining('is missing, and it has no sound backup'),
+    });
   });
 
   test('gives no id twice, though its backup does not know the last ones', async () => {
@@ -188,50 +196,92 @@ describe('a broken store', () => {
     expect(registry.repairs).toEqual([]);
   });
 
-  test('that breaks while it is used is mended, and the change that met it can be made again', async () => {
+  async function breakInUse(): Promise<void> {
+    await writeFile(at(STORE), Buffer.alloc((await stat(at(STORE))).size, 'x'));
+    for (const ending of ['-wal', '-shm']) await rm(at(STORE + ending), { force: true });
+  }
+
+  test('that breaks while it is used takes no change, is known from memory, and is repaired when it is opened', async () => {
     await createStore();
     const registry = await openRegistry(folder.path);
     const before = registry.list();
-    await writeFile(at(STORE), Buffer.alloc((await stat(at(STORE))).size, 'x'));
-    for (const ending of ['-wal', '-shm']) await rm(at(STORE + ending), { force: true });
-    const work = () => registry.register(newVersion('late'));
-    let error: unknown;
-    try {
-      work();
-    } catch (caught) {
-      error = caught;
-    }
-    expect(error).toMatchObject({
-      code: 'REGISTRY_INVALID',
-      message: expect.stringContaining('Make it again.'),
-    });
+    await breakInUse();
+    for (let round = 0; round < 2; round++)
+      expect(() => registry.register(newVersion('late'))).toThrow(
+        expect.objectContaining({
+          code: 'REGISTRY_INVALID',
+          message: expect.stringMatching(
+            /is damaged, and what was asked for was not done: .*`lurkbox registry restore`/,
+          ),
+        }),
+      );
     expect(registry.list()).toEqual(before);
-    expect(registry.repairs).toHaveLength(1);
-    work();
-    expect(registry.get('late')).not.toBeNull();
+    expect(registry.get('plugin-0')).toEqual(before[0]);
+    // What was found broken does not become the backup.
     await registry.close();
     await using again = await openRegistry(folder.path);
-    expect(again.list()).toHaveLength(before.length + 1);
-    expect(again.repairs).toEqual([]);
+    expect(again.list()).toEqual(before);
+    expect(again.repairs).toEqual([expect.stringContaining('took its place')]);
+    again.register(newVersion('late'));
   });
 
-  test('is mended once for all who use it, and what they write then is in the same file', async () => {
+  test('that cannot be read while it is used is known from memory, also after a change that failed', async () => {
+    const before = await createStore();
+    await using registry = await openRegistry(folder.path);
+    const { id } = registry.get('plugin-1')!.versions[0]!;
+    {
+      using _failing = onStatement((_count, sql) => {
+        if (/^(UPDATE|SELECT)/.test(sql)) throw Object.assign(new Error('disk I/O error'), { errcode: 266 });
+      });
+      expect(registry.list()).toEqual(before);
+      expect(() => registry.setState(id, 'enable')).toThrow(
+        expect.objectContaining({ code: 'REGISTRY_INVALID' }),
+      );
+      expect(registry.get('plugin-1')).toEqual(before[1]);
+      expect(registry.repairs).toEqual([
+        expect.stringMatching(
+          /cannot be read and written: disk I\/O error\. Until then it is used as it was read last/,
+        ),
+      ]);
+    }
+    expect(registry.setState(id, 'enable').state).toBe('ENABLED');
+    expect(registry.get('plugin-1')?.versions[0]?.state).toBe('ENABLED');
+  });
+
+  test('is repaired by whoever opens it, and those who use it go on with the same file', async () => {
     const before = await createStore();
     const one = await openRegistry(folder.path);
+    await breakInUse();
     const two = await openRegistry(folder.path);
-    await unlink(at(STORE));
-    expect(one.list()).toEqual(before);
     two.register(newVersion('by-two'));
     one.register(newVersion('by-one'));
-    expect(two.list()).toEqual(one.list());
-    expect(two.list()).toHaveLength(before.length + 2);
-    expect([...one.repairs, ...two.repairs]).toHaveLength(1);
+    expect(one.list()).toEqual(two.list());
+    expect(one.list()).toHaveLength(before.length + 2);
+    expect(two.repairs).toHaveLength(1);
     await one.close();
     two.register(newVersion('by-two-later'));
     await two.close();
     await using again = await openRegistry(folder.path);
     expect(again.list()).toHaveLength(before.length + 3);
     expect(again.repairs).toEqual([]);
+  });
+
+  test('that is removed while it is used is neither read from memory nor made anew', async () => {
+    const before = await createStore();
+    const registry = await openRegistry(folder.path);
+    await unlink(at(STORE));
+    const refusal = expect.objectContaining({
+      code: 'REGISTRY_INVALID',
+      message: expect.stringMatching(
+        /registry\.db" is missing, while it was used; .* `lurkbox registry restore`/,
+      ),
+    });
+    expect(() => registry.list()).toThrow(refusal);
+    expect(() => registry.register(newVersion('late'))).toThrow(refusal);
+    expect(await namesLike(`${STORE}`)).not.toContain(STORE);
+    await registry.close();
+    await using again = await openRegistry(folder.path);
+    expect(again.list()).toEqual(before);
   });
 });
 
@@ -246,9 +296,15 @@ function createRandom(seed: number): (below: number) => number {
 
 /** Nothing is changed silently: what differs is in ERROR or gone, and told. */
 async function expectNothingSilent(before: readonly PluginRecord[]): Promise<'same' | 'told'> {
-  await using registry = await openRegistry(folder.path);
+  const opened = await openRegistry(folder.path).catch((error: Error) => error);
+  if (opened instanceof Error) {
+    expect(opened.message).toContain('run `lurkbox registry restore`');
+    restoreRegistry({ stateFolder: folder.path, workspaceRoot: folder.path, backup: null });
+  }
+  await using registry = opened instanceof Error ? await openRegistry(folder.path) : opened;
   const after = registry.list();
-  if (registry.repairs.length === 0) {
+  if (opened instanceof Error) expect(after).toEqual([]);
+  else if (registry.repairs.length === 0) {
     expect(after).toEqual(before);
     return 'same';
   }
