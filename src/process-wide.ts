@@ -8,8 +8,8 @@ import type { PluginManager } from './versions/plugin-manager.ts';
 import type { PluginRegistry } from './versions/registry/registry.ts';
 
 /**
- * One lurkbox for a whole process, for code that has no way to hand it on. A convenience over `createLurkbox`, and the one
- * place that keeps anything in a module.
+ * One lurkbox for a whole process, for code that has no way to pass it on. A convenience over `createLurkbox`, and the only file of
+ * the library that keeps state in a module.
  */
 let open: {
   readonly lurkbox: Promise<Lurkbox>;
