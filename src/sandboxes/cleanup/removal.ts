@@ -14,6 +14,43 @@ export interface Removal {
   readonly logger: Logger;
 }
 
+export interface ContainerRemovalOptions {
+  readonly engine: ContainerEngine;
+  /** Of the container, and of its network where it has one of its own. */
+  readonly name: string;
+  readonly hasNetwork: boolean;
+  readonly logger: Logger;
+  /** Told when something may be left, or may still come. */
+  readonly onSuspicion: () => void;
+}
+
+/** The removal of one container. */
+export class ContainerRemoval {
+  /** How the engine is asked for it, once something may be there: by its name until its id is known. */
+  reference: string | null = null;
+  /** Nobody knows what became of something that the engine was asked for. */
+  isUncertain = false;
+  readonly #options: ContainerRemovalOptions;
+  #removed: Promise<void> | undefined;
+
+  constructor(options: ContainerRemovalOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when it is gone, or when everything was tried to that end. Fine to call twice, and never rejects. */
+  async begin(): Promise<void> {
+    if (this.reference === null) return;
+    this.#removed ??= this.#remove(this.reference);
+    await this.#removed;
+  }
+
+  async #remove(container: string): Promise<void> {
+    const { engine, name, hasNetwork, logger, onSuspicion } = this.#options;
+    const isGone = await removeSandbox({ engine, container, network: hasNetwork ? name : null, logger });
+    if (!isGone || this.isUncertain) onSuspicion();
+  }
+}
+
 /**
  * Removes a container and then its network. Never rejects: answers whether it could, and reports what it could not,
  * which is left to the reaper.

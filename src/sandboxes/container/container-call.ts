@@ -48,9 +48,8 @@ export class ContainerCall implements CallRun {
   }
 
   async giveBack(slot: Slot): Promise<void> {
-    if (this.#acquired === null || this.#options.source.giveBack(this.#acquired, slot, this.#call.session))
-      return;
-    await this.#acquired.ready.container.close();
+    if (this.#acquired === null || this.#options.source.giveBack(this.#acquired, slot)) return;
+    await this.#acquired.container.close();
   }
 
   start(slot: Slot, judged: Promise<void> | null): Execution | Promise<Execution> {
@@ -59,10 +58,10 @@ export class ContainerCall implements CallRun {
     if (acquired === null) return this.#startCold(slot, judged);
     try {
       // Also for a caller that has left: what was acquired for it has to be ended.
-      return new Execution({ ...this.#plan(slot, judged), container: acquired.ready, kind: acquired.kind });
+      return new Execution({ ...this.#plan(slot, judged), container: acquired, kind: acquired.kind });
     } catch (error) {
       // What no execution took over is nobody's any more.
-      return acquired.ready.container.close().then(() => Promise.reject(error));
+      return acquired.container.close().then(() => Promise.reject(error));
     }
   }
 

@@ -2,7 +2,8 @@ import type { ContainerEngine } from '../../engine/engine.ts';
 import type { Logger } from '../../logger.ts';
 import type { Grant } from '../../policy/grant.ts';
 import type { Reaper } from '../cleanup/reaper.ts';
-import { Container, type ContainerPlan, type ContainerUser } from './container.ts';
+import { Container } from './container.ts';
+import type { ContainerPlan, ContainerUser } from './container-plan.ts';
 
 export interface ContainerFactoryOptions {
   readonly grant: Grant;

@@ -4,8 +4,7 @@ import type { Container } from './container.ts';
 import type { ReadyContainer } from './execution.ts';
 
 /** A container that was there before its call. */
-export interface AcquiredContainer {
-  readonly ready: ReadyContainer;
+export interface AcquiredContainer extends ReadyContainer {
   readonly memory: MemoryReservation;
   /** `warm`: started ahead, and nobody was in it. `reused`: it has served calls before. */
   readonly kind: 'warm' | 'reused';
@@ -13,18 +12,16 @@ export interface AcquiredContainer {
 
 /** The containers of one plugin that are there and do nothing, as its executions need them. */
 export interface ContainerSource {
-  /** A call goes on to a fresh container: to the one that it acquired, or to one of its own. */
-  arrived(acquired?: AcquiredContainer | null): void;
-  /** A call starts a container of its own, until this is disposed of: none is started ahead of calls in its place. */
-  startsItsOwn(): Disposable;
   /** The container that a call of this session may have; nobody else gets it. `null`: none is there. */
   acquire(session: string | null): AcquiredContainer | null;
+  /** A call goes on, in the container that it acquired or in one of its own. */
+  arrived(acquired: AcquiredContainer | null): void;
+  /** Takes back what a call acquired and made no use of, with its memory; answers whether it did. */
+  giveBack(acquired: AcquiredContainer, slot: Slot): boolean;
+  /** A call starts a container of its own, until this is disposed of: none is started ahead of calls in its place. */
+  startsItsOwn(): Disposable;
   /** Takes over a container that may serve a further call, with its memory; answers whether it did. */
   reuse(container: Container, slot: Slot, session: string | null): boolean;
-  /**
-   * Takes back what a call acquired and made no use of, with its memory, as if nobody had acquired it; answers whether it did.
-   */
-  giveBack(acquired: AcquiredContainer, slot: Slot, session: string | null): boolean;
   /** As the sandbox promises it. */
   prewarm(size: number): Promise<number>;
   tryLoading(signal?: AbortSignal): Promise<Ending | null>;

@@ -10,7 +10,9 @@ import { escapeAndCut } from '../../printable.ts';
 import { type PluginExecutionContext, RUNNER_ERRORS } from '../../protocol/messages.ts';
 import type { RunnerMessage } from '../../protocol/runner-message.ts';
 import { AfterAnswer, type LostAfterAnswer } from './after-answer.ts';
-import { BOOT_DEADLINE_MS, type Container, type ContainerUser, type StartPhase } from './container.ts';
+import type { Container } from './container.ts';
+import { BOOT_DEADLINE_MS } from './container-end.ts';
+import type { ContainerUser, StartPhase } from './container-plan.ts';
 
 /** How long a killed container may take to hand over what it wrote before. */
 const DRAIN_MS = 1_500;
@@ -253,8 +255,8 @@ export class Execution implements ContainerUser, RunningCall {
 
   #phase(): 'createMs' | 'startMs' | 'bootMs' | 'runMs' {
     if (this.#requestId !== undefined) return 'runMs';
-    if (this.#container.isStarted) return 'bootMs';
-    return this.#container.containerId === undefined ? 'createMs' : 'startMs';
+    const { phase } = this.#container;
+    return phase === 'runMs' ? 'bootMs' : phase;
   }
 
   async #release(ending: Ending): Promise<void> {

@@ -1,33 +1,19 @@
-import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
-import type { MemoryReservation, Slot } from '../../calls/admission/admission.ts';
+import type { Slot } from '../../calls/admission/admission.ts';
 import type { Ending } from '../../calls/ending.ts';
-import type { Logger } from '../../logger.ts';
-import type { Container, ContainerPlan, ContainerUser } from '../container/container.ts';
-import type { ContainerFactory } from '../container/container-factory.ts';
-import type { AcquiredContainer, ContainerSource } from '../container/container-source.ts';
-import type { ReadyContainer } from '../container/execution.ts';
-import type { SandboxImage } from '../plugin-sandbox.ts';
+import type { Container } from '../container/container.ts';
+import type { ContainerSource } from '../container/container-source.ts';
 import { BackOff, type Blame, blameOf } from './back-off.ts';
 import { Demand } from './demand.ts';
-import { IdleContainer } from './idle-container.ts';
-import { toKey } from './key.ts';
+import type { IdleContainer } from './idle-container.ts';
 import { ReusedContainers } from './reused-containers.ts';
+import { Starter, type StarterKeeper, type StarterOptions } from './starter.ts';
 
-export interface PluginPoolOptions {
-  readonly containers: ContainerFactory;
-  readonly image: SandboxImage;
-  readonly preload: boolean;
+export interface PluginPoolOptions extends StarterOptions {
   readonly warm: number | 'adaptive';
-  readonly logger: Logger;
 }
 
 /** What the containers of one plugin need of the pool that they belong to. */
-export interface PluginPoolKeeper {
-  /** `null` where no memory is to be had now. */
-  reserveMemory(bytes: number): MemoryReservation | null;
-  /** Ends waiting containers until so much memory is free. */
-  makeRoom(bytes: number): void;
+export interface PluginPoolKeeper extends Omit<StarterKeeper, 'end' | 'onStarted'> {
   /** Something changed that sizes depend on. */
   onChange(pluginPool: PluginPool): void;
   /** A call starts a container of its own. */
@@ -38,51 +24,33 @@ export interface PluginPoolKeeper {
   onClosed(pluginPool: PluginPool): void;
 }
 
-/** How long a container that only tries to load a plugin waits for its memory, and after what time it is looked for again. */
-const ROOM_MS = 3_000;
-const ROOM_PAUSE_MS = 100;
-
-/** One that waits, and what it was made from. */
-interface Waiting {
-  readonly idle: IdleContainer;
-  readonly key: string;
-  readonly startedAt: number;
-}
-
 /** The idle containers of one plugin version under one grant. */
 export class PluginPool implements ContainerSource {
   readonly #options: PluginPoolOptions;
   readonly #keeper: PluginPoolKeeper;
   readonly #demand: Demand;
   readonly #backOff = new BackOff();
+  readonly #starter: Starter;
   readonly #reused: ReusedContainers;
-  readonly #waiting = new Set<Waiting>();
-  /** What they were that calls have taken, in case one gives its own back. */
-  readonly #acquired = new WeakMap<Container, Waiting>();
-  /** Acquired ones that may come back: none is started in their place meanwhile. */
-  readonly #lent = new Set<Container>();
-  /** Those that only try whether the plugin can be loaded. */
-  readonly #trials = new Set<IdleContainer>();
+  /** Started ahead, the oldest first. One that a call has acquired may come back, so none is started in its place meanwhile. */
+  readonly #waiting = new Set<IdleContainer>();
   /** What closing waits for. */
   readonly #pending = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
   /** Of what is started now; a container of anything else is not given out. */
-  #key: string | undefined;
+  #key: string | null = null;
   #starting = 0;
-  #hadImage = false;
 
   constructor(options: PluginPoolOptions, keeper: PluginPoolKeeper) {
     const { warm, containers, logger } = options;
-    const { grant } = containers;
     this.#options = options;
     this.#keeper = keeper;
     this.#demand = new Demand(warm);
-    this.#reused = new ReusedContainers({
-      grant,
-      end: (idle) => this.#end(idle),
-      onLost: () => keeper.onChange(this),
-      logger,
-    });
+    const end = (idle: IdleContainer): Promise<void> => this.#end(idle);
+    const onStarted = ({ container }: IdleContainer): void => void this.#awaitAtClose(container.removed);
+    this.#starter = new Starter(options, { ...keeper, onStarted, end }, this.#closing.signal);
+    const onLost = (): void => keeper.onChange(this);
+    this.#reused = new ReusedContainers({ grant: containers.grant, end, onLost, logger });
   }
 
   get plugin(): string {
@@ -95,15 +63,15 @@ export class PluginPool implements ContainerSource {
 
   /** Waiting, about to, or perhaps again in a moment. */
   get size(): number {
-    return this.#waiting.size + this.#starting + this.#lent.size;
+    return this.#waiting.size + this.#starting;
   }
 
   get waitingCount(): number {
-    return this.#waiting.size;
+    return this.#idle.length;
   }
 
   get readyCount(): number {
-    return [...this.#waiting].filter(({ idle }) => idle.isReady).length;
+    return this.#idle.filter(({ isReady }) => isReady).length;
   }
 
   get reusedCount(): number {
@@ -112,11 +80,11 @@ export class PluginPool implements ContainerSource {
 
   /** What those hold that are there and are not being ended. */
   get heldBytes(): number {
-    return (this.waitingCount + this.reusedCount + this.#trials.size) * this.memoryBytes;
+    return (this.waitingCount + this.reusedCount + this.#starter.trialCount) * this.memoryBytes;
   }
 
   get isStarting(): boolean {
-    return this.#starting > 0 || [...this.#waiting].some(({ idle }) => !idle.isReady);
+    return this.#starting > 0 || this.#idle.some(({ isReady }) => !isReady);
   }
 
   /** Whether a container may be started now; after failures only from time to time. */
@@ -146,19 +114,34 @@ export class PluginPool implements ContainerSource {
   /** So many are wanted for a minute. */
   want(size: number): void {
     this.#demand.prewarm(size);
-    // Who asks for it wants it tried now.
+    // Whoever asks for it wants it tried now.
     this.#backOff.end();
     this.#keeper.onChange(this);
   }
 
-  acquire(session: string | null): AcquiredContainer | null {
-    return this.#reused.acquire(session) ?? this.#acquireWaiting();
+  acquire(session: string | null): IdleContainer | null {
+    const reused = this.#reused.acquire(session);
+    if (reused !== null) return reused;
+    for (const idle of this.#waiting) {
+      // Never one of another image or grant: then the call starts its own.
+      if (!idle.isReady || idle.key !== this.#key) continue;
+      this.#backOff.succeed();
+      return idle.acquire();
+    }
+    return null;
   }
 
-  arrived(acquired: AcquiredContainer | null = null): void {
-    if (acquired !== null) this.#lent.delete(acquired.ready.container);
+  arrived(acquired: IdleContainer | null): void {
+    if (acquired !== null) this.#waiting.delete(acquired);
     this.#demand.arrived();
     this.#keeper.onChange(this);
+  }
+
+  giveBack(acquired: IdleContainer, slot: Slot): boolean {
+    const isBack = !this.#isClosed() && this.#takeBack(acquired, slot);
+    if (!isBack) this.#waiting.delete(acquired);
+    this.#keeper.onChange(this);
+    return isBack;
   }
 
   startsItsOwn(): Disposable {
@@ -173,65 +156,77 @@ export class PluginPool implements ContainerSource {
     return true;
   }
 
-  giveBack({ ready, kind }: AcquiredContainer, slot: Slot, session: string | null): boolean {
-    this.#lent.delete(ready.container);
-    if (this.#isClosed()) return false;
-    const isBack =
-      kind === 'reused' ? this.#reused.takeBack(ready, slot, session) : this.#takeBack(ready, slot);
-    if (isBack) this.#keeper.onChange(this);
-    return isBack;
-  }
-
   /**
    * Starts one more, if there is memory for it then; resolves when that is waiting or has failed. `slot` is given back when
    * Node is up: the engine has done its part by then, and a plugin that never finishes loading is in nobody's way. Where the
    * image may have to be built first it is given back at once: a build takes as long as the plugin makes it take.
    */
   async start(slot: Disposable): Promise<void> {
-    const mayBuild = !this.#hadImage;
+    const mayBuild = !this.#starter.hadImage;
     if (mayBuild) slot[Symbol.dispose]();
-    const waiting = await this.#awaitAtClose(this.#tryToBegin());
-    await waiting?.idle.booted;
+    const idle = await this.#awaitAtClose(this.#tryToBegin());
+    await idle?.booted;
     if (!mayBuild) slot[Symbol.dispose]();
-    await waiting?.idle.settled;
-    if (waiting?.idle.isReady) this.#demand.refilled(performance.now() - waiting.startedAt);
+    await idle?.settled;
+    if (idle?.isReady) this.#demand.refilled(performance.now() - idle.since);
     this.#keeper.onChange(this);
   }
 
-  /**
-   * Loads the plugin in a container that serves no call, and answers how that ended; what its manifest wants loaded by a call
-   * only is `OK` when Node is up. `null`: nobody can tell, because there was no memory to try it, or a call needed that.
-   */
-  async tryLoading(signal?: AbortSignal): Promise<Ending | null> {
-    const plan = await this.#plan();
-    let ending: Ending | null = null;
-    const onLost = (_idle: IdleContainer, lost: Ending): void => {
-      ending = lost;
-    };
-    const idle = plan === null ? null : await this.#startWithRoom(plan, onLost, signal);
-    if (idle === null) return null;
-    this.#trials.add(idle);
-    await idle.settled;
-    if (idle.isReady) ending = { outcome: 'OK', result: null };
-    if (this.#trials.delete(idle)) void this.#end(idle);
-    return ending;
+  tryLoading(signal?: AbortSignal): Promise<Ending | null> {
+    return this.#starter.tryLoading(signal);
   }
 
-  async #startWithRoom(
-    plan: ContainerPlan,
-    onLost: (idle: IdleContainer, ending: Ending) => void,
-    signal: AbortSignal | undefined,
-  ): Promise<IdleContainer | null> {
-    const until = performance.now() + ROOM_MS;
-    for (;;) {
-      const idle = this.#isClosed() || signal?.aborted ? null : this.#startIdle(plan, onLost);
-      if (idle !== null || this.#isClosed() || signal?.aborted || performance.now() >= until) return idle;
-      this.#keeper.makeRoom(this.memoryBytes);
-      await delay(ROOM_PAUSE_MS);
+  /** Ends the one that has waited longest. Resolves when it is gone; `null` when none waits. */
+  dropWaiting(): Promise<void> | null {
+    const [first] = this.#idle;
+    return first === undefined ? null : this.#drop(first);
+  }
+
+  /** Ends the reused one that was not used for longest. Resolves when it is gone; `null` when none is there. */
+  dropReused(): Promise<void> | null {
+    return this.#reused.dropLeastUsed();
+  }
+
+  /** Ends one that only tries to load the plugin. Resolves when it is gone; `null` when there is none. */
+  dropTrial(): Promise<void> | null {
+    return this.#starter.dropTrial();
+  }
+
+  /** When the reused container that waits longest was used last; `Infinity` where there is none. */
+  get oldestUse(): number {
+    return this.#reused.oldestUse;
+  }
+
+  /** Ends what has waited, or was reused, for too long. */
+  dropOld(now: number, maxAgeMs: number): void {
+    for (const idle of this.#idle) if (now - idle.since > maxAgeMs) void this.#drop(idle);
+    this.#reused.dropOld();
+  }
+
+  /** Ends what computes although nobody calls it. */
+  async dropBusy(): Promise<void> {
+    for (const idle of this.#idle) {
+      if (!(await idle.computes()) || !this.#waiting.has(idle) || idle.isAcquired) continue;
+      void this.#drop(idle);
+      this.#fail('plugin', { reason: 'it goes on computing after it was loaded' });
     }
+    await this.#reused.dropBusy();
   }
 
-  async #tryToBegin(): Promise<Waiting | null> {
+  async close(): Promise<void> {
+    this.#closing.abort();
+    for (const idle of this.#idle) void this.#drop(idle);
+    while ((this.dropReused() ?? this.dropTrial()) !== null);
+    this.#keeper.onClosed(this);
+    await Promise.all(this.#pending);
+  }
+
+  /** Those that no call has. */
+  get #idle(): IdleContainer[] {
+    return [...this.#waiting].filter(({ isAcquired }) => !isAcquired);
+  }
+
+  async #tryToBegin(): Promise<IdleContainer | null> {
     this.#starting++;
     try {
       return await this.#begin();
@@ -243,140 +238,38 @@ export class PluginPool implements ContainerSource {
     }
   }
 
-  /** Ends the one that has waited longest. Resolves when it is gone; `null` when none waits. */
-  dropWaiting(): Promise<void> | null {
-    const [first] = this.#waiting;
-    return first === undefined ? null : this.#drop(first);
-  }
-
-  /** Ends the reused one that was not used for longest. Resolves when it is gone; `null` when none is there. */
-  dropReused(): Promise<void> | null {
-    return this.#reused.dropLeastUsed();
-  }
-
-  /** Ends one that only tries to load the plugin. Resolves when it is gone; `null` when there is none. */
-  dropTrial(): Promise<void> | null {
-    const [first] = this.#trials;
-    if (first === undefined) return null;
-    this.#trials.delete(first);
-    return this.#end(first);
-  }
-
-  /** When the reused container that waits longest was used last; `Infinity` where there is none. */
-  get oldestUse(): number {
-    return this.#reused.oldestUse;
-  }
-
-  /** Ends what has waited, or was kept, for too long. */
-  dropOld(now: number, maxAgeMs: number): void {
-    for (const waiting of this.#waiting) if (now - waiting.startedAt > maxAgeMs) void this.#drop(waiting);
-    this.#reused.dropOld();
-  }
-
-  /** Ends what computes although nobody calls it. */
-  async dropBusy(): Promise<void> {
-    for (const waiting of [...this.#waiting]) {
-      if (!(await waiting.idle.computes()) || !this.#waiting.has(waiting)) continue;
-      void this.#drop(waiting);
-      this.#fail('plugin', { reason: 'it goes on computing after it was loaded' });
-    }
-    await this.#reused.dropBusy();
-  }
-
-  async close(): Promise<void> {
-    this.#closing.abort();
-    for (const waiting of [...this.#waiting]) void this.#drop(waiting);
-    while ((this.dropReused() ?? this.dropTrial()) !== null);
-    this.#keeper.onClosed(this);
-    await Promise.all(this.#pending);
-  }
-
-  async #begin(): Promise<Waiting | null> {
-    const plan = await this.#plan();
-    if (plan === null) return null;
-    const { image, grant, entryPoint } = plan;
-    this.#useKey(toKey({ image, grant, entryPoint, preload: this.#options.preload }));
-    const onLost = (_idle: IdleContainer, ending: Ending): void => this.#lose(waiting, ending);
-    const idle = this.#startIdle(plan, onLost);
+  async #begin(): Promise<IdleContainer | null> {
+    const planned = await this.#starter.plan();
+    if (planned === null) return null;
+    this.#useKey(planned.key);
+    const idle = this.#starter.start(planned, (lost, ending) => this.#lose(lost, ending));
     if (idle === null) return null;
-    const waiting: Waiting = { idle, key: this.#key as string, startedAt: performance.now() };
-    this.#waiting.add(waiting);
-    return waiting;
-  }
-
-  /** `null` once it is closed. */
-  async #plan(): Promise<ContainerPlan | null> {
-    const { containers, image, logger } = this.#options;
-    const engine = await containers.connect();
-    if (this.#isClosed()) return null;
-    const imageId = await image.prepare(this.#closing.signal);
-    this.#hadImage = true;
-    if (this.#isClosed()) return null;
-    const id = randomUUID();
-    return containers.plan({
-      id,
-      engine,
-      image: imageId,
-      logger: logger.child({ sandboxId: id, plugin: this.plugin }),
-    });
-  }
-
-  /** `null` when there is no memory for it. Not before its image is there: a call could not have the memory back meanwhile. */
-  #startIdle(
-    plan: ContainerPlan,
-    onLost: (idle: IdleContainer, ending: Ending) => void,
-  ): IdleContainer | null {
-    const memory = this.#keeper.reserveMemory(this.memoryBytes);
-    if (memory === null) return null;
-    const { containers, preload } = this.#options;
-    const { timeoutMs } = plan.grant;
-    const start = (user: ContainerUser): Container => containers.start(plan, user);
-    const idle = IdleContainer.start(start, { preload, timeoutMs }, { memory, onLost });
-    void this.#awaitAtClose(idle.container.removed);
+    this.#waiting.add(idle);
     return idle;
-  }
-
-  #acquireWaiting(): AcquiredContainer | null {
-    for (const waiting of this.#waiting) {
-      // Never one of another image or grant: then the call starts its own.
-      if (!waiting.idle.isReady || waiting.key !== this.#key) continue;
-      this.#waiting.delete(waiting);
-      this.#acquired.set(waiting.idle.container, waiting);
-      this.#lent.add(waiting.idle.container);
-      this.#backOff.succeed();
-      return { ready: waiting.idle.leave(), memory: waiting.idle.memory, kind: 'warm' };
-    }
-    return null;
-  }
-
-  /** One that waited, was acquired and not called. */
-  #takeBack(ready: ReadyContainer, slot: Slot): boolean {
-    const before = this.#acquired.get(ready.container);
-    if (before === undefined || before.key !== this.#key || !ready.container.isAlive) return false;
-    slot.keepMemory((memory) => {
-      const onLost = (_idle: IdleContainer, ending: Ending): void => this.#lose(waiting, ending);
-      const idle = IdleContainer.takeBack(ready, { memory, onLost });
-      const waiting: Waiting = { ...before, idle };
-      this.#waiting.add(waiting);
-    });
-    return true;
-  }
-
-  #lose(waiting: Waiting, ending: Ending): void {
-    this.#waiting.delete(waiting);
-    const reason = ending.outcome === 'OK' ? '' : ending.error.message;
-    this.#fail(blameOf(ending), { reason }, waiting.idle.container.isReady);
-    this.#keeper.onChange(this);
   }
 
   #useKey(key: string): void {
     this.#key = key;
-    for (const waiting of this.#waiting) if (waiting.key !== key) void this.#drop(waiting);
+    for (const idle of this.#idle) if (idle.key !== key) void this.#drop(idle);
   }
 
-  #drop(waiting: Waiting): Promise<void> {
-    this.#waiting.delete(waiting);
-    return this.#end(waiting.idle);
+  #takeBack(idle: IdleContainer, slot: Slot): boolean {
+    if (idle.kind === 'reused') return this.#reused.takeBack(idle, slot);
+    if (idle.key !== this.#key || !idle.container.isAlive) return false;
+    slot.keepMemory((memory) => idle.takeBack(memory));
+    return true;
+  }
+
+  #lose(idle: IdleContainer, ending: Ending): void {
+    this.#waiting.delete(idle);
+    const reason = ending.outcome === 'OK' ? '' : ending.error.message;
+    this.#fail(blameOf(ending), { reason }, idle.container.phase === 'runMs');
+    this.#keeper.onChange(this);
+  }
+
+  #drop(idle: IdleContainer): Promise<void> {
+    this.#waiting.delete(idle);
+    return this.#end(idle);
   }
 
   async #end(idle: IdleContainer): Promise<void> {

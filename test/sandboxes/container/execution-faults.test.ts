@@ -12,7 +12,7 @@ import { frameRecord } from '../../../src/protocol/framing.ts';
 import { toOutputEnd } from '../../../src/protocol/messages.ts';
 import { createIdentity } from '../../../src/sandboxes/cleanup/identity.ts';
 import { Reaper } from '../../../src/sandboxes/cleanup/reaper.ts';
-import type { ContainerPlan } from '../../../src/sandboxes/container/container.ts';
+import type { ContainerPlan } from '../../../src/sandboxes/container/container-plan.ts';
 import type { Execution, ExecutionPlan } from '../../../src/sandboxes/container/execution.ts';
 import { admissionOf } from '../../calls/admission/sample.ts';
 import {

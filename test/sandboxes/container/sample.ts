@@ -7,8 +7,9 @@ import type { Grant } from '../../../src/policy/grant.ts';
 import type { PluginExecutionContext } from '../../../src/protocol/messages.ts';
 import { createIdentity } from '../../../src/sandboxes/cleanup/identity.ts';
 import { Reaper } from '../../../src/sandboxes/cleanup/reaper.ts';
-import { Container, type ContainerPlan } from '../../../src/sandboxes/container/container.ts';
+import { Container } from '../../../src/sandboxes/container/container.ts';
 import { ContainerFactory } from '../../../src/sandboxes/container/container-factory.ts';
+import type { ContainerPlan } from '../../../src/sandboxes/container/container-plan.ts';
 import {
   ContainerSandbox,
   type ContainerSandboxOptions,

@@ -208,7 +208,7 @@ test('with many plugins that are called, what should wait is looked at ten times
   const plugins = Array.from({ length: 150 }, (_, n) => stage.plugin(`p${n}`, { warm: 'adaptive' }));
   const start = performance.now();
   for (let round = 0; round < 15; round++) {
-    for (const { pluginPool } of plugins) pluginPool.arrived();
+    for (const { pluginPool } of plugins) pluginPool.arrived(null);
     await delay(40);
   }
   const ticks = (performance.now() - start) / 100;
