@@ -1,11 +1,13 @@
-import type { Admission } from '../../calls/admission/admission.ts';
-import { sharedCeiling } from '../../calls/admission/reserve.ts';
 import { LurkboxError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
+import { leastUsed, MemoryRelief } from './memory-relief.ts';
 import { PluginPool, type PluginPoolOptions } from './plugin-pool.ts';
 import { shareOut } from './share-out.ts';
+import { StartCount } from './start-count.ts';
+import { sum } from './sum.ts';
+import { WarmCeilings, type WarmCeilingsOptions } from './warm-ceilings.ts';
 
-/** A call that takes a container has two milliseconds to itself before the next one is started beside it. */
+/** A call that takes a container has the machine to itself for a moment, before the next one is started beside it. */
 const SETTLE_MS = 25;
 const TICK_MS = 1_000;
 /** With more active plugins than this, sizes are looked at less often: each look goes through all of them. */
@@ -15,14 +17,8 @@ const REST_OF_MANY_MS = 100;
 const TICKS_PER_CPU_LOOK = 5;
 /** One container more than is needed is kept for so long, in case it will be. */
 const EXCESS_MS = 10_000;
-const MIB = 1024 * 1024;
 
-export interface PoolOptions {
-  readonly admission: Admission;
-  /** How many may wait, over all plugins; 0 is none. */
-  readonly maxWarm: number;
-  /** What the grants of all that wait may come to; never more than the memory that the admission gives out. */
-  readonly maxWarmBytes: number;
+export interface PoolOptions extends WarmCeilingsOptions {
   /** How many may be there to be reused by later calls, over all plugins, and of one. */
   readonly maxReused: number;
   readonly maxReusedPerPlugin: number;
@@ -48,15 +44,22 @@ export class Pool {
   #balancedAt = Number.NEGATIVE_INFINITY;
   #ticking: NodeJS.Timeout | undefined;
   #ticks = 0;
-  /** Of containers in which Node is not up yet: those that are started ahead, and those of calls that found none waiting. */
-  readonly #starts = { ahead: 0, own: 0 };
+  readonly #ceilings: WarmCeilings;
+  readonly #relief: MemoryRelief;
+  readonly #starts: StartCount;
   /** Of which one was started ahead last. */
   #startedLast: PluginPool | undefined;
   #isClosed = false;
 
   constructor(options: PoolOptions) {
+    const { admission, startsAtOnce } = options;
     this.#options = options;
-    options.admission.onShortage = (bytes) => this.#free(bytes);
+    this.#ceilings = new WarmCeilings(options, this.#pluginPools);
+    this.#relief = new MemoryRelief({ admission, all: this.#pluginPools, active: this.#active });
+    this.#starts = new StartCount(startsAtOnce, () => {
+      if (this.#active.size > 0) this.#schedule(SETTLE_MS);
+    });
+    admission.onShortage = (bytes) => this.#relief.free(bytes);
   }
 
   /**
@@ -66,13 +69,13 @@ export class Pool {
   open(options: PluginPoolOptions, replaced?: PluginPool): PluginPool {
     const pluginPool: PluginPool = new PluginPool(options, {
       reserveMemory: (bytes) => this.#options.admission.reserveMemory(bytes),
-      makeRoom: (bytes) => this.#dropWaiting(bytes),
+      makeRoom: (bytes) => this.#relief.dropWaiting(bytes),
       onChange: (changed) => this.#changed(changed),
       prewarm: (asked, size) => this.prewarm(asked, size),
-      onOwnStart: () => this.#countStart('own'),
+      onOwnStart: () => this.#starts.begin('own'),
       onClosed: (closed) => this.#forget(closed),
     });
-    if (typeof options.warm === 'number') this.#assertFits(pluginPool, options.warm, replaced);
+    if (typeof options.warm === 'number') this.#ceilings.assertPolicyFits(pluginPool, options.warm, replaced);
     this.#pluginPools.add(pluginPool);
     if (pluginPool.firmSize(0) > 0) this.#changed(pluginPool);
     return pluginPool;
@@ -96,12 +99,7 @@ export class Pool {
         `Expected a whole number of containers, got ${String(size)}.`,
       );
     if (this.#isClosed || !this.#pluginPools.has(pluginPool)) return 0;
-    const fault = this.#misfit(pluginPool, size);
-    if (fault !== null)
-      throw new LurkboxError(
-        'OPTIONS_INVALID',
-        `So many containers of \`${pluginPool.plugin}\` cannot wait: ${fault}.`,
-      );
+    this.#ceilings.assertFits(pluginPool, size);
     const { promise, resolve } = Promise.withResolvers<number>();
     const prewarming = { pluginPool, size, done: resolve };
     this.#prewarmings.add(prewarming);
@@ -112,13 +110,8 @@ export class Pool {
 
   /** To be told when the memory that the admission gives out has become known: what was asked for before may not fit. */
   learnCeilings(): void {
-    const now = performance.now();
-    const bytes = sum(
-      [...this.#pluginPools],
-      (pluginPool) => pluginPool.firmSize(now) * pluginPool.memoryBytes,
-    );
-    if (this.#options.maxWarm === 0 || bytes <= this.#maxWarmBytes) return;
-    const facts = { askedMb: Math.ceil(bytes / MIB), mostMb: Math.floor(this.#maxWarmBytes / MIB) };
+    const facts = this.#ceilings.excessMb();
+    if (facts === null) return;
     this.#options.logger.warn(facts, 'the containers that should wait have no room; fewer will wait');
   }
 
@@ -129,41 +122,6 @@ export class Pool {
     clearInterval(this.#ticking);
     for (const one of this.#prewarmings) one.done(0);
     await Promise.all([...this.#pluginPools].map((pluginPool) => pluginPool.close()));
-  }
-
-  #assertFits(pluginPool: PluginPool, size: number, replaced: PluginPool | undefined): void {
-    const fault = this.#options.maxWarm === 0 ? null : this.#misfit(pluginPool, size, replaced);
-    if (fault === null) return;
-    throw new LurkboxError(
-      'POLICY_INVALID',
-      `The containers of \`${pluginPool.plugin}\` that should wait do not fit.`,
-      {
-        problems: [{ path: `plugins.${pluginPool.plugin}.warm`, message: fault }],
-      },
-    );
-  }
-
-  /** Why so many more cannot be asked for in so many words, beside what others ask for. */
-  #misfit(pluginPool: PluginPool, size: number, replaced?: PluginPool): string | null {
-    const { maxWarm } = this.#options;
-    const now = performance.now();
-    const others = [...this.#pluginPools].filter(
-      (other) => other !== pluginPool && other !== replaced && other.firmSize(now) > 0,
-    );
-    const count = size + sum(others, (other) => other.firmSize(now));
-    if (count > maxWarm)
-      return `${describe(count, others.length)} asked for, and at most ${maxWarm} may wait (\`maxWarm\`)`;
-    const bytes =
-      size * pluginPool.memoryBytes + sum(others, (other) => other.firmSize(now) * other.memoryBytes);
-    if (bytes <= this.#maxWarmBytes) return null;
-    return (
-      `${describe(count, others.length)} asked for with ${Math.ceil(bytes / MIB)} MB of memory, and all that wait may ` +
-      `have ${Math.floor(this.#maxWarmBytes / MIB)} MB (\`maxWarmMemoryMb\`, and \`maxMemoryMb\` or the memory of the host of the engine)`
-    );
-  }
-
-  get #maxWarmBytes(): number {
-    return Math.min(this.#options.maxWarmBytes, this.#options.admission.memoryCeilingBytes);
   }
 
   #changed(pluginPool: PluginPool): void {
@@ -222,12 +180,12 @@ export class Pool {
       while (
         pluginPool.size < (shares.get(pluginPool) ?? 0) &&
         pluginPool.mayStart(now) &&
-        this.#mayStart()
+        this.#starts.mayStart
       ) {
         if (!this.#hasRoom(pluginPool) && !this.#dropSome(shares)) break;
         if (!this.#options.admission.mayReserve(pluginPool.memoryBytes)) break;
         this.#startedLast = pluginPool;
-        void pluginPool.start(this.#countStart('ahead'));
+        void pluginPool.start(this.#starts.begin('ahead'));
       }
     }
     this.#answerHints(shares, now);
@@ -243,23 +201,11 @@ export class Pool {
   #shareOut(now: number): Map<PluginPool, number> {
     const wishes = [...this.#active].map((pluginPool) => {
       const firm = pluginPool.firmSize(now);
-      const target = Math.max(firm, Math.min(pluginPool.targetSize(now), this.#mostOf(pluginPool)));
+      const target = Math.max(firm, Math.min(pluginPool.targetSize(now), this.#ceilings.mostOf(pluginPool)));
       const gain = (size: number): number => pluginPool.gain(size, now);
       return [pluginPool, { memoryBytes: pluginPool.memoryBytes, firm, target, gain }] as const;
     });
-    return shareOut(new Map(wishes), { count: this.#options.maxWarm, bytes: this.#maxWarmBytes });
-  }
-
-  /** Whether there is another plugin. */
-  #isShared(plugin: string): boolean {
-    return [...this.#pluginPools].some((pluginPool) => pluginPool.plugin !== plugin);
-  }
-
-  /** How many of one plugin may wait that nobody has asked for; the rest is for others. */
-  #mostOf({ plugin, memoryBytes }: PluginPool): number {
-    if (!this.#isShared(plugin)) return Number.POSITIVE_INFINITY;
-    const byMemory = sharedCeiling(this.#maxWarmBytes, memoryBytes) / memoryBytes;
-    return Math.max(1, Math.floor(Math.min(byMemory, sharedCeiling(this.#options.maxWarm, 1))));
+    return shareOut(new Map(wishes), this.#ceilings);
   }
 
   /** Those that have less than their share, where one more gains most first; but nobody twice while another one waits. */
@@ -293,28 +239,12 @@ export class Pool {
     const all = [...this.#active];
     return (
       sum(all, ({ size }) => size) < this.#options.maxWarm &&
-      sum(all, ({ size, memoryBytes }) => size * memoryBytes) + pluginPool.memoryBytes <= this.#maxWarmBytes
+      sum(all, ({ size, memoryBytes }) => size * memoryBytes) + pluginPool.memoryBytes <= this.#ceilings.bytes
     );
   }
 
   #hadTurn(pluginPool: PluginPool): number {
     return pluginPool === this.#startedLast ? 1 : 0;
-  }
-
-  /** However many calls of one plugin start containers of their own, one can be started ahead beside them. */
-  #mayStart(): boolean {
-    const { startsAtOnce } = this.#options;
-    return this.#starts.ahead + Math.min(this.#starts.own, startsAtOnce - 1) < startsAtOnce;
-  }
-
-  #countStart(kind: 'ahead' | 'own'): Disposable {
-    this.#starts[kind]++;
-    return {
-      [Symbol.dispose]: () => {
-        this.#starts[kind]--;
-        if (this.#active.size > 0) this.#schedule(SETTLE_MS);
-      },
-    };
   }
 
   #answerHints(shares: ReadonlyMap<PluginPool, number>, now: number): void {
@@ -328,54 +258,6 @@ export class Pool {
 
   /** Whether no memory for one more can be had, nor is on its way back. */
   #isFull({ memoryBytes }: PluginPool): boolean {
-    return this.#leavingBytes === 0 && !this.#options.admission.mayReserve(memoryBytes);
+    return this.#relief.leavingBytes === 0 && !this.#options.admission.mayReserve(memoryBytes);
   }
-
-  /** What those that are being ended still hold. */
-  get #leavingBytes(): number {
-    const there = sum([...this.#pluginPools], ({ heldBytes }) => heldBytes);
-    return this.#options.admission.held.idleBytes - there;
-  }
-
-  /** A call lacks so many bytes: what waits goes first, the least useful before, then what is reused, then what is tried. */
-  #free(bytes: number): void {
-    this.#dropWaiting(bytes);
-    while (this.#leavingBytes < bytes)
-      if (!(leastUsed([...this.#active])?.dropReused() ?? this.#dropTrial())) return;
-  }
-
-  #dropWaiting(bytes: number): void {
-    const now = performance.now();
-    while (this.#leavingBytes < bytes) {
-      const [waiting] = [...this.#active]
-        .filter(({ waitingCount }) => waitingCount > 0)
-        .sort((a, b) => a.gain(a.size, now) - b.gain(b.size, now));
-      if (!waiting?.dropWaiting()) return;
-    }
-  }
-
-  #dropTrial(): Promise<void> | null {
-    for (const pluginPool of this.#pluginPools) {
-      const dropped = pluginPool.dropTrial();
-      if (dropped !== null) return dropped;
-    }
-    return null;
-  }
-}
-
-/** Whose reused container was not used for longest. */
-function leastUsed(pools: readonly PluginPool[]): PluginPool | undefined {
-  const [least] = pools
-    .filter(({ reusedCount }) => reusedCount > 0)
-    .sort((a, b) => a.oldestUse - b.oldestUse);
-  return least;
-}
-
-function sum<Item>(items: readonly Item[], value: (item: Item) => number): number {
-  return items.reduce((total, item) => total + value(item), 0);
-}
-
-function describe(count: number, others: number): string {
-  const who = others === 0 ? '' : `, those of ${others} other plugin${others === 1 ? '' : 's'} among them,`;
-  return `${count} containers${who} are`;
 }
