@@ -99,6 +99,13 @@ export type {
   Statistics,
 } from './versions/registry/record.ts';
 export type { PluginRegistry } from './versions/registry/registry.ts';
+export {
+  listRegistryBackups,
+  type RegistryBackup,
+  type RegistryContent,
+  type RestoreOptions,
+  restoreRegistry,
+} from './versions/registry/restore.ts';
 export { PLUGIN_STATES, type PluginState, TRANSITIONS } from './versions/registry/state.ts';
 export type { Reloaded, Reloader } from './versions/reloader.ts';
 export { type Replay, ReplayError, type ReplayedCall } from './versions/rollout/replay.ts';

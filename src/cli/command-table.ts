@@ -220,6 +220,23 @@ const LIFECYCLE: readonly CommandRow[] = [
     ],
   },
   {
+    name: 'registry',
+    about: 'what lurkbox knows of plugins: versions, states and consent',
+    commands: [
+      {
+        name: 'restore',
+        isDefault: true,
+        about: 'list the backups of the registry, or have one take its place',
+        arguments: [{ form: '[backup]', about: 'name of a file in the list (default: only list them)' }],
+        options: [
+          { form: '--empty', about: 'begin with an empty registry' },
+          { form: '--yes', about: 'agree to it' },
+        ],
+        load: async () => (await import('./registry.ts')).registryRestore,
+      },
+    ],
+  },
+  {
     name: 'dev',
     about: 'watch plugins, and have what is saved serve from the next call on',
     arguments: [

@@ -103,9 +103,9 @@ export class DatabaseFiles {
       if (source === null || this.#folder.at(source) !== this.#backupPath) {
         // First of all: whoever finds no sound store takes the backup.
         const backup = `${this.#backupPath}.new`;
-        if (source !== null) copyDatabase(finished, backup);
+        copyDatabase(finished, backup);
         kept.push(this.#moveAside(this.#backupPath, 'replaced'));
-        if (source !== null) replaceFile(backup, this.#backupPath);
+        replaceFile(backup, this.#backupPath);
       }
       kept.push(this.#moveAside(this.path, 'replaced'));
       replaceFile(finished, this.path);
