@@ -72,22 +72,18 @@ export type { Pruned } from './sandboxes/cleanup/prune.ts';
 export { ContainerSandbox } from './sandboxes/container/container-sandbox.ts';
 export type { PluginSandbox } from './sandboxes/plugin-sandbox.ts';
 export { VERSION } from './version.ts';
+export type { ExecutePluginsOptions } from './versions/former-methods.ts';
 export {
   type HotReload,
   HotReloadManager,
   type HotReloadOptions,
 } from './versions/hot-reload/hot-reload-manager.ts';
+export type { Reloaded, Reloader } from './versions/hot-reload/reloader.ts';
 export type { Discovery } from './versions/install/discovery.ts';
-export type { PluginLoader } from './versions/install/install.ts';
-export {
-  type ActivateOptions,
-  type ActivateOptions as UseOptions,
-  type CanaryOptions,
-  type ExecutePluginsOptions,
-  type LoadOptions,
-  type PackageRefresh,
-  PluginManager,
-} from './versions/plugin-manager.ts';
+export type { LoadOptions } from './versions/install/load-folder.ts';
+export type { PackageRefresh } from './versions/install/package-locks.ts';
+export type { PluginLoader } from './versions/plugin-loader.ts';
+export { PluginManager } from './versions/plugin-manager.ts';
 export type { RegistryExport } from './versions/registry/export.ts';
 export type {
   Canary,
@@ -107,8 +103,12 @@ export {
   restoreRegistry,
 } from './versions/registry/restore.ts';
 export { PLUGIN_STATES, type PluginState, TRANSITIONS } from './versions/registry/state.ts';
-export type { Reloaded, Reloader } from './versions/reloader.ts';
 export { type Replay, ReplayError, type ReplayedCall } from './versions/rollout/replay.ts';
+export type {
+  ActivateOptions,
+  ActivateOptions as UseOptions,
+  CanaryOptions,
+} from './versions/rollout/rollout.ts';
 export { AUDIT_FOLDER, STATE_FOLDER } from './versions/state-place.ts';
 export type { PluginInstance } from './versions/version-grants.ts';
 export { buildGraph as buildWorkflowGraph, type Graph as WorkflowGraph } from './workflow/graph.ts';

@@ -35,20 +35,26 @@ import { SchemaChecker } from './schemas/schema-checker.ts';
 import { buildContainerSpec } from './spec/build.ts';
 import { VERSION } from './version.ts';
 import { Activation } from './versions/activate.ts';
+import { Consents } from './versions/consent.ts';
 import { Executor } from './versions/executor.ts';
 import { readHostAccounts } from './versions/host-accounts.ts';
 import { FolderReloader } from './versions/hot-reload/folder-reloader.ts';
 import { HotReloadManager, type HotReloadOptions } from './versions/hot-reload/hot-reload-manager.ts';
+import type { Reloader } from './versions/hot-reload/reloader.ts';
 import { ImageSupply } from './versions/image-supply.ts';
-import { PluginLoader } from './versions/install/install.ts';
+import { Installer } from './versions/install/install.ts';
 import { KeptNames } from './versions/install/kept-names.ts';
 import { KnownContents } from './versions/install/known-contents.ts';
+import { FolderLoader } from './versions/install/load-folder.ts';
 import { PackageLocks } from './versions/install/package-locks.ts';
+import { Uninstaller } from './versions/install/uninstall.ts';
 import { LifecycleRecorder } from './versions/lifecycle-recorder.ts';
+import { PluginLoader } from './versions/plugin-loader.ts';
 import { PluginManager } from './versions/plugin-manager.ts';
 import { PluginUids } from './versions/plugin-uids.ts';
 import { PluginRegistry } from './versions/registry/registry.ts';
-import type { Reloader } from './versions/reloader.ts';
+import { Resolver } from './versions/resolve.ts';
+import { Rollout } from './versions/rollout/rollout.ts';
 import { RolloutMonitor } from './versions/rollout/rollout-monitor.ts';
 import { SandboxCache } from './versions/sandbox-cache.ts';
 import { openStatePlace, readKeptRecords, type StatePlace } from './versions/state-place.ts';
@@ -184,18 +190,6 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     }),
     recorder,
   });
-  const loader = new PluginLoader({
-    locks,
-    contents,
-    registry,
-    files,
-    policy,
-    recorder,
-    pluginsFolder,
-    keptNames: config.persist ? null : new KeptNames({ policy, read: () => readKeptRecords(config) }),
-    schemaChecker,
-    release: (versions) => activation.release(versions),
-  });
   const uids = new PluginUids({
     registry,
     policy,
@@ -221,18 +215,34 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     }),
     recorder,
   });
-  const activation = new Activation({
+  const uninstaller = new Uninstaller({
     registry,
-    loader,
+    files,
     sandboxes,
     images,
     policy,
     recorder,
     logger: config.logger,
   });
+  const installer = new Installer({
+    locks,
+    contents,
+    registry,
+    files,
+    policy,
+    recorder,
+    pluginsFolder,
+    keptNames: config.persist ? null : new KeptNames({ policy, read: () => readKeptRecords(config) }),
+    schemaChecker,
+    uninstaller,
+  });
+  const activation = new Activation({ registry, sandboxes, uninstaller, recorder });
+  const consents = new Consents({ registry, activation, sandboxes, recorder });
   const watch = new RolloutMonitor({ registry, activation, policy, recorder, probe: sandboxes });
+  const resolver = new Resolver(registry, sandboxes);
   const executor = new Executor({
     registry,
+    resolver,
     sandboxes,
     locks,
     watch,
@@ -240,18 +250,31 @@ export async function createLurkbox(options: LurkboxOptions = {}): Promise<Lurkb
     recorder,
     logger: config.logger,
   });
-  const reloader = new FolderReloader({ registry, loader, sandboxes, activation, recorder, pluginsFolder });
+  const loader = new PluginLoader({ registry, installer, uninstaller, activation, consents });
+  const reloader = new FolderReloader({
+    registry,
+    installer,
+    uninstaller,
+    sandboxes,
+    activation,
+    recorder,
+    pluginsFolder,
+  });
   const plugins = new PluginManager({
     workspaceRoot: config.workspaceRoot,
+    policy,
     logger: config.logger,
     registry,
-    loader,
-    sandboxes,
-    locks,
+    folders: new FolderLoader({ registry, installer, activation, sandboxes, locks }),
+    uninstaller,
     contents,
+    locks,
+    resolver,
     activation,
+    consents,
+    rollout: new Rollout({ registry, resolver, activation, executor, locks, sandboxes }),
+    sandboxes,
     executor,
-    recorder,
   });
 
   const watching = new Set<HotReloadManager>();

@@ -3,7 +3,7 @@ import type { PluginEvents } from './events/plugin-events.ts';
 import { createLurkbox, type Lurkbox } from './lurkbox.ts';
 import type { LurkboxOptions } from './options.ts';
 import type { HotReloadManager } from './versions/hot-reload/hot-reload-manager.ts';
-import type { PluginLoader } from './versions/install/install.ts';
+import type { PluginLoader } from './versions/plugin-loader.ts';
 import type { PluginManager } from './versions/plugin-manager.ts';
 import type { PluginRegistry } from './versions/registry/registry.ts';
 

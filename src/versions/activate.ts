@@ -1,32 +1,25 @@
 import { LurkboxError } from '../errors.ts';
-import type { ImageStore } from '../image/image-store.ts';
-import type { Logger } from '../logger.ts';
-import type { Policy } from '../policy/schema.ts';
-import { FOLDER_GONE, type PluginLoader } from './install/install.ts';
-import { surplusOf } from './install/retain.ts';
+import { missingConsent } from './agreed.ts';
+import { FOLDER_GONE } from './install/retain.ts';
+import type { Uninstaller } from './install/uninstall.ts';
 import type { LifecycleRecorder } from './lifecycle-recorder.ts';
 import type { InstalledVersion, PluginRecord } from './registry/record.ts';
 import type { PluginRegistry } from './registry/registry.ts';
-import { describeVersions, isCallable } from './resolve.ts';
+import { assertInOrder, callableBefores, describeVersions, isCallable } from './resolve.ts';
 import type { SandboxCache } from './sandbox-cache.ts';
 
 export interface ActivationOptions {
   readonly registry: PluginRegistry;
-  readonly loader: PluginLoader;
   readonly sandboxes: SandboxCache;
-  readonly images: () => Promise<ImageStore>;
-  readonly policy: Policy;
+  readonly uninstaller: Uninstaller;
   readonly recorder: LifecycleRecorder;
-  readonly logger: Logger;
 }
 
 export type ActivationReason = 'ACTIVATE' | 'RELOAD' | 'ROLLBACK';
 
-/** Decides which version of a plugin serves the calls that name none, and lets go of what is not needed after that. */
+/** Makes versions the default of their plugins: those that serve the calls which name none. */
 export class Activation {
   readonly #options: ActivationOptions;
-  /** What is on its way out. */
-  readonly #leaving = new Set<Promise<void>>();
 
   constructor(options: ActivationOptions) {
     this.#options = options;
@@ -37,7 +30,7 @@ export class Activation {
    * @throws LurkboxError `CONSENT_NEEDED` with what nobody agreed to, `STATE_INVALID` for a version in state `ERROR`
    */
   activate(version: InstalledVersion, reason: ActivationReason, message?: string): InstalledVersion {
-    const { registry, sandboxes, recorder } = this.#options;
+    const { registry, sandboxes, uninstaller, recorder } = this.#options;
     const { name, id } = version;
     const { active: seen, canary } = this.#require(name);
     if (seen?.id === id && seen.state !== 'LOADED' && seen.state !== 'ERROR') {
@@ -56,7 +49,7 @@ export class Activation {
       });
       if (before === null) recorder.tell(activated.state === 'ENABLED' ? 'ENABLE' : 'DISABLE', activated);
       sandboxes.follow(name, registry.get(name));
-      this.tidy(name);
+      uninstaller.tidy(name);
       return activated;
     } catch (error) {
       void sandboxes.retire(id);
@@ -95,7 +88,8 @@ export class Activation {
   assertReady(version: InstalledVersion): void {
     const full = `${version.name}@${version.version}`;
     assertInOrder(version);
-    const changes = this.#options.loader.missingConsent(version);
+    const record = this.#options.registry.get(version.name);
+    const changes = record === null ? [] : missingConsent(record, version);
     if (changes.length === 0) return;
     throw new LurkboxError(
       'CONSENT_NEEDED',
@@ -115,7 +109,7 @@ export class Activation {
    */
   rollback(name: string, message?: string): InstalledVersion {
     const record = this.#require(name);
-    const [before] = this.beforesOf(record);
+    const [before] = callableBefores(record);
     if (before === undefined)
       throw new LurkboxError(
         'STATE_INVALID',
@@ -124,12 +118,26 @@ export class Activation {
     return this.activate(before, 'ROLLBACK', message);
   }
 
-  /** Versions that were active before and may serve, latest first: a rollback goes to the first of them. */
-  beforesOf(record: PluginRecord): readonly InstalledVersion[] {
-    const { active, activeBefore, versions } = record;
-    return activeBefore
-      .flatMap((id) => versions.find((version) => version.id === id) ?? [])
-      .filter((version) => version.id !== active?.id && isCallable(record, version));
+  /** From the next call on the active version may be called. @throws LurkboxError `STATE_INVALID` */
+  enable(name: string): InstalledVersion {
+    return this.#setState(name, 'enable', 'ENABLE');
+  }
+
+  /** From the next call on it refuses its calls; what executes goes on to its end. @throws LurkboxError `STATE_INVALID` */
+  disable(name: string): InstalledVersion {
+    return this.#setState(name, 'disable', 'DISABLE');
+  }
+
+  #setState(name: string, step: 'enable' | 'disable', event: 'ENABLE' | 'DISABLE'): InstalledVersion {
+    const { registry, sandboxes, recorder } = this.#options;
+    const active = registry.get(name)?.active ?? null;
+    if (active === null)
+      throw new LurkboxError('STATE_INVALID', `No version of \`${name}\` is active; \`use\` one first.`);
+    const changed = registry.setState(active.id, step);
+    if (changed.state !== active.state) recorder.tell(event, changed);
+    // Its containers wait from now on, or do not any more.
+    sandboxes.refresh(changed);
+    return changed;
   }
 
   /**
@@ -152,138 +160,11 @@ export class Activation {
     }
   }
 
-  /** Somebody agrees to all that a version asks for, beside what was agreed to before. */
-  consent(version: InstalledVersion): void {
-    const { registry, recorder, loader } = this.#options;
-    const changes = loader.missingConsent(version);
-    if (changes.length === 0) return;
-    assertInOrder(version);
-    const { name, digest, manifest } = version;
-    registry.transaction(() => {
-      const { consents, versions } = this.#require(name);
-      if (!versions.some(({ id }) => id === version.id))
-        throw new LurkboxError('PLUGIN_NOT_FOUND', `\`${name}\` was unloaded meanwhile.`);
-      registry.setConsents(name, [...consents, { digest, permissions: manifest.permissions }]);
-    });
-    recorder.tell('CONSENT', version, { metadata: { changes } });
-  }
-
-  /**
-   * Takes back all that was agreed to for a plugin: what asks for some of it is called no more, in no process, and what serves from
-   * now on is a version that needs none, or none. Answers the digests that were agreed to.
-   */
-  withdrawConsent(name: string): readonly string[] {
-    const { registry, sandboxes, recorder } = this.#options;
-    const withdrawn = registry.transaction(() => {
-      const { consents, canary } = this.#require(name);
-      if (consents.length > 0) registry.setConsents(name, []);
-      const record = this.#require(name);
-      const tried = record.versions.find(({ id }) => id === canary?.versionId);
-      if (tried !== undefined && !isCallable(record, tried)) registry.setCanary(name, null);
-      return consents.map(({ digest }) => digest);
-    });
-    const record = this.#require(name);
-    const { active } = record;
-    const isInNeed = active?.state === 'ENABLED' && !isCallable(record, active);
-    const other = isInNeed
-      ? (this.beforesOf(record)[0] ?? record.versions.find((one) => isCallable(record, one)))
-      : undefined;
-    if (other !== undefined) this.activate(other, 'ACTIVATE', 'the consent to the one before was withdrawn');
-    else if (isInNeed)
-      registry.transaction(() => {
-        registry.setState(active.id, 'stepBack');
-        registry.activate(name, null);
-      });
-    sandboxes.follow(name, registry.get(name));
-    if (withdrawn.length > 0)
-      recorder.tell('CONSENT', active ?? { name }, { message: 'withdrawn', metadata: { withdrawn } });
-    return withdrawn;
-  }
-
-  /** For what was forgotten: its files and its images go when what executes has come to its end. */
-  async release(versions: readonly InstalledVersion[]): Promise<void> {
-    const { sandboxes, loader } = this.#options;
-    await Promise.all(versions.map(({ id }) => sandboxes.retire(id)));
-    await loader.removeFiles(versions);
-    await this.#removeImages(versions);
-  }
-
-  /** Resolves when nothing is on its way out. */
-  async settled(): Promise<void> {
-    await Promise.all(this.#leaving);
-  }
-
   #require(name: string): PluginRecord {
     const record = this.#options.registry.get(name);
     if (record !== null) return record;
     throw new LurkboxError('PLUGIN_NOT_FOUND', `No plugin \`${name}\` is installed.`);
   }
-
-  /** Those of a plugin whose images are not to go: active, a canary, or active lately. */
-  neededOf(record: PluginRecord): readonly InstalledVersion[] {
-    const ids = new Set([
-      record.active?.reason === FOLDER_GONE ? undefined : record.active?.id,
-      record.canary?.versionId,
-      ...record.activeBefore.slice(0, this.#options.policy.keep_versions),
-    ]);
-    return record.versions.filter(({ id }) => ids.has(id));
-  }
-
-  /**
-   * Lets go of images that no version needs for a rollback, of contents that were replaced under one version, and of what is
-   * beyond `max_versions` or the last failures.
-   */
-  tidy(name: string): void {
-    const { registry, loader, sandboxes, policy, logger } = this.#options;
-    const record = registry.get(name);
-    if (record === null) return;
-    const needed = this.neededOf(record);
-    const others = record.versions.filter((version) => !needed.includes(version));
-    const replaced = others.filter(({ id, version }) =>
-      record.versions.some((one) => one.version === version && one.id > id),
-    );
-    const surplus = surplusOf(record, [...needed, ...replaced], policy.max_versions).filter(
-      ({ version }) => loader.dependentsOf(name, version).length === 0,
-    );
-    try {
-      for (const version of replaced) loader.forget(name, version);
-      for (const version of surplus) loader.forget(name, version, 'there are more than are kept');
-    } catch (error) {
-      // The switch has happened; what is too much is looked at again at the next one.
-      logger.warn({ err: error, plugin: name }, 'could not let go of versions that are not needed');
-    }
-    const gone = [...replaced, ...surplus];
-    this.#leave(this.release(gone));
-    const idle = others.filter((version) => !gone.includes(version) && !sandboxes.isLive(version.id));
-    this.#leave(Promise.all(idle.map(({ id }) => sandboxes.retire(id))).then(() => this.#removeImages(idle)));
-  }
-
-  #leave(work: Promise<void>): void {
-    const leaving = work.finally(() => this.#leaving.delete(leaving));
-    this.#leaving.add(leaving);
-  }
-
-  async #removeImages(versions: readonly InstalledVersion[]): Promise<void> {
-    if (versions.length === 0) return;
-    const { images, logger } = this.#options;
-    try {
-      const store = await images();
-      for (const version of versions)
-        await store.remove(version, { exec: version.manifest.permissions.exec });
-    } catch (error) {
-      // Only disk: `lurkbox image prune` removes them as well.
-      logger.debug({ err: error }, 'could not remove the images of versions that are not needed');
-    }
-  }
-}
-
-/** @throws LurkboxError `STATE_INVALID` */
-function assertInOrder({ name, version, state, reason }: InstalledVersion): void {
-  if (state !== 'ERROR') return;
-  throw new LurkboxError(
-    'STATE_INVALID',
-    `\`${name}@${version}\` is in state ERROR: ${reason}. Mend it and load it again.`,
-  );
 }
 
 /** A new version goes on as the one before was; its author may take it out of service, and only an operator puts it back. */

@@ -16,15 +16,16 @@ import { toPluginPolicy } from '../policy/plugin-policy.ts';
 import type { Policy } from '../policy/schema.ts';
 import type { PackageLocks } from './install/package-locks.ts';
 import type { LifecycleRecorder } from './lifecycle-recorder.ts';
-import { type PluginReference, pickVersion } from './reference.ts';
-import type { InstalledVersion, PluginRecord } from './registry/record.ts';
+import type { PluginReference } from './reference.ts';
+import type { InstalledVersion } from './registry/record.ts';
 import type { PluginRegistry } from './registry/registry.ts';
-import { type Choice, chooseVersion, describeVersions } from './resolve.ts';
+import type { Choice, Resolver } from './resolve.ts';
 import type { RolloutMonitor } from './rollout/rollout-monitor.ts';
 import type { SandboxCache } from './sandbox-cache.ts';
 
 export interface ExecutorOptions {
   readonly registry: PluginRegistry;
+  readonly resolver: Resolver;
   readonly sandboxes: SandboxCache;
   readonly locks: PackageLocks;
   readonly watch: RolloutMonitor;
@@ -35,7 +36,7 @@ export interface ExecutorOptions {
   readonly random?: () => number;
 }
 
-/** Chooses the version of a call, executes it, and writes down what came of it. */
+/** Executes a call on the version that serves it, and writes down what came of it. */
 export class Executor {
   readonly #options: ExecutorOptions;
   readonly #random: () => number;
@@ -53,7 +54,7 @@ export class Executor {
     options: ExecuteOptions,
   ): Promise<PluginExecutionResult> {
     const drawn = this.#random();
-    const choose = () => this.#choose(reference, (share) => drawn < share);
+    const choose = () => this.#options.resolver.choose(reference, (share) => drawn < share);
     const first = choose();
     // In this turn where nothing has to be locked: who unloads the plugin in the next one waits for this call.
     const isReady = 'refusal' in first || isLocked(first.version);
@@ -75,6 +76,7 @@ export class Executor {
 
   close(): void {
     this.#isClosed = true;
+    this.#options.resolver.close();
   }
 
   /** Whatever its state; what comes of it is written down, and not held against the version. */
@@ -115,52 +117,13 @@ export class Executor {
     return error instanceof RefusedError ? toBusy(error.refusal) : endingOfError(error);
   }
 
-  /**
-   * The version that a call of this reference would be served by, canaries left aside.
-   * @throws LurkboxError `PLUGIN_NOT_FOUND`
-   */
-  find(reference: PluginReference): InstalledVersion {
-    const record = this.#options.registry.get(reference.name);
-    const { range, digest } = reference;
-    const version =
-      record === null
-        ? null
-        : range === null
-          ? (record.active ?? record.versions[0])
-          : pickVersion(record.versions, range, digest);
-    if (version) return version;
-    throw new LurkboxError('PLUGIN_NOT_FOUND', this.#describeUnknown(reference, record));
-  }
-
-  /**
-   * The version that a call of this reference is served by now, canaries left aside; `null` where it would be refused.
-   * @throws LurkboxError `PLUGIN_NOT_FOUND` where nothing of that name or in that range is installed
-   */
-  serving(reference: PluginReference): InstalledVersion | null {
-    if (this.#isClosed) return null;
-    this.find(reference);
-    const choice = this.#choose(reference, () => false);
-    return 'refusal' in choice ? null : choice.version;
-  }
-
   /** What would be thrown before a call: a timeout that is longer than granted. */
   assertCallable(reference: PluginReference, { timeoutMs }: ExecuteOptions): void {
     if (timeoutMs === undefined) return;
-    const choice = this.#choose(reference, () => false);
+    const choice = this.#options.resolver.choose(reference);
     if ('refusal' in choice) return;
     const grant = this.#options.sandboxes.grantOrNull(choice.version);
     if (grant !== null) assertTimeout(choice.version.name, grant, timeoutMs);
-  }
-
-  #choose(reference: PluginReference, drawsCanary = (share: number) => this.#random() < share): Choice {
-    const { registry, sandboxes } = this.#options;
-    if (this.#isClosed) return { refusal: failed('CANCELLED', 'This lurkbox is closed') };
-    const { name } = reference;
-    const record = registry.get(name);
-    sandboxes.follow(name, record);
-    if (record === null)
-      return { refusal: failed('PLUGIN_NOT_FOUND', this.#describeUnknown(reference, null)) };
-    return chooseVersion(record, reference, { drawsCanary, isHeldBack: (id) => sandboxes.isHeldBack(id) });
   }
 
   #refuse({ name, version = null, digest = null }: Refused, ending: Ending): PluginExecutionResult {
@@ -201,13 +164,6 @@ export class Executor {
     const granted = sandboxes.grantOrNull(version);
     const isShort = timeoutMs !== undefined && granted !== null && timeoutMs < granted.timeoutMs;
     await watch.note(version, { context, result, isShort });
-  }
-
-  #describeUnknown({ name, range }: PluginReference, record: PluginRecord | null): string {
-    if (record !== null)
-      return `No version of \`${name}\` that can be called fits ${range}; installed are: ${describeVersions(record)}`;
-    const known = this.#options.registry.list().map((plugin) => plugin.name);
-    return `No plugin \`${name.slice(0, 64)}\` is loaded; loaded are: ${known.slice(0, 20).join(', ') || '(none)'}${known.length > 20 ? `, and ${known.length - 20} more` : ''}`;
   }
 }
 

@@ -3,95 +3,30 @@ import { type ExecutionContextOptions, parseContext } from '../calls/context.ts'
 import { readContext } from '../calls/read-context.ts';
 import type { PluginExecutionResult } from '../calls/result.ts';
 import { LurkboxError } from '../errors.ts';
-import { FORMER_NAMES, FormerNameWarnings, toNewNames } from '../former-names.ts';
 import type { PreparedImage } from '../image/image-store.ts';
-import type { Logger } from '../logger.ts';
 import type { ContentDifferences } from '../manifest/content-differences.ts';
 import type { LoadedPlugin } from '../manifest/load.ts';
 import type { PermissionChange } from '../policy/permission-changes.ts';
 import { quoteValue } from '../printable.ts';
-import type { Activation } from './activate.ts';
-import type { Executor } from './executor.ts';
-import { type Discovery, discoverAndLoad, foldersGone } from './install/discovery.ts';
-import type { PluginLoader } from './install/install.ts';
-import type { KnownContents } from './install/known-contents.ts';
-import type { PackageLocks } from './install/package-locks.ts';
-import type { LifecycleRecorder } from './lifecycle-recorder.ts';
-import { exactOf, parseReference, pickVersion } from './reference.ts';
+import { type ExecutePluginsOptions, FormerMethods } from './former-methods.ts';
+import type { Discovery } from './install/discovery.ts';
+import type { LoadOptions } from './install/load-folder.ts';
+import type { PackageRefresh } from './install/package-locks.ts';
+import { neededVersions } from './install/retain.ts';
+import type { PluginParts } from './plugin-parts.ts';
+import { parseReference, toDigest } from './reference.ts';
 import type { InstalledVersion } from './registry/record.ts';
-import type { PluginRegistry } from './registry/registry.ts';
-import { type Replay, ReplayError, replayCalls } from './rollout/replay.ts';
-import type { SandboxCache } from './sandbox-cache.ts';
+import type { Replay } from './rollout/replay.ts';
+import type { ActivateOptions } from './rollout/rollout.ts';
 import type { PluginInstance } from './version-grants.ts';
-import { assertLocked } from './version-images.ts';
-
-export interface LoadOptions {
-  /**
-   * `always`: the version serves from now on. `ifNone`: only where no version is active yet.
-   * @default "always"
-   */
-  readonly activate?: 'always' | 'ifNone';
-  /**
-   * A name that belongs to another origin goes to this folder: what was installed under it is forgotten, with what was agreed to.
-   * @default false: such a folder is refused
-   */
-  readonly takeName?: boolean;
-  /** Whether npm is asked now which packages the dependencies mean, or when it is prepared or called first. @default true */
-  readonly lock?: boolean;
-}
-
-/** A version before and after its npm packages were locked anew; the same one where they are the same. */
-export interface PackageRefresh {
-  readonly before: InstalledVersion;
-  readonly after: InstalledVersion;
-}
-
-export interface ActivateOptions {
-  /** Give it a share of the calls that name no version first; it becomes active when it fails no more often. */
-  readonly canary?: CanaryOptions;
-  /** @deprecated Named `canary`. */
-  readonly trial?: CanaryOptions;
-  /** Execute the recorded calls on it first; it becomes active when none of them is answered worse. */
-  readonly replay?: boolean;
-  readonly signal?: AbortSignal;
-}
-
-export interface CanaryOptions {
-  /** Above 0 and below 1. */
-  readonly share: number;
-  /** This many calls of the new version decide. @default 20 */
-  readonly calls?: number;
-}
-
-export interface ExecutePluginsOptions extends ExecuteOptions {
-  /** Names or references of plugins. @default all that are enabled */
-  readonly names?: readonly string[];
-}
-
-export interface PluginManagerOptions {
-  /** `plugins/` in it is where `discoverAndLoadAll` looks. */
-  readonly workspaceRoot: string;
-  readonly logger: Logger;
-  readonly registry: PluginRegistry;
-  readonly loader: PluginLoader;
-  readonly sandboxes: SandboxCache;
-  readonly locks: PackageLocks;
-  readonly contents: KnownContents;
-  readonly activation: Activation;
-  readonly executor: Executor;
-  readonly recorder: LifecycleRecorder;
-}
-
-const DEFAULT_CANARY_CALLS = 20;
 
 /** The plugins of a workspace through their whole life; each execution is in a container of its own. */
-export class PluginManager {
-  readonly #options: PluginManagerOptions;
-  readonly #warnings: FormerNameWarnings;
+export class PluginManager extends FormerMethods {
+  readonly #parts: PluginParts;
 
-  constructor(options: PluginManagerOptions) {
-    this.#options = options;
-    this.#warnings = new FormerNameWarnings(options.logger);
+  constructor(parts: PluginParts) {
+    super(parts.logger);
+    this.#parts = parts;
   }
 
   /**
@@ -99,14 +34,8 @@ export class PluginManager {
    * what was loaded before stays as it is, and so do plugins that were installed from elsewhere. A folder that says the name of
    * a plugin from another origin fails, and so do two that say the same new name. A plugin whose folder there is gone takes no calls any more.
    */
-  async discoverAndLoadAll(workspaceRoot = this.#options.workspaceRoot): Promise<Discovery> {
-    const { registry, loader, activation } = this.#options;
-    const discovery = await discoverAndLoad(workspaceRoot, registry, {
-      read: (folder) => loader.read(folder, { path: 'resolved' }),
-      load: (plugin) => this.#load(plugin, {}, 'ifNotBefore'),
-    });
-    for (const folder of foldersGone(workspaceRoot, registry)) await activation.takeOut(folder);
-    return discovery;
+  async discoverAndLoadAll(workspaceRoot = this.#parts.workspaceRoot): Promise<Discovery> {
+    return this.#parts.folders.loadAll(workspaceRoot);
   }
 
   /**
@@ -116,13 +45,7 @@ export class PluginManager {
    * `CONSENT_NEEDED`: then it is installed, and not active
    */
   async loadPlugin(folder: string, options: LoadOptions = {}): Promise<PluginInstance> {
-    if (!['always', 'ifNone', undefined].includes(options.activate))
-      throw new LurkboxError(
-        'OPTIONS_INVALID',
-        `Expected \`activate\` to be "always" or "ifNone", got ${quoteValue(options.activate)}.`,
-      );
-    const plugin = await this.#options.loader.read(folder);
-    return this.#load(plugin, options, 'always', { lock: options.lock ?? true });
+    return this.#parts.folders.load(folder, options);
   }
 
   /**
@@ -132,32 +55,21 @@ export class PluginManager {
    * the active one of several versions
    */
   async unloadPlugin(written: string, options: { cascade?: boolean } = {}): Promise<boolean> {
-    const { registry, loader } = this.#options;
-    const { name, range, digest } = parseReference(written);
-    const record = registry.get(name);
-    if (record === null) return false;
-    assertOneContent(written, record.versions);
-    const version = range === null ? null : pickVersion(record.versions, range, digest);
-    if (range !== null && version === null) return false;
-    const isWhole = version === null || record.versions.length === 1;
-    if (!isWhole && version.id === record.active?.id)
-      throw new LurkboxError(
-        'STATE_INVALID',
-        `\`${name}@${version.version}\` is active; \`use\` another version first, or unload \`${name}\` as a whole.`,
-      );
-    return (await loader.unload(name, isWhole ? null : version, options)).length > 0;
+    return this.#parts.uninstaller.unloadReferenced(written, options);
   }
 
   /** From the next call on. @throws LurkboxError `PLUGIN_NOT_FOUND`, `STATE_INVALID` */
   enablePlugin(name: string): PluginInstance {
     this.#assertName(name);
-    return this.#refresh(this.#options.loader.enable(name));
+    const { activation, sandboxes } = this.#parts;
+    return sandboxes.instanceOf(activation.enable(name));
   }
 
   /** From the next call on; what executes goes on to its end. @throws LurkboxError `PLUGIN_NOT_FOUND`, `STATE_INVALID` */
   disablePlugin(name: string): PluginInstance {
     this.#assertName(name);
-    return this.#refresh(this.#options.loader.disable(name));
+    const { activation, sandboxes } = this.#parts;
+    return sandboxes.instanceOf(activation.disable(name));
   }
 
   /**
@@ -167,41 +79,12 @@ export class PluginManager {
    * is recorded, or `OPTIONS_INVALID`
    */
   async activatePlugin(written: string, options: ActivateOptions = {}): Promise<Replay | null> {
-    const { activation, registry, locks } = this.#options;
-    const { canary, replay, signal } = this.#underNewNames(options);
-    if (canary !== undefined) assertCanary(canary);
-    // A canary is the other chance of one that did not do well.
-    const named = this.#find(written);
-    assertOneContent(
-      written,
-      (registry.get(named.name)?.versions ?? []).filter(
-        ({ state }) => canary !== undefined || state !== 'ERROR',
-      ),
-    );
-    const found = canary === undefined ? named : activation.revive(named);
-    const version = await locks.ensure(found, signal);
-    const replayed = replay === true ? await this.#replay(version, signal) : null;
-    if (canary === undefined) {
-      activation.activate(version, 'ACTIVATE');
-      return replayed;
-    }
-    const { share, calls = DEFAULT_CANARY_CALLS } = canary;
-    activation.assertReady(version);
-    const { active = null } = registry.get(version.name) ?? {};
-    if (active === null || active.id === version.id)
-      throw new LurkboxError(
-        'STATE_INVALID',
-        `A canary compares a version with the active one, and ${active === null ? 'none is active' : 'this one is active'}.`,
-      );
-    // Nobody's call should be the one that waits for the image.
-    await this.#options.sandboxes.prepare(version, signal);
-    registry.setCanary(version.name, { versionId: version.id, share, calls });
-    return replayed;
+    return this.#parts.rollout.begin(written, this.underNewNames(options));
   }
 
   /** The version that was active before serves again, at once. @throws LurkboxError `PLUGIN_NOT_FOUND`, `STATE_INVALID` */
   rollbackPlugin(name: string): PluginInstance {
-    const { activation, sandboxes } = this.#options;
+    const { activation, sandboxes } = this.#parts;
     return sandboxes.instanceOf(activation.rollback(name));
   }
 
@@ -211,20 +94,7 @@ export class PluginManager {
    * @throws LurkboxError `PLUGIN_NOT_FOUND`, `OPTIONS_INVALID` for another content, or `STATE_INVALID`
    */
   consent(written: string, { digest }: { digest?: string } = {}): readonly PermissionChange[] {
-    const { activation, loader, recorder } = this.#options;
-    const version = this.newestVersion(written);
-    // Nobody can have looked at what is not known yet.
-    assertLocked(version);
-    if (digest !== undefined && !isWhole(digest, version.digest)) {
-      const message = `Expected all 64 digits of the digest of \`${version.name}@${version.version}\`, ${version.digest}, got ${quoteValue(digest)}; look at what it asks for again.`;
-      recorder.tell('CONSENT', version, { error: message });
-      throw new LurkboxError('OPTIONS_INVALID', message);
-    }
-    const changes = loader.missingConsent(version);
-    if (changes.length === 0) return changes;
-    activation.consent(version);
-    activation.activate(version, 'ACTIVATE');
-    return changes;
+    return this.#parts.consents.agree(this.newestVersion(written), digest);
   }
 
   /**
@@ -235,7 +105,7 @@ export class PluginManager {
    */
   withdrawConsent(name: string): readonly string[] {
     this.#assertName(name);
-    return this.#options.activation.withdrawConsent(name);
+    return this.#parts.consents.withdraw(name);
   }
 
   /**
@@ -244,30 +114,28 @@ export class PluginManager {
    * @throws LurkboxError `PLUGIN_NOT_FOUND`, or `MANIFEST_INVALID` when the files are not any more what was installed
    */
   async differencesFrom(written: string, digest: string): Promise<ContentDifferences | null> {
-    const { contents } = this.#options;
+    const { contents } = this.#parts;
     return contents.differencesFrom(toDigest(digest), await contents.read(this.newestVersion(written)));
   }
 
   /** The files of a version, with their hashes; `name` alone means the active one, or else the newest. */
   async readFiles(written: string): Promise<LoadedPlugin> {
-    return this.#options.contents.read(this.#serving(written));
+    return this.#parts.contents.read(this.#activeOrNewest(written));
   }
 
   /** What a version asks for beyond what was agreed to; `name` alone means its newest one. */
   missingConsent(written: string): readonly PermissionChange[] {
-    return this.#options.loader.missingConsent(this.newestVersion(written));
+    return this.#parts.consents.missing(this.newestVersion(written));
   }
 
   /** The newest installation of a plugin, or the version that a reference such as `weather@^1` picks. @throws LurkboxError `PLUGIN_NOT_FOUND` */
   newestVersion(written: string): InstalledVersion {
-    const { name, range } = parseReference(written);
-    const newest = range === null ? this.#options.registry.get(name)?.versions[0] : undefined;
-    return newest ?? this.#find(written);
+    return this.#parts.resolver.newest(parseReference(written));
   }
 
   /** The active versions, sorted by name; without those that the policy denies by now. */
   list(): readonly PluginInstance[] {
-    return this.#options.registry.list().flatMap(({ active }) => {
+    return this.#parts.registry.list().flatMap(({ active }) => {
       const instance = active === null ? null : this.#instanceOrNull(active);
       return instance === null ? [] : [instance];
     });
@@ -275,29 +143,23 @@ export class PluginManager {
 
   /** All versions whose images a call or a rollback may need. */
   neededVersions(): readonly InstalledVersion[] {
-    const { registry, activation } = this.#options;
-    return registry.list().flatMap((record) => activation.neededOf(record));
+    const { registry, policy } = this.#parts;
+    return registry.list().flatMap((record) => neededVersions(record, policy.keep_versions));
   }
 
   /** Whether a call of this reference would be let through. @throws LurkboxError `PLUGIN_NOT_FOUND` */
   isCallable(written: string): boolean {
-    return this.#options.executor.serving(parseReference(written)) !== null;
+    return this.#parts.resolver.serving(parseReference(written)) !== null;
   }
 
   /** The active version, or the one in the range. @throws LurkboxError `PLUGIN_NOT_FOUND`, `POLICY_DENIED` */
   getOrThrow(written: string): PluginInstance {
-    return this.#options.sandboxes.instanceOf(this.#find(written));
+    return this.#parts.sandboxes.instanceOf(this.#find(written));
   }
 
   /** The active version of a plugin, or the one that serves a call of a reference such as `weather@^1`. */
   get(written: string): PluginInstance | null {
-    const { registry, executor } = this.#options;
-    const reference = parseReference(written);
-    const { name, range, digest } = reference;
-    const record = registry.get(name);
-    if (record === null || (range !== null && pickVersion(record.versions, range, digest) === null))
-      return null;
-    const version = range === null ? record.active : executor.serving(reference);
+    const version = this.#parts.resolver.known(parseReference(written));
     return version === null ? null : this.#instanceOrNull(version);
   }
 
@@ -306,7 +168,7 @@ export class PluginManager {
    * @throws LurkboxError `PLUGIN_NOT_FOUND`, `DEPENDENCY_FAILED`, `IMAGE_BUILD_FAILED` or a code of the engine
    */
   async prepare(written: string, { signal }: { signal?: AbortSignal } = {}): Promise<PreparedImage> {
-    const { locks, sandboxes } = this.#options;
+    const { locks, sandboxes } = this.#parts;
     return sandboxes.prepare(await locks.ensure(this.#find(written), signal), signal);
   }
 
@@ -316,7 +178,7 @@ export class PluginManager {
    * @throws LurkboxError `PLUGIN_NOT_FOUND` or `DEPENDENCY_FAILED`
    */
   async lockPackages(written: string, { signal }: { signal?: AbortSignal } = {}): Promise<InstalledVersion> {
-    return this.#options.locks.ensure(this.newestVersion(written), signal);
+    return this.#parts.locks.ensure(this.newestVersion(written), signal);
   }
 
   /**
@@ -327,20 +189,12 @@ export class PluginManager {
    * `POLICY_DENIED` where the policy pins the former content
    */
   async refreshPackages(written: string, { signal }: { signal?: AbortSignal } = {}): Promise<PackageRefresh> {
-    const { locks, loader, activation } = this.#options;
-    const before = this.#serving(written);
-    const lock = await locks.refresh(before, signal);
-    signal?.throwIfAborted();
-    if (before.lock === null) return { before, after: locks.keep(before, lock) };
-    if (before.lock === lock) return { before, after: before };
-    const after = await loader.relock(before, lock);
-    if (this.#options.registry.get(before.name)?.active?.id !== before.id) return { before, after };
-    return { before, after: activation.activate(after, 'ACTIVATE', 'its npm packages were locked anew') };
+    return this.#parts.folders.refreshPackages(this.#activeOrNewest(written), signal);
   }
 
   /** `name` alone means the active version, or else the newest. @throws LurkboxError `PLUGIN_NOT_FOUND` */
-  #serving(written: string): InstalledVersion {
-    const active = written.includes('@') ? null : (this.#options.registry.get(written)?.active ?? null);
+  #activeOrNewest(written: string): InstalledVersion {
+    const active = written.includes('@') ? null : (this.#parts.registry.get(written)?.active ?? null);
     return active ?? this.newestVersion(written);
   }
 
@@ -350,8 +204,8 @@ export class PluginManager {
    * @throws LurkboxError `PLUGIN_NOT_FOUND`, or `OPTIONS_INVALID` with both numbers when so many do not fit
    */
   async prewarm(written: string, size: number): Promise<number> {
-    const { executor, locks, sandboxes } = this.#options;
-    const version = executor.serving(parseReference(written));
+    const { resolver, locks, sandboxes } = this.#parts;
+    const version = resolver.serving(parseReference(written));
     // What takes no calls has nothing to wait for.
     return version === null ? 0 : sandboxes.ensure(await locks.ensure(version)).sandbox.prewarm(size);
   }
@@ -360,7 +214,7 @@ export class PluginManager {
   validateCall(written: string, context: ExecutionContextOptions, options: ExecuteOptions = {}): void {
     parseContext(context);
     this.#find(written);
-    this.#options.executor.assertCallable(parseReference(written), options);
+    this.#parts.executor.assertCallable(parseReference(written), options);
   }
 
   /**
@@ -373,9 +227,13 @@ export class PluginManager {
     context: ExecutionContextOptions = {},
     options: ExecuteOptions = {},
   ): Promise<PluginExecutionResult> {
-    return (await this.executePlugins(context, { ...options, names: [written] }))[
-      written
-    ] as PluginExecutionResult;
+    const { executor } = this.#parts;
+    const read = readContext(context);
+    // A small one is there at once, and the call begins in this turn.
+    const config = read instanceof Promise ? await read : read;
+    const reference = parseReference(written);
+    executor.assertCallable(reference, options);
+    return executor.execute(reference, config, options);
   }
 
   /**
@@ -394,14 +252,13 @@ export class PluginManager {
   ): Promise<Record<string, PluginExecutionResult>>;
   async executePlugins(
     context: ExecutionContextOptions = {},
-    given: ExecutePluginsOptions | readonly string[] = {},
+    given?: ExecutePluginsOptions | readonly string[],
     former?: ExecuteOptions,
   ): Promise<Record<string, PluginExecutionResult>> {
-    const { executor } = this.#options;
-    const { names = this.#enabled(), ...options } = this.#optionsOf(given, former);
+    const { executor } = this.#parts;
+    const { names = this.#enabled(), ...options } = this.withNames(given, former);
     // All of them before any: one plugin's fault must not take the others' results along.
     const read = readContext(context);
-    // A small one is there at once, and its call begins in this turn.
     const config = read instanceof Promise ? await read : read;
     const references = [...new Set(names)].map((written) => [written, parseReference(written)] as const);
     for (const [, reference] of references) executor.assertCallable(reference, options);
@@ -414,97 +271,12 @@ export class PluginManager {
     return Object.fromEntries(results);
   }
 
-  /** @deprecated Named `activatePlugin`. */
-  usePlugin(written: string, options: ActivateOptions = {}): Promise<Replay | null> {
-    this.#warnOf('usePlugin');
-    return this.activatePlugin(written, options);
-  }
-
-  /** @deprecated Named `prewarm`. */
-  hint(written: string, size: number): Promise<number> {
-    this.#warnOf('hint');
-    return this.prewarm(written, size);
-  }
-
-  /** @deprecated Named `getOrThrow`. */
-  require(written: string): PluginInstance {
-    this.#warnOf('require');
-    return this.getOrThrow(written);
-  }
-
-  /** @deprecated Named `newestVersion`. */
-  newest(written: string): InstalledVersion {
-    this.#warnOf('newest');
-    return this.newestVersion(written);
-  }
-
   /** Takes no more calls, and resolves when no container of this manager is left. */
   async close(): Promise<void> {
-    const { executor, sandboxes, locks, activation } = this.#options;
+    const { executor, sandboxes, locks, uninstaller } = this.#parts;
     executor.close();
     locks.close();
-    await Promise.all([sandboxes.close(), activation.settled()]);
-  }
-
-  async #load(
-    plugin: LoadedPlugin,
-    { activate = 'always', takeName = false }: LoadOptions,
-    when: 'always' | 'ifNotBefore',
-    { lock = false } = {},
-  ): Promise<PluginInstance> {
-    const { registry, loader, activation, sandboxes } = this.#options;
-    const isNamed = when === 'always';
-    const version = await loader.install(plugin, { again: isNamed, isNamed, takeName, lock });
-    const { active = null, activeBefore = [] } = registry.get(version.name) ?? {};
-    if (active?.id === version.id && version.state !== 'LOADED') return sandboxes.instanceOf(active);
-    // Also where it is not to be active yet: whoever loads it should hear what is in the way.
-    activation.assertReady(version);
-    // What was active before is not any more because somebody wanted it so.
-    const isWanted =
-      when === 'always'
-        ? // The same number with other content takes the place of the one before.
-          activate === 'always' || active?.version === version.version
-        : !activeBefore.includes(version.id);
-    return sandboxes.instanceOf(
-      active === null || isWanted ? activation.activate(version, 'ACTIVATE') : version,
-    );
-  }
-
-  async #replay(version: InstalledVersion, signal: AbortSignal | undefined): Promise<Replay> {
-    const { registry, executor, activation } = this.#options;
-    const { name } = version;
-    activation.assertReady(version);
-    const recorded = registry.recordedCalls(name).filter(({ versionId }) => versionId !== version.id);
-    if (recorded.length === 0)
-      throw new LurkboxError(
-        'STATE_INVALID',
-        `No calls of other versions of \`${name}\` are recorded yet; they are where \`plugins.${name}.record_calls\` in the policy is true.`,
-      );
-    const replay = await replayCalls(version, recorded, (context) =>
-      executor.executeVersion(version, parseContext(context), signal === undefined ? {} : { signal }),
-    );
-    signal?.throwIfAborted();
-    if (replay.worse === 0) return replay;
-    throw new ReplayError(name, replay);
-  }
-
-  #underNewNames(options: ActivateOptions): Omit<ActivateOptions, 'trial'> {
-    const { value, found, problems } = toNewNames(options, FORMER_NAMES.activateOptions);
-    if (problems.length > 0)
-      throw new LurkboxError('OPTIONS_INVALID', 'The options are not usable.', { problems });
-    for (const [before, now] of found) this.#warnings.warn('option', before, now);
-    return value;
-  }
-
-  /** As they are given now, or as a list of names before the options, which was the way of 1.0. */
-  #optionsOf(given: ExecutePluginsOptions | readonly string[], former: ExecuteOptions | undefined) {
-    if (!isList(given) && former === undefined) return given;
-    this.#warnOf('executePlugins(context, names, options)');
-    return { ...former, ...(isList(given) ? { names: given } : given) };
-  }
-
-  #warnOf(method: string): void {
-    this.#warnings.warn('method', method, FORMER_NAMES.methods.get(method) as string);
+    await Promise.all([sandboxes.close(), uninstaller.settled()]);
   }
 
   #assertName(name: string): void {
@@ -517,61 +289,17 @@ export class PluginManager {
   }
 
   #find(written: string): InstalledVersion {
-    return this.#options.executor.find(parseReference(written));
-  }
-
-  /** Its containers wait from now on, or do not any more. */
-  #refresh(version: InstalledVersion): PluginInstance {
-    const { sandboxes } = this.#options;
-    sandboxes.refresh(version);
-    return sandboxes.instanceOf(version);
+    return this.#parts.resolver.find(parseReference(written));
   }
 
   #instanceOrNull(version: InstalledVersion): PluginInstance | null {
-    const { sandboxes } = this.#options;
+    const { sandboxes } = this.#parts;
     return sandboxes.grantOrNull(version) === null ? null : sandboxes.instanceOf(version);
   }
 
   #enabled(): readonly string[] {
-    return this.#options.registry
+    return this.#parts.registry
       .list()
       .flatMap(({ name, active }) => (active?.state === 'ENABLED' ? [name] : []));
   }
-}
-
-/**
- * An exact version may be there with more than one content; which is meant is for the caller to say.
- * @throws LurkboxError `OPTIONS_INVALID` with all of them
- */
-function assertOneContent(written: string, versions: readonly InstalledVersion[]): void {
-  const { name, range, digest } = parseReference(written);
-  const exact = range === null ? null : exactOf(range);
-  const same = versions.filter(({ version }) => version === exact);
-  if (digest !== undefined || same.length < 2) return;
-  const contents = same.map((one) => `\`${name}@${one.version}#${one.digest}\` (${one.state})`);
-  throw new LurkboxError(
-    'OPTIONS_INVALID',
-    `Expected one content of \`${name}@${exact}\`, and these are installed: ${contents.join(', ')}.`,
-  );
-}
-
-function isList(given: object): given is readonly string[] {
-  return Array.isArray(given);
-}
-
-function assertCanary({ share, calls = DEFAULT_CANARY_CALLS }: CanaryOptions): void {
-  if (share > 0 && share < 1 && Number.isInteger(calls) && calls >= 1) return;
-  throw new LurkboxError(
-    'OPTIONS_INVALID',
-    `Expected a share above 0 and below 1 and a whole number of calls, got ${share} and ${calls}.`,
-  );
-}
-
-/** With or without the `sha256:`. */
-function isWhole(written: string, digest: string): boolean {
-  return toDigest(written) === digest;
-}
-
-function toDigest(written: string): string {
-  return `sha256:${written.toLowerCase().replace(/^sha256:/, '')}`;
 }

@@ -68,3 +68,8 @@ export function exactOf(range: string): string | null {
   const written = range.trim().replace(/^[=v\s]+/, '');
   return exactVersion().safeParse(written).success ? written : null;
 }
+
+/** A digest as a person writes it, with or without the `sha256:`. */
+export function toDigest(written: string): string {
+  return `sha256:${written.toLowerCase().replace(/^sha256:/, '')}`;
+}

@@ -9,7 +9,7 @@ const [, , source = ''] = process.argv;
 const { discoverPlugins } = await import(join(source, 'manifest/discover.ts'));
 const { loadPlugin } = await import(join(source, 'manifest/load.ts'));
 const { readPluginFiles } = await import(join(source, 'manifest/read-files.ts'));
-const { CopiedFiles } = await import(join(source, 'versions/plugin-files.ts'));
+const { CopiedFiles } = await import(join(source, 'versions/install/plugin-files.ts'));
 const { loadPolicy } = await import(join(source, 'policy/load.ts'));
 
 const OPERATIONS: Readonly<Record<string, (workspace: string) => Promise<string>>> = {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 const [, , source = '', root = '', killAt = '0'] = process.argv;
 const { createLurkbox } = await import(join(source, 'index.ts'));
 const { PluginRegistry } = await import(join(source, 'versions/registry/registry.ts'));
-const { CopiedFiles } = await import(join(source, 'versions/plugin-files.ts'));
+const { CopiedFiles } = await import(join(source, 'versions/install/plugin-files.ts'));
 
 let steps = 0;
 

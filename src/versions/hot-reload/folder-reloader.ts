@@ -2,17 +2,20 @@ import { basename } from 'node:path';
 import { LurkboxError, type LurkboxErrorCode } from '../../errors.ts';
 import type { LoadedPlugin } from '../../manifest/load.ts';
 import type { Activation } from '../activate.ts';
-import { FOLDER_GONE, type PluginLoader } from '../install/install.ts';
+import type { Installer } from '../install/install.ts';
 import { nameIsTaken, namesakeOf } from '../install/ownership.ts';
+import { FOLDER_GONE } from '../install/retain.ts';
+import type { Uninstaller } from '../install/uninstall.ts';
 import type { LifecycleRecorder } from '../lifecycle-recorder.ts';
 import type { InstalledVersion } from '../registry/record.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
-import type { Reloaded, Reloader } from '../reloader.ts';
 import type { SandboxCache } from '../sandbox-cache.ts';
+import type { Reloaded, Reloader } from './reloader.ts';
 
 export interface FolderReloaderOptions {
   readonly registry: PluginRegistry;
-  readonly loader: PluginLoader;
+  readonly installer: Installer;
+  readonly uninstaller: Uninstaller;
   readonly sandboxes: SandboxCache;
   readonly activation: Activation;
   readonly recorder: LifecycleRecorder;
@@ -46,13 +49,13 @@ export class FolderReloader implements Reloader {
     folder: string,
     { signal, isFirst = false }: { signal?: AbortSignal; isFirst?: boolean } = {},
   ): Promise<Reloaded | null> {
-    const { registry, loader, sandboxes, activation, recorder } = this.#options;
+    const { registry, installer, uninstaller, sandboxes, activation, recorder } = this.#options;
     let version: InstalledVersion | undefined;
     try {
-      const plugin = await loader.read(folder, { path: 'resolved' });
+      const plugin = await installer.read(folder, { path: 'resolved' });
       await this.#assertOwnName(plugin);
       if (this.#isKnown(plugin, isFirst)) return null;
-      version = await loader.install(plugin, { lock: true, signal });
+      version = await installer.install(plugin, { lock: true, signal });
       using _heldBack = sandboxes.holdBack(version);
       activation.assertReady(version);
       const startedAt = performance.now();
@@ -72,7 +75,7 @@ export class FolderReloader implements Reloader {
           registry.setState(id, 'fail', error.message);
       }
       recorder.tell('ERROR', version ?? { name: this.#nameOf(folder) }, { error: error.message });
-      if (version !== undefined) activation.tidy(version.name);
+      if (version !== undefined) uninstaller.tidy(version.name);
       throw error;
     }
   }
@@ -90,11 +93,11 @@ export class FolderReloader implements Reloader {
 
   /** Of two folders in `plugins/` that say a new name neither gets it, whichever is read first. */
   async #assertOwnName(plugin: LoadedPlugin): Promise<void> {
-    const { registry, loader, pluginsFolder } = this.#options;
+    const { registry, installer, pluginsFolder } = this.#options;
     const { name } = plugin.manifest;
     const namesake = registry.get(name) === null ? await namesakeOf(plugin, pluginsFolder) : null;
     if (namesake !== null) throw nameIsTaken(plugin.folder, name, namesake);
-    loader.assertOwnName(plugin);
+    installer.assertOwnName(plugin);
   }
 
   async removed(folder: string): Promise<void> {

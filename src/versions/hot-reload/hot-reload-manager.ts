@@ -4,7 +4,7 @@ import pLimit from 'p-limit';
 import { LurkboxError } from '../../errors.ts';
 import { type Logger, SILENT_LOGGER } from '../../logger.ts';
 import { quotePath, quoteValue } from '../../printable.ts';
-import type { Reloaded, Reloader } from '../reloader.ts';
+import type { Reloaded, Reloader } from './reloader.ts';
 import { WatchedPath } from './watched-path.ts';
 import type { Consequences } from './watched-plugin.ts';
 

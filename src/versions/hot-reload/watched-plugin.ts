@@ -6,7 +6,7 @@ import type { LimitFunction } from 'p-limit';
 import { LurkboxError } from '../../errors.ts';
 import { isBecauseOfChange } from '../../manifest/changed.ts';
 import { MANIFEST_FILE } from '../../manifest/load.ts';
-import type { Reloaded, Reloader } from '../reloader.ts';
+import type { Reloaded, Reloader } from './reloader.ts';
 
 /** A plugin that somebody writes to without a pause is not waited for longer than so many times `debounceMs`. */
 const MAX_WAIT_FACTOR = 10;

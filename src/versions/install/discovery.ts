@@ -7,9 +7,8 @@ import { discoverPlugins, PLUGINS_FOLDER } from '../../manifest/discover.ts';
 import { type LoadedPlugin, MANIFEST_FILE } from '../../manifest/load.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
 import type { PluginInstance } from '../version-grants.ts';
-import { requirementUnmet, toRequirable } from './install.ts';
 import { nameIsTaken } from './ownership.ts';
-import { type LoadOrder, orderByRequirements } from './requirements.ts';
+import { type LoadOrder, orderByRequirements, requirementUnmet, toRequirable } from './requirements.ts';
 
 /** What `discoverAndLoadAll` found. A plugin that cannot be loaded does not keep the others from it. */
 export interface Discovery {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { SchemaChecks } from '../../calls/schema-checks.ts';
-import { LurkboxError, type Problem } from '../../errors.ts';
+import { LurkboxError } from '../../errors.ts';
 import {
   isLocked,
   type LoadedPlugin,
@@ -11,12 +11,12 @@ import {
   toLocked,
 } from '../../manifest/load.ts';
 import { countPackages } from '../../manifest/package-lock.ts';
-import { type PermissionChange, permissionsBeyond } from '../../policy/permission-changes.ts';
 import { toPluginPolicy } from '../../policy/plugin-policy.ts';
 import { decideRequest, resolveOrThrow } from '../../policy/resolve.ts';
 import { type Policy, toVendoredLimits } from '../../policy/schema.ts';
 import { quotePath } from '../../printable.ts';
 import type { SchemaChecker } from '../../schemas/schema-checker.ts';
+import { inheritConsent } from '../agreed.ts';
 import type { LifecycleRecorder } from '../lifecycle-recorder.ts';
 import {
   type InstalledVersion,
@@ -30,12 +30,11 @@ import type { KnownContents } from './known-contents.ts';
 import { nameIsTaken, type Surroundings, standingOf } from './ownership.ts';
 import type { PackageLocks } from './package-locks.ts';
 import type { PluginFiles } from './plugin-files.ts';
-import { dependentsOf, orderByRequirements, type Requirable } from './requirements.ts';
+import { assertRequirements } from './requirements.ts';
+import { FOLDER_GONE } from './retain.ts';
+import type { Uninstaller } from './uninstall.ts';
 
-/** Reason of a version whose folder was taken away from under a watcher, or from `plugins/`. */
-export const FOLDER_GONE = 'its folder is gone';
-
-export interface PluginLoaderOptions {
+export interface InstallerOptions {
   readonly registry: PluginRegistry;
   readonly files: PluginFiles;
   readonly contents: KnownContents;
@@ -47,8 +46,7 @@ export interface PluginLoaderOptions {
   readonly keptNames: KeptNames | null;
   readonly schemaChecker: SchemaChecker;
   readonly locks: PackageLocks;
-  /** Takes containers, files and images of what was forgotten; resolves when nothing of it is left. */
-  readonly release: (versions: readonly InstalledVersion[]) => Promise<void>;
+  readonly uninstaller: Uninstaller;
 }
 
 export interface InstallOptions {
@@ -63,22 +61,12 @@ export interface InstallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Brings versions into the registry and out of it, and moves them from state to state. Nothing of a plugin runs here. */
-export class PluginLoader {
-  readonly #options: PluginLoaderOptions;
+/** Brings versions into the registry. Nothing of a plugin runs here. */
+export class Installer {
+  readonly #options: InstallerOptions;
 
-  constructor(options: PluginLoaderOptions) {
+  constructor(options: InstallerOptions) {
     this.#options = options;
-  }
-
-  /**
-   * Reads, checks and installs what is in a folder, beside the versions that are installed. The first version of a plugin
-   * brings the consent to what it asks for; none becomes active by this.
-   * @throws LurkboxError `PLUGIN_NOT_FOUND`, `MANIFEST_INVALID`, also for a name that belongs to another origin,
-   * `POLICY_DENIED` or `REQUIREMENT_UNMET`, with every problem
-   */
-  async load(folder: string): Promise<InstalledVersion> {
-    return this.install(await this.read(folder), { isNamed: true, lock: true });
   }
 
   /** Reads and checks what is in a folder, and installs nothing. @throws LurkboxError `PLUGIN_NOT_FOUND`, `MANIFEST_INVALID` */
@@ -86,9 +74,14 @@ export class PluginLoader {
     return loadPlugin(folder, { ...options, vendored: toVendoredLimits(this.#options.policy) });
   }
 
-  /** The same for a folder that was read already. */
+  /**
+   * Checks and installs what was read of a folder, beside the versions that are installed. The first version of a plugin
+   * brings the consent to what it asks for; none becomes active by this.
+   * @throws LurkboxError `MANIFEST_INVALID`, also for a name that belongs to another origin, `POLICY_DENIED` or
+   * `REQUIREMENT_UNMET`, with every problem
+   */
   async install(given: LoadedPlugin, options: InstallOptions = {}): Promise<InstalledVersion> {
-    const { registry, locks, keptNames } = this.#options;
+    const { registry, locks, keptNames, uninstaller } = this.#options;
     const { again = true, lock = false, signal } = options;
     await keptNames?.assertOwn(given, this.#surroundings);
     const isTaken = !this.#settleName(given, options);
@@ -124,10 +117,10 @@ export class PluginLoader {
         { name, version, digest, content, lock, manifest, origin, folder: staged.folder },
         isFirst ? manifest.permissions : undefined,
       );
-      this.#inheritConsent(record);
+      inheritConsent(registry, record);
       return { version: record.state === 'ERROR' ? registry.setState(record.id, 'load') : record, former };
     });
-    if (former !== null) await this.#leave(former);
+    if (former !== null) await uninstaller.releaseFormer(former);
     if (known === null) this.#tell('INSTALL', version, describeInstallation(plugin, former));
     this.#tell('LOAD', version);
     return version;
@@ -144,7 +137,7 @@ export class PluginLoader {
     return registry.transaction(() => {
       const { digest } = plugin;
       const relocked = registry.register({ ...toNewVersion(version), lock, digest });
-      this.#inheritConsent(relocked);
+      inheritConsent(registry, relocked);
       this.#tell('LOAD', relocked, `its npm packages are locked anew: ${countPackages(lock)}`);
       return relocked;
     });
@@ -192,124 +185,6 @@ export class PluginLoader {
     return record;
   }
 
-  async #leave({ versions }: PluginRecord): Promise<void> {
-    const { recorder, release } = this.#options;
-    for (const one of versions) recorder.tell('UNLOAD', one, { message: 'its name was taken' });
-    await release(versions);
-  }
-
-  /** What asks for no more than is agreed to is agreed to itself: so it stays when that is unloaded. */
-  #inheritConsent({ name, digest, manifest: { permissions } }: InstalledVersion): void {
-    const { registry } = this.#options;
-    const { consents, consented } = registry.get(name) as PluginRecord;
-    const isKnown = consents.some((consent) => consent.digest === digest);
-    const isCovered = permissionsBeyond(consented, permissions).length === 0;
-    if (!isKnown && isCovered) registry.setConsents(name, [...consents, { digest, permissions }]);
-  }
-
-  /**
-   * Forgets one version, or the whole plugin where it is `null`, and what requires it too where `cascade` says so. Resolves
-   * with what was forgotten when nothing of that is left: what executes goes on to its end.
-   * @throws LurkboxError `REQUIREMENT_UNMET` when another plugin requires it
-   */
-  async unload(
-    name: string,
-    version: InstalledVersion | null,
-    { cascade = false }: { cascade?: boolean } = {},
-  ): Promise<readonly InstalledVersion[]> {
-    const number = version?.version ?? null;
-    const dependents = this.dependentsOf(name, number);
-    if (dependents.length > 0 && !cascade) {
-      const who = dependents.map((other) => `\`${other}\``).join(', ');
-      throw new LurkboxError(
-        'REQUIREMENT_UNMET',
-        `\`${number === null ? name : `${name}@${number}`}\` is required by ${who}; unload those first, or cascade.`,
-      );
-    }
-    const all = this.#withTheirDependents(name, dependents);
-    const gone = [...all.flatMap((dependent) => this.forget(dependent, null)), ...this.forget(name, version)];
-    await this.#options.release(gone);
-    return gone;
-  }
-
-  /**
-   * Only what is known: its files and containers are still there, and nobody is asked who requires it. `message`: why, where
-   * nobody asked for it; then whoever watches its folder goes on.
-   */
-  forget(name: string, version: InstalledVersion | null, message?: string): readonly InstalledVersion[] {
-    const { registry, recorder } = this.#options;
-    const gone = version === null ? (registry.get(name)?.versions ?? []) : [version];
-    if (gone.length === 0) return [];
-    registry.transaction(() => {
-      registry.unregister(name, version?.id);
-      this.#endConsents(name);
-    });
-    for (const one of gone)
-      recorder.tell(
-        'UNLOAD',
-        one,
-        message === undefined ? { metadata: { origin: one.origin } } : { message },
-      );
-    return gone;
-  }
-
-  /** A consent ends with the content that it was given for. */
-  #endConsents(name: string): void {
-    const { registry } = this.#options;
-    const record = registry.get(name);
-    if (record === null) return;
-    const installed = new Set(record.versions.map(({ digest }) => digest));
-    const left = record.consents.filter(({ digest }) => installed.has(digest));
-    if (left.length < record.consents.length) registry.setConsents(name, left);
-  }
-
-  /** Of what was forgotten and does not execute any more. Another process may have installed the same again. */
-  async removeFiles(versions: readonly InstalledVersion[]): Promise<void> {
-    const { registry, files } = this.#options;
-    if (versions.length === 0) return;
-    const removals = registry.transaction(() => {
-      const known = new Set(registry.list().flatMap((record) => record.versions.map(({ folder }) => folder)));
-      const gone = new Map(versions.map((version) => [version.folder, version]));
-      return [...gone.values()].filter(({ folder }) => !known.has(folder)).map((one) => files.remove(one));
-    });
-    await Promise.all(removals);
-  }
-
-  /** @throws LurkboxError `STATE_INVALID` */
-  enable(name: string): InstalledVersion {
-    return this.#set(name, 'enable', 'ENABLE');
-  }
-
-  /** @throws LurkboxError `STATE_INVALID` */
-  disable(name: string): InstalledVersion {
-    return this.#set(name, 'disable', 'DISABLE');
-  }
-
-  /** The active version. */
-  get(name: string): InstalledVersion | null {
-    return this.#options.registry.get(name)?.active ?? null;
-  }
-
-  /** What a version asks for that nobody has agreed to; it takes no calls until somebody does. */
-  missingConsent(version: InstalledVersion): readonly PermissionChange[] {
-    const record = this.#options.registry.get(version.name);
-    return record === null ? [] : permissionsBeyond(record.consented, version.manifest.permissions);
-  }
-
-  /** Who would miss something without this version, or without the plugin where it is `null`. */
-  dependentsOf(name: string, version: string | null): readonly string[] {
-    return dependentsOf(name, version, this.#options.registry.list().map(toRequirable));
-  }
-
-  #set(name: string, transition: 'enable' | 'disable', event: 'ENABLE' | 'DISABLE'): InstalledVersion {
-    const active = this.get(name);
-    if (active === null)
-      throw new LurkboxError('STATE_INVALID', `No version of \`${name}\` is active; \`use\` one first.`);
-    const changed = this.#options.registry.setState(active.id, transition);
-    if (changed.state !== active.state) this.#tell(event, changed);
-    return changed;
-  }
-
   async #isWhole(version: InstalledVersion): Promise<boolean> {
     return this.#options.files.read(version).then(
       () => true,
@@ -338,7 +213,7 @@ export class PluginLoader {
       throw await this.#withDifferences(plugin, error);
     }
     if (!isTaken) this.#assertSameSource(plugin);
-    this.#assertRequirements(plugin);
+    assertRequirements(plugin, this.#options.registry.list());
   }
 
   /** Where a pin is one of the reasons, what differs from what it pins is told too. */
@@ -373,47 +248,9 @@ export class PluginLoader {
     );
   }
 
-  #assertRequirements({ manifest }: LoadedPlugin): void {
-    const { name, version, requires } = manifest;
-    if (requires.length === 0) return;
-    const others = this.#options.registry.list().map(toRequirable);
-    const self = { name, versions: [version], requires };
-    const plugins = [self, ...others.filter((other) => other.name !== name)];
-    const problem = orderByRequirements(plugins).problems.get(name);
-    if (problem !== undefined) throw requirementUnmet({ manifest }, problem);
-  }
-
-  /** The farthest first; `name` itself, to which a circle may lead, is left out. */
-  #withTheirDependents(name: string, dependents: readonly string[]): string[] {
-    const all = new Set(dependents);
-    for (const dependent of all) {
-      for (const farther of this.dependentsOf(dependent, null)) if (farther !== name) all.add(farther);
-    }
-    return [...all].reverse();
-  }
-
-  #tell(type: 'INSTALL' | 'LOAD' | 'ENABLE' | 'DISABLE', version: InstalledVersion, message?: string) {
+  #tell(type: 'INSTALL' | 'LOAD', version: InstalledVersion, message?: string) {
     this.#options.recorder.tell(type, version, message === undefined ? {} : { message });
   }
-}
-
-/** As others can require it: by what is active of it, or else by what is newest. */
-export function toRequirable({ name, versions, active }: PluginRecord): Requirable {
-  const speaking = active ?? versions[0];
-  return {
-    name,
-    versions: versions.map(({ version }) => version),
-    requires: speaking?.manifest.requires ?? [],
-  };
-}
-
-export function requirementUnmet(
-  { manifest: { name, version } }: Pick<LoadedPlugin, 'manifest'>,
-  problem: Problem,
-): LurkboxError {
-  return new LurkboxError('REQUIREMENT_UNMET', `\`${name}@${version}\` cannot be loaded.`, {
-    problems: [problem],
-  });
 }
 
 function describeInstallation({ folder, manifest }: LoadedPlugin, former: PluginRecord | null): string {

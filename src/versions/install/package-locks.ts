@@ -11,6 +11,12 @@ import type { InstalledVersion } from '../registry/record.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
 import type { KnownContents } from './known-contents.ts';
 
+/** A version before and after its npm packages were locked anew; the same one where they are the same. */
+export interface PackageRefresh {
+  readonly before: InstalledVersion;
+  readonly after: InstalledVersion;
+}
+
 export interface PackageLocksOptions {
   readonly registry: PluginRegistry;
   readonly locker: PackageLocker;

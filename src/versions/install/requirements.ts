@@ -1,6 +1,8 @@
-import type { Problem } from '../../errors.ts';
+import { LurkboxError, type Problem } from '../../errors.ts';
 import { splitDependency } from '../../manifest/fields.ts';
+import type { LoadedPlugin } from '../../manifest/load.ts';
 import { isInRange } from '../reference.ts';
+import type { PluginRecord } from '../registry/record.ts';
 
 /** A plugin as far as others can require it. */
 export interface Requirable {
@@ -80,4 +82,37 @@ export function dependentsOf(name: string, version: string | null, plugins: read
       }),
     )
     .map((plugin) => plugin.name);
+}
+
+/** As others can require it: by what is active of it, or else by what is newest. */
+export function toRequirable({ name, versions, active }: PluginRecord): Requirable {
+  const speaking = active ?? versions[0];
+  return {
+    name,
+    versions: versions.map(({ version }) => version),
+    requires: speaking?.manifest.requires ?? [],
+  };
+}
+
+/** @throws LurkboxError `REQUIREMENT_UNMET` where something that a plugin requires is not installed */
+export function assertRequirements(
+  { manifest }: Pick<LoadedPlugin, 'manifest'>,
+  installed: readonly PluginRecord[],
+): void {
+  const { name, version, requires } = manifest;
+  if (requires.length === 0) return;
+  const others = installed.map(toRequirable).filter((other) => other.name !== name);
+  const problem = orderByRequirements([{ name, versions: [version], requires }, ...others]).problems.get(
+    name,
+  );
+  if (problem !== undefined) throw requirementUnmet({ manifest }, problem);
+}
+
+export function requirementUnmet(
+  { manifest: { name, version } }: Pick<LoadedPlugin, 'manifest'>,
+  problem: Problem,
+): LurkboxError {
+  return new LurkboxError('REQUIREMENT_UNMET', `\`${name}@${version}\` cannot be loaded.`, {
+    problems: [problem],
+  });
 }

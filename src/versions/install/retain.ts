@@ -1,11 +1,38 @@
 import type { InstalledVersion, PluginRecord } from '../registry/record.ts';
-import { FOLDER_GONE } from './install.ts';
+
+/** Reason of a version whose folder was taken away from under a watcher, or from `plugins/`. */
+export const FOLDER_GONE = 'its folder is gone';
 
 /** Versions that failed before they ever served: enough to look at what is wrong with the last ones. */
 const KEPT_FAILURES = 3;
 
-/** Of a plugin the versions to be forgotten: failures that are not new, and then whatever was installed first. */
-export function surplusOf(
+/** The versions of a plugin whose images stay: active, a canary, or active lately. */
+export function neededVersions(
+  { active, canary, activeBefore, versions }: PluginRecord,
+  keepVersions: number,
+): readonly InstalledVersion[] {
+  const ids = new Set([
+    active?.reason === FOLDER_GONE ? undefined : active?.id,
+    canary?.versionId,
+    ...activeBefore.slice(0, keepVersions),
+  ]);
+  return versions.filter(({ id }) => ids.has(id));
+}
+
+/** Contents that stand under a version number which was installed again since. */
+export function replacedVersions(
+  { versions }: PluginRecord,
+  needed: readonly InstalledVersion[],
+): readonly InstalledVersion[] {
+  return versions.filter(
+    (version) =>
+      !needed.includes(version) &&
+      versions.some((one) => one.version === version.version && one.id > version.id),
+  );
+}
+
+/** The versions to be forgotten: failures that are not new, and then whatever was installed first. */
+export function surplusVersions(
   { versions, active, activeBefore }: PluginRecord,
   kept: readonly InstalledVersion[],
   maxVersions: number,

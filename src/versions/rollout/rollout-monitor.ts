@@ -4,6 +4,7 @@ import type { Activation } from '../activate.ts';
 import type { LifecycleRecorder } from '../lifecycle-recorder.ts';
 import type { InstalledVersion } from '../registry/record.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
+import { callableBefores } from '../resolve.ts';
 import { countCanaryCall, describe, Health, judgeCanary, shareOf } from './canary.ts';
 import { type CallOutcome, type Evidence, judgeCall, type Probe } from './evidence.ts';
 
@@ -26,14 +27,14 @@ export class RolloutMonitor {
   }
 
   async note(version: InstalledVersion, call: CallOutcome): Promise<void> {
-    const { registry, activation, policy, probe } = this.#options;
+    const { registry, policy, probe } = this.#options;
     const record = registry.get(version.name);
     if (record === null) return;
     const isTried = record.canary?.versionId === version.id;
     const isActive = record.active?.id === version.id;
     const isWatched = toPluginPolicy(policy, version.name).rollback !== null;
     if (!(isTried || (isActive && (isWatched || record.canary !== null)))) return;
-    const befores = isTried && record.active !== null ? [record.active] : activation.beforesOf(record);
+    const befores = isTried && record.active !== null ? [record.active] : callableBefores(record);
     const failed = await judgeCall(version, call, befores, probe);
     if (record.canary !== null) this.#noteCanary(version, failed);
     if (isActive && isWatched && registry.get(version.name)?.active?.id === version.id)

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { Reloaded, Reloader } from '../../../src/versions/reloader.ts';
+import type { Reloaded, Reloader } from '../../../src/versions/hot-reload/reloader.ts';
 
 /** Tells what it was asked, in order, and answers with the content of `index.js` as the digest. */
 export interface FakeReloader extends Reloader {

@@ -5,8 +5,7 @@ import pLimit from 'p-limit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { LurkboxError } from '../../../src/errors.ts';
 import { SILENT_LOGGER } from '../../../src/logger.ts';
-import { WatchedPath } from '../../../src/versions/hot-reload/watched-path.ts';
-import { watchesExhausted } from '../../../src/versions/watch-errors.ts';
+import { WatchedPath, watchesExhausted } from '../../../src/versions/hot-reload/watched-path.ts';
 import { createFakeReloader } from './fake-reloader.ts';
 
 let root: string;
