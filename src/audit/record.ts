@@ -33,7 +33,7 @@ const EventSchema = z.strictObject({
   metadata: z.record(z.string(), z.unknown()),
 });
 
-/** What is told to an audit log. Texts of more than 2,000 characters are cut. */
+/** What an audit log is given to record. Texts of more than 2,000 characters are cut. */
 export const AuditEntrySchema = z.discriminatedUnion('kind', [
   /** A process begins to write. */
   z.strictObject({ kind: z.literal('opened'), lurkbox: Text, pid: Count, policyHash: Text }),

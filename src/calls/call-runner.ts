@@ -72,7 +72,7 @@ export class CallRunner {
       const judged = this.#checks.hasOutput ? Promise.withResolvers<void>() : null;
       const running = await run.start(slot, judged?.promise ?? null);
       const removed = this.#holdUntilRemoved(running, slot);
-      // From here on it is given back when nothing of the call is left.
+      // From here on the slot is released when nothing of the call is left.
       slot = null;
       const settled = await this.#settle(call, running);
       judged?.resolve();
@@ -94,7 +94,7 @@ export class CallRunner {
     const tooLarge = this.#options.admission.tooLarge(this.#options.grant);
     if (tooLarge !== null) return toBusy(tooLarge);
     const refusal = (await this.#refuse(context)) ?? (await this.#checks.checkInput(context));
-    // A host that is too busy to check is not of the plugin.
+    // A host that is too busy to check is no fault of the plugin.
     return refusal?.outcome === 'HOST_RESOURCES' ? null : refusal;
   }
 
@@ -133,12 +133,12 @@ export class CallRunner {
         slot.release();
         throw error;
       }
-      // Somebody has removed it: it is made again, and not in this slot.
+      // The image was removed meanwhile: it is built again, without holding this slot.
       slot.release();
     }
   }
 
-  /** Before a call has a slot, so that a build is in nobody's way. */
+  /** Runs before the call has a slot, so that a build blocks no other call. */
   async #prepare(run: CallRun, signal: AbortSignal | undefined): Promise<void> {
     const tooLarge = this.#options.admission.tooLarge(this.#options.grant);
     if (tooLarge !== null) throw new RefusedError(tooLarge);
@@ -156,7 +156,7 @@ export class CallRunner {
 
   async #settle({ options: { signal } }: Call, running: RunningCall): Promise<Settled> {
     const [ending, usage] = await Promise.all([running.ending, running.usage]);
-    // In its slot: calls whose results are not checked yet do not add up without end.
+    // Runs in the slot, so that unchecked results do not pile up.
     const isChecked = ending.outcome === 'OK' && this.#checks.hasOutput;
     const misfit = isChecked ? await this.#checks.checkOutput(ending.result, signal).catch(leftEarly) : null;
     return { ending: misfit ?? ending, usage, logs: running.logs, metadata: running.metadata };

@@ -13,7 +13,7 @@ export interface ExecuteOptions {
   readonly waitForRemoval?: boolean;
   /** Shorter than what the plugin is granted, in milliseconds. @default what it is granted */
   readonly timeoutMs?: number;
-  /** Told what the plugin says of its progress, from 0 to 1; the message is harmless, and cut after 1,000 characters. */
+  /** Called with the progress that the plugin reports, from 0 to 1; the message is escaped, and cut after 1,000 characters. */
   readonly onProgress?: (fraction: number, message: string) => void;
 }
 
@@ -22,9 +22,9 @@ export interface Call {
   readonly executionId: string;
   readonly context: ExecutionContextConfig;
   readonly options: ExecuteOptions;
-  /** From handing over the context on. */
+  /** Deadline, counted from handing over the context. */
   readonly timeoutMs: number;
-  /** Whose call it is, where that matters; `null`: anybody's. */
+  /** The session that the call belongs to, where its container is kept for one; `null`: none. */
   readonly session: string | null;
   readonly stopwatch: Stopwatch;
 }
@@ -40,7 +40,7 @@ export function createCall(context: ExecutionContextConfig, options: ExecuteOpti
   };
 }
 
-/** Another user's session of the same name is another session. */
+/** Sessions of two users are two sessions, even with the same id. */
 function sessionOf({ userId, sessionId }: ExecutionContextConfig): string | null {
   return sessionId === null ? null : JSON.stringify([userId, sessionId]);
 }

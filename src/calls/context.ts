@@ -28,7 +28,7 @@ export type ExecutionContextConfig = Omit<PluginExecutionContext, 'executionId'>
 /** Larger contexts belong into a mount; this one has to be held, copied and parsed on both sides. */
 export const MAX_CONTEXT_BYTES = 16 * 1024 * 1024;
 
-/** Of the path to what is too deep. */
+/** Keys that are shown of the path to a value that is too deep. */
 const MAX_SHOWN_KEYS = 8;
 
 /** The names of the plugin system that this one rebuilds, and of everything else that people write for lurkbox. */
@@ -56,7 +56,7 @@ function toProblems({ path, message, ...issue }: z.core.$ZodIssue): Problem[] {
   }));
 }
 
-// What contains itself or is too deep would end whoever walks it, and the first to do that is the schema.
+// A value that contains itself or is too deep would overflow the stack of whoever walks it; the schema would be first.
 function assertWalkable(written: unknown): void {
   let problem: Problem | null;
   try {
@@ -90,7 +90,7 @@ function invalidContext(problems: readonly Problem[], cause?: unknown): LurkboxE
   });
 }
 
-// Where both spellings stand, the snake_case one stays and is refused as unknown: two values cannot both be meant.
+// Where both spellings are given, the snake_case one stays and is refused as unknown, because only one value can be meant.
 export function toCamelCase(written: unknown): unknown {
   if (typeof written !== 'object' || written === null || Array.isArray(written)) return written;
   const entries = Object.entries(written).map(([key, value]) => {

@@ -14,7 +14,7 @@ export type Ending =
 
 export type FailedOutcome = Exclude<Outcome, 'OK'>;
 
-/** Of what happened, in a message: the problems of three schemas, or the words of an engine. */
+/** Characters of a message about what happened: the problems of three schemas, or what an engine said. */
 const MAX_DETAIL_CHARS = 50_000;
 
 /** The general sentence of the outcome with what happened this time, which may quote strangers. */
@@ -55,7 +55,7 @@ function toStack(stack: string | undefined): string | null {
   return stack ? escapeControlsInLines(stack.slice(0, MAX_STACK_CHARS)) : null;
 }
 
-/** An error response of the runner, which the plugin may have written itself: its words are only ever its own, and may have lines. */
+/** An error response. The plugin may have written it itself, so its text counts as the plugin's, and may have lines. */
 export function endingOfResponse({ code, message, data }: Extract<RunnerMessage, { kind: 'error' }>): Ending {
   if (code === RUNNER_ERRORS.noResult) return failed('NO_RESULT', message.slice(0, MAX_MESSAGE_CHARS));
   if (code === RUNNER_ERRORS.overLimit) return failed('OUTPUT_LIMIT', message.slice(0, MAX_MESSAGE_CHARS));
@@ -102,7 +102,7 @@ export function lost(): Ending {
   );
 }
 
-/** What this side knows of an end, beside what the engine has recorded of it. */
+/** What the orchestrator knows of an end, beside the engine's record. */
 export interface EndEvidence {
   /** As the plugin's stderr says; a hint between two outcomes that are both the plugin's fault. */
   readonly heapWasFull: boolean;

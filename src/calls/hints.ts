@@ -3,7 +3,7 @@ import type { Ending } from './ending.ts';
 import type { LogBook } from './logs.ts';
 import { FAULT_OF, type Outcome } from './outcome.ts';
 
-/** What explains a failure by the sandbox that it happened in. */
+/** Explains a failure by the sandbox that it happened in. */
 interface Hint {
   /**
    * In the words of Node, of libuv or of the C library. The plugin chooses the text and this process matches it, so nothing in
@@ -20,7 +20,7 @@ interface Hint {
 const ALWAYS = (): boolean => true;
 const MIB = 1024 * 1024;
 
-/** The first that fits is told, so what is more certain comes first. */
+/** The first hint that fits is given, so the more certain ones come first. */
 const HINTS: readonly Hint[] = [
   {
     when: /\bspawn.{0,500}\b(?:EPERM|EACCES)\b|\b(?:EPERM|EACCES)\b.{0,500}\bspawn/,
@@ -154,7 +154,7 @@ const HINTS: readonly Hint[] = [
       'Node runs TypeScript by leaving its types out: write `enum` as an object (`const Color = { Red: 0 } as const`), parameter properties as fields, namespaces as modules and `import fs = require("fs")` as `import fs from "fs"`, or compile the plugin first.',
   },
   {
-    // Above its caret Node shows the line.
+    // Node shows the line above its caret.
     when: /(?:^|[\s(,])(?:@[A-Za-z_$][^\n]{0,500}\n[ \t]{0,500}\^\n\nSyntaxError: Invalid or unexpected token|accessor [^\n]{1,500}\n[ \t]{0,500}\^{1,80}\n\nSyntaxError: Unexpected identifier)|SyntaxError: Unexpected token '<'(?:$| \(|\n)/,
     if: ALWAYS,
     say: () =>
@@ -174,9 +174,9 @@ const HINTS: readonly Hint[] = [
   },
 ];
 
-/** Longer texts are looked at up to here: what an error is about stands at its beginning. */
+/** Texts are searched up to here, because the beginning of an error says what it is about. */
 const MAX_CHARS = 8_000;
-/** Of the log of a process that ended without an answer: what it died of stands at the end. */
+/** Searched at the end of the log of a process that ended without an answer, because the last lines say what it died of. */
 const LAST_LINES = 20;
 
 /** Of the image, in one hint. */
@@ -204,7 +204,7 @@ function explain(ending: Ending, grant: Grant, logs: LogBook): { hint: Hint; tex
   return hint === undefined ? null : { hint, text };
 }
 
-/** What is known of the packages that the text names says all; what is known of others may be it. */
+/** Notes about packages that the text names explain it; notes about others only may. */
 function withNotes(general: string, text: string, notes: readonly string[]): string {
   const named = notes.filter((note) => {
     const [, name] = /^`(@?[^`@]+)/.exec(note) ?? [];

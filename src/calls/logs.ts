@@ -4,9 +4,9 @@ import type { LogLevel } from '../protocol/messages.ts';
 import type { LogLine } from './result.ts';
 import { MAX_LINE_BYTES, readLogRecord, type Surplus } from './surplus.ts';
 
-/** Of what was logged beyond the first lines, the end of which is kept. */
+/** Bytes of the end of a long log that are kept, beside its first lines. */
 const LOG_TAIL = { lines: 300, bytes: 64 * 1024 } as const;
-/** An honest runner tells fewer. */
+/** An honest runner sends fewer. */
 const MAX_WARNINGS = 40;
 const MAX_WARNING_CHARS = 1_000;
 
@@ -50,7 +50,7 @@ export class LogBook {
     this.#tailStart = 0;
   }
 
-  /** What did not cross as it was. */
+  /** Warnings about values that did not cross unchanged. */
   warn(path: string, message: string): void {
     if (this.#told.length === MAX_WARNINGS) return;
     const told = path === '' ? message : `\`${path}\` ${message}`;

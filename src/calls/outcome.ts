@@ -3,7 +3,7 @@ import type { LurkboxErrorCode } from '../errors.ts';
 /** How an execution can end: a closed set, each with what it means and what to do about it. */
 export const OUTCOMES = {
   OK: 'The plugin answered with a result.',
-  PLUGIN_ERROR: 'The plugin threw, or could not be loaded. Mend the plugin.',
+  PLUGIN_ERROR: 'The plugin threw, or could not be loaded. Fix the plugin.',
   PLUGIN_CRASHED: 'The process ended abnormally before it answered. Look at the logs of the execution.',
   NO_RESULT:
     'The plugin ended, or had nothing left to wait for, without an answer. Return a value from `execute`.',
@@ -33,7 +33,7 @@ export const OUTCOMES = {
 
 export type Outcome = keyof typeof OUTCOMES;
 
-/** With whom an outcome lies: the engine stands for its host, too, and for images; the caller for the whole of what called. */
+/** Who is at fault for an outcome. `engine` includes its host and images; `caller` is the program and the person that called. */
 export const FAULT_OF: Readonly<Record<Outcome, 'nobody' | 'plugin' | 'caller' | 'engine' | 'lurkbox'>> = {
   OK: 'nobody',
   PLUGIN_ERROR: 'plugin',

@@ -1,4 +1,4 @@
-/** Counts what is under way, for whoever waits until nothing is. */
+/** Counts what is under way, so that closing can wait for its end. */
 export class Pending {
   #count = 0;
   #settled: PromiseWithResolvers<void> | null = null;

@@ -2,7 +2,7 @@ import { DEFAULT_MAX_JSON_DEPTH } from '../json/reader.ts';
 import { type ExecutionContextConfig, ExecutionContextSchema, parseContext, toCamelCase } from './context.ts';
 import { EventLoopYielder } from './event-loop-yielder.ts';
 
-/** Of a value, between two looks at the clock. */
+/** Values between two looks at the clock. */
 const MEMBERS_PER_LOOK = 256;
 
 /** The parts of a context that can be large: a workflow hands what one plugin answered to another. */
@@ -38,7 +38,7 @@ async function readOn(
   }
 }
 
-/** What throws when it is read is told of by `parseContext`. */
+/** A getter that throws is reported by `parseContext`. */
 function next(copying: Copying): IteratorResult<undefined, object | null> {
   try {
     return copying.next();
@@ -53,7 +53,7 @@ function finish(written: unknown, copy: object | null): ExecutionContextConfig {
   const values = VALUES.filter((key) => Object.hasOwn(named, key)).map((key) => [key, named[key]] as const);
   const empty = values.map(([key, value]) => [key, key === 'inputData' ? null : emptied(value)]);
   const parsed = ExecutionContextSchema.safeParse({ ...named, ...Object.fromEntries(empty) });
-  // It tells every problem.
+  // It reports every problem.
   if (!parsed.success) return parseContext(written);
   return { ...parsed.data, ...Object.fromEntries(values) };
 }

@@ -3,7 +3,7 @@ import { frameRecord } from '../protocol/framing.ts';
 import { EXECUTE_ID, type ExecuteParams, LOAD_ID, type LoadParams } from '../protocol/messages.ts';
 import { EventLoopYielder } from './event-loop-yielder.ts';
 
-/** Characters; a context may be large, and neither its whole text nor the time to write it is to be had at once. */
+/** Characters of a piece: a large context is not made as one text, and not in one turn of the event loop. */
 const PIECE_CHARS = 32 * 1024;
 const SMALL_CHARS = 4 * 1024;
 const PART_MEMBERS = 64;
@@ -24,8 +24,8 @@ export interface ExecuteRequest extends ExecuteParams {
 }
 
 /**
- * Sends the request for one execution, no faster than it is taken. Never rejects: that a stream broke is told to whoever
- * reads it.
+ * Sends the request for one execution, no faster than the container takes it. Never rejects: the reader of the output learns that the
+ * connection broke.
  */
 export async function sendExecute(
   stdin: ContainerStdin,
@@ -62,7 +62,7 @@ export async function countJsonBytes(value: unknown): Promise<number> {
   return bytes;
 }
 
-/** The same for whoever reads it as one text; a large one is made while it is read, in turns with everything else. */
+/** The same as one text; a large one is made while it is read, in turns with everything else. */
 export function toJsonText(value: unknown): string | (() => AsyncIterable<string>) {
   return isSmall(value) ? JSON.stringify(value) : () => inTurns(value);
 }
@@ -150,12 +150,12 @@ function inner(json: string): string {
   return json.slice(1, -1);
 }
 
-/** Whether a value is written in no time. An empty list or object is small. */
+/** Whether writing a value takes next to no time. */
 function isSmall(value: unknown): boolean {
   return spend(value, SMALL_CHARS) >= 0;
 }
 
-/** What is left of so many characters, about, when a value has been written. */
+/** About how many of `chars` are left when a value has been written. */
 function spend(value: unknown, chars: number): number {
   if (typeof value === 'string') return chars - value.length;
   let left = chars - 4;

@@ -12,7 +12,7 @@ import { toJsonText } from './request.ts';
 /** Code of an error: whether the value fits is not known, because its schema takes too much time or memory. */
 export const SCHEMA_TOO_COSTLY = 'SCHEMA_TOO_COSTLY';
 
-/** The schemas of one plugin, and what is checked against them. What there is no schema for is not checked and costs nothing. */
+/** Checks values against the schemas of one plugin. A value without a schema is not checked and costs nothing. */
 export class SchemaChecks {
   readonly #plugin: string;
   readonly #checker: SchemaChecker;
@@ -50,7 +50,7 @@ export class SchemaChecks {
     return this.#output !== null;
   }
 
-  /** How the call ends by it; `null`: everything fits. Rejects with the signal's reason when that is aborted. */
+  /** The ending of a call whose values do not fit; `null`: everything fits. Rejects with the signal's reason when that is aborted. */
   async checkInput(context: ExecutionContextConfig, signal?: AbortSignal): Promise<Ending | null> {
     const values: [string, SchemaText | null, unknown][] = [
       ['inputData', this.#input, context.inputData],

@@ -144,13 +144,13 @@ const LIFECYCLE: readonly CommandRow[] = [
   },
   {
     name: 'disable',
-    about: 'have a plugin refuse its calls, until it is enabled',
+    about: 'refuse the calls of a plugin, until it is enabled',
     arguments: [NAME],
     load: async () => (await import('./lifecycle.ts')).disable,
   },
   {
     name: 'use',
-    about: 'have a version serve the calls that name none',
+    about: 'make a version the default: it serves the calls that name none',
     arguments: [{ form: '<plugin>', about: 'name@version, or name@range', completes: 'plugin' }],
     options: [
       {
@@ -158,7 +158,7 @@ const LIFECYCLE: readonly CommandRow[] = [
         about: 'give it a share of the calls first, and compare',
         read: toPercent,
       },
-      { form: '--canary-calls <n>', about: 'so many calls decide (default: 20)', read: toCount },
+      { form: '--canary-calls <n>', about: 'calls of it that decide (default: 20)', read: toCount },
       { form: '--trial <percent>', read: toPercent, not: 'canary' },
       { form: '--trial-calls <n>', read: toCount, not: 'canaryCalls' },
       { form: '--replay', about: 'execute the recorded calls on it first, and compare' },
@@ -167,7 +167,7 @@ const LIFECYCLE: readonly CommandRow[] = [
   },
   {
     name: 'rollback',
-    about: 'have the version serve again that was active before',
+    about: 'make the version active again that was active before',
     arguments: [NAME],
     load: async () => (await import('./lifecycle.ts')).rollback,
   },
@@ -196,7 +196,7 @@ const LIFECYCLE: readonly CommandRow[] = [
     options: [
       { form: '--plugin <name>', about: 'only of this plugin', completes: 'plugin' },
       { form: '--type <type...>', about: 'only of these types', choices: PLUGIN_EVENT_TYPES },
-      { form: '--limit <n>', about: 'so many of the last ones', read: toCount, otherwise: 50 },
+      { form: '--limit <n>', about: 'how many of the last ones', read: toCount, otherwise: 50 },
       { form: '--follow', about: 'go on until Ctrl-C' },
     ],
     load: async () => (await import('./events.ts')).events,
@@ -238,7 +238,7 @@ const LIFECYCLE: readonly CommandRow[] = [
   },
   {
     name: 'dev',
-    about: 'watch plugins, and have what is saved serve from the next call on',
+    about: 'watch plugins, and put saved changes into service from the next call on',
     arguments: [
       {
         form: '[folder]',

@@ -75,7 +75,7 @@ async function withdraw(name: string, options: ConsentOptions): Promise<number> 
   });
 }
 
-/** Whoever looked at another content is told what became of it. */
+/** Says what became of the content that was looked at, where that is another one. */
 async function agree(plugins: PluginManager, reference: string, digest: string): Promise<void> {
   try {
     plugins.consent(reference, { digest });

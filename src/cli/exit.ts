@@ -19,7 +19,7 @@ export function exitCodeOf(code: LurkboxErrorCode): number {
   return Object.hasOwn(USER_ERROR_CODES, code) ? EXIT.usage : EXIT.failed;
 }
 
-/** Tells the error and answers the exit code for it. */
+/** Prints the error and returns its exit code. */
 export function reportError(error: unknown): number {
   // Several plugins that cannot be loaded, each with its own problems.
   if (error instanceof AggregateError) return Math.max(...error.errors.map(reportError));

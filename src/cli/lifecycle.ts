@@ -22,7 +22,7 @@ export interface LoadCliOptions extends CommonOptions {
 
 /** Installs a version beside the others; it becomes active where none is. */
 export async function load(folder: string, options: LoadCliOptions): Promise<number> {
-  // Who mistook the folder should find nothing of ours where it was meant to be.
+  // A wrong folder must not get a `.lurkbox`.
   await loadPluginFolder(resolve(folder));
   return withLurkbox(
     options,

@@ -1,6 +1,6 @@
 import { VERSION } from '../version.ts';
 
-// Whoever reads the output may leave before its end, as `head` does; the work and its exit code are not touched by that.
+// The reader of the output may leave before its end, as `head` does; the work and its exit code go on unchanged.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });

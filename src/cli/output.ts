@@ -52,7 +52,7 @@ export function formatTable(head: readonly string[], rows: readonly (readonly st
   return [paint('dim', line(head)), ...harmlessRows.map(line)].join('\n');
 }
 
-/** What we paint cells with; everything else in a cell may be a stranger's. */
+/** Colours of lurkbox in cells; everything else in a cell may be a stranger's text. */
 const COLOURS = /(\u001b\[[0-9;]*m)/;
 
 function toHarmlessCell(cell: string): string {
@@ -76,7 +76,7 @@ export function formatBytes(bytes: number | null): string {
   return bytes < 1024 * 1024 ? `${Math.round(bytes / 1024)} kB` : `${(bytes / (1024 * 1024)).toFixed(1)} MB`;
 }
 
-/** A stranger's text in lines of which only the first may look like one of ours. */
+/** A stranger's text in lines; only the first may look like a line of lurkbox. */
 export function quoteLines(text: string): string[] {
   const [first = '', ...more] = text.split('\n').map(escapeControls);
   return [first, ...more.map((line) => `| ${line}`)];

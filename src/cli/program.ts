@@ -37,7 +37,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** Whoever begins with a command needs no other one; whoever does not is told of all. */
+/** A line that begins with a command needs only that one; the help needs all. */
 function named(argv: readonly string[]): readonly CommandRow[] {
   const rows = COMMANDS.filter(({ name }) => name === argv[2]);
   return rows.length > 0 ? rows : COMMANDS;

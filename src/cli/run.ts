@@ -32,7 +32,7 @@ export async function run(named: readonly string[], options: RunOptions): Promis
     const limits = options.timeout === undefined ? {} : { timeoutMs: options.timeout * 1000 };
     for (const name of names) lurkbox.plugins.validateCall(name, context, limits);
     const signal = interruption();
-    // Builds fail here and not as outcomes: who typed the command can mend a dependency, and nothing has run yet.
+    // Builds fail here and not as outcomes: the person at the command can correct a dependency, and nothing has run yet.
     for (const name of names)
       if (lurkbox.plugins.isCallable(name)) await lurkbox.plugins.prepare(name, { signal });
     const results = await lurkbox.plugins.executePlugins(context, {

@@ -71,7 +71,7 @@ export function assertFolder(workspace: string): void {
   throw new LurkboxError('OPTIONS_INVALID', `There is no folder ${quotePath(workspace)} for a workspace.`);
 }
 
-/** Who is in another folder by mistake should not find one of ours there afterwards. */
+/** A command in the wrong folder must not leave a `.lurkbox` there. */
 function isWorkspace(folder: string): boolean {
   return ['plugins', STATE_FOLDER, POLICY_FILE].some((name) => existsSync(join(folder, name)));
 }
@@ -111,7 +111,7 @@ async function loadNamed(lurkbox: Lurkbox, named: readonly string[]): Promise<Na
   const discovery = names.length > 0 ? await lurkbox.plugins.discoverAndLoadAll(lurkbox.workspaceRoot) : null;
   const loads = [
     ...folders.map(async (folder) => {
-      // Whoever runs it has its packages locked; whoever looks at it asks nobody.
+      // Running a plugin locks its packages; looking at it asks no registry.
       const instance = await lurkbox.plugins.loadPlugin(resolve(folder), { lock: false });
       return { reference: instance.name, instance };
     }),
@@ -131,7 +131,7 @@ export function isFolder(argument: string): boolean {
 function requireNamed(lurkbox: Lurkbox, { failed }: Discovery, reference: string): NamedPlugin {
   const name = nameOf(reference);
   const broken = failed.find(({ folder }) => basename(folder) === name);
-  // Who names a version means that one; who does not means what is in the folder, and that cannot be had.
+  // A reference with a version means that version; one without means what is in the folder, which cannot be used.
   if (broken !== undefined && !reference.includes('@')) throw broken.error;
   if (lurkbox.registry.get(name) !== null)
     return { reference, instance: lurkbox.plugins.getOrThrow(reference) };

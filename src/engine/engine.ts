@@ -4,9 +4,9 @@ import type { ContainerSpec } from '../spec/container-spec.ts';
 
 /** Where an engine listens, and who chose it. */
 export interface EngineEndpoint {
-  /** For messages. */
+  /** The address, for messages. */
   readonly url: string;
-  /** Who named it, for messages: an environment variable, a setting, or that it is one of the usual places. */
+  /** What named it, for messages: an environment variable, a setting, or one of the usual places. */
   readonly chosenBy: string;
   /** Whether somebody did name it; then no other is tried. */
   readonly isChosen: boolean;
@@ -18,10 +18,10 @@ export interface EngineEndpoint {
 /** How what is said reaches an engine. */
 export type EngineConnection = 'socket' | 'TLS' | 'TLS, unverified' | 'plain TCP';
 
-/** What an engine is and can enforce, asked once per connection. */
+/** What an engine is and can enforce. Asked anew when that may have changed, as after a restart. */
 export interface EngineFacts {
   readonly id: string;
-  /** Of its host, as it calls itself. */
+  /** Name of the engine's host. */
   readonly name: string;
   readonly version: string;
   /** The negotiated API version, e.g. `1.41`. */
@@ -43,7 +43,7 @@ export interface EngineFacts {
     readonly cpu: boolean;
     readonly pids: boolean;
   };
-  /** Where it keeps containers and images, on its host; empty when it does not tell. */
+  /** Where it keeps containers and images, on its host; empty where it does not say. */
   readonly dataRoot: string;
   readonly defaultRuntime: string;
   /** By the name that a policy calls them by. */
@@ -75,7 +75,7 @@ export interface ImageSummary {
 export interface ImageDetails extends ImageSummary {
   /** Ids of its layers, `sha256:…` of what each unpacks to, lowest first. */
   readonly layers: readonly string[];
-  /** What a container gets of it where nobody says otherwise. */
+  /** What a container gets by default. */
   readonly defaults: ImageDefaults;
 }
 
@@ -99,7 +99,7 @@ export interface ContainerSummary {
 export interface NetworkSummary {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** NaN where the engine does not tell. */
+  /** NaN where the engine does not say. */
   readonly createdAtMs: number;
 }
 
@@ -117,7 +117,7 @@ export interface ContainerUsage {
   readonly cpuTimeMs: number | null;
 }
 
-/** The standard streams of one container. An error on them is told by `output`, and to whoever does not read it by `isOpen`. */
+/** The standard streams of one container. `output` throws their errors; `isOpen` shows them to code that does not read. */
 export interface ContainerStreams {
   readonly stdin: ContainerStdin;
   /**
@@ -125,7 +125,7 @@ export interface ContainerStreams {
    * whoever stops before its end closes the streams. The bytes of a slice may be used again once the next one is asked for.
    */
   readonly output: AsyncIterable<OutputSlice>;
-  /** Whether nobody has closed or broken them. */
+  /** Whether the streams are neither closed nor broken. */
   readonly isOpen: boolean;
   /** Whether the container may have broken them itself, by leaving unread what was written to it. */
   readonly mayContainerBreak: boolean;

@@ -40,7 +40,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { name: 'pids limit', met: ({ limits }) => limits.pids, why: 'without it a fork bomb reaches the host' },
 ];
 
-/** Throws when the engine cannot enforce what every container of ours relies on, or lacks the runtime. */
+/** Throws when the engine cannot enforce what every container of lurkbox relies on, or lacks the runtime. */
 export function assertEnforceable(facts: EngineFacts, allowance: Allowance): void {
   const missing = REQUIREMENTS.filter(({ met }) => !met(facts));
   if (missing.length > 0) {

@@ -40,7 +40,7 @@ export const HOST_CONFIG_RULES: Readonly<Record<string, Rule>> = {
 export const CONFIG_RULES: Readonly<Record<string, Rule>> = {
   // The start of the container's id, or the name of the host on the network of the host.
   Hostname: (value) => (typeof value === 'string' ? null : 'a text'),
-  // Those of the image are merged in; none of ours may come out changed.
+  // Variables of the image are merged in; none that lurkbox set may be changed.
   Labels: (value, asked: DockerCreateOptions['Labels']) =>
     Object.entries(asked).every(([label, text]) => recordOf(value)[label] === text) ? null : shorten(asked),
 };
@@ -84,7 +84,7 @@ function isConfined(value: unknown, { HostConfig }: DockerCreateOptions): string
 
 /**
  * With these a process could put itself above all others; any other limit of an engine's `default-ulimits`, which
- * `inspect` shows beside ours, bounds nobody but the process.
+ * `inspect` shows beside those of lurkbox, bounds only the process.
  */
 const POWERFUL_ULIMITS = ['nice', 'rtprio'];
 

@@ -3,7 +3,7 @@ export interface ArgumentRule {
   readonly kind: 'switch' | 'value';
   /** The values with which every control holds; `null`: it holds with any. */
   readonly harmless: readonly string[] | null;
-  /** What goes with any other value. */
+  /** Why any other value is refused. */
   readonly otherwise: string;
 }
 

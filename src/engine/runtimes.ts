@@ -4,7 +4,7 @@ import type { EngineFacts, RuntimeFacts } from './engine.ts';
 import { type ReadArguments, readArguments } from './runtime-arguments.ts';
 import { familyOf, type RuntimeFamily } from './runtime-families.ts';
 
-/** What of an allowance decides whether a runtime will do. */
+/** The parts of an allowance that decide whether a runtime is usable. */
 type RuntimeAllowance = Pick<Allowance, 'runtime' | 'network' | 'acceptUnenforced'>;
 
 /** A runtime that a policy names, and why no container can be started with it; `null` when some can. */
@@ -73,7 +73,7 @@ function findRuntime({ runtimes }: EngineFacts, name: string): RuntimeFacts {
   );
 }
 
-/** Of gVisor, the one family that has a choice. */
+/** The networks of gVisor, the only family with a choice. */
 const DEFAULT_NETWORK = 'sandbox';
 const INSTEAD = 'Name `runc`, `crun` or `runsc` in `oci_runtime` of the policy.';
 

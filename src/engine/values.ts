@@ -1,4 +1,4 @@
-/** How this folder looks at values that it takes from nobody's word. */
+/** How this folder checks values that it does not trust. */
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -3,7 +3,7 @@ import { isRecord, isStringList } from './values.ts';
 
 /**
  * The part of the last look that reads the seccomp profile. It holds a list of its own: a system call that is new in the
- * table of the policy is refused here until somebody writes it down a second time, and meant it.
+ * table of the policy is refused here until it is written down a second time, on purpose.
  */
 export function checkSeccompProfile(text: string, exec: boolean): string | null {
   const profile = parseRecord(text);

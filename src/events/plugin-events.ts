@@ -16,7 +16,7 @@ export interface HistoryFilter extends PluginEventFilter {
   readonly limit?: number;
 }
 
-/** What happens to plugins, for whoever wants to know; nobody of them can hold up or fail what happens. */
+/** Events of plugins and their handlers. A handler can neither delay nor fail what happens. */
 export class PluginEvents {
   readonly #logger: Logger;
   readonly #historySize: number;
@@ -45,7 +45,7 @@ export class PluginEvents {
   }
 
   /**
-   * Has a function told the events that fit, in their order. It is told one at a time: the next one when it has returned,
+   * Calls a function with the events that fit, in their order and one at a time: the next one when it has returned,
    * or when the promise that it returned has settled. Up to 1,000 wait for it; beyond that the oldest are dropped. What it
    * throws is logged. Disposing of the answer ends it, at once; `removeEventHandler` does so too.
    * @throws LurkboxError `OPTIONS_INVALID`

@@ -20,7 +20,7 @@ export function fits(event: PluginEvent, { plugin, types }: PluginEventFilter): 
   );
 }
 
-/** Tells one handler its events: one at a time, one a turn of the event loop, and whatever it does stays with it. */
+/** Calls one handler with its events, one at a time and one in a turn of the event loop. What it throws goes nowhere else. */
 export class Subscription {
   readonly handler: PluginEventHandler;
   readonly #filter: PluginEventFilter;

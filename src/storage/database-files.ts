@@ -66,7 +66,7 @@ export class DatabaseFiles {
     this.#lock = new StoreLock(folder.at(`${format.name}.lock`));
   }
 
-  /** While this goes on nobody replaces the file. */
+  /** Nobody replaces the file while this runs. */
   keep<T>(work: () => T): T {
     return this.#lock.shared(work);
   }
@@ -153,7 +153,7 @@ export class DatabaseFiles {
     this.#notify(describeMigration(this.path, from, version, copy));
   }
 
-  // SQLite would write into the store what stands there; a store of ours is never without its own log.
+  // SQLite would write its content into the store; a store of lurkbox uses a write-ahead log and never has one.
   #putJournalAside(path: string): void {
     const moved = moveAside(`${path}-journal`, new Date(this.#now()));
     if (moved !== null)

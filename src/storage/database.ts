@@ -140,7 +140,7 @@ export function isUnreadable(error: unknown): boolean {
   return isBroken(error) || codeOf(error) === INPUT_OUTPUT;
 }
 
-/** What SQLite or the file system said about a store, as an error of ours; anything else as it is. */
+/** What SQLite or the file system said about a store, as a `LurkboxError`; any other error unchanged. */
 export function toStoreError(error: unknown, path: string, wayOut: string | null): unknown {
   const code = codeOf(error) ?? (error as NodeJS.ErrnoException | null)?.code;
   if (error instanceof LurkboxError || !(error instanceof Error)) return error;

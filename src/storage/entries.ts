@@ -18,7 +18,7 @@ export function entriesIn(folder: Folder): Entry[] {
   }
 }
 
-/** What is in a folder, a few entries at a time: whoever reads may stop at a bound of his own. */
+/** What is in a folder, a few entries at a time: whoever reads may stop at a bound of its own. */
 export async function* readEntries(folder: Folder): AsyncGenerator<Entry> {
   using _ = folder.hold();
   try {

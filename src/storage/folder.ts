@@ -189,7 +189,7 @@ export class Folder implements Disposable {
     );
   }
 
-  /** What a link says; nothing is followed. @throws PathError `EINVAL` where it is none */
+  /** The target of a link; nothing is followed. @throws PathError `EINVAL` where it is none */
   readLink(name: Name): string {
     return this.#use(name, (path) => readlinkSync(path));
   }

@@ -94,7 +94,7 @@ function assertPrivate(folder: Folder): void {
   try {
     folder.setMode(PRIVATE_MODE);
   } catch (error) {
-    // Where nobody can write, nobody else can either.
+    // On a read-only file system nobody can write, whatever the mode.
     if ((error as NodeJS.ErrnoException).code !== 'EROFS') throw error;
   }
 }

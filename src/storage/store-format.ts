@@ -1,6 +1,6 @@
 import type { Database } from './database.ts';
 
-/** What makes a database one of ours. */
+/** How a database is recognised as a store of lurkbox. */
 export interface StoreFormat {
   /** First part of the names of its files. */
   readonly name: string;

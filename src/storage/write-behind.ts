@@ -17,7 +17,7 @@ export class WriteBehind {
   /** Something has gathered. */
   touch(): void {
     if (this.#isClosed) return;
-    // Nobody's process goes on for it: `close` writes the rest.
+    // `unref`: a pending write must not keep the process alive; `close` writes the rest.
     this.#timer ??= setTimeout(() => this.flush(), this.#periodMs).unref();
   }
 

@@ -7,7 +7,7 @@ const FIRST_PAUSE_MS = 5_000;
 const MAX_PAUSE_MS = 300_000;
 const MAX_REMEMBERED = 1_000;
 
-/** What another try would not mend by itself, soon. */
+/** Failures that another try soon would not end. */
 const LASTING: ReadonlySet<string> = new Set(['DEPENDENCY_FAILED', 'IMAGE_BUILD_FAILED', 'MANIFEST_INVALID']);
 
 interface FailedBuild {
@@ -28,7 +28,7 @@ export class ImageSupply {
   readonly #failed = new Map<number, FailedBuild>();
 
   constructor({ concurrency, maxQueue }: Pick<AdmissionOptions, 'concurrency' | 'maxQueue'>) {
-    // Nobody is let in: who waits leaves when the image is there.
+    // This room has no slots: a call leaves it when its image is there.
     this.#room = new Admission({
       concurrency: 0,
       maxQueue: concurrency + maxQueue,
@@ -87,7 +87,7 @@ export class ImageSupply {
   #remember({ id }: Version, error: unknown): void {
     if (!(error instanceof LurkboxError) || !LASTING.has(error.code)) return;
     const before = this.#failed.get(id);
-    // Calls that shared one build are told of one failure.
+    // Calls that shared one build end with the same failure.
     if (before !== undefined && before.retryAt > performance.now()) return;
     const failures = (before?.failures ?? 0) + 1;
     const pauseMs = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1));

@@ -10,7 +10,7 @@ export interface PluginUidsOptions {
   readonly policy: Policy;
   /** Names the workspace; plugins of another one begin to look for a number elsewhere. */
   readonly workspace: string;
-  /** Whether somebody on the host has the number. */
+  /** Whether a user or group of the host has the number. */
   readonly isHostAccount: (uid: number) => boolean;
   readonly logger: Logger;
 }

@@ -165,7 +165,7 @@ function notAgreed(version: InstalledVersion): Choice {
   );
 }
 
-/** Whether it may serve: it is in order, and somebody agreed to what it asks for. */
+/** Whether a version may serve: it is in order, and what it asks for was agreed to. */
 export function isCallable(record: PluginRecord, version: InstalledVersion): boolean {
   return version.state !== 'ERROR' && isAgreed(record, version);
 }

@@ -30,7 +30,7 @@ export class SandboxCache {
   readonly #grants: VersionGrants;
   readonly #images: VersionImages;
   readonly #live = new Map<number, LiveVersion>();
-  /** By plugin: what was known of it when somebody last looked. */
+  /** By plugin: its record when it was last looked at. */
   readonly #followed = new Map<string, PluginRecord>();
   readonly #heldBack = new Set<number>();
   /** By version, until nothing of it is left. */
@@ -92,7 +92,7 @@ export class SandboxCache {
     }
   }
 
-  /** Another process may have switched, disabled or unloaded it: lets go of what waits for nobody any more. */
+  /** Another process may have switched, disabled or unloaded it: releases containers that wait for no call any more. */
   follow(name: string, record: PluginRecord | null): void {
     if (this.#followed.get(name) === record) return;
     if (record === null) this.#followed.delete(name);

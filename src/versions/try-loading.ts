@@ -4,7 +4,7 @@ import { LurkboxError, type LurkboxErrorCode, SYSTEM_ERROR_CODES } from '../erro
 import type { PluginSandbox } from '../sandboxes/plugin-sandbox.ts';
 
 const SHOWN_STACK_LINES = 3;
-/** What only tries to load a plugin gives way to calls; it is tried again so often. */
+/** A container that only tries to load a plugin gives way to calls; it is tried again this often. */
 const TRIES = 3;
 
 /**

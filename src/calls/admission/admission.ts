@@ -42,7 +42,7 @@ export class Admission {
   #heldBytes = 0;
   /** While set, what is released lets nobody in. */
   #isQuiet = false;
-  /** Told how many bytes of idle containers the call whose turn it is needs. */
+  /** Called with the bytes that the next call needs from idle containers. */
   onShortage: (bytes: number) => void = () => {};
 
   constructor({ maxQueue, isShared = () => false, ...ceilings }: AdmissionOptions) {
@@ -112,7 +112,7 @@ export class Admission {
     return this.#line.isEmpty || (this.#hasNone(plugin) && this.#firstWithNone() === null);
   }
 
-  /** Whoever has most gives up its newest waiting call; answers whether that leaves it no less than this plugin has then. */
+  /** Takes the newest waiting call from the plugin with the most; answers whether that plugin still has no less than this one then. */
   #makeRoom({ plugin }: AdmissionRequest): boolean {
     const most = this.#wanted.most;
     if (most === null || most.count < this.#wanted.of(plugin) + 2) return false;
@@ -133,12 +133,12 @@ export class Admission {
     };
   }
 
-  /** Memory for a container that nobody has called for; `null` where `mayReserve` denies it. */
+  /** Memory for a container without a call; `null` where `mayReserve` denies it. */
   reserveMemory(memoryBytes: number): MemoryReservation | null {
     return this.mayReserve(memoryBytes) ? this.#reserveMemory(memoryBytes) : null;
   }
 
-  /** Whether so much memory is free, and nobody in line for it. */
+  /** Whether this much memory is free and no call waits for it. */
   mayReserve(memoryBytes: number): boolean {
     const all = this.#usage.memoryBytes + this.#heldBytes + memoryBytes;
     return this.#line.isEmpty && all <= this.memoryCeilingBytes;
@@ -161,7 +161,7 @@ export class Admission {
     if (this.#lacks(request, 0) !== null) return null;
     const acquired = request.acquire?.() ?? null;
     if (acquired !== null) {
-      // From one account to the other, and nobody is let in between.
+      // Moves the memory in one step, so that no other call gets it in between.
       this.#isQuiet = true;
       acquired.release();
       this.#isQuiet = false;

@@ -1,4 +1,4 @@
-/** A full line, told to a call of one plugin. */
+/** The numbers of a full line, for a call of one plugin. */
 export interface FullLine {
   readonly waiting: number;
   /** Of these, calls of this plugin. */

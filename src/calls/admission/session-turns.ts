@@ -1,6 +1,6 @@
 /** The calls of one session come one after the other: one has the turn, and the others wait for it here. */
 export class SessionTurns<Call> {
-  /** Of each session whose turn is taken, in the order in which they came. */
+  /** The waiting calls of each session whose turn is taken, in the order in which they came. */
   readonly #waiting = new Map<string, Set<Call>>();
 
   /** Answers whether the turn was free; it is taken now. A call of no session needs none. */
@@ -21,7 +21,7 @@ export class SessionTurns<Call> {
     return session !== null && (this.#waiting.get(session)?.delete(call) ?? false);
   }
 
-  /** From who had the turn to who waits for it longest; `null`: nobody does, and it is free. */
+  /** Passes the turn to the call that has waited longest; `null`: none waits, and the turn is free. */
   pass(session: string | null): Call | null {
     if (session === null) return null;
     const [next] = this.#waiting.get(session) ?? [];

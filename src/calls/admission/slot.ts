@@ -1,7 +1,7 @@
 import type { Needs } from './usage.ts';
 
 export interface AdmissionRequest extends Needs {
-  /** Whose turn it is, and whose share counts. */
+  /** The plugin whose turn and share this is. */
   readonly plugin: string;
   /** The calls of one plugin and one session come in one after the other. @default none */
   readonly session?: string | null;

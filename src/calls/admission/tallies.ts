@@ -1,7 +1,7 @@
-/** Counts by key that change one by one; who has most is known at any time. */
+/** Counts by key that change by one; the key with the largest count is known at any time. */
 export class Tallies {
   readonly #counts = new Map<string, number>();
-  /** No set of it is empty. */
+  /** Count → its keys; no set is empty. */
   readonly #byCount = new Map<number, Set<string>>();
   #highest = 0;
 
@@ -21,7 +21,7 @@ export class Tallies {
     if (count === 0) this.#counts.delete(key);
     else this.#counts.set(key, count);
     if (by === 1) this.#highest = Math.max(this.#highest, count);
-    // Whoever had most has one less now, so the next lower count is somebody's.
+    // The key with the largest count lost one, so the next lower count has a key.
     else if (!this.#byCount.has(this.#highest)) this.#highest--;
   }
 

@@ -7,7 +7,7 @@ import { LinkedSet } from './linked-set.ts';
 export class WaitingLine<Call extends object> {
   /** In the order of their last turns. A plugin of which no call is in line is not among them. */
   readonly #inLine = new Map<string, LinkedSet<Call>>();
-  /** All that wait, of each plugin. */
+  /** All waiting calls, by plugin. */
   readonly #waiting = new Map<string, LinkedSet<Call>>();
   /** When each plugin had its last turn, in turns. */
   readonly #lastTurns = new Map<string, number>();
@@ -69,7 +69,7 @@ export class WaitingLine<Call extends object> {
     return null;
   }
 
-  /** The one of a plugin that has waited least. */
+  /** The call of a plugin that has waited least. */
   newestOf(plugin: string): Call | null {
     return this.#waiting.get(plugin)?.last ?? null;
   }

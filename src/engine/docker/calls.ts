@@ -70,7 +70,7 @@ export function getArchive(docker: Docker, reference: string, abortSignal: Abort
   });
 }
 
-/** The same stream, ended with an error when it goes on beyond so many bytes. */
+/** The same stream, ended with an error beyond `maxBytes`. */
 export function upTo(mostBytes: number, stream: Readable): Readable {
   const bounded = Readable.from(takeUpTo(mostBytes, stream), { objectMode: false });
   return bounded.on('close', () => stream.destroy());
@@ -149,10 +149,10 @@ export async function readEnd(
   };
 }
 
-/** Of one container between its start and its end there is a handful. */
+/** One container has a handful of events between its start and its end. */
 const MAX_EVENTS_BYTES = 1024 * 1024;
 
-/** `null` where nobody may ask for events. */
+/** `null` where events may not be read. */
 async function readActions(docker: Docker, options: Docker.GetEventsOptions): Promise<string[] | null> {
   try {
     const stream = await docker.getEvents(options);

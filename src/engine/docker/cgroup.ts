@@ -55,7 +55,7 @@ function readVersion2(group: string): ContainerUsage {
   return { peakMemoryBytes: peak, cpuTimeMs: cpuMicroseconds === null ? null : cpuMicroseconds / 1e3 };
 }
 
-// At once: the kernel answers from memory in microseconds, and a thread to read it took half the time of a call in a kept container.
+// At once: the kernel answers from memory in microseconds, and a thread to read it took half the time of a call in a reused container.
 function readNumber(file: string, pattern = /^(\d+)$/m): number | null {
   try {
     const found = pattern.exec(readFileSync(file, 'utf8'))?.[1];

@@ -101,7 +101,7 @@ export class DockerEngine implements ContainerEngine {
       refuseWarnings(warnings);
       comparePosture(inspected, options);
     } catch (error) {
-      // Whoever called removes it again; this error is the one to tell.
+      // The caller removes the container; this error is the one to report.
       await this.removeContainer(id).catch(() => {});
       throw error;
     }

@@ -9,7 +9,7 @@ import { ENGINE_IS_AWAY } from './guard-exit-code.ts';
 import { createIdentity } from './identity.ts';
 import { prune } from './prune.ts';
 
-/** What the engine was still making for the dead can turn up for so long after the last time that something did. */
+/** Something that the engine was still making for the dead process can turn up for this long after the last thing that did. */
 const QUIET_MS = 15_000;
 /** An engine that is away for longer is waited for by the shell that started this, if one did. */
 const PATIENCE_MS = 10_000;

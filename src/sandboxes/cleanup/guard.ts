@@ -51,10 +51,10 @@ const SCRIPT = `
     done
     [ "$pause" -ge 32 ] || pause=$((pause * 2))
   done`;
-/** Someone may end a guard by mistake; who does so again and again means it. */
+/** A guard may be ended once by mistake; if it is ended again and again, that is meant. */
 const MAX_STARTS = 5;
 const RESTART_DELAY_MS = 1_000;
-/** A guard that was stopped, or whose pipe has broken, does not hear that it is dismissed. */
+/** A guard that was stopped, or whose pipe has broken, cannot be dismissed by a line. */
 const DISMISSAL_MS = 1_000;
 
 /**

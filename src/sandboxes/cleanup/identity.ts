@@ -36,8 +36,8 @@ export function toLabels({ instance, host, boot, process: owner }: Identity): Re
 
 /**
  * Whether the maker of something is known to be dead: it ran on this machine, and either before the last boot or as a
- * process that is no more. Unknown is not dead: what another machine or another pid namespace made is never ours to
- * judge, and neither is a process that cannot be looked at.
+ * process that has ended. Unknown is not dead: this machine cannot judge what another machine or another pid namespace made, nor a
+ * process that it cannot look at.
  */
 export function isOwnerDead(labels: Readonly<Record<string, string>>, self: Identity): boolean {
   const {

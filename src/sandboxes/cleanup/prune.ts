@@ -24,7 +24,7 @@ export interface Pruned {
 
 /**
  * Removes what dead orchestrators of this machine left in the engine: containers first, then networks, which cannot go
- * while a container is on them. What a living or a foreign orchestrator made, and what is not ours, is never touched.
+ * while a container is on them. Nothing of a living or foreign orchestrator, and nothing that lurkbox did not make, is touched.
  */
 export async function prune(
   engine: ContainerEngine,
@@ -47,7 +47,7 @@ export async function prune(
   removals.push(
     ...(await Promise.allSettled(networks.map(({ name }) => limit(() => engine.removeNetwork(name))))),
   );
-  // Everything is tried before the first failure is told.
+  // Tries to remove everything before it throws the first failure.
   for (const removal of removals) if (removal.status === 'rejected') throw removal.reason;
   return {
     containers: containers.map(({ id, names }) => names[0] ?? id),
@@ -63,9 +63,8 @@ function isLeftByUs(labels: Labels, self: Identity, isLive: (executionId: string
 }
 
 /**
- * What is of another boot may be of another machine: clones share a machine id and a host name, and may share an engine.
- * Nothing of ours runs on across a boot, and nothing that is in use stands still for so long. An age that is not known
- * is none.
+ * A container of another boot may be of another machine: clones share a machine id and a host name, and may share an engine. No
+ * container of lurkbox runs on across a boot, and none that is in use stands still for this long. An unknown age counts as zero.
  */
 function couldBeLeft(
   { labels, state, createdAtMs }: { labels: Labels; state?: string; createdAtMs: number },

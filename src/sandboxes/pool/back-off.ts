@@ -3,24 +3,24 @@ import { FAULT_OF } from '../../calls/outcome.ts';
 
 /** After a failure; twice as long after each further one. */
 const FIRST_PAUSE_MS = 1_000;
-/** What lies with the engine may be mended at any moment; what lies with the plugin will not be soon. */
+/** A fault of the engine may end at any moment; a fault of the plugin will stay for longer. */
 const MAX_PAUSE_MS = { engine: 5_000, plugin: 300_000 } as const;
 
 /** With whom a failure lies. */
 export type Blame = keyof typeof MAX_PAUSE_MS;
 
 export function blameOf({ outcome }: Ending): Blame {
-  // Nobody calls: what would lie with a caller is a mount that is not what it was.
+  // There is no caller here: such a fault is a mount that changed.
   return ['engine', 'caller'].includes(FAULT_OF[outcome]) ? 'engine' : 'plugin';
 }
 
-/** After so many in a row that the engine had brought up in order, its fault is not believed any more. */
+/** After this many failures in a row in containers that the engine had started in order, its fault is not believed any more. */
 const MAX_BELIEVED = 5;
 
 /** When to try again what has failed. */
 export class BackOff {
   #failures = 0;
-  /** Of these, the last ones, of containers in which Node had come up. */
+  /** How many of the last failures were in containers where Node had come up. */
   #lostWhenUp = 0;
   #retryAt = 0;
 
@@ -31,7 +31,7 @@ export class BackOff {
   /** Answers how many milliseconds nothing is tried now. `wasUp`: the engine had started it, and Node was up in it. */
   fail(blame: Blame, { wasUp = false } = {}): number {
     const now = performance.now();
-    // Several at once are one failure.
+    // Several failures at once count as one.
     const isFirst = this.mayTry(now);
     if (isFirst) this.#lostWhenUp = wasUp ? this.#lostWhenUp + 1 : 0;
     const most = MAX_PAUSE_MS[this.#lostWhenUp > MAX_BELIEVED ? 'plugin' : blame];

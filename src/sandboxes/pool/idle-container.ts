@@ -9,7 +9,7 @@ import { BOOT_DEADLINE_MS } from '../container/container-end.ts';
 import type { ContainerUser, StartPhase } from '../container/container-plan.ts';
 import type { AcquiredContainer } from '../container/container-source.ts';
 
-/** Of one core; what a loaded plugin may compute while nobody calls it. */
+/** Share of one core that a loaded plugin may use while no call runs. */
 const MAX_CPU_SHARE = 0.05;
 
 export interface IdleOptions {

@@ -20,7 +20,7 @@ export interface PluginPoolKeeper extends Omit<StarterKeeper, 'end' | 'onStarted
   onOwnStart(): Disposable;
   /** Resolves with how many are ready, when all are or no more can be. */
   prewarm(pluginPool: PluginPool, size: number): Promise<number>;
-  /** It wants to be forgotten. */
+  /** The plugin pool has closed; it is forgotten. */
   onClosed(pluginPool: PluginPool): void;
 }
 
@@ -78,7 +78,7 @@ export class PluginPool implements ContainerSource {
     return this.#reused.size;
   }
 
-  /** What those hold that are there and are not being ended. */
+  /** Memory of the containers that are there and are not being ended. */
   get heldBytes(): number {
     return (this.waitingCount + this.reusedCount + this.#starter.trialCount) * this.memoryBytes;
   }
@@ -92,7 +92,7 @@ export class PluginPool implements ContainerSource {
     return !this.#isClosed() && this.#backOff.mayTry(now);
   }
 
-  /** How many somebody has asked for in so many words. */
+  /** Number that was asked for explicitly, by the policy or by `prewarm`. */
   firmSize(now: number): number {
     return this.#demand.firmSize(now);
   }
@@ -111,7 +111,7 @@ export class PluginPool implements ContainerSource {
     return this.#keeper.prewarm(this, size);
   }
 
-  /** So many are wanted for a minute. */
+  /** Keeps `size` containers warm for one minute. */
   want(size: number): void {
     this.#demand.prewarm(size);
     // Whoever asks for it wants it tried now.
@@ -274,7 +274,7 @@ export class PluginPool implements ContainerSource {
 
   async #end(idle: IdleContainer): Promise<void> {
     await this.#awaitAtClose(idle.close());
-    // Its memory is to be had again.
+    // Its memory is free again.
     this.#keeper.onChange(this);
   }
 
@@ -287,7 +287,7 @@ export class PluginPool implements ContainerSource {
     return this.#closing.signal.aborted;
   }
 
-  /** The calls meanwhile start containers of their own and are told what is wrong. */
+  /** Calls start containers of their own meanwhile, and end with the true error. */
   #fail(blame: Blame, facts: object, wasUp = false): void {
     const pauseMs = this.#backOff.fail(blame, { wasUp });
     const { plugin } = this;

@@ -13,9 +13,9 @@ const TICK_MS = 1_000;
 /** With more active plugins than this, sizes are looked at less often: each look goes through all of them. */
 const MANY = 100;
 const REST_OF_MANY_MS = 100;
-/** Every so many ticks it is looked at whether those who wait compute. */
+/** Ticks between two looks at whether waiting containers compute. */
 const TICKS_PER_CPU_LOOK = 5;
-/** One container more than is needed is kept for so long, in case it will be. */
+/** One container more than needed is kept for this long, in case it will be needed. */
 const EXCESS_MS = 10_000;
 
 export interface PoolOptions extends WarmCeilingsOptions {

@@ -8,7 +8,7 @@ export interface ReusedOptions {
   readonly grant: Grant;
   /** Resolves when it is gone. */
   readonly end: (idle: IdleContainer) => Promise<void>;
-  /** One has ended by itself. */
+  /** A container has ended by itself. */
   readonly onLost: () => void;
   readonly logger: Logger;
 }
@@ -78,7 +78,7 @@ export class ReusedContainers {
     for (const idle of this.#idle) if (this.#isTooOld(idle.container)) void this.#drop(idle);
   }
 
-  /** Ends what computes although nobody calls it. */
+  /** Ends containers that compute without a call. */
   async dropBusy(): Promise<void> {
     const { grant, logger } = this.#options;
     for (const idle of [...this.#idle]) {

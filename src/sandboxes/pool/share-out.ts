@@ -1,7 +1,7 @@
-/** What one plugin would have of the containers that may wait. */
+/** How many of the waiting containers one plugin wants. */
 export interface Wish {
   readonly memoryBytes: number;
-  /** How many somebody has asked for in so many words. */
+  /** Number that was asked for explicitly. */
   readonly firm: number;
   /** How many it should have, if there were room for all; `firm` at least. */
   readonly target: number;
@@ -18,14 +18,14 @@ export interface Room {
 interface Bid<Key> {
   readonly key: Key;
   readonly wish: Wish;
-  /** Of two that gain the same the earlier wish has it. */
+  /** Where two gain the same, the earlier wish wins. */
   readonly rank: number;
   readonly gain: number;
 }
 
 /**
- * How many each gets of the room that there is: first what was asked for in so many words, in the order of the wishes, then
- * one by one where one more gains most. Each gain is computed once for each container that is given.
+ * Divides the room: first what was asked for explicitly, in the order of the wishes; then one container at a time to the plugin that
+ * gains most by it. Each gain is computed once for each container.
  */
 export function shareOut<Key>(wishes: ReadonlyMap<Key, Wish>, room: Room): Map<Key, number> {
   const shares = new Map<Key, number>();

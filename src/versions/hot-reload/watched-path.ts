@@ -162,7 +162,7 @@ export class WatchedPath {
     else this.#options.logger.warn({ folder: this.#root, error }, 'part of a watched folder cannot be seen');
   }
 
-  /** Half of a folder is not watched: who changes the other half would wait for ever. */
+  /** Gives up the whole folder, because changes in the part that is not watched would be missed. */
   #lose(error: LurkboxError): void {
     if (this.isClosed) return;
     if (this.#isOpen) this.#options.lost(error);

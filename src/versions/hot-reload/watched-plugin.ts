@@ -8,7 +8,7 @@ import { isBecauseOfChange } from '../../manifest/changed.ts';
 import { MANIFEST_FILE } from '../../manifest/load.ts';
 import type { Reloaded, Reloader } from './reloader.ts';
 
-/** A plugin that somebody writes to without a pause is not waited for longer than so many times `debounceMs`. */
+/** A plugin that is written to without a pause is reloaded after this many times `debounceMs`. */
 const MAX_WAIT_FACTOR = 10;
 
 /** From then on another reload may begin beside it. */
@@ -160,7 +160,7 @@ export class WatchedPlugin {
 
   #fail(error: unknown): void {
     const { consequences, signal } = this.#options;
-    // Whoever stopped it knows.
+    // The caller stopped it, so there is nothing to report.
     if (signal.aborted) return;
     if (isBecauseOfChange(error) && ++this.#tries < TRIES_WHILE_CHANGING) {
       this.changed();

@@ -111,7 +111,7 @@ export class Installer {
       const { content, lock, digest } = locked ?? plugin;
       const origin = { kind: 'folder', path: plugin.folder } as const;
       const { name, version } = manifest;
-      // Who takes a name takes nothing of what was agreed to under it, and has to be looked at first.
+      // Taking a name is no first installation, so the new plugin gets no consent by it.
       const isFirst = registry.get(name) === null && former === null;
       const record = registry.register(
         { name, version, digest, content, lock, manifest, origin, folder: staged.folder },

@@ -194,7 +194,7 @@ const STAGED = 'files';
 function moveTo(from: Folder, name: string, to: Folder, names: readonly string[]): void {
   using parent = makeBelow(to, names.slice(0, -1));
   const last = names.at(-1) as string;
-  // What is there without a record was left by somebody who was killed.
+  // A copy without a record was left by a process that was killed.
   removeTree(parent, last);
   from.rename(name, parent, last);
 }

@@ -55,7 +55,7 @@ export interface Canary {
   readonly versionId: number;
   /** Of the calls that name no version, above 0 and below 1. */
   readonly share: number;
-  /** After so many calls of the new version it becomes active, or is taken back. */
+  /** After this many calls of the canary it becomes active, or is taken back. */
   readonly calls: number;
   /** Of the new version, since the canary began. */
   readonly tried: Tally;

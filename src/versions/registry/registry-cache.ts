@@ -111,7 +111,7 @@ export class RegistryCache {
     }
     this.#list = null;
     for (const { id } of versions) this.#nameOfVersion.set(id, plugin.name);
-    // What can be found at little cost is told at once.
+    // Faults that are cheap to find are reported at once.
     const isSound =
       plugin.seal === checksumOfPlugin(plugin) &&
       versions.every((row) => row.seal === checksumOfVersion(row));

@@ -52,7 +52,7 @@ export class PluginRegistry {
     return this.#store.repairs;
   }
 
-  /** What somebody should know though nothing was wrong: that a store was brought to a newer format, for instance. */
+  /** What a person should know although nothing was wrong, such as that a store was brought to a newer format. */
   get notices(): readonly string[] {
     return this.#store.notices;
   }

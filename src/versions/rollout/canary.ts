@@ -1,7 +1,7 @@
 import type { Canary, Tally } from '../registry/record.ts';
 import type { Evidence } from './evidence.ts';
 
-/** A canary ends without a verdict when so many times its calls, and so many at least, say nothing about the version. */
+/** A canary ends without a verdict when this many times its calls, and at least this many, say nothing about the version. */
 const SILENT_CALLS_FACTOR = 3;
 const MIN_SILENT_CALLS = 8;
 

@@ -6,7 +6,7 @@ import type { InstalledVersion } from '../registry/record.ts';
 /** Whether a call counts as a failure of its version; `null`: it says nothing about it. */
 export type Evidence = boolean | null;
 
-/** A call as far as it tells of its version. */
+/** What a call shows about its version. */
 export interface CallOutcome {
   readonly context: ExecutionContextConfig;
   readonly result: Pick<PluginExecutionResult, 'outcome' | 'error' | 'phases'>;
@@ -14,14 +14,14 @@ export interface CallOutcome {
   readonly isShort: boolean;
 }
 
-/** What would have come of the call in another version. */
+/** How the call would have ended in another version. */
 export interface Probe {
   /** Whether it refuses such a call before anything is started. */
   refuses(version: InstalledVersion, context: ExecutionContextConfig): Promise<boolean>;
   hasImage(version: InstalledVersion): Promise<boolean>;
 }
 
-/** A caller that leaves is impatient unless the call took so many times what the version before takes, and so long. */
+/** A caller that aborts is impatient, unless the call took this many times the mean of the version before, and this long. */
 const PATIENCE_FACTOR = 4;
 const MIN_PATIENCE_MS = 1_000;
 

@@ -46,7 +46,7 @@ export class RolloutMonitor {
     const { registry, activation, recorder } = this.#options;
     const ended = registry.transaction(() => {
       const { canary = null, active = null, versions = [] } = registry.get(name) ?? {};
-      // What was called by its number and is neither tells nothing.
+      // A version that is neither active nor a canary was called by its number, which shows nothing.
       if (canary === null || (id !== canary.versionId && id !== active?.id)) return null;
       // What is active by now is no canary any more.
       if (canary.versionId === active?.id) {
