@@ -37,7 +37,7 @@ export class PluginPool implements ContainerSource {
   /** What closing waits for. */
   readonly #pending = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
-  /** Of what is started now; a container of anything else is not given out. */
+  /** Key of what is started now; a container with another key is not given out. */
   #key: string | null = null;
   #starting = 0;
 

@@ -57,7 +57,7 @@ export class ReusedContainers {
     return true;
   }
 
-  /** One that was acquired and not called; answers whether it may still serve. */
+  /** Takes back a container that was acquired and not called; answers whether it may still serve. */
   takeBack(idle: IdleContainer, slot: Slot): boolean {
     if (!idle.container.isAlive || this.#isTooOld(idle.container)) return false;
     slot.keepMemory((memory) => {
