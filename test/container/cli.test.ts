@@ -372,7 +372,7 @@ describe('doctor', () => {
       address: expect.stringMatching(/^(unix|tcp|http|https):/),
     });
     expect(checks).toContainEqual({ name: 'memory limit', why: expect.any(String), met: true });
-    expect(runtimes).toEqual([{ path: 'runtime', runtime: engine.defaultRuntime, fault: null }]);
+    expect(runtimes).toEqual([{ path: 'oci_runtime', runtime: engine.defaultRuntime, fault: null }]);
     expect(notes).toEqual(expect.arrayContaining([]));
   });
 });
