@@ -73,6 +73,10 @@ bench-lifecycle: $(DIST) engine ## Measure the registry, start-up with a thousan
 	@node bench/registry.ts
 	@node bench/lifecycle.ts
 
+.PHONY: bench-cli
+bench-cli: $(DIST) engine ## Measure the command line beside node, docker version and docker run (about 1 min)
+	@node bench/cli.ts
+
 .PHONY: engine
 engine: $(PACKAGES) ## Find a container engine; as root on Debian, install and start one if there is none
 	@node scripts/ensure-engine.ts
