@@ -6,40 +6,52 @@ import { dirname, join, relative } from 'node:path';
 import { build, type Metafile, type Plugin } from 'esbuild';
 
 const ROOT = join(import.meta.dirname, '..');
-const FOLDER = 'dist/cli';
 
 /** Packages that only some commands need, as they are: each is loaded by the first that asks for it. */
 const OUTSIDE = ['chokidar', 'docker-modem', 'dockerode', 'pino', 'tar-stream'];
 
-rmSync(join(ROOT, FOLDER), { recursive: true, force: true });
-const { metafile } = await build({
-  absWorkingDir: ROOT,
-  entryPoints: ['src/cli/main.ts'],
-  outdir: FOLDER,
-  chunkNames: '[name]-[hash]',
-  bundle: true,
-  splitting: true,
-  format: 'esm',
-  // Not minified: names stay as they are written, for who reads a stack trace.
-  minify: false,
-  platform: 'node',
-  target: 'node24',
-  external: OUTSIDE,
-  legalComments: 'none',
-  logLevel: 'warning',
-  metafile: true,
-  plugins: [placesStay(), builtinsAreTaken()],
-});
-writeFileSync(join(ROOT, FOLDER, 'LICENSES.txt'), licensesOf(metafile));
+export interface BundleOptions {
+  /** Where the chunks go. What they look for beside them is in the folder above, as in `dist/`. @default dist/cli */
+  readonly folder?: string;
+}
+
+/** Answers what is in each chunk. */
+export async function bundleCli({ folder = join(ROOT, 'dist/cli') }: BundleOptions = {}): Promise<Metafile> {
+  rmSync(folder, { recursive: true, force: true });
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: ['src/cli/main.ts'],
+    outdir: folder,
+    chunkNames: '[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    // Not minified: names stay as they are written, for who reads a stack trace.
+    minify: false,
+    platform: 'node',
+    target: 'node24',
+    external: OUTSIDE,
+    legalComments: 'none',
+    logLevel: 'warning',
+    metafile: true,
+    plugins: [placesStay(), builtinsAreTaken()],
+  });
+  writeFileSync(join(folder, 'LICENSES.txt'), licensesOf(metafile));
+  return metafile;
+}
 
 /** Files of `src/` that look for others beside them find those of `dist/`, wherever the bundle has put the code. */
 function placesStay(): Plugin {
   return {
     name: 'places-stay',
-    setup: ({ onLoad }) => {
+    setup: ({ onLoad, onResolve }) => {
+      // Loading a file of ours does nothing but define, so that one nobody uses anything of is left out.
+      onResolve({ filter: /^\.{1,2}\/.*\.ts$/ }, ({ path, resolveDir }) => ({
+        path: join(resolveDir, path),
+        sideEffects: false,
+      }));
       onLoad({ filter: /[/\\]src[/\\].*\.ts$/ }, ({ path }) => {
-        const code = readFileSync(path, 'utf8');
-        if (!code.includes('import.meta.')) return null;
+        const code = withoutIndex(path, readFileSync(path, 'utf8'));
         const file = relative(join(ROOT, 'src'), path).replaceAll('\\', '/').replace(/\.ts$/, '.js');
         const folder = JSON.stringify(`/../${dirname(file)}`);
         const contents = code.replace(/import\.meta\.(url|dirname|filename)\b/g, (_, what) => {
@@ -50,6 +62,44 @@ function placesStay(): Plugin {
       });
     },
   };
+}
+
+/**
+ * The same imports from the files that define what `src/index.ts` only passes on: through it, a command that needs one room would be
+ * bundled with all.
+ */
+function withoutIndex(path: string, code: string): string {
+  return code.replace(/^import \{([^}]*)\} from '\.\.\/index\.ts';$/gm, (_, names: string) =>
+    namesIn(names)
+      .map(({ name, as }) => {
+        const { file, original } = EXPORTS.get(name) ?? unknownExport(path, name);
+        return `import { ${original} as ${as} } from '../${file}';`;
+      })
+      .join(' '),
+  );
+}
+
+const EXPORTS: ReadonlyMap<string, { readonly file: string; readonly original: string }> = new Map(
+  [
+    ...readFileSync(join(ROOT, 'src/index.ts'), 'utf8').matchAll(
+      /^export \{([^}]*)\} from '\.\/([^']+)';$/gm,
+    ),
+  ].flatMap(([, names = '', file = '']) =>
+    namesIn(names).map(({ name, as }) => [as, { file, original: name }] as const),
+  ),
+);
+
+/** Without types, of which nothing is left. */
+function namesIn(list: string): { name: string; as: string }[] {
+  const words = list.split(',').map((word) => word.trim());
+  return words.flatMap((word) => {
+    const [, name, as] = /^(?!type )(\w+)(?: as (\w+))?$/.exec(word) ?? [];
+    return name === undefined ? [] : [{ name, as: as ?? name }];
+  });
+}
+
+function unknownExport(path: string, name: string): never {
+  throw new Error(`${path} imports \`${name}\`, which src/index.ts does not export.`);
 }
 
 /**
@@ -83,3 +133,5 @@ function licenseOf(folder: string): string {
   if (file === undefined || !existsSync(join(at, file))) throw new Error(`${name} has no license file.`);
   return `${name} ${version}\n\n${readFileSync(join(at, file), 'utf8').trim()}\n`;
 }
+
+if (import.meta.main) await bundleCli();

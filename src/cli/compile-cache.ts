@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, realpathSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, realpathSync } from 'node:fs';
 import { enableCompileCache, getCompileCacheDir } from 'node:module';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
@@ -20,7 +20,9 @@ export function privateFolder({ XDG_CACHE_HOME: given = '' }: NodeJS.ProcessEnv)
   if (user === undefined) return null;
   const caches = isAbsolute(given) ? given : join(homedir(), '.cache');
   try {
-    mkdirSync(join(caches, 'lurkbox/compiled'), { recursive: true, mode: 0o700 });
+    // One by one: where none can be made, as below /proc, Node's way to make all of them at once never ends.
+    for (const folder of [caches, join(caches, 'lurkbox'), join(caches, 'lurkbox/compiled')])
+      if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 });
     // A person may have put the caches elsewhere by a link; below them there is none.
     const own = join(realpathSync(caches), 'lurkbox');
     const folder = join(own, 'compiled');

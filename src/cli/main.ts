@@ -10,6 +10,7 @@ const [command, ...rest] = process.argv.slice(2);
 if (command === '--version' && rest.length === 0) process.stdout.write(`${VERSION}\n`);
 else {
   (await import('./compile-cache.ts')).useCompileCache();
+  (await import('./unused-packages.ts')).loadLess();
   // Whoever completes a line waits at each key.
   if (command === '__complete') await (await import('./complete.ts')).complete(rest);
   else process.exitCode = await (await import('./program.ts')).runProgram(process.argv);

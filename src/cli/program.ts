@@ -1,4 +1,4 @@
-import { Argument, Command, CommanderError, Option } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { closest } from '../closest.ts';
 import { VERSION } from '../version.ts';
 import {
@@ -10,7 +10,7 @@ import {
 } from './command-table.ts';
 import { EXIT, reportError } from './exit.ts';
 import { type ColorMode, setColor } from './output.ts';
-import { toChoice } from './values.ts';
+import { InvalidValueError, toChoice } from './values.ts';
 
 const EXIT_CODES = `
 Exit codes:
@@ -126,21 +126,32 @@ function addCommonOptions(command: Command): Command {
 function toArgument({ form, about, choices }: ArgumentRow): Argument {
   const argument = new Argument(form, about);
   if (choices === undefined) return argument;
-  return argument.choices(choices).argParser(toChoice(choices));
+  return argument.choices(choices).argParser(told(toChoice(choices)));
 }
 
 function toOption({ form, about, choices, read, otherwise, not }: OptionRow): Option {
   const option = new Option(form, about);
   if (about === undefined) option.hideHelp();
   if (choices !== undefined) {
-    const choose = toChoice(choices);
+    const choose = told(toChoice(choices));
     option.choices(choices).argParser((text, former: unknown) => {
       const chosen = choose(text);
       return option.variadic ? [...(Array.isArray(former) ? former : []), chosen] : chosen;
     });
   }
-  if (read !== undefined) option.argParser(read);
+  if (read !== undefined) option.argParser(told(read));
   if (otherwise !== undefined) option.default(otherwise);
   if (not !== undefined) option.conflicts(not);
   return option;
+}
+
+/** In the words of the program. */
+function told<T>(read: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return read(text);
+    } catch (error) {
+      throw error instanceof InvalidValueError ? new InvalidArgumentError(error.message) : error;
+    }
+  };
 }

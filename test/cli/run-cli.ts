@@ -11,7 +11,7 @@ export const BUILT = join(ROOT, 'bin/lurkbox.js');
 export const SOURCE = join(ROOT, 'src/cli/main.ts');
 
 /** Half of the start is compiling; the second one finds it done. */
-const COMPILE_CACHE = join(ROOT, 'node_modules/.cache/lurkbox-cli');
+export const COMPILE_CACHE = join(ROOT, 'node_modules/.cache/lurkbox-cli');
 
 /** A socket that no engine listens on. */
 export const NO_ENGINE = { DOCKER_HOST: 'unix:///nonexistent/docker.sock' };

@@ -12,7 +12,7 @@ describe('help', () => {
     const { exitCode, stdout, stderr } = await lurkbox('--help');
     expect(exitCode).toBe(0);
     expect(stderr).toBe('');
-    for (const command of ['run', 'list', 'explain', 'doctor', 'workflow', 'image', 'prune']) {
+    for (const command of ['run', 'list', 'explain', 'doctor', 'workflow', 'image', 'prune', 'completion']) {
       expect(stdout).toMatch(new RegExp(`^ {2}${command} `, 'm'));
     }
     expect(stdout.match(/^ {2}[0-9] {2}/gm)).toEqual(['  0  ', '  1  ', '  2  ', '  3  ', '  4  ']);
@@ -31,12 +31,80 @@ describe('help', () => {
   ])('of %j names its options and those that every command has', async (command, own) => {
     const { exitCode, stdout } = await lurkbox(...command, '--help');
     expect(exitCode).toBe(0);
-    for (const option of [...own, '--workspace', '--policy', '--json', '--log'])
+    for (const option of [...own, '--workspace', '--policy', '--json', '--log', '--color'])
       expect(stdout).toContain(option);
   });
 
   test('--version prints the version of the package', async () => {
     expect(await lurkbox('--version')).toMatchObject({ exitCode: 0, stdout: `${packageJson.version}\n` });
+  });
+});
+
+describe('help of one command', () => {
+  test.each([
+    [
+      ['help', 'run'],
+      ['run', '--help'],
+    ],
+    [
+      ['help', 'image', 'build'],
+      ['image', 'build', '--help'],
+    ],
+    [['help'], ['--help']],
+  ])('%j is %j', async (asked, same) => {
+    const [help, other] = await Promise.all([lurkbox(...asked), lurkbox(...same)]);
+    expect(help).toMatchObject({ exitCode: 0, stderr: '', stdout: other.stdout });
+  });
+});
+
+describe('a typo is answered with what was probably meant', () => {
+  test.each([
+    [['lsit'], 'list'],
+    [['imgae', 'list'], 'image'],
+    [['image', 'lst'], 'list'],
+    [['audit', 'verfy'], 'verify'],
+    [['help', 'doctr'], 'doctor'],
+    [['help', 'workflow', 'chek'], 'check'],
+    [['list', '--jsn'], '--json'],
+    [['run', 'x', '--contxt', '-'], '--context'],
+    [['--worspace', '.', 'list'], '--workspace'],
+    [['list', '--log', 'wran'], 'warn'],
+    [['list', '--color', 'alwys'], 'always'],
+    [['events', '--type', 'EXECUT'], 'EXECUTE'],
+    [['completion', 'zhs'], 'zsh'],
+  ])('%j: %s', async (args, meant) => {
+    const { exitCode, stdout, stderr } = await lurkbox(...args);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toContain(`(Did you mean ${meant}?)`);
+  });
+
+  test('and what is like nothing is not', async () => {
+    expect((await lurkbox('teleport')).stderr).not.toContain('Did you mean');
+  });
+});
+
+describe('colour', () => {
+  const isColored = async (args: string[], env = {}) =>
+    (await runCli(['audit', '--workspace', tmpdir(), ...args], { program: SOURCE, env })).stdout.includes(
+      '\u001b[',
+    );
+  /** Ends with a mark, which is the only thing that is painted. */
+  const MARKED = ['--expect', '0'.repeat(64)];
+
+  test.each([
+    ['no terminal has none', [], {}, false],
+    ['--color always', ['--color', 'always'], {}, true],
+    ['--color always, against NO_COLOR', ['--color', 'always'], { NO_COLOR: '1' }, true],
+    ['FORCE_COLOR', [], { FORCE_COLOR: '1' }, true],
+    ['--color auto, with FORCE_COLOR', ['--color', 'auto'], { FORCE_COLOR: '1' }, true],
+    ['--color never, against FORCE_COLOR', ['--color', 'never'], { FORCE_COLOR: '1' }, false],
+  ])('%s', async (_, args, env, colored) => {
+    expect(await isColored([...args, ...MARKED], env)).toBe(colored);
+  });
+
+  test('is chosen before the command, too', async () => {
+    const args = ['--color', 'always', 'audit', '--workspace', tmpdir(), ...MARKED];
+    expect((await lurkbox(...args)).stdout).toContain('\u001b[');
   });
 });
 
@@ -73,7 +141,7 @@ describe('the options of every command are taken before it and behind it', () =>
 
   test('and are in the help', async () => {
     for (const args of [['--help'], ['image', '--help'], ['run', '--help']])
-      for (const option of ['--workspace', '--policy', '--json', '--log'])
+      for (const option of ['--workspace', '--policy', '--json', '--log', '--color'])
         expect((await lurkbox(...args)).stdout).toContain(option);
   });
 });
