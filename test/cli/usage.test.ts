@@ -71,7 +71,7 @@ describe('a typo is answered with what was probably meant', () => {
     [['list', '--log', 'wran'], 'warn'],
     [['list', '--color', 'alwys'], 'always'],
     [['events', '--type', 'EXECUT'], 'EXECUTE'],
-    [['completion', 'zhs'], 'zsh'],
+    [['completion', 'zssh'], 'zsh'],
   ])('%j: %s', async (args, meant) => {
     const { exitCode, stdout, stderr } = await lurkbox(...args);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
