@@ -112,6 +112,7 @@ function addCommands(above: Command, rows: readonly CommandRow[], exit: Exit): C
 /** Without a name the first command is meant, with its options; a name that is none is a typo, and no argument of it. */
 function addFallback(above: Command, { options = [], load }: CommandRow, exit: Exit): void {
   for (const option of options) above.addOption(toOption(option).hideHelp());
+  above.usage('[options] [command]');
   above.argument('[command]').action(async (name: string | undefined, given: unknown) => {
     if (name !== undefined) unknownCommand(above, name);
     exit(await (await (load as NonNullable<typeof load>)())(given as never));
