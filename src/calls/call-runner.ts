@@ -12,7 +12,7 @@ import { type Ending, endingOfError, failed } from './ending.ts';
 import { isAboutNative, withHint } from './hints.ts';
 import { LogBook } from './logs.ts';
 import { Pending } from './pending.ts';
-import { countJsonBytes } from './request.ts';
+import { countJsonBytes, isSmallJson } from './request.ts';
 import { type PluginExecutionResult, UNKNOWN_USAGE, type Usage } from './result.ts';
 import { SchemaChecks } from './schema-checks.ts';
 import { toResult } from './to-result.ts';
@@ -60,7 +60,9 @@ export class CallRunner {
     this.#pending.begin();
     let slot: Slot | null = null;
     try {
-      const refusal = options.signal?.aborted ? leftEarly() : await this.#refuse(context);
+      const refusal = options.signal?.aborted
+        ? leftEarly()
+        : (this.#deny(context) ?? (await tooLarge(context)));
       if (refusal !== null) return await this.#report(call, notRun(refusal));
       const run = this.#target.open(call);
       slot = await this.#enter(call, run);
@@ -91,9 +93,10 @@ export class CallRunner {
 
   /** How every call with this context ends before anything is started, because of what the plugin asks for; `null`: not so. */
   async refusalOf(context: ExecutionContextConfig): Promise<Ending | null> {
-    const tooLarge = this.#options.admission.tooLarge(this.#options.grant);
-    if (tooLarge !== null) return toBusy(tooLarge);
-    const refusal = (await this.#refuse(context)) ?? (await this.#checks.checkInput(context));
+    const refused = this.#options.admission.tooLarge(this.#options.grant);
+    if (refused !== null) return toBusy(refused);
+    const refusal =
+      this.#deny(context) ?? (await tooLarge(context)) ?? (await this.#checks.checkInput(context));
     // A host that is too busy to check is no fault of the plugin.
     return refusal?.outcome === 'HOST_RESOURCES' ? null : refusal;
   }
@@ -103,19 +106,14 @@ export class CallRunner {
     return this.#pending.settled();
   }
 
-  /** What is wrong before anything is done for the call, if anything. */
-  async #refuse(context: ExecutionContextConfig): Promise<Ending | null> {
+  #deny({ channelId }: ExecutionContextConfig): Ending | null {
     const { channels } = this.#options.grant;
-    if (channels !== null && !channels.includes(context.channelId ?? '')) {
-      const allowed = channels.join(', ') || '(none)';
-      return failed(
-        'PERMISSION_DENIED',
-        `The manifest allows the channels ${allowed}; \`channelId\` names another or none`,
-      );
-    }
-    const bytes = await countJsonBytes(context);
-    if (bytes <= MAX_CONTEXT_BYTES) return null;
-    return failed('INPUT_INVALID', `The context has ${bytes} bytes, at most ${MAX_CONTEXT_BYTES} are taken`);
+    if (channels === null || channels.includes(channelId ?? '')) return null;
+    const allowed = channels.join(', ') || '(none)';
+    return failed(
+      'PERMISSION_DENIED',
+      `The manifest allows the channels ${allowed}; \`channelId\` names another or none`,
+    );
   }
 
   /** A slot, with what is needed to start in it. */
@@ -140,8 +138,8 @@ export class CallRunner {
 
   /** Runs before the call has a slot, so that a build blocks no other call. */
   async #prepare(run: CallRun, signal: AbortSignal | undefined): Promise<void> {
-    const tooLarge = this.#options.admission.tooLarge(this.#options.grant);
-    if (tooLarge !== null) throw new RefusedError(tooLarge);
+    const refused = this.#options.admission.tooLarge(this.#options.grant);
+    if (refused !== null) throw new RefusedError(refused);
     const preparing = run.prepare();
     if (preparing === null) return;
     // Calls come to the admission in the order in which they were made, whichever of them is prepared first.
@@ -195,6 +193,12 @@ function endingOf(error: unknown): Ending {
 /** The caller has. */
 function leftEarly(): Ending {
   return failed('CANCELLED', '');
+}
+
+async function tooLarge(context: ExecutionContextConfig): Promise<Ending | null> {
+  const bytes = isSmallJson(context) ? 0 : await countJsonBytes(context);
+  if (bytes <= MAX_CONTEXT_BYTES) return null;
+  return failed('INPUT_INVALID', `The context has ${bytes} bytes, at most ${MAX_CONTEXT_BYTES} are taken`);
 }
 
 function notRun(ending: Ending): Settled {

@@ -84,6 +84,7 @@ export class LogBook {
   }
 
   #readTail(): readonly LogLine[] {
+    if (this.#tail.length === 0) return [];
     const lines = readSurplus(this.#tail.slice(this.#tailStart));
     return lines.slice(this.#isCut ? 1 : 0).slice(-LOG_TAIL.lines);
   }

@@ -51,6 +51,11 @@ function* executeRecord(id: number, params: ExecuteParams): Generator<string> {
   yield '}\n';
 }
 
+/** Whether a value surely has fewer bytes as JSON than any limit; found out in no time. */
+export function isSmallJson(value: unknown): boolean {
+  return isSmall(value);
+}
+
 /** How many bytes a value has as JSON. */
 export async function countJsonBytes(value: unknown): Promise<number> {
   const turns = new EventLoopYielder();

@@ -1,8 +1,6 @@
 import type { Phases } from './result.ts';
 
-const ORDER = ['queueMs', 'createMs', 'startMs', 'bootMs', 'runMs', 'teardownMs'] as const;
-
-type Phase = (typeof ORDER)[number];
+type Phase = keyof Phases;
 
 /** Measures the phases of one execution on the monotonic clock. */
 export class Stopwatch {
@@ -23,9 +21,15 @@ export class Stopwatch {
   }
 
   phases(): Phases {
-    return Object.fromEntries(
-      ORDER.map((phase) => [phase, roundOrNull(this.#phases[phase])]),
-    ) as unknown as Phases;
+    const { queueMs, createMs, startMs, bootMs, runMs, teardownMs } = this.#phases;
+    return {
+      queueMs: roundOrNull(queueMs),
+      createMs: roundOrNull(createMs),
+      startMs: roundOrNull(startMs),
+      bootMs: roundOrNull(bootMs),
+      runMs: roundOrNull(runMs),
+      teardownMs: roundOrNull(teardownMs),
+    };
   }
 
   /** Ends the total; phases may still be measured. */

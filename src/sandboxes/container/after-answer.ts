@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { GRACE_MS } from '../../protocol/messages.ts';
 
 /** What a plugin did after its answer, and nobody gets. */
@@ -17,8 +16,9 @@ export interface LostAfterAnswer {
 
 /** What a plugin still does when its call is settled: how long that is waited for, and what of it is lost. */
 export class AfterAnswer {
-  /** Aborted when nothing that was under way is waited for any more. */
-  readonly #over = new AbortController();
+  /** Nothing that was under way is waited for any more. */
+  #isOver = false;
+  #wake: () => void = () => {};
   #hasPrinted = false;
   #end: Pick<LostAfterAnswer, 'wasCut' | 'hasEnded' | 'error'> = {
     wasCut: false,
@@ -27,7 +27,7 @@ export class AfterAnswer {
   };
 
   get isOver(): boolean {
-    return this.#over.signal.aborted;
+    return this.#isOver;
   }
 
   notePrinted(): void {
@@ -36,15 +36,20 @@ export class AfterAnswer {
 
   /** The first end is the one that counts. */
   end({ wasCut = false, hasEnded = false, error = null }: Partial<LostAfterAnswer>): void {
-    if (this.isOver) return;
-    this.#over.abort();
+    if (this.#isOver) return;
+    this.#isOver = true;
     this.#end = { wasCut, hasEnded, error };
+    this.#wake();
   }
 
   /** No longer than the grace and so many milliseconds, and without a timer where it is over already. */
   async wait(moreMs: number): Promise<void> {
-    const { signal } = this.#over;
-    if (!signal.aborted) await delay(GRACE_MS + moreMs, undefined, { ref: false, signal }).catch(() => {});
+    if (this.#isOver) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, GRACE_MS + moreMs).unref();
+    this.#wake = resolve;
+    await promise;
+    clearTimeout(timer);
   }
 
   /** Once nothing more can come; `null`: nothing is lost. */

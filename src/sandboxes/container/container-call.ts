@@ -58,7 +58,13 @@ export class ContainerCall implements CallRun {
     if (acquired === null) return this.#startCold(slot, judged);
     try {
       // Also for a caller that has left: what was acquired for it has to be ended.
-      return new Execution({ ...this.#plan(slot, judged), container: acquired, kind: acquired.kind });
+      const execution = new Execution({
+        ...this.#plan(slot, judged),
+        container: acquired,
+        kind: acquired.kind,
+      });
+      execution.begin();
+      return execution;
     } catch (error) {
       // What no execution took over is nobody's any more.
       return acquired.container.close().then(() => Promise.reject(error));

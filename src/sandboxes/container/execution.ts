@@ -27,6 +27,8 @@ const LEAVE_MS = 200;
 /** How long what was printed to stderr before the answer may come after it. */
 const OUTPUT_END_MS = 2_000;
 const MAX_PROGRESS_CHARS = 8_000;
+/** Made once: nobody reads it, and one of its own for each execution would be made with its stack. */
+const SETTLED = new Error('The execution has settled');
 
 /** A container that waits for an execution, with what its plugin said while it was loaded. */
 export interface ReadyContainer {
@@ -97,12 +99,29 @@ export class Execution implements ContainerUser, RunningCall {
     this.#container = typeof plan.container === 'function' ? plan.container(this) : plan.container.container;
     this.removed = this.ending.then((ending) => this.#release(ending));
     this.#watchCaller();
-    if (ready !== null) this.#takeOver();
   }
 
   get metadata(): Readonly<Record<string, unknown>> {
     const { id, containerId } = this.#container;
     return { sandbox: this.#plan.kind, sandboxId: id, containerId };
+  }
+
+  /** Hands the context over. Whoever gives it a container that is there calls this once; in another it does so itself. */
+  begin(): void {
+    if (this.#isSettled()) return;
+    const { context, timeoutMs } = this.#plan;
+    const ending = this.#container.handTo(this);
+    if (this.#container.isAlive) {
+      this.#requestId = this.#container.execute(context, this.#settled.signal);
+      this.#resolveBegun();
+      this.#limit(timeoutMs, () => this.#expire(`No answer within ${timeoutMs / 1000} s`));
+    }
+    // How it ended while it waited is how the call ends: a plugin may end its container at any time.
+    else if (ending !== null) this.#settle(ending);
+    else
+      this.#limit(TOLD_MS, () =>
+        this.#settle(failed('PLUGIN_CRASHED', 'Its container ended before the call')),
+      );
   }
 
   onPhase(phase: StartPhase): void {
@@ -111,7 +130,7 @@ export class Execution implements ContainerUser, RunningCall {
     if (phase === 'startMs') {
       this.#limit(BOOT_DEADLINE_MS, () => this.#expire(`Node did not come up within ${BOOT_DEADLINE_MS} ms`));
     }
-    if (phase === 'bootMs') this.#begin();
+    if (phase === 'bootMs') this.begin();
   }
 
   onMessage(message: Exclude<RunnerMessage, { kind: 'ready' }>): void {
@@ -177,18 +196,6 @@ export class Execution implements ContainerUser, RunningCall {
     if (lost !== null) this.#plan.onLost(lost);
   }
 
-  #takeOver(): void {
-    if (this.#isSettled()) return;
-    const ending = this.#container.handTo(this);
-    if (this.#container.isAlive) this.#begin();
-    // How it ended while it waited is how the call ends: a plugin may end its container at any time.
-    else if (ending !== null) this.#settle(ending);
-    else
-      this.#limit(TOLD_MS, () =>
-        this.#settle(failed('PLUGIN_CRASHED', 'Its container ended before the call')),
-      );
-  }
-
   // A listener that throws cannot change the execution.
   #tellProgress(fraction: number, message: string): void {
     try {
@@ -196,13 +203,6 @@ export class Execution implements ContainerUser, RunningCall {
     } catch (error) {
       this.#plan.logger.warn({ err: error }, 'a progress listener threw');
     }
-  }
-
-  #begin(): void {
-    const { context, timeoutMs } = this.#plan;
-    this.#requestId = this.#container.execute(context, this.#settled.signal);
-    this.#resolveBegun();
-    this.#limit(timeoutMs, () => this.#expire(`No answer within ${timeoutMs / 1000} s`));
   }
 
   #limit(ms: number, onExpired: () => void): void {
@@ -244,7 +244,7 @@ export class Execution implements ContainerUser, RunningCall {
       this.logs.warn('', 'the end of what was printed to stderr did not come, so lines may be missing');
     clearTimeout(this.#timer);
     this.#plan.stopwatch.lap(this.#phase());
-    this.#settled.abort();
+    this.#settled.abort(SETTLED);
     this.#resolveBegun();
     // What has answered may leave by itself, or be reused.
     if (this.#hasAnswered) this.#container.answered();
