@@ -1,11 +1,12 @@
 import type { ContainerStdin } from '../engine/engine.ts';
+import { spend } from '../json/size.ts';
 import { frameRecord } from '../protocol/framing.ts';
 import { EXECUTE_ID, type ExecuteParams, LOAD_ID, type LoadParams } from '../protocol/messages.ts';
 import { EventLoopYielder } from './event-loop-yielder.ts';
 
 /** Characters of a piece: a large context is not made as one text, and not in one turn of the event loop. */
 const PIECE_CHARS = 32 * 1024;
-const SMALL_CHARS = 4 * 1024;
+const SMALL_BYTES = 4 * 1024;
 const PART_MEMBERS = 64;
 
 export const CANCEL_RECORD = frameRecord('{"jsonrpc":"2.0","method":"cancel"}');
@@ -157,22 +158,5 @@ function inner(json: string): string {
 
 /** Whether writing a value takes next to no time. */
 function isSmall(value: unknown): boolean {
-  return spend(value, SMALL_CHARS) >= 0;
-}
-
-/** About how many of `chars` are left when a value has been written. */
-function spend(value: unknown, chars: number): number {
-  if (typeof value === 'string') return chars - value.length;
-  let left = chars - 4;
-  if (typeof value !== 'object' || value === null) return left;
-  if (Array.isArray(value)) {
-    for (let index = 0; index < value.length && left >= 0; index++) left = spend(value[index], left);
-    return left;
-  }
-  const keys = Object.keys(value);
-  for (let index = 0; index < keys.length && left >= 0; index++) {
-    const key = keys[index] as string;
-    left = spend((value as Record<string, unknown>)[key], left - 4 - key.length);
-  }
-  return left;
+  return spend(value, SMALL_BYTES) >= 0;
 }

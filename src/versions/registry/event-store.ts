@@ -7,6 +7,7 @@ import {
   type PluginEvent,
   type PluginEventType,
 } from '../../events/event.ts';
+import { spend } from '../../json/size.ts';
 import type { Logger } from '../../logger.ts';
 import { quoteValue } from '../../printable.ts';
 import type { Database } from '../../storage/database.ts';
@@ -253,25 +254,6 @@ function toJson(value: unknown, maxBytes: number): string | null {
   } catch {
     return null;
   }
-}
-
-/** What is left of so many bytes when the least that a value takes as JSON is taken off them. */
-function spend(value: unknown, bytes: number): number {
-  if (typeof value === 'string') return bytes - value.length - 2;
-  let left = bytes - 1;
-  if (typeof value !== 'object' || value === null) return left;
-  if (Array.isArray(value)) {
-    for (let index = 0; index < value.length && left >= 0; index++) left = spend(value[index], left);
-    return left;
-  }
-  const keys = Object.keys(value);
-  for (let index = 0; index < keys.length && left >= 0; index++) {
-    const key = keys[index] as string;
-    const member = (value as Record<string, unknown>)[key];
-    // What is not there is not written.
-    if (member !== undefined) left = spend(member, left - key.length - 3);
-  }
-  return left;
 }
 
 function cut(event: PluginEvent): PluginEvent {
