@@ -29,7 +29,7 @@ const FileStartSchema = z.object({
   firstPrev: HashSchema,
 });
 /** Where a file begins in the chain. Of the oldest one that is kept it is where the chain begins. */
-export type FileStart = Readonly<z.infer<typeof FileStartSchema>>;
+type FileStart = Readonly<z.infer<typeof FileStartSchema>>;
 
 /** Of the tables; databases of the first program have 0, which means the same. */
 const HEAD_FORMAT = 1;

@@ -32,7 +32,7 @@ export interface ReadRecord {
   readonly intact: boolean;
 }
 
-export type LineReading = ReadRecord | { readonly ok: false; readonly fault: string };
+type LineReading = ReadRecord | { readonly ok: false; readonly fault: string };
 
 /** Reads a line, without its line feed, that anybody may have written. Never throws. */
 export function readLine(bytes: Buffer): LineReading {

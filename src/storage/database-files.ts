@@ -199,11 +199,11 @@ export class DatabaseFiles {
 
   /** What is there of an earlier store; whoever moved it aside may have been killed before saying so. */
   #hasRemains(): boolean {
-    const companions = filesOf(this.path).map((path) => basename(path));
-    return readdirSync(this.#folder.here).some(
-      (name) =>
-        companions.includes(name) || /^(?:broken|replaced)-/.test(name.slice(`${companions[0]}.`.length)),
-    );
+    const names = filesOf(this.path).map((path) => basename(path));
+    const isRemains = (name: string) =>
+      names.includes(name) ||
+      [`${names[0]}.broken-`, `${names[0]}.replaced-`].some((start) => name.startsWith(start));
+    return readdirSync(this.#folder.here).some(isRemains);
   }
 
   /** What is to take the place of the store, whole: in its place a crash could leave it half done. */

@@ -32,7 +32,7 @@ export async function* readChunks(descriptor: number, maxBytes: number): AsyncGe
 }
 
 /** The whole file, or `null` when it is larger than `maxBytes`. */
-export async function readWhole(descriptor: number, maxBytes: number): Promise<Buffer | null> {
+async function readWhole(descriptor: number, maxBytes: number): Promise<Buffer | null> {
   const content = Buffer.concat(await Array.fromAsync(readChunks(descriptor, maxBytes)));
   return content.length > maxBytes ? null : content;
 }

@@ -78,7 +78,6 @@ const ExportSchema = z.strictObject({
 /** All plugins, without events, recorded calls and user ids, as plain JSON. */
 export type RegistryExport = z.infer<typeof ExportSchema>;
 export type ExportedPlugin = RegistryExport['plugins'][number];
-export type ExportedVersion = ExportedPlugin['versions'][number];
 
 /** @throws LurkboxError `REGISTRY_INVALID` with every problem */
 export function parseExport(value: unknown): RegistryExport {

@@ -114,10 +114,21 @@ function insertPlugin(
   const origin = toOrigin(speaking?.source ?? '/unknown', root);
   const consents = isSound ? toConsents(consented, versions) : '[]';
   const uid = null;
-  const sealed = rowChecksum([id, name, origin, active, active_before, consents, canary, uid]);
+  const checksum = rowChecksum([id, name, origin, active, active_before, consents, canary, uid]);
   database.run(
     'INSERT INTO plugins (id, name, origin, active, active_before, consents, canary, uid, seal, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-    ...[id, name, origin, active, active_before, consents, canary, uid, keepSound(sealed, isSound), revision],
+    ...[
+      id,
+      name,
+      origin,
+      active,
+      active_before,
+      consents,
+      canary,
+      uid,
+      keepSound(checksum, isSound),
+      revision,
+    ],
   );
 }
 
@@ -126,11 +137,11 @@ function insertVersion(database: Database, row: VersionRow1, root: string): void
   const tail = [manifest, state, reason, installed_at] as const;
   const origin = toOrigin(source, root);
   const lock = null;
-  const sealed = rowChecksum([id, plugin_id, version, digest, digest, lock, folder, origin, ...tail]);
+  const checksum = rowChecksum([id, plugin_id, version, digest, digest, lock, folder, origin, ...tail]);
   database.run(
     'INSERT INTO versions (id, plugin_id, version, digest, content, lock, folder, origin, manifest, state, reason, installed_at, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     ...[id, plugin_id, version, digest, digest, lock, folder, origin, ...tail],
-    keepSound(sealed, isSoundVersion(row)),
+    keepSound(checksum, isSoundVersion(row)),
   );
 }
 
@@ -141,8 +152,8 @@ function isSoundVersion(row: VersionRow1): boolean {
 }
 
 /** The checksum of a damaged row is a wrong one. */
-function keepSound(sealed: number, isSound: boolean): number {
-  return isSound ? sealed : (sealed ^ 1) >>> 0;
+function keepSound(checksum: number, isSound: boolean): number {
+  return isSound ? checksum : (checksum ^ 1) >>> 0;
 }
 
 /** As both formats make it. */

@@ -22,7 +22,7 @@ export function checksumOfPlugin(row: Omit<PluginRow, 'seal'>): number {
   ]);
 }
 
-export type VersionContent = Omit<VersionRow, 'seal' | 'calls' | 'failures' | 'total_ms' | 'last_call_at'>;
+type VersionContent = Omit<VersionRow, 'seal' | 'calls' | 'failures' | 'total_ms' | 'last_call_at'>;
 
 export function checksumOfVersion(row: VersionContent): number {
   return rowChecksum([

@@ -1,7 +1,7 @@
 import { STORE_TABLE, type StoreFormat } from '../../storage/store-format.ts';
 import { REGISTRY_FROM_1 } from './registry-from-1.ts';
 
-/** `seal`: see `row-checksum.ts`. `revision`: that of the store with which something of the plugin changed last. */
+/** The column `seal` is the checksum of `row-checksum.ts`. `revision`: that of the store with which something of the plugin changed last. */
 export const REGISTRY_FORMAT: StoreFormat = {
   name: 'registry',
   applicationId: 0x6c726b31,

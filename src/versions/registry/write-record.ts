@@ -14,7 +14,7 @@ export function toOwnRecord(record: PluginRecord): OwnRecord {
 }
 
 export function insertPlugin(database: Database, record: OwnRecord, root: string): number {
-  // The seal is over the id too, which is known only now.
+  // The checksum is over the id too, which is known only now.
   const id = database.run(
     "INSERT INTO plugins (name, origin, active_before, consents, seal, revision) VALUES (?, '', '', '', 0, 0)",
     record.name,

@@ -154,6 +154,13 @@ describe('a broken store', () => {
     });
   });
 
+  test('that never was is made, also beside what another store left', async () => {
+    await writeFile(at('activity.db.broken-2026-01-01T00-00-00.000Z'), 'x');
+    await using registry = await openRegistry(folder.path);
+    expect(registry.list()).toEqual([]);
+    expect(registry.repairs).toEqual([expect.stringContaining('activity.db" was missing. It begins empty.')]);
+  });
+
   test('gives no id twice, though its backup does not know the last ones', async () => {
     await createStore();
     await cp(at(BACKUP), at('old'));
