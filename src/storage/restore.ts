@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
-import { Database } from './database.ts';
+import { LurkboxError } from '../errors.ts';
+import { Database, toStoreError } from './database.ts';
 import { DatabaseFiles } from './database-files.ts';
 import { examine } from './examine.ts';
 import type { Folder } from './folder.ts';
@@ -64,10 +65,17 @@ export function restoreCopy(
   root: string,
 ): readonly string[] {
   const ignore = () => {};
-  const files = new DatabaseFiles(folder, format, { root, now: Date.now, report: ignore, notify: ignore });
   try {
-    return files.restore(file);
-  } finally {
-    files.close();
+    const files = new DatabaseFiles(folder, format, { root, now: Date.now, report: ignore, notify: ignore });
+    try {
+      return files.restore(file);
+    } finally {
+      files.close();
+    }
+  } catch (error) {
+    const found = toStoreError(error, folder.pathOf(`${format.name}.db`), null);
+    throw found instanceof LurkboxError
+      ? new LurkboxError(found.code, folder.explain(found.message), { cause: error })
+      : found;
   }
 }

@@ -34,8 +34,12 @@ test.runIf(process.getuid?.() === 0)(
 );
 
 test.runIf(process.getuid?.() === 0)('a disk that may not be written to is said to be one', async () => {
-  expect(await onSmallDisk('read-only')).toEqual({
+  const fault = {
     code: 'REGISTRY_INVALID',
     message: expect.stringMatching(/registry\.(db|lock)" cannot be read and written: .*(read-?only|EROFS)/i),
+  };
+  expect(await onSmallDisk('read-only')).toEqual({
+    faults: [fault, fault],
+    backups: [['weather'], ['weather']],
   });
 });

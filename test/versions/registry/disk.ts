@@ -4,6 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { listRegistryBackups, restoreRegistry } from '../../../src/versions/registry/restore.ts';
 import { newVersion, openRegistry } from './sample.ts';
 
 const [folder = '', job = ''] = process.argv.slice(2);
@@ -45,10 +46,16 @@ async function readOnly(): Promise<object> {
     registry.register(newVersion('weather'));
   }
   execFileSync('mount', ['-o', 'remount,ro', folder]);
-  try {
-    await openRegistry(folder);
-  } catch (error) {
-    return { code: (error as { code?: string }).code, message: (error as Error).message };
-  }
-  return {};
+  const restore = async () => restoreRegistry({ stateFolder: folder, workspaceRoot: folder, backup: null });
+  const faults = [];
+  for (const work of [() => openRegistry(folder), restore])
+    try {
+      await work();
+    } catch (error) {
+      faults.push({ code: (error as { code?: string }).code, message: (error as Error).message });
+    }
+  return {
+    faults,
+    backups: listRegistryBackups(folder).map(({ fault, content }) => fault ?? content?.names),
+  };
 }
