@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../src/cli/command-table.ts';
 import { completionOf } from '../../src/cli/complete.ts';
 import { createWorkspace, type Workspace } from '../helpers/workspace.ts';
-import { COMPILE_CACHE, runCli, SOURCE } from './run-cli.ts';
+import { runCli, SOURCE } from './run-cli.ts';
 
 let workspace: Workspace;
 let bin: string;
@@ -96,7 +96,7 @@ describe('the script', () => {
   const environment = () => ({
     ...process.env,
     PATH: `${bin}${delimiter}${process.env['PATH']}`,
-    NODE_COMPILE_CACHE: COMPILE_CACHE,
+    NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
   });
 
   /** What bash offers for a line, as its own completion would. */

@@ -10,9 +10,6 @@ export const BUILT = join(ROOT, 'bin/lurkbox.js');
 /** The same from the source, which runs without a build. */
 export const SOURCE = join(ROOT, 'src/cli/main.ts');
 
-/** Half of the start is compiling; the second one finds it done. */
-export const COMPILE_CACHE = join(ROOT, 'node_modules/.cache/lurkbox-cli');
-
 /** A socket that no engine listens on. */
 export const NO_ENGINE = { DOCKER_HOST: 'unix:///nonexistent/docker.sock' };
 
@@ -23,7 +20,6 @@ const PLAIN = {
   FORCE_COLOR: undefined,
   NO_COLOR: undefined,
   NODE_OPTIONS: undefined,
-  NODE_COMPILE_CACHE: COMPILE_CACHE,
 };
 
 export interface CliOptions {

@@ -210,10 +210,7 @@ describe('on gVisor', () => {
       const { expectation } = found;
       // A thread costs gVisor a process and more of the host, and `pids` counts those.
       const policy = { ...expectation.policy, ...GVISOR, plugins: { [id]: { resources: { pids: 128 } } } };
-      await using staged = await stage(
-        { ...found, expectation: { ...expectation, policy } },
-        { env: engine.env },
-      );
+      await using staged = await stage({ ...found, expectation: { ...expectation, policy } }, engine.env);
       expect(await staged.load()).toBeNull();
       const result = await staged.call(NO_LURES);
       expect([expectation.outcome].flat(), JSON.stringify(result, null, 2)).toContain(result.outcome);

@@ -12,8 +12,19 @@ import {
 } from '../../src/index.ts';
 import { assertNothingLeft, createWorkspace, removeImagesOf } from './workspace.ts';
 
-/** One folder each: `plugin.json`, the payload, `expect.json`, and `prepare.ts` for what a repository cannot hold. */
+/**
+ * One folder each: the payload, `expect.json`, `manifest.json` where something of the manifest differs from that of the others,
+ * and `prepare.ts` for what a repository cannot hold.
+ */
 const CASES = join(import.meta.dirname, '../container/abuse');
+/** The manifest of every case, beside its name and its title. */
+const MANIFEST = {
+  version: '1.0.0',
+  author: { name: 'Mallory' },
+  plugin_type: 'tool',
+  entry_point: 'index.mjs',
+  resources: { memory_mb: 96, cpu_percent: 100, timeout_seconds: 5 },
+};
 /** What every payload may import as `./attempt.mjs`. */
 const ATTEMPT = join(import.meta.dirname, 'probe/attempt.mjs');
 
@@ -37,7 +48,7 @@ const ExpectationSchema = z.strictObject({
     .array(z.record(z.string(), z.json()))
     .min(2)
     .optional()
-    .describe('Laid over `plugin.json`, each a case of its own; all are expected to end the same way.'),
+    .describe('Laid over the manifest, each a case of its own; all are expected to end the same way.'),
   outcome: z
     .union([z.string(), z.array(z.string()).min(2)])
     .optional()
@@ -68,8 +79,10 @@ export interface AbuseCase {
   readonly id: string;
   readonly folder: string;
   readonly expectation: Expectation;
-  /** What is laid over `plugin.json`. */
-  readonly manifest: object | null;
+  /** What `plugin.json` holds. */
+  readonly manifest: object;
+  /** Whether more has to be done than to copy the folder, for each staging anew. */
+  readonly isPrepared: boolean;
 }
 
 /** What the `prepare` of a case may answer, when the folder of the plugin is not all that it needs. */
@@ -99,13 +112,17 @@ async function readCase(id: string): Promise<AbuseCase[]> {
   if ((refused === undefined) === (outcome === undefined)) {
     throw new Error(`${id}/expect.json: expected either \`refused\` or \`outcome\``);
   }
-  const { manifests } = parsed.data;
-  if (manifests === undefined) return [{ id, folder, expectation: parsed.data, manifest: null }];
-  return manifests.map((manifest, index) => ({
+  const { manifests, title } = parsed.data;
+  const own = await readFile(join(folder, 'manifest.json'), 'utf8').then(JSON.parse, () => ({}));
+  const resources = { ...MANIFEST.resources, ...own.resources };
+  const manifest = { name: id, description: title, ...MANIFEST, ...own, resources };
+  const isPrepared = existsSync(join(folder, 'prepare.ts'));
+  const abuse: AbuseCase = { id, folder, expectation: parsed.data, manifest, isPrepared };
+  if (manifests === undefined) return [abuse];
+  return manifests.map((other, index) => ({
+    ...abuse,
     id: `${id} ${index + 1}`,
-    folder,
-    expectation: parsed.data,
-    manifest,
+    manifest: { ...manifest, ...other },
   }));
 }
 
@@ -125,21 +142,17 @@ export interface Stage extends AsyncDisposable {
   /** Loads the plugin and builds its image; answers the refusal where it cannot be loaded. */
   load(): Promise<LurkboxError | null>;
   /** Calls the plugin, waits until its container is gone, and fails when anything of the execution is left. */
-  call(lures: Lures): Promise<PluginExecutionResult>;
+  call(lures: Lures, options?: CallOptions): Promise<PluginExecutionResult>;
   /** A hash over the names, modes and bytes of everything in the workspace. */
   hash(): Promise<string>;
 }
 
-export interface StageOptions {
-  /** Whether each call finds a container that waits, with the plugin loaded where that can be done. @default false */
+export interface CallOptions {
+  /** Whether the call finds a container that waits, with the plugin loaded where that can be done. @default false */
   readonly warm?: boolean;
-  readonly env?: NodeJS.ProcessEnv;
 }
 
-export async function stage(
-  abuse: AbuseCase,
-  { warm = false, env = process.env }: StageOptions = {},
-): Promise<Stage> {
+export async function stage(abuse: AbuseCase, env: NodeJS.ProcessEnv = process.env): Promise<Stage> {
   const { folder, expectation } = abuse;
   await using owned = new AsyncDisposableStack();
   const workspace = owned.use(await createWorkspace());
@@ -149,9 +162,8 @@ export async function stage(
   owned.defer(async () => prepared[Symbol.asyncDispose]?.());
   // None but those that are asked for.
   const policy = { ...(prepared.policy ?? expectation.policy), warm: 0 };
-  const maxWarm = warm ? 1 : 0;
   const lurkbox = owned.use(
-    await createLurkbox({ maxWarm, persist: false, workspaceRoot: workspace.root, policy, env }),
+    await createLurkbox({ maxWarm: 1, persist: false, workspaceRoot: workspace.root, policy, env }),
   );
   // What a test got is its own to release.
   const kept = owned.move();
@@ -169,7 +181,7 @@ export async function stage(
       }
       return null;
     },
-    call: async (lures) => {
+    call: async (lures, { warm = false } = {}) => {
       const input = { ...expectation.call.input, ...prepared.input };
       const inputData = { ...input, lures: { ...lures, addresses: [...lures.addresses] } };
       const called = name ?? basename(folder);
@@ -201,11 +213,10 @@ export function sandboxIdOf({ metadata, executionId }: PluginExecutionResult): s
 }
 
 async function copyPlugin({ folder, manifest, expectation }: AbuseCase, copy: string): Promise<void> {
-  await cp(folder, copy, { recursive: true, filter: (path) => !/(expect\.json|prepare\.ts)$/.test(path) });
+  const own = /(expect\.json|manifest\.json|prepare\.ts)$/;
+  await cp(folder, copy, { recursive: true, filter: (path) => !own.test(path) });
+  await writeFile(join(copy, 'plugin.json'), JSON.stringify(manifest, null, 2));
   if (expectation.refused === undefined) await cp(ATTEMPT, join(copy, 'attempt.mjs'));
-  if (manifest === null) return;
-  const file = join(copy, 'plugin.json');
-  await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), ...manifest }));
 }
 
 async function prepare(folder: string, copy: string): Promise<Prepared> {

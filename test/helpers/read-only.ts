@@ -2,7 +2,7 @@
 // In a mount namespace of its own: what commands say in a workspace on a read-only file system. Answers JSON on stdout.
 
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NO_ENGINE, runCli, SOURCE } from '../cli/run-cli.ts';
@@ -12,6 +12,10 @@ execFileSync('mount', ['--bind', workspace, workspace]);
 execFileSync('mount', ['-o', 'remount,ro,bind', workspace]);
 // Temporary files of these commands alone.
 const temp = mkdtempSync(join(tmpdir(), 'lurkbox-read-only-'));
+process.on('exit', () => {
+  execFileSync('umount', [temp]);
+  rmdirSync(temp);
+});
 execFileSync('mount', ['-t', 'tmpfs', 'none', temp]);
 
 const run = (...args: string[]) =>

@@ -1,19 +1,15 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import type { TestProject } from 'vitest/node';
 
-/**
- * Runs once before the tests: their temporary files lie in a folder of this run, and afterwards nothing may be left
- * there. With several projects the first one does it for all.
- */
-export default async function setUp(): Promise<(() => Promise<void>) | undefined> {
-  if (process.env['LURKBOX_TEST_TEMP'] !== undefined) return undefined;
-  // Short, because the path of a socket has 108 bytes at most.
-  const folder = await mkdtemp(join(tmpdir(), 'lbt-'));
-  process.env['LURKBOX_TEST_TEMP'] = folder;
-  process.env['TMPDIR'] = folder;
+/** Where lurkbox keeps what is in no workspace, for a user without a folder of their own. */
+const OWN_PLACE = `lurkbox-${process.geteuid?.()}`;
+
+/** Runs once before the tests of a project: their temporary files lie in a folder of this run, which is empty afterwards. */
+export default async function setUp({ config }: TestProject): Promise<() => Promise<void>> {
+  const folder = config.env['TMPDIR'] as string;
+  await mkdir(folder, { mode: 0o700 });
   return async () => {
-    const left = await readdir(folder);
+    const left = (await readdir(folder)).filter((name) => name !== OWN_PLACE);
     await rm(folder, { recursive: true, force: true });
     if (left.length > 0) throw new Error(`the tests left temporary files: ${left.join(', ')}`);
   };

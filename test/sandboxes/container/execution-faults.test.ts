@@ -202,7 +202,10 @@ test('a complete result that was written before the deadline is never lost (P3)'
     if (writtenAtMs < WRITTEN_BY_MS) expect(ending).toEqual({ outcome: 'OK', result });
     else expect(ending.outcome).toMatch(/^(OK|TIMEOUT)$/);
   });
-  await fc.assert(property, { numRuns: 150, endOnFailure: true });
+  // They mostly wait, so several go on at once; where one holds up the host, it does so for all.
+  await Promise.all(
+    Array.from({ length: 5 }, () => fc.assert(property, { numRuns: 30, endOnFailure: true })),
+  );
 });
 
 describe('a stream that breaks', () => {
