@@ -4,6 +4,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, join, normalize } from 'node:path';
+import { orderOf } from '../src/workflow/order.ts';
 
 /** What everyone may import: small, and without an import to the right of them. */
 export const LEAVES: readonly string[] = [
@@ -135,7 +136,7 @@ export function checkImports(src: string): string[] {
   return [
     ...[...sources.values()].flatMap((file) => CHECKS.flatMap((check) => check(file, sources))),
     ...packagesInContainer(sources),
-    ...findCycles(sources),
+    ...findCycle(sources),
   ];
 }
 
@@ -236,26 +237,12 @@ function loadedBy(path: string, sources: Sources): Import[] {
   return (sources.get(path)?.imports ?? []).filter(({ typeOnly }) => !typeOnly);
 }
 
-/** Each cycle once, from the file at which it was entered. */
-function findCycles(sources: Sources): string[] {
-  const cycles: string[] = [];
-  const done = new Set<string>();
-
-  function visit(path: string, trail: readonly string[]): void {
-    const entry = trail.indexOf(path);
-    if (entry !== -1) {
-      const files = [...trail.slice(entry), path].map((file) => `src/${file}`);
-      cycles.push(`These files import each other: ${files.join(' → ')}.`);
-    } else if (!done.has(path)) {
-      for (const { target } of sources.get(path)?.imports ?? []) {
-        if (target !== null) visit(target, [...trail, path]);
-      }
-      done.add(path);
-    }
-  }
-
-  for (const path of sources.keys()) visit(path, []);
-  return cycles;
+/** One of them at a time: what mends it may mend others. */
+function findCycle(sources: Sources): string[] {
+  const targets = ({ imports }: SourceFile) => imports.flatMap(({ target }) => target ?? []);
+  const { cycle } = orderOf(new Map([...sources].map(([path, file]) => [path, targets(file)])));
+  if (cycle === null) return [];
+  return [`These files import each other: ${cycle.map((file) => `src/${file}`).join(' → ')}.`];
 }
 
 /** The folder of `src/` that a file is in, or the file itself when it is in none. */

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { LurkboxError, type Problem } from '../errors.ts';
-import { DEFAULT_MAX_JSON_DEPTH, joinPath } from '../json/reader.ts';
+import { joinPath } from '../json/path.ts';
+import { DEFAULT_MAX_JSON_DEPTH } from '../json/reader.ts';
 import type { PluginExecutionContext } from '../protocol/messages.ts';
 
 const text = z.string().max(512).nullable();

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Problem } from '../errors.ts';
-import { type JsonFault, joinPath } from '../json/reader.ts';
+import { joinPath } from '../json/path.ts';
+import type { JsonFault } from '../json/reader.ts';
 import { escapeControls, printable, quoteValue } from '../printable.ts';
 
 /** Enough to correct a file; a hostile file can have a hundred thousand. */

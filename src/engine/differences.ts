@@ -1,5 +1,5 @@
 import type { Problem } from '../errors.ts';
-import { joinPath } from '../json/reader.ts';
+import { joinPath } from '../json/path.ts';
 import { isRecord, shorten } from './values.ts';
 
 /** Stands in the place of an expected value and judges it: answers what is expected, or `null` when all is well. */

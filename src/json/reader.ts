@@ -5,6 +5,10 @@
  * however long that takes; this can be done in steps.
  */
 import { quoteValue } from '../printable.ts';
+import { type Frame, pathOf, setOwn } from './frame.ts';
+import { endOfNumber, isAnother, MAX_NUMBER_CHARS, NUMBER } from './number.ts';
+import { describeSyntax, EXPECTED, type Next } from './syntax.ts';
+import { BYTES_PER_STEP, readPiece } from './text.ts';
 
 export interface JsonFault {
   readonly reason:
@@ -40,10 +44,6 @@ const NOWHERE = /(?!)/;
 
 /** Enough to correct a file; more would only be noise. */
 const MAX_FAULTS = 20;
-/** `JSON.stringify` writes numbers of up to 25, and a number cannot be read in steps. */
-const MAX_NUMBER_CHARS = 1_000;
-/** Of a text, or of blanks. A key has to be read in one step: whoever stores under it works on all of it at once. */
-const BYTES_PER_STEP = 16 * 1024;
 /** Of the path of a number that may be rounded. */
 const MAX_ROUNDED_PATH_CHARS = 2_000;
 /** In the path of what is too deep. */
@@ -53,28 +53,6 @@ const MAX_SHOWN_KEYS = 8;
 export function parseJson(text: string, limits?: JsonLimits): JsonReading {
   return new JsonReader(Buffer.from(text), limits).read();
 }
-
-/** A list or an object that is not closed yet. */
-interface Frame {
-  readonly list: unknown[] | null;
-  readonly members: Record<string, unknown> | null;
-  /** The key that was read last. */
-  key: string;
-}
-
-/** What comes next, in the words of a message. */
-const EXPECTED = {
-  value: 'a value',
-  firstValue: 'a value or `]`',
-  key: 'a key in double quotes',
-  firstKey: 'a key in double quotes or `}`',
-  colon: '`:`',
-  comma: '`,` or the end of what is open',
-  text: 'the rest of a text',
-  keyText: 'the rest of a key',
-  end: 'nothing more',
-} as const;
-type Next = keyof typeof EXPECTED;
 
 /** Reads one document in as many steps as the caller likes; each of them takes microseconds. */
 export class JsonReader {
@@ -222,8 +200,7 @@ export class JsonReader {
   }
 
   #readNumber(): Next {
-    let end = this.#at;
-    while (isOfNumber(this.#bytes[end]) && end - this.#at <= MAX_NUMBER_CHARS) end++;
+    const end = endOfNumber(this.#bytes, this.#at);
     if (end - this.#at > MAX_NUMBER_CHARS) {
       return this.#refuse(
         'too_long',
@@ -249,24 +226,7 @@ export class JsonReader {
   /** The next piece of a text, most often all of it. */
   #readText(kind: 'text' | 'keyText'): Next {
     const bytes = this.#bytes;
-    const until = Math.min(this.#at + BYTES_PER_STEP, bytes.length);
-    let end = this.#at;
-    let isAscii = true;
-    let isEscaped = false;
-    for (; end < until; end++) {
-      const byte = bytes[end] as number;
-      if (byte === 0x22 || byte < 0x20) break;
-      if (byte >= 0x80) isAscii = false;
-      else if (byte === 0x5c) {
-        isEscaped = true;
-        // No piece ends inside an escape …
-        end += bytes[end + 1] === 0x75 ? 5 : 1;
-      }
-    }
-    const isWhole = end < until;
-    // … or inside a character.
-    while (!isWhole && ((bytes[end] ?? 0) & 0xc0) === 0x80) end++;
-    const piece = decode(bytes.toString(isAscii ? 'latin1' : 'utf8', this.#at, end), isEscaped);
+    const { piece, end, isWhole } = readPiece(bytes, this.#at);
     if (piece === null) return this.#refuseSyntax('escapes that JSON has');
     if (!isWhole && kind === 'keyText' && end < bytes.length) {
       return this.#refuse('too_long', '', `a key of more than ${BYTES_PER_STEP} bytes`);
@@ -307,89 +267,16 @@ export class JsonReader {
 
   // Then only this fault is reported: the text may not mean what the reader took it for.
   #refuseSyntax(expected: string = EXPECTED[this.#next]): Next {
-    const message = this.#describeSyntax(expected);
+    const place = {
+      bytes: this.#bytes,
+      at: this.#at,
+      line: this.#line,
+      lineStart: this.#lineStart,
+      next: this.#next,
+      isOutermost: this.#frames.length === 0,
+    };
+    const message = describeSyntax(place, expected);
     this.#reading = { ok: false, faults: [{ reason: 'syntax', path: '', message }] };
     return 'end';
   }
-
-  /** What people write who think of JavaScript. */
-  #hint(got: string | undefined): string | null {
-    const next = this.#next;
-    if (got === '/' || got === '#') return 'JSON has no comments';
-    if (got === "'") return 'texts and keys stand in double quotes';
-    const isAfterComma = (next === 'key' && got === '}') || (next === 'value' && got === ']');
-    return isAfterComma ? 'take away the comma before it' : null;
-  }
-
-  #describeSyntax(expected: string): string {
-    const [got] = this.#bytes.toString('utf8', this.#at, this.#at + 4);
-    if (got === undefined && this.#next === 'value' && this.#frames.length === 0) {
-      return 'expected JSON, got nothing';
-    }
-    const column = this.#bytes.toString('utf8', this.#lineStart, this.#at).length + 1;
-    const place = `line ${this.#line} column ${column}`;
-    const hint = this.#hint(got);
-    return `not valid JSON: expected ${expected}, got ${got === undefined ? 'the end' : quoteValue(got)} (${place})${hint === null ? '' : `; ${hint}`}`;
-  }
-}
-
-const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
-
-/**
- * Whether a number that is written is another one than the one that is read. Fractions are rounded, as everywhere; an integer is
- * not, nor does anything become zero or infinite. What JavaScript writes for a large number is that number.
- */
-function isAnother(text: string, value: number): boolean {
-  if (value === 0) return /^-?[0.]*[1-9]/.test(text);
-  if (Math.abs(value) <= Number.MAX_SAFE_INTEGER) return false;
-  if (!Number.isFinite(value)) return true;
-  const written = toDecimal(text);
-  if (written.exponent < 0) return false;
-  const read = toDecimal(String(value));
-  if (written.digits === read.digits && written.exponent === read.exponent) return false;
-  return BigInt(written.digits) * 10n ** BigInt(written.exponent) !== BigInt(Math.abs(value));
-}
-
-/** `-12.50e3` → `125` and 2. */
-function toDecimal(text: string): { readonly digits: string; readonly exponent: number } {
-  const [mantissa = '', power = '0'] = text.toLowerCase().split('e');
-  const [whole = '', fraction = ''] = mantissa.replace('-', '').split('.');
-  const all = whole + fraction;
-  let [start, end] = [0, all.length];
-  while (start < end && all[start] === '0') start++;
-  while (end > start && all[end - 1] === '0') end--;
-  return { digits: all.slice(start, end), exponent: Number(power) - fraction.length + all.length - end };
-}
-
-function isOfNumber(byte = 0): boolean {
-  if (byte >= 0x30 && byte <= 0x39) return true;
-  return byte === 0x2d || byte === 0x2b || byte === 0x2e || byte === 0x65 || byte === 0x45;
-}
-
-function decode(text: string, isEscaped: boolean): string | null {
-  if (!isEscaped) return text;
-  try {
-    return JSON.parse(`"${text}"`) as string;
-  } catch {
-    return null;
-  }
-}
-
-// As `JSON.parse` does it: whatever every object has is only another key.
-function setOwn(members: Record<string, unknown>, key: string, value: unknown): void {
-  if (key in Object.prototype) {
-    Object.defineProperty(members, key, { value, writable: true, enumerable: true, configurable: true });
-  } else members[key] = value;
-}
-
-function pathOf(frames: readonly Frame[]): string {
-  return joinPath(frames.map(({ list, key }) => (list === null ? key : list.length)));
-}
-
-/** `['a', 0, 'b']` → `a[0].b`. */
-export function joinPath(segments: readonly PropertyKey[]): string {
-  return segments.reduce<string>((path, segment) => {
-    if (typeof segment === 'number') return `${path}[${segment}]`;
-    return path === '' ? String(segment) : `${path}.${String(segment)}`;
-  }, '');
 }

@@ -1,5 +1,5 @@
 import type { Problem } from '../errors.ts';
-import { joinPath } from '../json/reader.ts';
+import { joinPath } from '../json/path.ts';
 import { quoteValue } from '../printable.ts';
 import { ANNOTATION_FORMS } from './annotations.ts';
 import type { Dialect } from './dialects.ts';

@@ -4,7 +4,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import draft04 from 'ajv-draft-04';
 import addFormats from 'ajv-formats';
 import type { Problem } from '../errors.ts';
-import { joinPath } from '../json/reader.ts';
+import { joinPath } from '../json/path.ts';
 import { quoteValue } from '../printable.ts';
 import { adapt, findProblems } from './adapt.ts';
 import { type Dialect, dialectOf } from './dialects.ts';

@@ -1,5 +1,5 @@
 import { closest } from '../closest.ts';
-import { joinPath } from '../json/reader.ts';
+import { joinPath } from '../json/path.ts';
 import { escapeAndCut, quoteValue } from '../printable.ts';
 import { ANNOTATION_FORMS } from './annotations.ts';
 import { type Dialect, dialectOf, FORMATS, KEYWORDS } from './dialects.ts';

@@ -1,14 +1,11 @@
+import { type DependencyOrder, orderOf } from './order.ts';
 import { findReferences, INPUT, isReference, type PlacedReference, pathOf } from './reference.ts';
 import type { Condition, Step, Workflow } from './schema.ts';
 
 /** Which step waits for which. */
-export interface Graph {
+export interface Graph extends DependencyOrder {
   readonly dependencies: ReadonlyMap<string, readonly string[]>;
   readonly dependents: ReadonlyMap<string, readonly string[]>;
-  /** Every step after all that it depends on; empty where there is a circle. */
-  readonly order: readonly string[];
-  /** The names of a circle of steps, the first one again at its end; `null` where there is none. */
-  readonly cycle: readonly string[] | null;
 }
 
 /** For a workflow whose references are well formed and name steps that exist. */
@@ -18,7 +15,7 @@ export function buildGraph({ steps }: Workflow): Graph {
   const dependents = new Map(
     names.map((name) => [name, names.filter((other) => dependencies.get(other)?.includes(name))]),
   );
-  return { dependencies, dependents, ...sort(dependencies) };
+  return { dependencies, dependents, ...orderOf(dependencies) };
 }
 
 /** The steps that have to be over before this one. */
@@ -50,24 +47,4 @@ function* tested(condition: Condition, at: readonly PropertyKey[]): Generator<Pl
   for (const [index, inner] of all.entries()) yield* tested(inner, [...at, 'all', index]);
   for (const [index, inner] of any.entries()) yield* tested(inner, [...at, 'any', index]);
   if (not !== undefined) yield* tested(not, [...at, 'not']);
-}
-
-function sort(dependencies: Graph['dependencies']): Pick<Graph, 'order' | 'cycle'> {
-  const order = new Set<string>();
-  function visit(name: string, trail: readonly string[]): string[] | null {
-    if (order.has(name)) return null;
-    const entry = trail.indexOf(name);
-    if (entry !== -1) return [...trail.slice(entry), name];
-    for (const needed of dependencies.get(name) ?? []) {
-      const cycle = visit(needed, [...trail, name]);
-      if (cycle !== null) return cycle;
-    }
-    order.add(name);
-    return null;
-  }
-  for (const name of dependencies.keys()) {
-    const cycle = visit(name, []);
-    if (cycle !== null) return { order: [], cycle };
-  }
-  return { order: [...order], cycle: null };
 }

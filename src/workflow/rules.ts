@@ -1,6 +1,6 @@
 import { check } from '../documents/problems.ts';
 import type { Problem } from '../errors.ts';
-import { joinPath } from '../json/reader.ts';
+import { joinPath } from '../json/path.ts';
 import { printable, quoteValue } from '../printable.ts';
 import { buildGraph, dependenciesOf, sourcesOf, testedBy, valuesOf } from './graph.ts';
 import {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type JsonFault, JsonReader, type JsonReading, joinPath, parseJson } from '../../src/json/reader.ts';
+import { joinPath } from '../../src/json/path.ts';
+import { type JsonFault, JsonReader, type JsonReading, parseJson } from '../../src/json/reader.ts';
 
 describe('parseJson', () => {
   test('reads what JSON.stringify writes', () => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { joinPath } from '../../../src/json/reader.ts';
+import { joinPath } from '../../../src/json/path.ts';
 import { buildSeccompProfile } from '../../../src/policy/seccomp.ts';
 import { CONFIG_FIELDS, HOST_CONFIG_FIELDS, OTHER_FIELDS } from './api-fields.ts';
 import {
