@@ -96,7 +96,6 @@ describe('the script', () => {
   const environment = () => ({
     ...process.env,
     PATH: `${bin}${delimiter}${process.env['PATH']}`,
-    NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
   });
 
   /** What bash offers for a line, as its own completion would. */
