@@ -76,7 +76,16 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const MAY_LOAD = ['cli'];
 
 /** These wire the stages together and may look both ways. */
-export const COMPOSITION: readonly string[] = ['lurkbox.ts', 'index.ts', 'options.ts', 'process-wide.ts'];
+export const COMPOSITION: readonly string[] = [
+  'lurkbox.ts',
+  'workspace.ts',
+  'workspace-policy.ts',
+  'runtime.ts',
+  'plugins.ts',
+  'index.ts',
+  'options.ts',
+  'process-wide.ts',
+];
 
 /** Folders behind a door: who may know what is in them, beside the composition root. */
 const PRIVATE: Readonly<Record<string, string>> = {

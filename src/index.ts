@@ -52,6 +52,7 @@ export {
 } from './manifest/package-lock.ts';
 export { type PluginManifest, PluginManifestSchema } from './manifest/schema.ts';
 export type { LurkboxOptions } from './options.ts';
+export type { PolicyCheck } from './policy/check-file.ts';
 export type { Grant, GrantedMount, Isolation, Origin, Restriction } from './policy/grant.ts';
 export { POLICY_FILE } from './policy/load.ts';
 export type { PermissionChange } from './policy/permission-changes.ts';
@@ -122,3 +123,4 @@ export type {
 } from './workflow/result.ts';
 export { runWorkflow, type WorkflowOptions, type WorkflowPlugins } from './workflow/run.ts';
 export { type Workflow, type WorkflowDocument, WorkflowSchema } from './workflow/schema.ts';
+export { checkPolicy } from './workspace-policy.ts';

@@ -220,6 +220,25 @@ const LIFECYCLE: readonly CommandRow[] = [
     ],
   },
   {
+    name: 'policy',
+    about: 'the rules of the operator',
+    commands: [
+      {
+        name: 'check',
+        about: 'say everything that is wrong in a policy file, with its place',
+        arguments: [
+          {
+            form: '[file]',
+            about: 'policy file (default: that of --policy, or lurkbox.policy.json in the workspace)',
+            completes: 'file',
+          },
+        ],
+        options: [{ form: '--write', about: 'rename keys in the file that have another name now' }],
+        load: async () => (await import('./policy.ts')).policyCheck,
+      },
+    ],
+  },
+  {
     name: 'registry',
     about: 'what lurkbox knows of plugins: versions, states and consent',
     commands: [

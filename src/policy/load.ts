@@ -26,6 +26,8 @@ export interface Examined {
   readonly policy: Policy | null;
   readonly problems: readonly Problem[];
   readonly formerKeys: readonly FormerKey[];
+  /** It is JSON without a key that stands twice. */
+  readonly isDocument: boolean;
   /** A key is there under its former name and under the one of today. */
   readonly isAmbiguous: boolean;
 }
@@ -80,7 +82,8 @@ export async function readPolicyFile(
 export async function examineDocument(bytes: Buffer): Promise<Examined> {
   const document = parseDocument(bytes);
   if (document.ok) return examine(document.value);
-  return { policy: null, problems: document.problems, formerKeys: [], isAmbiguous: false };
+  const { problems } = document;
+  return { policy: null, problems, formerKeys: [], isDocument: false, isAmbiguous: false };
 }
 
 async function examine(written: unknown): Promise<Examined> {
@@ -91,6 +94,7 @@ async function examine(written: unknown): Promise<Examined> {
     policy,
     problems: [...twice, ...atWrittenPaths(problems, formerKeys)],
     formerKeys,
+    isDocument: true,
     isAmbiguous: twice.length > 0,
   };
 }
