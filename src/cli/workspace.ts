@@ -108,7 +108,7 @@ export interface NamedPlugin {
 async function loadNamed(lurkbox: Lurkbox, named: readonly string[]): Promise<NamedPlugin[]> {
   const folders = named.filter(isFolder);
   const names = named.filter((argument) => !isFolder(argument));
-  const discovery = names.length > 0 ? await lurkbox.plugins.discoverAndLoadAll(lurkbox.workspaceRoot) : null;
+  const discovery = names.length > 0 ? await lurkbox.plugins.discoverAndLoad(names.map(nameOf)) : null;
   const loads = [
     ...folders.map(async (folder) => {
       // Running a plugin locks its packages; looking at it asks no registry.

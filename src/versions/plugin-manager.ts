@@ -39,6 +39,14 @@ export class PluginManager extends FormerMethods {
   }
 
   /**
+   * The same for the plugins with these names and those that they require: nothing else in `plugins/` is read, unless one of them was
+   * never loaded before or now has another name or other requirements.
+   */
+  async discoverAndLoad(names: readonly string[]): Promise<Discovery> {
+    return this.#parts.folders.loadAll(this.#parts.workspaceRoot, names);
+  }
+
+  /**
    * Reads and checks a plugin, installs it beside its other versions, and resolves what it gets; nothing of it runs, and
    * no image is built yet.
    * @throws LurkboxError `PLUGIN_NOT_FOUND`, `MANIFEST_INVALID`, `POLICY_DENIED`, `REQUIREMENT_UNMET`, with every problem, or

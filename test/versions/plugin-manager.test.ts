@@ -264,3 +264,62 @@ test('`discoverAndLoadAll` looks in the workspace where no other folder is named
   await workspace.addPlugin('one');
   expect(await lurkbox.plugins.discoverAndLoadAll()).toMatchObject({ loaded: [{ name: 'one' }] });
 });
+
+describe('`discoverAndLoad` reads what the names need', () => {
+  const namesOf = ({ loaded }: { loaded: readonly { name: string }[] }) => loaded.map(({ name }) => name);
+  const write = (name: string, version: string, manifest: object = {}) =>
+    workspace.addPlugin(name, { manifest: { version, ...manifest } });
+  const activeOf = (name: string) => lurkbox.registry.get(name)?.active?.version;
+
+  beforeEach(async () => {
+    await write('one', '1.0.0');
+    await write('two', '1.0.0', { requires: ['one@^1.0.0'] });
+    await write('three', '1.0.0');
+    await lurkbox.plugins.discoverAndLoadAll();
+    for (const name of ['one', 'three']) await write(name, '1.1.0');
+  });
+
+  test('the plugin itself, and no other one', async () => {
+    expect(namesOf(await lurkbox.plugins.discoverAndLoad(['one']))).toEqual(['one']);
+    expect([activeOf('one'), activeOf('three')]).toEqual(['1.1.0', '1.0.0']);
+  });
+
+  test('what it requires, too', async () => {
+    expect(namesOf(await lurkbox.plugins.discoverAndLoad(['two']))).toEqual(['one', 'two']);
+    expect([activeOf('one'), activeOf('three')]).toEqual(['1.1.0', '1.0.0']);
+  });
+
+  test('all, where one was never loaded or is not known', async () => {
+    await write('four', '1.0.0');
+    expect(namesOf(await lurkbox.plugins.discoverAndLoad(['four']))).toEqual(['four', 'one', 'three', 'two']);
+    await write('one', '1.2.0');
+    expect(namesOf(await lurkbox.plugins.discoverAndLoad(['five']))).toContain('one');
+    expect(activeOf('one')).toBe('1.2.0');
+  });
+
+  test('all, where one requires something new', async () => {
+    await write('five', '1.0.0');
+    await write('one', '1.1.0', { requires: ['five@1'] });
+    expect(namesOf(await lurkbox.plugins.discoverAndLoad(['one']))).toContain('five');
+    expect(activeOf('one')).toBe('1.1.0');
+  });
+
+  test('a folder that says the name of another plugin takes it no more than where all is read', async () => {
+    await workspace.addPlugin('thief', { manifest: { name: 'one', version: '9.0.0' } });
+    await lurkbox.plugins.discoverAndLoad(['one']);
+    expect(activeOf('one')).toBe('1.1.0');
+    const { failed } = await lurkbox.plugins.discoverAndLoadAll();
+    expect(failed).toMatchObject([{ error: { code: 'MANIFEST_INVALID' } }]);
+    expect(activeOf('one')).toBe('1.1.0');
+  });
+
+  test('a plugin whose folder is broken is told, and one whose folder is gone is taken out', async () => {
+    await write('one', 'new');
+    expect((await lurkbox.plugins.discoverAndLoad(['one'])).failed).toMatchObject([
+      { folder: join(workspace.root, 'plugins/one'), error: { code: 'MANIFEST_INVALID' } },
+    ]);
+    await rm(join(workspace.root, 'plugins/three'), { recursive: true });
+    await lurkbox.plugins.discoverAndLoad(['three']);
+    expect(lurkbox.registry.get('three')?.active?.state ?? 'ERROR').toBe('ERROR');
+  });
+});

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import pLimit from 'p-limit';
 import { LurkboxError } from '../../errors.ts';
 import { discoverPlugins, PLUGINS_FOLDER } from '../../manifest/discover.ts';
+import { splitDependency } from '../../manifest/fields.ts';
 import { type LoadedPlugin, MANIFEST_FILE } from '../../manifest/load.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
 import type { PluginInstance } from '../version-grants.ts';
@@ -29,14 +30,22 @@ interface Steps {
   readonly load: (plugin: LoadedPlugin) => Promise<PluginInstance>;
 }
 
-/** Reads every plugin in `plugins/` of a workspace, and has them loaded, those that are required first. */
+/**
+ * Reads the plugins in `plugins/` of a workspace, and has them loaded, those that are required first. With `names` only what these
+ * need is read, where the registry knows which folders that is; else all.
+ */
 export async function discoverAndLoad(
   workspaceRoot: string,
   registry: PluginRegistry,
   { read, load }: Steps,
+  names?: readonly string[],
 ): Promise<Discovery> {
-  const folders = await discoverPlugins(workspaceRoot);
-  const { found, failures } = await readAll(folders, registry, read);
+  const all = await discoverPlugins(workspaceRoot);
+  const some = names === undefined ? null : foldersOf(names, all, registry);
+  const reading = await readAll(some ?? all, registry, read);
+  const isEnough = some === null || saysWhatIsKnown(reading.found, registry);
+  const folders = isEnough ? (some ?? all) : all;
+  const { found, failures } = isEnough ? reading : await readAll(all, registry, read);
   const { order, problems } = orderOf([...found.values()], registry);
   const loaded: PluginInstance[] = [];
   for (const [name, problem] of problems) {
@@ -55,6 +64,33 @@ export async function discoverAndLoad(
     return error === undefined ? [] : [{ folder, error }];
   });
   return { loaded: loaded.sort(byName), failed };
+}
+
+/** Of the plugins with these names and of those that they require; `null` where one of them was never loaded. */
+function foldersOf(
+  names: readonly string[],
+  folders: readonly string[],
+  registry: PluginRegistry,
+): string[] | null {
+  const needed = new Set(names);
+  // It grows while it is gone through.
+  for (const name of needed) {
+    const record = registry.get(name);
+    // What is not active may be for the reason that it has to be read again.
+    if (record?.active == null) return null;
+    for (const written of record.active.manifest.requires) needed.add(nameOfRequired(written));
+  }
+  const owners = new Set([...needed].flatMap((name) => registry.get(name)?.origin.path ?? []));
+  return folders.filter((folder) => owners.has(folder));
+}
+
+/** Whether what was read goes under the name and requires the plugins for which it was chosen. */
+function saysWhatIsKnown(found: ReadonlyMap<string, Found>, registry: PluginRegistry): boolean {
+  return [...found].every(([name, { plugin }]) => {
+    const active = registry.get(name)?.active;
+    const known = new Set(active?.manifest.requires.map(nameOfRequired));
+    return active != null && plugin.manifest.requires.every((written) => known.has(nameOfRequired(written)));
+  });
 }
 
 /** Folders of `plugins/` that active versions were installed from and that are no plugins any more. */
@@ -108,6 +144,10 @@ function orderOf(found: readonly Found[], registry: PluginRegistry): LoadOrder {
   const names = new Set(read.map(({ name }) => name));
   const others = registry.list().filter(({ name }) => !names.has(name));
   return orderByRequirements([...read, ...others.map(toRequirable)]);
+}
+
+function nameOfRequired(written: string): string {
+  return splitDependency(written).name;
 }
 
 function byName(a: PluginInstance, b: PluginInstance): number {

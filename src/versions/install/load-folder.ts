@@ -41,13 +41,14 @@ export class FolderLoader {
     this.#options = options;
   }
 
-  /** What is in `plugins/` of a workspace; what is new there becomes active. */
-  async loadAll(workspaceRoot: string): Promise<Discovery> {
+  /** What is in `plugins/` of a workspace, or what of it these names need; what is new there becomes active. */
+  async loadAll(workspaceRoot: string, names?: readonly string[]): Promise<Discovery> {
     const { registry, installer, activation } = this.#options;
-    const discovery = await discoverAndLoad(workspaceRoot, registry, {
-      read: (folder) => installer.read(folder, { path: 'resolved' }),
-      load: (plugin) => this.#loadFound(plugin),
-    });
+    const steps = {
+      read: (folder: string) => installer.read(folder, { path: 'resolved' }),
+      load: (plugin: LoadedPlugin) => this.#loadFound(plugin),
+    };
+    const discovery = await discoverAndLoad(workspaceRoot, registry, steps, names);
     for (const folder of foldersGone(workspaceRoot, registry)) await activation.takeOut(folder);
     return discovery;
   }
