@@ -10,8 +10,19 @@ export function missingConsent(
   return permissionsBeyond(consented, manifest.permissions);
 }
 
+type Permissions = PluginRecord['consented'];
+
+/** What each was compared with last: every call asks, and neither changes. */
+const compared = new WeakMap<Permissions, { readonly consented: Permissions; readonly isAgreed: boolean }>();
+
 export function isAgreed(record: PluginRecord, version: InstalledVersion): boolean {
-  return missingConsent(record, version).length === 0;
+  const { consented } = record;
+  const { permissions } = version.manifest;
+  const known = compared.get(permissions);
+  if (known?.consented === consented) return known.isAgreed;
+  const isAgreed = missingConsent(record, version).length === 0;
+  compared.set(permissions, { consented, isAgreed });
+  return isAgreed;
 }
 
 /** A version that asks for no more than is agreed to is agreed to itself: so it stays when the other one is unloaded. */
