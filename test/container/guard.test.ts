@@ -11,6 +11,7 @@ import { ownProcess } from '../../src/process.ts';
 import { createIdentity } from '../../src/sandboxes/cleanup/identity.ts';
 import { findGuards, type Orchestrator, startOrchestrator } from '../helpers/orchestrator.ts';
 import { createPrivateEngine, type PrivateEngine } from '../helpers/private-engine.ts';
+import { until } from '../helpers/until.ts';
 import { createWorkspace, type Workspace } from '../helpers/workspace.ts';
 
 /** On an engine of its own, where nobody else prunes: what is removed there, the guard has removed. */
@@ -54,16 +55,6 @@ async function killWithGuard(orchestrator: Orchestrator): Promise<void> {
   await orchestrator.kill();
 }
 
-async function until<T>(read: () => T | Promise<T>, expected: (value: T) => boolean, ms: number): Promise<T> {
-  const deadline = performance.now() + ms;
-  let value = await read();
-  while (!expected(value) && performance.now() < deadline) {
-    await delay(100);
-    value = await read();
-  }
-  return value;
-}
-
 const isEmpty = (list: readonly unknown[]): boolean => list.length === 0;
 
 describe('where the guard was killed together with its orchestrator', () => {
@@ -72,13 +63,8 @@ describe('where the guard was killed together with its orchestrator', () => {
     const { owner } = orchestrator;
     expect(await containersOf(owner)).toEqual(['running']);
     await killWithGuard(orchestrator);
-    expect(
-      await until(
-        () => containersOf(owner),
-        ([state]) => state !== 'running',
-        10_000,
-      ),
-    ).toEqual(['exited']);
+    await until('it has ended', async () => (await containersOf(owner))[0] !== 'running', 10_000);
+    expect(await containersOf(owner)).toEqual(['exited']);
   });
 
   test('the next orchestrator removes what it left (P2)', async () => {
@@ -91,7 +77,7 @@ describe('where the guard was killed together with its orchestrator', () => {
       env: privateEngine.env,
     });
     await next.engineFacts();
-    expect(await until(() => containersOf(owner), isEmpty, 10_000)).toEqual([]);
+    await until('nothing of it is left', async () => isEmpty(await containersOf(owner)), 10_000);
   });
 
   test('the container stays, until guards come, two at once, who touch nothing else and then end (P2, P8)', async () => {
@@ -104,15 +90,15 @@ describe('where the guard was killed together with its orchestrator', () => {
 
     const guards = [startGuardOf(owner), startGuardOf(owner)];
     try {
-      expect(await until(() => containersOf(owner), isEmpty, 10_000)).toEqual([]);
+      await until('nothing of it is left', async () => isEmpty(await containersOf(owner)), 10_000);
       expect(await containersOf(living.owner)).toHaveLength(1);
-      expect(await until(() => findGuards(owner), isEmpty, 40_000)).toEqual([]);
+      await until('nothing of it is left', async () => isEmpty(await findGuards(owner)), 40_000);
       expect(await containersOf(living.owner)).toHaveLength(1);
     } finally {
       for (const guard of guards) guard.kill('SIGKILL');
     }
     await living.kill();
-    expect(await until(() => containersOf(living.owner), isEmpty, 10_000)).toEqual([]);
+    await until('nothing of it is left', async () => isEmpty(await containersOf(living.owner)), 10_000);
   });
 });
 
@@ -151,7 +137,7 @@ describe('a guard', () => {
     await using orchestrator = await startBusy();
     expect(await containersOf(orchestrator.owner)).toHaveLength(1);
     await orchestrator.kill();
-    expect(await until(() => containersOf(orchestrator.owner), isEmpty, 10_000)).toEqual([]);
+    await until('nothing of it is left', async () => isEmpty(await containersOf(orchestrator.owner)), 10_000);
   });
 
   test('removes it also where the engine is started again meanwhile (P2)', async () => {
@@ -161,21 +147,17 @@ describe('a guard', () => {
     await delay(3_000);
     await privateEngine.start();
     const left = 10_000 - (performance.now() - killed);
-    expect(await until(() => containersOf(orchestrator.owner), isEmpty, left)).toEqual([]);
+    await until('nothing of it is left', async () => isEmpty(await containersOf(orchestrator.owner)), left);
   });
 
   test('that was killed is started again', async () => {
     await using orchestrator = await startBusy();
     const [first = 0] = findGuards(orchestrator.owner);
     process.kill(first, 'SIGKILL');
-    const next = await until(
-      () => findGuards(orchestrator.owner).filter((pid) => pid !== first),
-      (pids) => pids.length === 1,
-      10_000,
-    );
-    expect(next).toHaveLength(1);
+    const others = () => findGuards(orchestrator.owner).filter((pid) => pid !== first);
+    await until('there is another guard', () => others().length === 1, 10_000);
     await orchestrator.kill();
-    expect(await until(() => containersOf(orchestrator.owner), isEmpty, 10_000)).toEqual([]);
+    await until('nothing of it is left', async () => isEmpty(await containersOf(orchestrator.owner)), 10_000);
   });
 
   test('is not ended by what ends a service or a terminal session', async () => {
@@ -183,7 +165,7 @@ describe('a guard', () => {
     const [guard = 0] = findGuards(orchestrator.owner);
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.kill(guard, signal);
     await orchestrator.kill();
-    expect(await until(() => containersOf(orchestrator.owner), isEmpty, 10_000)).toEqual([]);
+    await until('nothing of it is left', async () => isEmpty(await containersOf(orchestrator.owner)), 10_000);
   });
 });
 

@@ -1,6 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   createLurkbox,
@@ -13,6 +12,7 @@ import {
 } from '../../src/index.ts';
 import { LABELS } from '../../src/labels.ts';
 import { STEERING, startCli } from '../cli/run-cli.ts';
+import { until } from '../helpers/until.ts';
 import {
   createWorkspace,
   findByLabel,
@@ -54,17 +54,13 @@ function run(document: Omit<WorkflowDocument, 'name'>, options: Partial<Workflow
   return runWorkflow({ name: 'test', ...document }, { plugins: lurkbox.plugins, ...options });
 }
 
-async function untilNothingIsLeft(): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (true) {
-    const left = await Promise.all(
-      [PROBE, OTHER].map(async (name) => (await findByLabel(`${LABELS.plugin}=${name}`)).containers),
+const untilNothingIsLeft = () =>
+  until('no container is left', async () => {
+    const left = [PROBE, OTHER].map(
+      async (name) => (await findByLabel(`${LABELS.plugin}=${name}`)).containers,
     );
-    if (left.flat().length === 0) return;
-    if (performance.now() > deadline) throw new Error(`left: ${left.flat().join(', ')}`);
-    await delay(50);
-  }
-}
+    return (await Promise.all(left)).flat().length === 0;
+  });
 
 const stay: Program = (_, host) => {
   host.progress(0.5, 'here');

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { PluginEvent } from '../../src/events/event.ts';
 import { PluginEvents } from '../../src/events/plugin-events.ts';
 import { SILENT_LOGGER } from '../../src/logger.ts';
+import { until } from '../helpers/until.ts';
 import { recordingLogger } from './recording-logger.ts';
 
 const QUIET = { logger: SILENT_LOGGER };
@@ -13,10 +14,6 @@ function emitMany(events: PluginEvents, count: number): string[] {
   const numbers = Array.from({ length: count }, (_, index) => String(index));
   for (const message of numbers) events.emit({ eventType: 'EXECUTE', pluginName: 'weather', message });
   return numbers;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await turn();
 }
 
 test('an event is complete, and what its emitter left out is filled in', () => {
@@ -47,7 +44,7 @@ test('handlers are told after the turn of the emitter, each event once and in or
   const sent = emitMany(events, 100);
   await Promise.resolve();
   expect(told).toEqual([]);
-  await until(() => told.length === 100);
+  await until('it was told', () => told.length === 100);
   expect(messages(told)).toEqual(sent);
 });
 
@@ -61,7 +58,7 @@ test('an asynchronous handler is told the next event when it is done with the on
     trace.push(`end ${message}`);
   });
   emitMany(events, 3);
-  await until(() => trace.length === 6);
+  await until('it was told', () => trace.length === 6);
   expect(trace).toEqual(['begin 0', 'end 0', 'begin 1', 'end 1', 'begin 2', 'end 2']);
 });
 
@@ -82,7 +79,7 @@ test('handlers that throw, reject or never end leave the others every event in o
   events.addEventHandler(() => ({ then: () => JSON.parse('{') }) as never);
   events.addEventHandler((event) => void told.push(event));
   const sent = emitMany(events, 500);
-  await until(() => told.length === 500);
+  await until('it was told', () => told.length === 500);
   expect(messages(told)).toEqual(sent);
   expect(logger.entries.map(({ message }) => message)).toEqual(Array(3).fill('an event handler failed'));
 });
@@ -96,7 +93,7 @@ test('a handler that fails is logged once until it succeeds again', async () => 
     if (message !== '5') throw new Error('thrown');
   });
   emitMany(events, 10);
-  await until(() => calls === 10);
+  await until('it was told', () => calls === 10);
   await turn();
   expect(logger.entries).toHaveLength(2);
 });
@@ -110,7 +107,7 @@ test('a flood drops the oldest events of a handler that is too slow, and says so
   expect(logger.entries.map(({ message }) => message)).toEqual([
     'an event handler is too slow; its oldest events are dropped',
   ]);
-  await until(() => logger.entries.length === 2);
+  await until('it was told', () => logger.entries.length === 2);
   expect(messages(told)).toEqual(sent.slice(1500));
   expect(logger.entries[1]).toMatchObject({ level: 'warn', facts: { dropped: 1500 } });
 
@@ -147,7 +144,7 @@ test('a handler is told only what its filter lets through', async () => {
   events.emit({ eventType: 'LOAD', pluginName: 'weather' });
   events.emit({ eventType: 'ENABLE', pluginName: 'weather' });
   events.emit({ eventType: 'LOAD', pluginName: 'notes' });
-  await until(() => told.length >= 8);
+  await until('it was told', () => told.length >= 8);
   await turn();
   expect(told.sort()).toEqual([
     'all ENABLE weather',
@@ -174,7 +171,7 @@ test('a handler that is taken back is told nothing more, not even what waited fo
   expect(events.removeEventHandler(handler)).toBe(true);
   expect(events.removeEventHandler(handler)).toBe(false);
   emitMany(events, 1);
-  await until(() => told.length === 2);
+  await until('it was told', () => told.length === 2);
   await turn();
   expect(told).toEqual(['stays', 'stays']);
 });
@@ -189,7 +186,7 @@ test('a handler may add, remove and emit while it is told', async () => {
     events.emit({ eventType: 'LOAD', pluginName: 'notes', message: 'again' });
   });
   emitMany(events, 2);
-  await until(() => told.length === 2);
+  await until('it was told', () => told.length === 2);
   await turn();
   expect(told).toEqual(['first 0', 'second again']);
 });
@@ -214,7 +211,7 @@ test('closing takes no more events, and what came before is still told', async (
   events.close();
   emitMany(events, 1);
   events.addEventHandler(() => expect.fail('told after the close'));
-  await until(() => told.length === 2);
+  await until('it was told', () => told.length === 2);
   await turn();
   expect(messages(told)).toEqual(['0', '1']);
 });

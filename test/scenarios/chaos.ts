@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import { expect } from 'vitest';
 import type { Outcome } from '../../src/calls/outcome.ts';
@@ -17,6 +16,7 @@ import {
 } from '../helpers/chaos-faults.ts';
 import { type ChaosProxy, createChaosProxy } from '../helpers/chaos-proxy.ts';
 import { History } from '../helpers/history.ts';
+import { until } from '../helpers/until.ts';
 import {
   createWorkspace,
   findByLabel,
@@ -250,16 +250,15 @@ export async function runChaosStorm(
   return history.count();
 }
 
-async function untilGone(label: string): Promise<void> {
-  const deadline = performance.now() + GONE_DEADLINE_MS;
-  while (true) {
-    const { containers, networks } = await findByLabel(label);
-    const left = [...containers, ...networks];
-    if (left.length === 0) return;
-    if (performance.now() > deadline) throw new Error(`${left.join(', ')} is still there after a minute`);
-    await delay(200);
-  }
-}
+const untilGone = (label: string) =>
+  until(
+    `nothing is left of ${label}`,
+    async () => {
+      const { containers, networks } = await findByLabel(label);
+      return containers.length + networks.length === 0;
+    },
+    GONE_DEADLINE_MS,
+  );
 
 function pick<T>(choices: readonly T[], random: () => number): T {
   return choices[Math.floor(random() * choices.length)] as T;
