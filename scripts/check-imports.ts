@@ -44,12 +44,24 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Both ends speak it, so it may hold nothing that only one of them has.
   protocol: [],
   runner: ['protocol'],
+  // What plugins may ask of the host, by the protocol.
+  host: ['protocol'],
   // Checks values against JSON Schemas, in processes of its own; knows neither plugins nor calls.
   schemas: [],
   // One call, whatever runs it.
   calls: ['manifest', 'policy', 'engine/engine.ts', 'protocol', 'schemas'],
   // What runs calls: containers, those that wait for calls, and what removes them.
-  sandboxes: ['manifest', 'policy', 'spec', 'engine', 'image/temp-folder.ts', 'protocol', 'schemas', 'calls'],
+  sandboxes: [
+    'manifest',
+    'policy',
+    'spec',
+    'engine',
+    'image/temp-folder.ts',
+    'protocol',
+    'host',
+    'schemas',
+    'calls',
+  ],
   // Which plugins there are, and which version serves a call.
   versions: ['manifest', 'policy', 'engine', 'image', 'schemas', 'calls', 'sandboxes'],
   // Executes plugins in an order, through whatever executes one.

@@ -1,4 +1,3 @@
-import type { ContainerStdin } from '../engine/engine.ts';
 import { spend } from '../json/size.ts';
 import { frameRecord } from '../protocol/framing.ts';
 import { EXECUTE_ID, type ExecuteParams, LOAD_ID, type LoadParams } from '../protocol/messages.ts';
@@ -22,23 +21,6 @@ export function toLoadRecord(params: LoadParams): string {
 export interface ExecuteRequest extends ExecuteParams {
   /** @default that of the first of a container */
   readonly id?: number;
-}
-
-/**
- * Sends the request for one execution, no faster than the container takes it. Never rejects: the reader of the output learns that the
- * connection broke.
- */
-export async function sendExecute(
-  stdin: ContainerStdin,
-  request: ExecuteRequest,
-  signal: AbortSignal,
-): Promise<void> {
-  const turns = new EventLoopYielder();
-  for (const piece of toExecuteRecord(request)) {
-    if (!stdin.write(piece)) await stdin.drained(signal);
-    if (turns.isOver()) await turns.next();
-    if (signal.aborted || !stdin.isWritable) return;
-  }
 }
 
 /** The request in pieces of about the same size. */

@@ -43,6 +43,23 @@ export const SettledSchema = z.object({
   params: z.object({ id: RequestId, cut: z.boolean(), error: text.optional() }),
 });
 
+export const CancelRequestSchema = z.object({
+  jsonrpc: Version,
+  method: z.literal('cancelRequest'),
+  params: z.object({ id: RequestId }),
+});
+
+export const RequestSchema = z.object({
+  jsonrpc: Version,
+  id: RequestId,
+  method: text,
+  // Not looked into: whoever handles the method knows what it may be.
+  params: z
+    .unknown()
+    .refine((value) => typeof value === 'object' && value !== null)
+    .optional(),
+});
+
 export const ResultSchema = z.object({
   jsonrpc: Version,
   id: RequestId,
@@ -61,7 +78,15 @@ export const ErrorSchema = z.object({
   }),
 });
 
-/** Everything a runner may say. Fields that are not known are dropped: the host reads nothing it does not expect. */
+/** What a runner may ask of the host. */
+export type RunnerRequest =
+  | { kind: 'request'; id: number; method: string; params: unknown }
+  /** One that gets an error for an answer, whatever it asks for. */
+  | { kind: 'badRequest'; id: number | null; reason: string }
+  /** Nobody waits any more for the response to that request. */
+  | { kind: 'cancelRequest'; id: number };
+
+/** Everything else a runner may say. Fields that are not known are dropped: the host reads nothing it does not expect. */
 export type RunnerMessage =
   | ({ kind: 'ready' } & z.infer<typeof ReadySchema>['params'])
   | ({ kind: 'log' } & z.infer<typeof LogSchema>['params'])
@@ -77,13 +102,17 @@ const NOTIFICATIONS = {
   progress: ProgressSchema,
   warning: WarningSchema,
   settled: SettledSchema,
+  cancelRequest: CancelRequestSchema,
 } as const;
 
-/** One parsed record → the message in it, or what is wrong with it. */
-export function parseRunnerMessage(record: unknown): RunnerMessage | { kind: 'invalid'; reason: string } {
+/** One parsed record → the message in it, or what is wrong with it: only then does the container break the protocol. */
+export function parseRunnerMessage(
+  record: unknown,
+): RunnerMessage | RunnerRequest | { kind: 'invalid'; reason: string } {
   if (typeof record !== 'object' || record === null || Array.isArray(record)) return invalid('not an object');
   const method: unknown = Reflect.get(record, 'method');
-  if (method !== undefined) return parseNotification(method, record);
+  if (method !== undefined)
+    return Object.hasOwn(record, 'id') ? parseRequest(record) : parseNotification(method, record);
   if (Object.hasOwn(record, 'error')) {
     const parsed = ErrorSchema.safeParse(record);
     return parsed.success
@@ -96,16 +125,31 @@ export function parseRunnerMessage(record: unknown): RunnerMessage | { kind: 'in
     : invalid('a response that is none');
 }
 
+function parseRequest(record: object): RunnerRequest {
+  const parsed = RequestSchema.safeParse(record);
+  if (parsed.success) {
+    const { id, method, params } = parsed.data;
+    return { kind: 'request', id, method, params };
+  }
+  const id = RequestId.safeParse(Reflect.get(record, 'id'));
+  return {
+    kind: 'badRequest',
+    id: id.success ? id.data : null,
+    reason:
+      'a request has a version, an id that is a whole number from 0 on, a method that is a text, and as parameters an object or a list',
+  };
+}
+
 function parseNotification(
   method: unknown,
   record: object,
-): RunnerMessage | { kind: 'invalid'; reason: string } {
+): RunnerMessage | RunnerRequest | { kind: 'invalid'; reason: string } {
   if (typeof method !== 'string' || !Object.hasOwn(NOTIFICATIONS, method))
     return invalid('a method nobody knows');
   const kind = method as keyof typeof NOTIFICATIONS;
   const parsed = NOTIFICATIONS[kind].safeParse(record);
   return parsed.success
-    ? ({ kind, ...parsed.data.params } as RunnerMessage)
+    ? ({ kind, ...parsed.data.params } as RunnerMessage | RunnerRequest)
     : invalid(`a \`${kind}\` notification with wrong parameters`);
 }
 

@@ -1,9 +1,10 @@
 import * as fs from 'node:fs';
 import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
+import { Requests, type Response, toNotification } from '../protocol/channel.ts';
 import { frameRecord, RecordReader } from '../protocol/framing.ts';
 import { HUNG_UP_EXIT_CODE } from '../protocol/messages.ts';
-import { atomicsWait, bufferFrom, parse, stringify } from './primordials.ts';
+import { atomicsWait, bufferFrom, hasOwn, parse, stringify } from './primordials.ts';
 
 // Of the module as it is now: the bundle would look a named import up at each call, and find what the plugin put there.
 const { writeSync, openSync, closeSync, constants } = fs;
@@ -29,13 +30,9 @@ export function send(json: string, before?: string): void {
   }
 }
 
-/** `params` is JSON put together from strings and numbers: an object would ask `toJSON` of whatever prototype it has. */
+/** `params` is JSON put together from strings and numbers. */
 export function sendNotification(method: string, params: string): void {
   send(toNotification(method, params));
-}
-
-export function toNotification(method: string, params: string): string {
-  return `{"jsonrpc":"2.0","method":"${method}","params":${params}}`;
 }
 
 /** A string as JSON; strings are the one type that no prototype can teach another face. */
@@ -50,21 +47,34 @@ export interface HostMessage {
   readonly params?: unknown;
 }
 
-/** Reads messages of the host until it hangs up; then the process ends, because nobody waits for an answer. */
-export function listen(onMessage: (message: HostMessage) => void): Socket {
+export interface Channel {
+  /** While it is referenced the process goes on. */
+  readonly stdin: Socket;
+  /** What is asked of the host; whoever waits for an answer keeps the process. */
+  readonly requests: Requests;
+}
+
+/** Reads what the host says until it hangs up; then the process ends, because nobody waits for an answer. */
+export function listen(onMessage: (message: HostMessage) => void): Channel {
   const fd = moveAside();
   const stdin = new Socket({ fd, readable: true, writable: false });
   const reader = new RecordReader({ maxRecordBytes: MAX_INPUT_BYTES, maxLineBytes: 0 });
+  const onWaiting = (isWaiting: boolean): void => void (isWaiting ? stdin.ref() : stdin.unref());
+  const requests = new Requests({ send, onWaiting });
   const exit = process.exit.bind(process, HUNG_UP_EXIT_CODE);
   stdin.on('data', (chunk: Buffer) => {
     for (const piece of reader.push(chunk)) {
-      if (piece.kind === 'record') onMessage(parse(piece.bytes.toString('utf8')) as HostMessage);
+      if (piece.kind !== 'record') continue;
+      const message: unknown = parse(piece.bytes.toString('utf8'));
+      // Of its own: the plugin may have given every object a method.
+      if (hasOwn(message as object, 'method')) onMessage(message as HostMessage);
+      else requests.take(message as Response);
     }
   });
   stdin.on('end', exit);
   stdin.on('error', exit);
   if (fd === STDIN) keepToItself();
-  return stdin;
+  return { stdin, requests };
 }
 
 /**

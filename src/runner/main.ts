@@ -1,4 +1,6 @@
 /** The program inside the container: says `ready`, serves one request at a time, and leaves when the host hangs up. */
+
+import { toNotification } from '../protocol/channel.ts';
 import {
   type ExecuteParams,
   GRACE_MS,
@@ -12,7 +14,7 @@ import {
   type RUNNER_ERRORS,
   STRIPPED_FILE,
 } from '../protocol/messages.ts';
-import { listen, quote, send, sendNotification, toNotification } from './channel.ts';
+import { listen, quote, send, sendNotification } from './channel.ts';
 import { setClock } from './clock.ts';
 import { captureConsole } from './console.ts';
 import { tellCores } from './cores.ts';
@@ -51,7 +53,7 @@ nameLoopback();
 tellCores();
 loadStripped(STRIPPED_FILE);
 enterFolder();
-const stdin = listen(({ method, id, params }) => {
+const { stdin, requests } = listen(({ method, id, params }) => {
   if (method === 'load') void serve(id, () => load(params as LoadParams));
   if (method === 'execute') void serve(id, () => execute(id, params as ExecuteParams));
   if (method === 'cancel') cancel(new Error('the execution was cancelled'));
@@ -110,6 +112,7 @@ async function serve(id: number, answer: () => Promise<string>): Promise<void> {
   settling = null;
   // Only the plugin keeps the process busy now: when it has nothing left to wait for, it can never answer.
   stdin.unref();
+  requests.open();
   try {
     await respond(id, `"result":${await answer()}`);
   } catch (error) {
@@ -167,6 +170,7 @@ function fail(id: number, code: keyof typeof RUNNER_ERRORS, error: unknown): Pro
 async function respond(id: number, member: string): Promise<void> {
   if (pending !== id) return;
   pending = null;
+  requests.close();
   // The host reads the response and ends the container or asks again; this process must not end by itself.
   stdin.ref();
   const answerOnce = (): void => {

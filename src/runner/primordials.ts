@@ -25,7 +25,8 @@ export const { isFinite: isFiniteNumber, isNaN: isNotANumber, isSafeInteger } = 
 export const toNumber = Number;
 export const { isArray } = Array;
 export const ownSymbols = Object.getOwnPropertySymbols;
-export const { freeze, keys, create, defineProperty, getOwnPropertyDescriptor, getPrototypeOf } = Object;
+export const { freeze, keys, create, defineProperty, getOwnPropertyDescriptor, getPrototypeOf, hasOwn } =
+  Object;
 export const toStringOf = String;
 export const bufferFrom = Buffer.from;
 export const byteLength = Buffer.byteLength;

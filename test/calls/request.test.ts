@@ -1,8 +1,6 @@
-import { PassThrough, Writable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CANCEL_RECORD, countJsonBytes, sendExecute, toExecuteRecord } from '../../src/calls/request.ts';
-import { toStdin } from '../../src/engine/docker/streams.ts';
+import { CANCEL_RECORD, countJsonBytes, toExecuteRecord } from '../../src/calls/request.ts';
 import type { ExecuteParams } from '../../src/protocol/messages.ts';
 import { watchHost } from '../helpers/host-watch.ts';
 
@@ -83,51 +81,9 @@ describe('a request in pieces', () => {
   });
 });
 
-describe('sending', () => {
-  test('goes on only as fast as somebody takes it', async () => {
-    const socket = new PassThrough();
-    const sending = sendExecute(
-      toStdin(socket),
-      paramsWith('x'.repeat(2_000_000)),
-      new AbortController().signal,
-    );
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(socket.readableLength + socket.writableLength).toBeLessThan(200_000);
-    let bytes = 0;
-    socket.on('data', (chunk: Buffer) => (bytes += chunk.length));
-    await sending;
-    expect(bytes).toBeGreaterThan(2_000_000);
-  });
-
-  test('ends when the execution has settled, whoever stopped reading', async () => {
-    const settled = new AbortController();
-    const sending = sendExecute(
-      toStdin(new PassThrough()),
-      paramsWith('x'.repeat(2_000_000)),
-      settled.signal,
-    );
-    settled.abort();
-    await sending;
-  });
-
-  test('ends without an error when the stream breaks', async () => {
-    const broken = new Writable({
-      highWaterMark: 1,
-      write: (_chunk, _encoding, done) => done(new Error('EPIPE')),
-    });
-    broken.on('error', () => {});
-    await sendExecute(toStdin(broken), paramsWith('x'.repeat(2_000_000)), new AbortController().signal);
-    expect(broken.destroyed).toBe(true);
-  });
-
-  test('and counting 15 MB take neither the memory for it nor the time of others (P5)', async () => {
-    const params = paramsWith(`今${'x'.repeat(15 * 1024 * 1024)}`);
-    const sink = new Writable({ write: (_chunk, _encoding, done) => void setImmediate(done) });
-    const { cost } = await watchHost(async () => {
-      await countJsonBytes(params.context);
-      await sendExecute(toStdin(sink), params, new AbortController().signal);
-    });
-    expect(cost.longestBlockMs).toBeLessThan(100);
-    expect(cost.memoryGrowthBytes).toBeLessThan(64 * 1024 * 1024);
-  });
+test('counting 15 MB takes neither the memory for it nor the time of others (P5)', async () => {
+  const { context } = paramsWith(`今${'x'.repeat(15 * 1024 * 1024)}`);
+  const { cost } = await watchHost(() => countJsonBytes(context));
+  expect(cost.longestBlockMs).toBeLessThan(100);
+  expect(cost.memoryGrowthBytes).toBeLessThan(64 * 1024 * 1024);
 });

@@ -237,6 +237,8 @@ export class FakeContainer {
   readonly id: string;
   readonly spec: ContainerSpec;
   readonly streams: ContainerStreams;
+  /** Whether it takes what the host writes. */
+  isReading = true;
   /** Whether it could have broken its streams. */
   mayBreak = false;
   readonly ended: Promise<void>;
@@ -333,9 +335,11 @@ export class FakeContainer {
         },
         write: (text) => {
           if (isWritable()) queueMicrotask(() => this.#receive(text));
-          return true;
+          return this.isReading;
         },
-        drained: async () => {},
+        drained: async (signal) => {
+          while (!this.isReading && isWritable() && !signal.aborted) await delay(1);
+        },
         end: () => {
           this.#isInputOver = true;
           queueMicrotask(() => this.onHungUp?.());

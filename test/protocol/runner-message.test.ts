@@ -60,12 +60,49 @@ describe('understood is', () => {
       { kind: 'error', id: 1, code: 1, message: 'm', data: { name: 'n' } },
     ],
     [
+      'a request, whoever serves it',
+      message({ id: 7, method: 'execute', params: { a: 1 } }),
+      { kind: 'request', id: 7, method: 'execute', params: { a: 1 } },
+    ],
+    [
+      'a request without parameters',
+      message({ id: 0, method: 'fetch' }),
+      { kind: 'request', id: 0, method: 'fetch' },
+    ],
+    [
+      'a request that has the name of a notification, as a request',
+      message({ id: 1, method: 'log', params: { level: 'info', message: 'm' } }),
+      { kind: 'request', id: 1, method: 'log', params: { level: 'info', message: 'm' } },
+    ],
+    [
+      'that nobody waits for a response',
+      message({ method: 'cancelRequest', params: { id: 7 } }),
+      { kind: 'cancelRequest', id: 7 },
+    ],
+    [
       'a notification that claims to be another kind, as what it is',
       message({ method: 'log', kind: 'result', params: { level: 'info', message: 'm', kind: 'result' } }),
       { kind: 'log', level: 'info', message: 'm' },
     ],
   ])('%s', (_title, record, expected) => {
     expect(parseRunnerMessage(record)).toEqual(expected);
+  });
+});
+
+describe('a request that is none, and can be told so, has', () => {
+  test.each<[string, object, number | null]>([
+    ['no version', { id: 1, method: 'fetch' }, 1],
+    ['a method that is no text', message({ id: 1, method: {} }), 1],
+    ['no parameters, but a number', message({ id: 1, method: 'fetch', params: 7 }), 1],
+    ['no parameters, but null', message({ id: 1, method: 'fetch', params: null }), 1],
+    ['no id, but null', message({ id: null, method: 'fetch' }), null],
+    ['an id that is a text', message({ id: '1', method: 'fetch' }), null],
+    ['an id that is no whole number', message({ id: 1.5, method: 'fetch' }), null],
+    ['an id below 0', message({ id: -1, method: 'fetch' }), null],
+    ['an id that two numbers share', message({ id: 2 ** 53, method: 'fetch' }), null],
+    ['an id that is an object', message({ id: {}, method: 'fetch' }), null],
+  ])('%s', (_title, record, id) => {
+    expect(parseRunnerMessage(record)).toEqual({ kind: 'badRequest', id, reason: expect.any(String) });
   });
 });
 
@@ -80,7 +117,7 @@ describe('refused is', () => {
     ['a method that nobody knows', message({ method: 'fetch' }), /a method nobody knows/],
     ['a method that every object has', message({ method: 'constructor' }), /a method nobody knows/],
     ['a method that is no text', message({ method: 1 }), /a method nobody knows/],
-    ['a method of the host', message({ id: 1, method: 'execute', params: {} }), /a method nobody knows/],
+    ['a cancellation of nothing', message({ method: 'cancelRequest', params: {} }), /`cancelRequest`/],
     ['ready without parameters', message({ method: 'ready' }), /`ready` notification/],
     [
       'ready with half a version',

@@ -32,6 +32,8 @@ export type StartPhase = 'createMs' | 'startMs' | 'bootMs';
 export interface ContainerUser {
   /** Whether nobody waits for an answer of it: then it is over with its output. */
   readonly isIdle: boolean;
+  /** Of the call that the plugin works for, aborted at its end; `null` while it works for none, and may ask for nothing. */
+  readonly requestSignal: AbortSignal | null;
   /** A phase of the start is over; after `bootMs` it takes a request. */
   onPhase(phase: StartPhase): void;
   onMessage(message: Exclude<RunnerMessage, { kind: 'ready' }>): void;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Ending, endingOfError, failed, tellsHeapIsFull } from '../../calls/ending.ts';
-import { CANCEL_RECORD, LOADED_BYTES, sendExecute, toLoadRecord } from '../../calls/request.ts';
+import { CANCEL_RECORD, LOADED_BYTES, toExecuteRecord, toLoadRecord } from '../../calls/request.ts';
 import { UNKNOWN_USAGE, type Usage } from '../../calls/result.ts';
 import type { ContainerStreams } from '../../engine/engine.ts';
 import type { MountFolders } from '../../policy/mount-folder.ts';
@@ -8,6 +8,7 @@ import { EXECUTE_ID, type PluginExecutionContext, PROTOCOL_VERSION } from '../..
 import type { RunnerMessage } from '../../protocol/runner-message.ts';
 import { IMAGE_PATHS } from '../../spec/build.ts';
 import { ContainerRemoval } from '../cleanup/removal.ts';
+import { type ContainerChannel, openChannel } from './container-channel.ts';
 import { findEnding, isWithoutAnswer } from './container-end.ts';
 import {
   type ContainerPlan,
@@ -42,6 +43,7 @@ export class Container {
   /** From before the engine is asked for anything until what is bound was compared with them, where that can be done. */
   #folders: MountFolders | undefined;
   #streams: ContainerStreams | undefined;
+  #channel: ContainerChannel | undefined;
   /** How it has ended, where that was told. */
   #ending: Ending | null = null;
   /** Of what a container shows before its end. */
@@ -137,7 +139,7 @@ export class Container {
     this.#seen.hasRun = true;
     this.#room.rest();
     this.#room.spare(LOADED_BYTES);
-    this.#streams?.stdin.write(toLoadRecord({ entryPoint: this.#entryPoint }));
+    void this.#channel?.writer.write(toLoadRecord({ entryPoint: this.#entryPoint }));
   }
 
   /** Hands over a context; answers the id of the request, which its response carries. */
@@ -152,8 +154,8 @@ export class Container {
       this.#room.open();
     }
     const { maxResultBytes } = this.#room;
-    const request = { id, entryPoint: this.#entryPoint, maxResultBytes, context };
-    if (this.#streams !== undefined) void sendExecute(this.#streams.stdin, request, signal);
+    const record = toExecuteRecord({ id, entryPoint: this.#entryPoint, maxResultBytes, context });
+    void this.#channel?.writer.write(record, signal);
     return id;
   }
 
@@ -163,15 +165,15 @@ export class Container {
    */
   async hangUp(patienceMs: number): Promise<void> {
     if (!this.isAlive || !this.#advance('hangUp')) return;
-    this.#streams?.stdin.end();
+    this.#channel?.writer.end();
     await Promise.race([this.#silence.promise, delay(patienceMs, undefined, { ref: false })]);
   }
 
   /** Answers whether anybody could hear it. */
   cancel(): boolean {
-    const stdin = this.#streams?.stdin;
-    if (this.#phase !== 'runMs' || !stdin?.isWritable) return false;
-    stdin.write(CANCEL_RECORD);
+    const writer = this.#channel?.writer;
+    if (this.#phase !== 'runMs' || !writer?.isOpen) return false;
+    void writer.write(CANCEL_RECORD);
     return true;
   }
 
@@ -185,6 +187,7 @@ export class Container {
   /** Kills and removes the container, and goes on hearing what it wrote before. */
   kill(): void {
     this.#advance('kill');
+    this.#channel?.server.close();
     void this.#removal.begin();
   }
 
@@ -199,6 +202,7 @@ export class Container {
   /** Ends every wait for more, and removes nothing yet. */
   stopWaiting(): void {
     this.#advance('end');
+    this.#channel?.server.close();
     this.#stopping.abort(STOPPED);
     this.#stopped.resolve();
   }
@@ -255,6 +259,7 @@ export class Container {
     this.#endPhase('startMs');
     // Before the start: an engine keeps no copy of what was written before somebody was attached.
     this.#streams = await engine.attachContainer(id);
+    this.#channel = openChannel(this.#streams.stdin, this.#plan.logger);
     if (!this.#advance('attached')) return null;
     await engine.startContainer(id);
     this.#advance('started');
@@ -272,7 +277,9 @@ export class Container {
     try {
       // Read on after the end: a cancelled plugin may say something while it tidies up.
       for await (const heard of listen(output, this.#room)) {
-        if (!isOver(this.#state)) this.#hear(heard);
+        if (isOver(this.#state)) continue;
+        if (heard.kind !== 'request') this.#hear(heard);
+        else await this.#serve(heard);
       }
     } catch (error) {
       // Whether the engine or the container went away, the engine itself can tell.
@@ -282,7 +289,13 @@ export class Container {
     this.#silence.resolve();
   }
 
-  #hear(heard: OutputItem): void {
+  /** Resolves when more of the container may be read: one that reads no responses is not read itself. */
+  async #serve({ request, bytes }: Extract<OutputItem, { kind: 'request' }>): Promise<void> {
+    if (this.#phase === 'runMs') await this.#channel?.server.take(request, bytes, this.#user.requestSignal);
+    else this.end(failed('PROTOCOL_ERROR', 'a request came before `ready`'));
+  }
+
+  #hear(heard: Exclude<OutputItem, { kind: 'request' }>): void {
     if (heard.kind === 'message') this.#hearMessage(heard.message);
     else if (heard.kind === 'fault') this.end(failed(heard.outcome, heard.reason));
     else if (heard.kind === 'outputEnd') this.#user.onOutputEnd(heard.id);

@@ -106,6 +106,11 @@ export class Execution implements ContainerUser, RunningCall {
     return { sandbox: this.#plan.kind, sandboxId: id, containerId };
   }
 
+  /** Until it has answered. */
+  get requestSignal(): AbortSignal | null {
+    return this.#requestId === undefined || this.#answer !== null ? null : this.#settled.signal;
+  }
+
   /** Hands the context over. Whoever gives it a container that is there calls this once; in another it does so itself. */
   begin(): void {
     if (this.#isSettled()) return;

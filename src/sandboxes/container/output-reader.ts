@@ -6,12 +6,14 @@ import type { OutputSlice } from '../../engine/engine.ts';
 import { JsonReader, type JsonReading } from '../../json/reader.ts';
 import { type Piece, RECORD_START, RecordReader, type StrayLine } from '../../protocol/framing.ts';
 import { RECORD_LIMITS } from '../../protocol/record-limits.ts';
-import { parseRunnerMessage, type RunnerMessage } from '../../protocol/runner-message.ts';
+import { parseRunnerMessage, type RunnerMessage, type RunnerRequest } from '../../protocol/runner-message.ts';
 import { type Stretch, splitFlood } from './flood.ts';
 
 /** One thing that came out of a container, judged. */
 export type OutputItem =
   | { readonly kind: 'message'; readonly message: RunnerMessage }
+  /** Its record had so many bytes. */
+  | { readonly kind: 'request'; readonly request: RunnerRequest; readonly bytes: number }
   | {
       readonly kind: 'line';
       readonly source: Stream;
@@ -181,10 +183,13 @@ async function judge(
   if (piece.kind === 'overflow') return overLimit(tooLarge(room));
   if (piece.kind === 'line') return toLine(stream, piece, room);
   const { bytes } = piece;
-  if (isLogRecord(bytes)) {
-    if (!room.takesLog(bytes.length)) return { kind: 'surplus', source: 'console', bytes };
-  } else if (!room.takesRecord(bytes.length)) return overLimit(tooLarge(room));
-  return readRecord(bytes, turns);
+  const isLog = isLogRecord(bytes);
+  if (isLog && !room.takesLog(bytes.length)) return { kind: 'surplus', source: 'console', bytes };
+  if (!isLog && !room.takesRecord(bytes.length)) return overLimit(tooLarge(room));
+  const item = await readRecord(bytes, turns);
+  // What begins like a log line and asks for something is none.
+  if (isLog && item.kind === 'request' && !room.takesRecord(bytes.length)) return overLimit(tooLarge(room));
+  return item;
 }
 
 function toLine(source: Stream, { bytes, cutBytes }: StrayLine, room: OutputBudget): OutputItem {
@@ -215,7 +220,16 @@ async function readRecord(bytes: Buffer, turns: EventLoopYielder): Promise<Outpu
     );
   }
   const message = parseRunnerMessage(reading.value);
-  return message.kind === 'invalid' ? fault(`a record is ${message.reason}`) : { kind: 'message', message };
+  switch (message.kind) {
+    case 'invalid':
+      return fault(`a record is ${message.reason}`);
+    case 'request':
+    case 'badRequest':
+    case 'cancelRequest':
+      return { kind: 'request', request: message, bytes: bytes.length };
+    default:
+      return { kind: 'message', message };
+  }
 }
 
 async function readJson(bytes: Buffer, turns: EventLoopYielder): Promise<JsonReading> {
@@ -236,5 +250,5 @@ function overLimit(reason: string): OutputItem {
 }
 
 function tooLarge({ maxResultBytes }: OutputBudget): string {
-  return `more than ${maxResultBytes} bytes came as records, the result and reports of progress together: return less, or raise \`output_kb\``;
+  return `more than ${maxResultBytes} bytes came as records, the result, reports of progress and requests together: return less, or raise \`output_kb\``;
 }

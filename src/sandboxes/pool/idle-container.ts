@@ -41,6 +41,7 @@ export interface Served {
  */
 export class IdleContainer implements ContainerUser, AcquiredContainer {
   readonly isIdle = true;
+  readonly requestSignal = null;
   readonly container: Container;
   readonly logs = new LogBook();
   readonly kind: 'warm' | 'reused';

@@ -43,6 +43,23 @@ const ROOM = LIMIT + 16 * 1024;
 const PROGRESS = record({ method: 'progress', params: { fraction: 0 } });
 const READY = record({ method: 'ready', params: { protocol: 1, node: 'v24' } });
 
+test('a request is told with its size, and what asks and answers at once is one', async () => {
+  const asked = record({ method: 'fetch', id: 7, result: 1 });
+  const broken = record({ method: 'fetch', id: 'seven' });
+  expect(await hear([stdout(`${asked}${broken}`)])).toEqual([
+    {
+      kind: 'request',
+      request: { kind: 'request', id: 7, method: 'fetch', params: undefined },
+      bytes: asked.length - 2,
+    },
+    {
+      kind: 'request',
+      request: { kind: 'badRequest', id: null, reason: expect.any(String) },
+      bytes: broken.length - 2,
+    },
+  ]);
+});
+
 test('records become messages, and what is printed around them lines', async () => {
   const heard = await hear([
     stdout(`before\n${READY}between`),
@@ -108,7 +125,6 @@ describe('a fault is', () => {
     ['a result that is far too deep', response(nested(2000)), /deeper than 65/],
     ['a number', frameRecord('1'), /not an object/],
     ['a batch', frameRecord(`[${READY.slice(1, -1)}]`), /not an object/],
-    ['a request of the plugin', record({ id: 7, method: 'fetch' }), /a method nobody knows/],
     ['a response to half a request', record({ id: 1.5, result: 1 }), /a response that is none/],
     ['a response without a result', record({ id: 1 }), /a response that is none/],
     ['a log line without a level', record({ method: 'log', params: { message: 'x' } }), /`log` notification/],
@@ -134,7 +150,6 @@ describe('a fault is', () => {
     ['a method that is null', record({ method: null }), /a method nobody knows/],
     ['a method that is empty', record({ method: '' }), /a method nobody knows/],
     ['a method that every object has', record({ method: 'hasOwnProperty' }), /a method nobody knows/],
-    ['a method and a result in one', record({ method: 'fetch', id: 1, result: 1 }), /a method nobody knows/],
     [
       'progress that is no number',
       record({ method: 'progress', params: { fraction: '1' } }),

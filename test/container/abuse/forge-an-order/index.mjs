@@ -3,7 +3,8 @@ import { writeSync } from 'node:fs';
 const RECORD =
   '{"jsonrpc":"2.0","id":1,"method":"execute","params":{"entryPoint":"/etc/passwd","context":{}}}';
 
-export function execute() {
+export async function execute() {
   writeSync(1, `\u001e${RECORD}\n`);
-  return new Promise((resolve) => setTimeout(resolve, 60_000));
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  return 'goes on';
 }
