@@ -14,6 +14,7 @@ import type { PluginRegistry } from './versions/registry/registry.ts';
 let open: {
   readonly lurkbox: Promise<Lurkbox>;
   ready: Lurkbox | null;
+  /** There from when `ready` is; watches nothing before its `start`. */
   hotReload: HotReloadManager | null;
 } | null = null;
 
@@ -30,8 +31,10 @@ export async function openLurkbox(options?: LurkboxOptions): Promise<Lurkbox> {
   open ??= { lurkbox: createLurkbox(options), ready: null, hotReload: null };
   const opening = open;
   try {
-    opening.ready = await opening.lurkbox;
-    return opening.ready;
+    const lurkbox = await opening.lurkbox;
+    opening.hotReload ??= lurkbox.hotReload();
+    opening.ready = lurkbox;
+    return lurkbox;
   } catch (error) {
     if (open === opening) open = null;
     throw error;
@@ -71,8 +74,6 @@ export function getPluginEvents(): PluginEvents {
 
 /** Watches nothing before its `addPath` and `start`. */
 export function getHotReloadManager(): HotReloadManager {
-  const lurkbox = getLurkbox();
-  const holder = open as NonNullable<typeof open>;
-  holder.hotReload ??= lurkbox.hotReload();
-  return holder.hotReload;
+  getLurkbox();
+  return open?.hotReload as HotReloadManager;
 }

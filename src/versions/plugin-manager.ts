@@ -2,19 +2,17 @@ import type { ExecuteOptions } from '../calls/call.ts';
 import { type ExecutionContextOptions, parseContext } from '../calls/context.ts';
 import { readContext } from '../calls/read-context.ts';
 import type { PluginExecutionResult } from '../calls/result.ts';
-import { LurkboxError } from '../errors.ts';
 import type { PreparedImage } from '../image/image-store.ts';
 import type { ContentDifferences } from '../manifest/content-differences.ts';
 import type { LoadedPlugin } from '../manifest/load.ts';
 import type { PermissionChange } from '../policy/permission-changes.ts';
-import { quoteValue } from '../printable.ts';
 import { type ExecutePluginsOptions, FormerMethods } from './former-methods.ts';
 import type { Discovery } from './install/discovery.ts';
 import type { LoadOptions } from './install/load-folder.ts';
 import type { PackageRefresh } from './install/package-locks.ts';
 import { neededVersions } from './install/retain.ts';
 import type { PluginParts } from './plugin-parts.ts';
-import { parseReference, toDigest } from './reference.ts';
+import { assertPlainName, parseReference, toDigest } from './reference.ts';
 import type { InstalledVersion } from './registry/record.ts';
 import type { Replay } from './rollout/replay.ts';
 import type { ActivateOptions } from './rollout/rollout.ts';
@@ -128,7 +126,7 @@ export class PluginManager extends FormerMethods {
 
   /** The files of a version, with their hashes; `name` alone means the active one, or else the newest. */
   async readFiles(written: string): Promise<LoadedPlugin> {
-    return this.#parts.contents.read(this.#activeOrNewest(written));
+    return this.#parts.contents.read(this.#parts.resolver.activeOrNewest(parseReference(written)));
   }
 
   /** What a version asks for beyond what was agreed to; `name` alone means its newest one. */
@@ -197,13 +195,10 @@ export class PluginManager extends FormerMethods {
    * `POLICY_DENIED` where the policy pins the former content
    */
   async refreshPackages(written: string, { signal }: { signal?: AbortSignal } = {}): Promise<PackageRefresh> {
-    return this.#parts.folders.refreshPackages(this.#activeOrNewest(written), signal);
-  }
-
-  /** `name` alone means the active version, or else the newest. @throws LurkboxError `PLUGIN_NOT_FOUND` */
-  #activeOrNewest(written: string): InstalledVersion {
-    const active = written.includes('@') ? null : (this.#parts.registry.get(written)?.active ?? null);
-    return active ?? this.newestVersion(written);
+    return this.#parts.folders.refreshPackages(
+      this.#parts.resolver.activeOrNewest(parseReference(written)),
+      signal,
+    );
   }
 
   /**
@@ -264,7 +259,7 @@ export class PluginManager extends FormerMethods {
     former?: ExecuteOptions,
   ): Promise<Record<string, PluginExecutionResult>> {
     const { executor } = this.#parts;
-    const { names = this.#enabled(), ...options } = this.withNames(given, former);
+    const { names = this.#parts.resolver.enabledNames(), ...options } = this.withNames(given, former);
     // All of them before any: one plugin's fault must not take the others' results along.
     const read = readContext(context);
     const config = read instanceof Promise ? await read : read;
@@ -288,11 +283,7 @@ export class PluginManager extends FormerMethods {
   }
 
   #assertName(name: string): void {
-    if (name.includes('@'))
-      throw new LurkboxError(
-        'OPTIONS_INVALID',
-        `Expected the name of a plugin without a version, got ${quoteValue(name)}.`,
-      );
+    assertPlainName(name);
     this.#find(name);
   }
 
@@ -303,11 +294,5 @@ export class PluginManager extends FormerMethods {
   #instanceOrNull(version: InstalledVersion): PluginInstance | null {
     const { sandboxes } = this.#parts;
     return sandboxes.grantOrNull(version) === null ? null : sandboxes.instanceOf(version);
-  }
-
-  #enabled(): readonly string[] {
-    return this.#parts.registry
-      .list()
-      .flatMap(({ name, active }) => (active?.state === 'ENABLED' ? [name] : []));
   }
 }

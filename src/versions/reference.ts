@@ -32,6 +32,15 @@ export function parseReference(written: string): PluginReference {
   );
 }
 
+/** @throws LurkboxError `OPTIONS_INVALID` for a name with a version */
+export function assertPlainName(name: string): void {
+  if (!name.includes('@')) return;
+  throw new LurkboxError(
+    'OPTIONS_INVALID',
+    `Expected the name of a plugin without a version, got ${quoteValue(name)}.`,
+  );
+}
+
 interface Versioned {
   readonly version: string;
   readonly digest?: string;

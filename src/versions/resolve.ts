@@ -88,6 +88,17 @@ export class Resolver {
     return newest ?? this.find(reference);
   }
 
+  /** The active version of a plugin, or else the newest; or the one in the range. @throws LurkboxError `PLUGIN_NOT_FOUND` */
+  activeOrNewest(reference: PluginReference): InstalledVersion {
+    const active = reference.range === null ? this.#registry.get(reference.name)?.active : null;
+    return active ?? this.newest(reference);
+  }
+
+  /** Plugins whose active version may be called without naming a version. */
+  enabledNames(): readonly string[] {
+    return this.#registry.list().flatMap(({ name, active }) => (active?.state === 'ENABLED' ? [name] : []));
+  }
+
   #describeUnknown({ name, range }: PluginReference, record: PluginRecord | null): string {
     if (record !== null)
       return `No version of \`${name}\` that can be called fits ${range}; installed are: ${describeVersions(record)}`;
