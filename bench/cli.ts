@@ -5,7 +5,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, realpath, rm, stat } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -146,13 +146,11 @@ async function report(times: Readonly<Record<string, readonly number[]>>, hasBef
       ratio: ratioOfMedians(roundsOf(`${what}${mark}`), roundsOf(beside)),
     })),
   );
-  const bundleBytes = (await stat(join(REPOSITORY, 'dist/cli/main.js'))).size;
   await writeResult(RESULTS_FOLDER, 'cli', {
     date: new Date().toISOString().slice(0, 10),
     node: process.version,
     cores: cpus().length,
     load: loadavg()[0],
-    entryBytes: bundleBytes,
     ratios,
     times,
   });
