@@ -67,12 +67,17 @@ export function locate(text: string): Located {
 /** What stands at the path of a problem, or at the longest part of it that is there. */
 export function findPath(root: Located, path: string): Located {
   const named = root.children
-    .map(([key, child]) => ({ segment: typeof key === 'number' ? `[${key}]` : printable(key), child }))
+    .flatMap(([key, child]) => segmentsOf(key).map((segment) => ({ segment, child })))
     .filter(({ segment }) => path === segment || /^[.[]/.test(rest(path, segment)))
     // A key may have a dot in it.
     .sort((one, other) => other.segment.length - one.segment.length)[0];
   if (named === undefined) return root;
   return findPath(named.child, rest(path, named.segment).replace(/^\./, ''));
+}
+
+/** As a path may have a key: as it is, or as messages quote it. */
+function segmentsOf(key: string | number): readonly string[] {
+  return typeof key === 'number' ? [`[${key}]`] : [...new Set([key, printable(key)])];
 }
 
 function rest(path: string, segment: string): string {

@@ -89,10 +89,14 @@ function atPlaces<T extends { readonly path: string; readonly message?: string }
 /** The text with other names in the place of keys, and nothing else changed. */
 function renameKeys(text: string, root: Located, keys: readonly FormerKey[]): string {
   const last = (path: string): string => path.slice(path.lastIndexOf('.') + 1);
-  return keys
-    .map((key) => ({ ...findPath(root, key.path), name: last(key.now) }))
-    .sort((one, other) => other.at - one.at)
-    .reduce((done, { at, end, name }) => `${done.slice(0, at)}"${name}"${done.slice(end)}`, text);
+  return (
+    keys
+      .map((key) => ({ ...findPath(root, key.path), before: last(key.path), name: last(key.now) }))
+      // Nothing is replaced that is not the key itself.
+      .filter(({ at, end, before }) => JSON.parse(text.slice(at, end)) === before)
+      .sort((one, other) => other.at - one.at)
+      .reduce((done, { at, end, name }) => `${done.slice(0, at)}"${name}"${done.slice(end)}`, text)
+  );
 }
 
 function rewrite(file: string, before: Buffer, now: Buffer): void {

@@ -107,6 +107,15 @@ describe('keys are renamed in the file', () => {
     expect(await readFile(path, 'utf8')).toContain('oci_runtime');
   });
 
+  test('whatever the plugins are called', async () => {
+    const names = ['a', 'a-b', 'n'.repeat(64), 'runtime', 'plugins'];
+    const plugins = Object.fromEntries(names.map((name) => [name, { runtime: 'crun' }]));
+    await check(JSON.stringify({ plugins }), { write: true });
+    expect(JSON.parse(await readFile(path, 'utf8'))).toEqual({
+      plugins: Object.fromEntries(names.map((name) => [name, { oci_runtime: 'crun' }])),
+    });
+  });
+
   test('also where other problems are left, which are told with their new places', async () => {
     const { isRewritten, problems } = await check('{"runtime": "runsc", "warm": -1}', { write: true });
     expect(isRewritten).toBe(true);
