@@ -44,7 +44,9 @@ export async function registryRestore(
     print(chosen === null ? 'The registry is empty now.' : `${quoteValue(chosen)} is the registry now.`);
     for (const file of kept) print(`What was there is kept as ${quoteValue(file)}.`);
     print(
-      'Look at what was agreed to with `lurkbox list`: a consent that was taken back since that backup is there again.',
+      chosen === null
+        ? 'Nobody has agreed to anything. `lurkbox list` installs again what is in plugins/.'
+        : 'Look at what was agreed to with `lurkbox list`: a consent that was withdrawn since that backup is there again.',
     );
   }
   return EXIT.ok;
@@ -63,7 +65,7 @@ function list(backups: readonly RegistryBackup[], { json }: RestoreCliOptions): 
 }
 
 function toRow({ file, isStore, savedAt, fault, content }: RegistryBackup): string[] {
-  const name = isStore ? `${file} (in use)` : file;
+  const name = isStore ? `${file} (the registry)` : file;
   if (content === null) return [name, savedAt, '', '', `damaged: ${fault ?? ''}`];
   const { plugins, versions, names } = content;
   const more =
