@@ -23,9 +23,10 @@ export interface ExecuteRequest extends ExecuteParams {
   readonly id?: number;
 }
 
-/** The request in pieces of about the same size. */
-export function* toExecuteRecord({ id = EXECUTE_ID, ...params }: ExecuteRequest): Generator<string> {
-  yield* inPieces(executeRecord(id, params));
+/** The request: a small one as one text, a large one in pieces of about the same size, which are made while they are read. */
+export function toExecuteRecord({ id = EXECUTE_ID, ...params }: ExecuteRequest): string | Iterable<string> {
+  if (!isSmall(params)) return inPieces(executeRecord(id, params));
+  return frameRecord(JSON.stringify({ jsonrpc: '2.0', id, method: 'execute', params }));
 }
 
 function* executeRecord(id: number, params: ExecuteParams): Generator<string> {

@@ -19,8 +19,13 @@ function paramsWith(inputData: unknown): ExecuteParams {
   return { entryPoint: '/plugin/index.js', maxResultBytes: 1024, context: { ...CONTEXT, inputData } };
 }
 
+function piecesOf(params: ExecuteParams): string[] {
+  const record = toExecuteRecord(params);
+  return typeof record === 'string' ? [record] : [...record];
+}
+
 test('the requests of the host are pinned', () => {
-  expect([...toExecuteRecord(paramsWith('a\nb\u001e'))]).toEqual([
+  expect(piecesOf(paramsWith('a\nb\u001e'))).toEqual([
     '\u001e{"jsonrpc":"2.0","id":1,"method":"execute","params":{"entryPoint":"/plugin/index.js","maxResultBytes":1024,"context":' +
       '{"executionId":"e1","userId":null,"channelId":null,"sessionId":null,"inputData":"a\\nb\\u001e",' +
       '"parameters":{},"environment":{},"config":{}}}}\n',
@@ -52,7 +57,7 @@ describe('a request in pieces', () => {
       fc.property(values, (value) => {
         const params = paramsWith(value);
         const whole = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'execute', params });
-        expect([...toExecuteRecord(params)].join('')).toBe(`\u001e${whole}\n`);
+        expect(piecesOf(params).join('')).toBe(`\u001e${whole}\n`);
       }),
       { numRuns },
     );
@@ -62,7 +67,7 @@ describe('a request in pieces', () => {
     ['a long text', 'x'.repeat(1_000_000)],
     ['many short ones', Array.from({ length: 100_000 }, (_, index) => `${index}`)],
   ])('has none that is much larger than the others: %s', (_title, value) => {
-    const pieces = [...toExecuteRecord(paramsWith(value))];
+    const pieces = piecesOf(paramsWith(value));
     expect(pieces.length).toBeGreaterThan(10);
     expect(Math.max(...pieces.map(({ length }) => length))).toBeLessThan(100_000);
   });

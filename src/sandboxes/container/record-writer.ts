@@ -8,6 +8,7 @@ interface WaitingRecord {
   readonly done: () => void;
 }
 
+const DONE = Promise.resolve();
 const NEVER = new AbortController().signal;
 
 /**
@@ -36,6 +37,14 @@ export class RecordWriter {
    * @param signal gives up what is not written yet
    */
   write(record: string | Iterable<string>, signal: AbortSignal = NEVER): Promise<void> {
+    // Nearly every record is small, and finds the channel free.
+    if (typeof record === 'string' && !this.#isWriting && this.isOpen && !signal.aborted) {
+      if (this.#stdin.write(record)) return DONE;
+      const taken = this.#stdin.drained(signal);
+      this.#isWriting = true;
+      void taken.then(() => this.#writeAll());
+      return taken;
+    }
     const pieces = typeof record === 'string' ? [record] : record;
     const { promise, resolve: done } = Promise.withResolvers<void>();
     this.#waiting.push({ pieces, signal, done });
