@@ -388,6 +388,27 @@ describe('a reused container', () => {
     expect((await look(lurkbox)).sandbox).toBe('cold');
   });
 
+  test('that asks the host for something while nobody calls it is refused, and serves the next call', async () => {
+    await using lurkbox = await open(inMode('plugin'));
+    const ask: Program = () => {
+      const { EventEmitter } = process.getBuiltinModule('node:events');
+      const { emit } = EventEmitter.prototype;
+      EventEmitter.prototype.emit = function (name: string | symbol, ...values: unknown[]) {
+        if (name === 'data' && String(values[0]).includes('"id":7'))
+          Object.assign(globalThis, { told: String(values[0]) });
+        return Reflect.apply(emit, this, [name, ...values]);
+      };
+      const record = '\u001e{"jsonrpc":"2.0","id":7,"method":"fetch"}\n';
+      setTimeout(() => process.getBuiltinModule('node:fs').writeSync(1, record), 50);
+    };
+    expect((await run(lurkbox, ask)).outcome).toBe('OK');
+    await delay(500);
+    const told: Program = () => String(Reflect.get(globalThis, 'told'));
+    const { result, metadata } = await run(lurkbox, told);
+    expect(metadata['sandbox']).toBe('reused');
+    expect(result).toMatch(/"id":7,"error":\{"code":-32010,/);
+  });
+
   test('serves everybody under `plugin`, and goes on after an error', async () => {
     await using lurkbox = await open(inMode('plugin'));
     expect(await look(lurkbox, { sessionId: 's' })).toMatchObject({ calls: 1 });
