@@ -236,7 +236,7 @@ export class PluginManager extends FormerMethods {
     const config = read instanceof Promise ? await read : read;
     const reference = parseReference(written);
     executor.assertCallable(reference, options);
-    return executor.execute(reference, config, options);
+    return await executor.execute(reference, config, options);
   }
 
   /**
