@@ -24,7 +24,7 @@ export interface Call {
   readonly options: ExecuteOptions;
   /** Deadline, counted from handing over the context. */
   readonly timeoutMs: number;
-  /** The session that the call belongs to, where its container is kept for one; `null`: none. */
+  /** The session that the call belongs to, where its container is reused for one; `null`: none. */
   readonly session: string | null;
   readonly stopwatch: Stopwatch;
 }

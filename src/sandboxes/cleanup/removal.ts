@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ContainerEngine } from '../../engine/engine.ts';
 import type { Logger } from '../../logger.ts';
+import type { Grant } from '../../policy/grant.ts';
 
 const TRIES = 5;
 const PAUSE_MS = 500;
@@ -16,9 +17,7 @@ export interface Removal {
 
 export interface ContainerRemovalOptions {
   readonly engine: ContainerEngine;
-  /** Of the container, and of its network where it has one of its own. */
-  readonly name: string;
-  readonly hasNetwork: boolean;
+  readonly grant: Pick<Grant, 'network'>;
   readonly logger: Logger;
   /** Told when something may be left, or may still come. */
   readonly onSuspicion: () => void;
@@ -31,10 +30,13 @@ export class ContainerRemoval {
   /** Nobody knows what became of something that the engine was asked for. */
   isUncertain = false;
   readonly #options: ContainerRemovalOptions;
+  /** Of the container, and of its network where it has one of its own. */
+  readonly #name: string;
   #removed: Promise<void> | undefined;
 
-  constructor(options: ContainerRemovalOptions) {
+  constructor(options: ContainerRemovalOptions, name: string) {
     this.#options = options;
+    this.#name = name;
   }
 
   /** Resolves when it is gone, or when everything was tried to that end. Fine to call twice, and never rejects. */
@@ -45,8 +47,9 @@ export class ContainerRemoval {
   }
 
   async #remove(container: string): Promise<void> {
-    const { engine, name, hasNetwork, logger, onSuspicion } = this.#options;
-    const isGone = await removeSandbox({ engine, container, network: hasNetwork ? name : null, logger });
+    const { engine, grant, logger, onSuspicion } = this.#options;
+    const network = grant.network === 'bridge' ? this.#name : null;
+    const isGone = await removeSandbox({ engine, container, network, logger });
     if (!isGone || this.isUncertain) onSuspicion();
   }
 }

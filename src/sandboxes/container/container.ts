@@ -1,11 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Ending, endingOfError, failed, tellsHeapIsFull } from '../../calls/ending.ts';
+import { type Ending, endingOfError } from '../../calls/ending.ts';
 import { CANCEL_RECORD, LOADED_BYTES, toExecuteRecord, toLoadRecord } from '../../calls/request.ts';
 import { UNKNOWN_USAGE, type Usage } from '../../calls/result.ts';
 import type { ContainerStreams } from '../../engine/engine.ts';
 import type { MountFolders } from '../../policy/mount-folder.ts';
-import { EXECUTE_ID, type PluginExecutionContext, PROTOCOL_VERSION } from '../../protocol/messages.ts';
-import type { RunnerMessage } from '../../protocol/runner-message.ts';
+import { EXECUTE_ID, type PluginExecutionContext } from '../../protocol/messages.ts';
 import { IMAGE_PATHS } from '../../spec/build.ts';
 import { ContainerRemoval } from '../cleanup/removal.ts';
 import { type ContainerChannel, openChannel } from './container-channel.ts';
@@ -17,8 +16,9 @@ import {
   openMounts,
   type StartPhase,
 } from './container-plan.ts';
+import { ContainerReader, type ReaderOwner } from './container-reader.ts';
 import { type ContainerEvent, type ContainerState, isAlive, isOver, nextState } from './container-state.ts';
-import { listen, OutputBudget, type OutputItem } from './output-reader.ts';
+import { OutputBudget } from './output-reader.ts';
 
 /** Made once: nobody reads it, and an error of its own for each container would be made with its stack. */
 const STOPPED = new Error('Nobody waits for the container any more');
@@ -34,6 +34,7 @@ export class Container {
   readonly #plan: ContainerPlan;
   readonly #name: string;
   readonly #room: OutputBudget;
+  readonly #reader: ContainerReader;
   readonly #removal: ContainerRemoval;
   #state: ContainerState = 'preparing';
   #lastAlive: ContainerState = 'preparing';
@@ -46,29 +47,32 @@ export class Container {
   #channel: ContainerChannel | undefined;
   /** How it has ended, where that was told. */
   #ending: Ending | null = null;
-  /** Of what a container shows before its end. */
-  readonly #seen = { heapWasFull: false, streamBroke: false, hasRun: false };
+  /** Whether code of the plugin may have run. */
+  #hasRun = false;
   /** Ends every wait that only served to hear more. */
   readonly #stopping = new AbortController();
   readonly #stopped = Promise.withResolvers<void>();
   readonly #silence = Promise.withResolvers<void>();
-  /** Its removal may begin. */
-  readonly #released = Promise.withResolvers<void>();
+  readonly #mayRemove = Promise.withResolvers<void>();
   #nextId = EXECUTE_ID;
   #firstCallAt = 0;
 
-  /** Begins at once. */
   constructor(plan: ContainerPlan, user: ContainerUser) {
     this.#plan = plan;
-    this.#name = `lurkbox-${plan.id}`;
     this.#user = user;
+    this.#name = `lurkbox-${plan.id}`;
     this.#room = new OutputBudget(plan.grant.outputBytes);
-    this.#removal = new ContainerRemoval({
-      ...plan,
-      name: this.#name,
-      hasNetwork: plan.grant.network === 'bridge',
-    });
-    // In the next turn: whoever makes it has to know it before it tells anything.
+    const owner: ReaderOwner = {
+      isOver: () => isOver(this.#state),
+      isUp: () => this.#phase === 'runMs',
+      user: () => this.#user,
+      serve: ({ request, bytes }) => this.#channel?.server.take(request, bytes, this.#user.requestSignal),
+      onReady: (bound) => this.#becomeReady(bound),
+      end: (ending) => this.end(ending),
+    };
+    this.#reader = new ContainerReader(this.#room, owner, plan.logger);
+    this.#removal = new ContainerRemoval(plan, this.#name);
+    // It begins in the next turn: whoever makes it has to know it before it tells anything.
     this.removed = Promise.resolve().then(() => this.#live());
   }
 
@@ -136,7 +140,7 @@ export class Container {
 
   load(): void {
     this.#advance('load');
-    this.#seen.hasRun = true;
+    this.#hasRun = true;
     this.#room.rest();
     this.#room.spare(LOADED_BYTES);
     void this.#channel?.writer.write(toLoadRecord({ entryPoint: this.#entryPoint }));
@@ -146,16 +150,15 @@ export class Container {
   execute(context: PluginExecutionContext, signal: AbortSignal): number {
     this.#advance('execute');
     const id = this.#nextId++;
-    this.#seen.hasRun = true;
+    this.#hasRun = true;
     // What comes now is of another execution, and has the room that each of them has.
     if (id > EXECUTE_ID) this.#room.empty();
     else {
       this.#firstCallAt = performance.now();
       this.#room.open();
     }
-    const { maxResultBytes } = this.#room;
-    const record = toExecuteRecord({ id, entryPoint: this.#entryPoint, maxResultBytes, context });
-    void this.#channel?.writer.write(record, signal);
+    const params = { entryPoint: this.#entryPoint, maxResultBytes: this.#room.maxResultBytes, context };
+    void this.#channel?.writer.write(toExecuteRecord({ id, ...params }), signal);
     return id;
   }
 
@@ -179,8 +182,8 @@ export class Container {
 
   /** The engine forgets what a container used when the container ends, so it is asked before. */
   async measure(): Promise<Usage> {
-    const isStarted = this.#phase === 'bootMs' || this.#phase === 'runMs';
-    if (this.#containerId === undefined || !isStarted) return UNKNOWN_USAGE;
+    const isStarting = this.#phase === 'createMs' || this.#phase === 'startMs';
+    if (this.#containerId === undefined || isStarting) return UNKNOWN_USAGE;
     return this.#plan.engine.containerUsage(this.#containerId).catch(() => UNKNOWN_USAGE);
   }
 
@@ -210,7 +213,7 @@ export class Container {
   /** Nobody listens any more: removes everything as soon as the engine has answered what it was asked. */
   close(): Promise<void> {
     this.stopWaiting();
-    this.#released.resolve();
+    this.#mayRemove.resolve();
     return this.removed;
   }
 
@@ -222,8 +225,8 @@ export class Container {
   #advance(event: ContainerEvent): boolean {
     const next = nextState(this.#state, event);
     if (next === null) return false;
-    this.#state = next;
     if (isAlive(next)) this.#lastAlive = next;
+    this.#state = next;
     return true;
   }
 
@@ -231,13 +234,14 @@ export class Container {
     try {
       const output = await this.#bringUp();
       // A plugin that says nothing would keep the reading, and with it the removal, waiting after the end.
-      if (output !== null) await Promise.race([this.#converse(output), this.#stopped.promise]);
+      if (output !== null) await Promise.race([this.#reader.read(output), this.#stopped.promise]);
+      this.#silence.resolve();
       if (this.#advance('outputOver') && this.#state === 'silent') this.end(await this.#findEnding());
     } catch (error) {
       this.end(endingOfError(error));
     } finally {
       this.#folders?.[Symbol.dispose]();
-      await this.#released.promise;
+      await this.#mayRemove.promise;
       this.#advance('remove');
       await this.#removal.begin();
       this.#streams?.close();
@@ -273,59 +277,7 @@ export class Container {
     this.#user.onPhase(over);
   }
 
-  async #converse(output: ContainerStreams['output']): Promise<void> {
-    try {
-      // Read on after the end: a cancelled plugin may say something while it tidies up.
-      for await (const heard of listen(output, this.#room)) {
-        if (isOver(this.#state)) continue;
-        if (heard.kind !== 'request') this.#hear(heard);
-        else await this.#serve(heard);
-      }
-    } catch (error) {
-      // Whether the engine or the container went away, the engine itself can tell.
-      this.#plan.logger.debug({ err: error }, 'the attached stream broke');
-      this.#seen.streamBroke = true;
-    }
-    this.#silence.resolve();
-  }
-
-  /** Resolves when more of the container may be read: one that reads no responses is not read itself. */
-  async #serve({ request, bytes }: Extract<OutputItem, { kind: 'request' }>): Promise<void> {
-    if (this.#phase === 'runMs') await this.#channel?.server.take(request, bytes, this.#user.requestSignal);
-    else this.end(failed('PROTOCOL_ERROR', 'a request came before `ready`'));
-  }
-
-  #hear(heard: Exclude<OutputItem, { kind: 'request' }>): void {
-    if (heard.kind === 'message') this.#hearMessage(heard.message);
-    else if (heard.kind === 'fault') this.end(failed(heard.outcome, heard.reason));
-    else if (heard.kind === 'outputEnd') this.#user.onOutputEnd(heard.id);
-    else if (heard.kind === 'surplus') {
-      if (heard.source === 'stderr')
-        this.#seen.heapWasFull ||= tellsHeapIsFull(heard.bytes.toString('latin1'));
-      this.#user.onSurplus(heard);
-    } else {
-      if (heard.source === 'stderr') this.#seen.heapWasFull ||= tellsHeapIsFull(heard.text);
-      this.#user.onLine(heard.source, heard.text, heard.cutBytes);
-    }
-  }
-
-  #hearMessage(message: RunnerMessage): void {
-    if (message.kind === 'ready') this.#hearReady(message.protocol, message.mounts ?? {});
-    else if (this.#phase !== 'runMs')
-      this.end(failed('PROTOCOL_ERROR', `\`${message.kind}\` came before \`ready\``));
-    else {
-      if (this.#user.isIdle && (message.kind === 'result' || message.kind === 'error')) this.#room.rest();
-      this.#user.onMessage(message);
-    }
-  }
-
-  #hearReady(protocol: number, bound: Readonly<Record<string, string>>): void {
-    const cameTwice = this.#phase === 'runMs';
-    if (cameTwice || protocol !== PROTOCOL_VERSION) {
-      const detail = cameTwice ? '`ready` came twice' : `the runner speaks version ${protocol}`;
-      this.end(failed('PROTOCOL_ERROR', detail));
-      return;
-    }
+  #becomeReady(bound: Readonly<Record<string, string>>): void {
     try {
       // No code of the plugin has run yet: it is the runner that says so.
       this.#folders?.assertBound(bound);
@@ -339,9 +291,9 @@ export class Container {
   }
 
   #findEnding(): Promise<Ending> {
-    const { streamBroke, hasRun } = this.#seen;
+    const [{ heapWasFull, streamBroke }, hasRun] = [this.#reader, this.#hasRun];
     const wasCut = streamBroke && !(hasRun && (this.#streams?.mayContainerBreak ?? false));
-    const seen = { ...this.#seen, wasCut, isIdle: () => this.#user.isIdle };
+    const seen = { heapWasFull, streamBroke, hasRun, wasCut, isIdle: () => this.#user.isIdle };
     return findEnding(this.#containerId as string, this.#plan, { seen, signal: this.#stopping.signal });
   }
 }

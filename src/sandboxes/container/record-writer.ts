@@ -60,23 +60,19 @@ export class RecordWriter {
   async #writeAll(): Promise<void> {
     this.#isWriting = true;
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      await this.#writeOne(next);
+      const turns = new EventLoopYielder();
+      let isBegun = false;
+      for (const piece of next.pieces) {
+        if (next.signal.aborted || !this.isOpen) {
+          this.#isCut ||= isBegun;
+          break;
+        }
+        isBegun = true;
+        if (!this.#stdin.write(piece)) await this.#stdin.drained(next.signal);
+        if (turns.isOver()) await turns.next();
+      }
       next.done();
     }
     this.#isWriting = false;
-  }
-
-  async #writeOne({ pieces, signal }: WaitingRecord): Promise<void> {
-    const turns = new EventLoopYielder();
-    let isBegun = false;
-    for (const piece of pieces) {
-      if (signal.aborted || !this.isOpen) {
-        this.#isCut ||= isBegun;
-        return;
-      }
-      isBegun = true;
-      if (!this.#stdin.write(piece)) await this.#stdin.drained(signal);
-      if (turns.isOver()) await turns.next();
-    }
   }
 }

@@ -170,7 +170,7 @@ export class Pool {
 
   /** Ends what is too much, and starts what is missing. */
   #balance(): void {
-    // What was about to start, or to be kept, when a call came to lack memory could not give way then.
+    // What was about to start, or to be reused, when a call came to lack memory could not give way then.
     this.#options.admission.retryNext();
     const now = performance.now();
     this.#balancedAt = now;
