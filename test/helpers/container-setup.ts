@@ -18,6 +18,8 @@ const CHECKOUT = join(import.meta.dirname, '../..');
  * at the same time is not theirs.
  */
 export default async function setUp(): Promise<() => Promise<void>> {
+  // A run that was cut off may have left some, which wait for its engine.
+  const earlier = findOwnerlessGuards(CHECKOUT);
   const engine = await connectEngine();
   await using workspace = await createWorkspace();
   const programs = new HostPrograms(process.env);
@@ -36,14 +38,18 @@ export default async function setUp(): Promise<() => Promise<void>> {
       .filter(({ labels }) => isOwnerDead(labels, self))
       .map(({ name }) => name);
     if (left.length > 0) throw new Error(`the tests left in the engine: ${left.join(', ')}`);
-    await untilNoGuardIsLeft();
+    await untilNoGuardIsLeft(earlier);
   };
 }
 
 /** After the last thing that it removed, a guard looks on for a quarter of a minute. */
 const GUARD_DEADLINE_MS = 45_000;
 
-async function untilNoGuardIsLeft(): Promise<void> {
+async function untilNoGuardIsLeft(earlier: readonly number[]): Promise<void> {
   const left = `no guard of this checkout is left of which the orchestrator is dead`;
-  await until(left, () => findOwnerlessGuards(CHECKOUT).length === 0, GUARD_DEADLINE_MS);
+  await until(
+    left,
+    () => findOwnerlessGuards(CHECKOUT).every((pid) => earlier.includes(pid)),
+    GUARD_DEADLINE_MS,
+  );
 }
