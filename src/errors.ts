@@ -76,7 +76,7 @@ export class LurkboxError extends Error {
   ) {
     super(toMessage(message, options.lines), 'cause' in options ? { cause: options.cause } : undefined);
     this.code = code;
-    this.problems = toHarmlessProblems(options.problems ?? []);
+    this.problems = escapeProblems(options.problems ?? []);
   }
 }
 
@@ -85,7 +85,7 @@ function toMessage(message: string, lines: readonly string[] = []): string {
   return [escapeAndCut(message, MAX_MESSAGE_CHARS), ...more].join('\n');
 }
 
-function toHarmlessProblems(problems: readonly Problem[]): readonly Problem[] {
+function escapeProblems(problems: readonly Problem[]): readonly Problem[] {
   const shown = problems.slice(0, MAX_PROBLEMS).map(({ path, message }) => ({
     path: escapeAndCut(path, MAX_PATH_CHARS),
     message: escapeAndCut(message, MAX_PROBLEM_CHARS),

@@ -20,7 +20,7 @@ export const SILENT_LOGGER: Logger = {
 };
 
 /** A logger that throws changes nothing of what it is told about; one without children hears for them itself. */
-export function toHarmless(logger: Logger): Logger {
+export function toSafeLogger(logger: Logger): Logger {
   const tell = (level: 'debug' | 'info' | 'warn' | 'error') => (facts: object, message: string) => {
     try {
       logger[level](facts, message);
@@ -30,19 +30,19 @@ export function toHarmless(logger: Logger): Logger {
   };
   const child = (facts: object): Logger => {
     try {
-      return toHarmless(logger.child(facts));
+      return toSafeLogger(logger.child(facts));
     } catch {
-      return harmless;
+      return safe;
     }
   };
-  const harmless = {
+  const safe = {
     debug: tell('debug'),
     info: tell('info'),
     warn: tell('warn'),
     error: tell('error'),
     child,
   };
-  return harmless;
+  return safe;
 }
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;

@@ -120,7 +120,7 @@ function toLurkbox(
   };
 }
 
-/** Who unloads a plugin does not want it back at the next save; one whose folder is gone may come back with it. */
+/** A plugin that was unloaded must not come back at the next save. One whose folder is gone may: the watcher goes on. */
 function leaveUnloaded(watcher: HotReloadManager, events: PluginEvents): void {
   events.addEventHandler(
     async ({ metadata: { origin } }) => {

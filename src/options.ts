@@ -1,7 +1,7 @@
 import { LurkboxError, type Problem } from './errors.ts';
 import { FORMER_NAMES, FormerNameWarnings, toNewNames } from './former-names.ts';
 import type { ImageProgress } from './image/image-store.ts';
-import { type Logger, SILENT_LOGGER, toHarmless } from './logger.ts';
+import { type Logger, SILENT_LOGGER, toSafeLogger } from './logger.ts';
 import { withoutLinks } from './storage/path-steps.ts';
 
 /** What a caller of `createLurkbox` writes; everything may be left out. */
@@ -89,7 +89,7 @@ export function normalizeOptions(written: LurkboxOptions = {}): LurkboxConfig {
     workspaceRoot: withoutLinks(options.workspaceRoot ?? '.'),
     persist: options.persist ?? true,
     policy: options.policy,
-    logger: options.logger === undefined ? SILENT_LOGGER : toHarmless(options.logger),
+    logger: options.logger === undefined ? SILENT_LOGGER : toSafeLogger(options.logger),
     concurrency: options.concurrency ?? 16,
     maxQueue: options.maxQueue ?? 1000,
     maxMemoryMb: options.maxMemoryMb,

@@ -88,7 +88,7 @@ function createConnect(
   { policy }: Workspace,
   { admission, pool, reaper }: { admission: Admission; pool: Pool; reaper: Reaper },
 ): () => Promise<ContainerEngine> {
-  return once(async () => {
+  return lazy(async () => {
     const { connectEngine } = await import('./engine/connect.ts');
     const engine = await connectEngine({ env });
     await assertSparesEngine(policy, engine);
@@ -132,7 +132,7 @@ function createImages(
   connect: () => Promise<ContainerEngine>,
 ) {
   const common = { cacheDir, programs: new HostPrograms(env), queue: new BuildQueue(), logger, onProgress };
-  const images = once(async () => {
+  const images = lazy(async () => {
     const { createImageStore } = await import('./image/image-store.ts');
     return createImageStore({
       ...common,
@@ -155,7 +155,7 @@ function hasSeveral(registry: PluginRegistry): boolean {
 }
 
 /** Runs the work at the first call and shares its result; a failure is forgotten, so that the next call tries again. */
-function once<T>(work: () => Promise<T>): () => Promise<T> {
+function lazy<T>(work: () => Promise<T>): () => Promise<T> {
   let running: Promise<T> | undefined;
   return () => {
     running ??= work().catch((error: unknown) => {

@@ -22,7 +22,7 @@ export async function readPolicy(config: LurkboxConfig): Promise<Policy> {
   if (typeof policy === 'object') return sparing(config, await parsePolicy(policy, { onFormerKeys }), null);
   if (policy !== undefined) return sparing(config, await loadPolicy(policy, { onFormerKeys }), policy);
   const file = await findPolicyFile(workspaceRoot);
-  // Whoever fills a workspace has no file outside of it read in this way.
+  // Resolved, so that somebody who fills a workspace cannot have a file outside of it read.
   return sparing(config, await loadPolicy(file, { path: 'resolved', onFormerKeys }), file);
 }
 
@@ -106,7 +106,7 @@ async function findPolicyFile(workspaceRoot: string): Promise<string | null> {
   );
 }
 
-/** Who can write to one of them is trusted by every plugin that has a network. */
+/** A plugin that could write to one of them would be trusted by every plugin that has a network. */
 function certificatePlaces({ certificates = {} }: Policy): GuardedPlace[] {
   return Object.keys(certificates).map((path) => ({ what: 'the certificates of the policy', path }));
 }

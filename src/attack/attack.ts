@@ -189,7 +189,7 @@ const OF_THE_HOST: readonly PluginExecutionResult['outcome'][] = [
   'BUSY',
 ];
 
-/** What is so many times slower than usual explains a call that did not come to its end. */
+/** A host this many times slower than usual explains a call that did not come to its end. */
 const SLOW = 2;
 /** Until the plugin is there; on a host that is not too busy it takes a few hundred. */
 const SLOW_START_MS = 2_000;

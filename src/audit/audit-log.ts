@@ -18,7 +18,7 @@ export interface AuditLogOptions {
 
 /** Entries that may wait while the log cannot be written; what comes then is lost, counted, and recorded later as lost. */
 export const MAX_WAITING_ENTRIES = 4_000;
-/** So many are written at once instead of at the end of the turn. */
+/** Entries that are written at once; fewer wait for the end of the turn. */
 const FULL_BATCH = 1_000;
 /** Each attempt may have to wait for a lock. */
 const RETRY_MS = 5_000;

@@ -67,7 +67,7 @@ export class HeadDatabase {
 
   /** Runs while nobody else writes; what it saves is kept when it returns, and nothing of that when it throws. */
   transaction<Result>(work: () => Result): Result {
-    // Whoever removes the database gives others a lock of their own beside ours.
+    // Whoever removes the database gives others a lock of their own beside this one.
     if (lstatSync(this.#path, { throwIfNoEntry: false })?.ino !== this.#inode)
       throw new Error(`${HEAD_NAME} is not the file any more that it was`);
     return this.#database.write(work);

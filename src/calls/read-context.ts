@@ -14,11 +14,11 @@ const VALUES = ['inputData', 'parameters', 'environment', 'config'] as const;
  */
 export function readContext(written: unknown): ExecutionContextConfig | Promise<ExecutionContextConfig> {
   const copying = copyMembers(written);
-  const turns = new EventLoopYielder();
+  const yielder = new EventLoopYielder();
   for (;;) {
     const step = next(copying);
     if (step.done) return finish(written, step.value);
-    if (turns.isOver()) return readOn(written, copying, turns);
+    if (yielder.isOver()) return readOn(written, copying, yielder);
   }
 }
 
@@ -27,14 +27,14 @@ type Copying = Generator<undefined, object | null>;
 async function readOn(
   written: unknown,
   copying: Copying,
-  turns: EventLoopYielder,
+  yielder: EventLoopYielder,
 ): Promise<ExecutionContextConfig> {
   for (;;) {
-    await turns.next();
+    await yielder.next();
     do {
       const step = next(copying);
       if (step.done) return finish(written, step.value);
-    } while (!turns.isOver());
+    } while (!yielder.isOver());
   }
 }
 

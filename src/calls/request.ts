@@ -42,11 +42,11 @@ export function isSmallJson(value: unknown): boolean {
 
 /** How many bytes a value has as JSON. */
 export async function countJsonBytes(value: unknown): Promise<number> {
-  const turns = new EventLoopYielder();
+  const yielder = new EventLoopYielder();
   let bytes = 0;
   for (const piece of inPieces(toJson(value))) {
     bytes += Buffer.byteLength(piece);
-    if (turns.isOver()) await turns.next();
+    if (yielder.isOver()) await yielder.next();
   }
   return bytes;
 }
@@ -57,10 +57,10 @@ export function toJsonText(value: unknown): string | (() => AsyncIterable<string
 }
 
 async function* inTurns(value: unknown): AsyncGenerator<string> {
-  const turns = new EventLoopYielder();
+  const yielder = new EventLoopYielder();
   for (const piece of inPieces(toJson(value))) {
     yield piece;
-    if (turns.isOver()) await turns.next();
+    if (yielder.isOver()) await yielder.next();
   }
 }
 

@@ -40,22 +40,22 @@ export function toWarning(text: string): string {
 
 /** Columns as wide as their widest cell, each row on one line and harmless; what is wider than the terminal wraps there, so that nothing is hidden. */
 export function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const harmlessRows = rows.map((row) => row.map(toHarmlessCell));
+  const escapedRows = rows.map((row) => row.map(escapeCell));
   const widths = head.map((title, column) =>
-    harmlessRows.reduce((width, row) => Math.max(width, plain(row[column]).length), title.length),
+    escapedRows.reduce((width, row) => Math.max(width, plain(row[column]).length), title.length),
   );
   const line = (cells: readonly string[]): string =>
     cells
       .map((cell, column) => cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - plain(cell).length)))
       .join('  ')
       .trimEnd();
-  return [paint('dim', line(head)), ...harmlessRows.map(line)].join('\n');
+  return [paint('dim', line(head)), ...escapedRows.map(line)].join('\n');
 }
 
 /** Colours of lurkbox in cells; everything else in a cell may be a stranger's text. */
 const COLOURS = /(\u001b\[[0-9;]*m)/;
 
-function toHarmlessCell(cell: string): string {
+function escapeCell(cell: string): string {
   return cell
     .split(COLOURS)
     .map((part, index) => (index % 2 === 1 ? part : escapeControls(part)))

@@ -74,7 +74,7 @@ export function toPluginEvent(event: NewPluginEvent, now: () => Date): PluginEve
   return Object.freeze({
     v: EVENT_VERSION,
     eventType,
-    pluginName: toHarmless(pluginName, MAX_NAME_CHARS),
+    pluginName: toPlainText(pluginName, MAX_NAME_CHARS),
     version: cutOrNull(version, MAX_NAME_CHARS),
     digest: cutOrNull(digest, MAX_NAME_CHARS),
     timestamp: timestamp ?? now().toISOString(),
@@ -86,10 +86,10 @@ export function toPluginEvent(event: NewPluginEvent, now: () => Date): PluginEve
 }
 
 function cutOrNull(text: string | null | undefined, maxChars: number): string | null {
-  return text === null || text === undefined ? null : toHarmless(text, maxChars);
+  return text === null || text === undefined ? null : toPlainText(text, maxChars);
 }
 
 /** Before it is cut: what is escaped is longer. */
-function toHarmless(text: string, maxChars: number): string {
+function toPlainText(text: string, maxChars: number): string {
   return cutText(escapeControls(text.slice(0, maxChars + 1)), maxChars);
 }

@@ -11,7 +11,7 @@ import {
 import type { RunnerRequest } from '../protocol/runner-message.ts';
 import type { HostMethod } from './methods.ts';
 
-/** So many refusals may wait for a container that does not read them; then it is not read any further itself. */
+/** Refusals that may wait for a container that does not read them; with more, the container is not read any further. */
 const MAX_UNREAD_REFUSALS = 64;
 
 const NOT_SERVED = refusal(
@@ -82,7 +82,7 @@ export class RequestServer {
     const signal = AbortSignal.any([cancellation.signal, callSignal]);
     this.#open.set(id, cancellation);
     const response = await this.#respond(id, name, () => method(params, { signal }), signal);
-    // Whoever asked for it waits for nothing any more, once the call is over.
+    // Once the call is over nobody waits for the answer.
     if (!callSignal.aborted) await this.#options.send(response);
     // Not before it is on its way: what a container leaves unread counts as open.
     this.#open.delete(id);
@@ -114,7 +114,7 @@ function refusal(code: keyof typeof HOST_ERRORS, message: string): ErrorObject {
   return { code: HOST_ERRORS[code], message };
 }
 
-/** A handler that goes on after it was aborted keeps no place. */
+/** Frees the place of a handler that goes on after it was aborted. */
 async function untilAborted(handle: () => unknown, signal: AbortSignal): Promise<unknown> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const onAbort = (): void => reject(signal.reason);

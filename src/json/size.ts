@@ -1,5 +1,5 @@
 /**
- * What is left of so many bytes when the least that a value takes as JSON is taken off them; below 0 it takes more. A large
+ * Takes the least that a value needs as JSON off `bytes`, and answers what is left; below 0 the value needs more. A large
  * value is looked at no further than that, and nothing of it is written.
  */
 export function spend(value: unknown, bytes: number): number {

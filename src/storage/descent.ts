@@ -44,7 +44,7 @@ export class Descent implements Disposable {
   }
 }
 
-/** The folder so many levels below, which the caller closes. @throws PathError */
+/** The folder that `names` lead to, which the caller closes. @throws PathError */
 export function openBelow(root: Folder, names: readonly string[]): Folder {
   return goDown(root, names, (folder, name) => folder.folder(name));
 }

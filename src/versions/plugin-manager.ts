@@ -204,7 +204,7 @@ export class PluginManager extends FormerMethods {
   /**
    * Keeps `size` containers of a plugin warm, with its code loaded, for one minute; 0 cancels. Resolves with the number that
    * wait: fewer where no more could be started, which the log says, or where calls have the memory.
-   * @throws LurkboxError `PLUGIN_NOT_FOUND`, or `OPTIONS_INVALID` with both numbers when so many do not fit
+   * @throws LurkboxError `PLUGIN_NOT_FOUND`, or `OPTIONS_INVALID` with both numbers when they do not fit
    */
   async prewarm(written: string, size: number): Promise<number> {
     const { resolver, locks, sandboxes } = this.#parts;

@@ -7,13 +7,13 @@ import { DEFAULT_MAX_JSON_DEPTH } from '../json/reader.ts';
  * references share counts as often as it would be written.
  */
 export async function findUnfit(value: unknown): Promise<string | null> {
-  const turns = new EventLoopYielder();
+  const yielder = new EventLoopYielder();
   let bytes = 0;
   for (const part of weigh(value, 0)) {
     if (typeof part === 'string') return part;
     bytes += part;
     if (bytes > MAX_CONTEXT_BYTES) return `has more than ${MAX_CONTEXT_BYTES} bytes`;
-    if (turns.isOver()) await turns.next();
+    if (yielder.isOver()) await yielder.next();
   }
   return null;
 }

@@ -5,7 +5,7 @@ import { prune } from './prune.ts';
 
 /** Between two looks for what others left. */
 const PERIOD_MS = 30_000;
-/** After a fault of the engine, which may still finish what it was asked for: looks after so many milliseconds. */
+/** When the reaper looks after a fault of the engine, which may still finish what it was asked for. */
 const LOOKS_MS = [1_000, 3_000, 7_000, 15_000];
 /** From then on nothing is expected any more, and a look that finds nothing clears the suspicion. */
 const LATE_MS = 15_000;
@@ -58,7 +58,7 @@ export class Reaper {
     }
   }
 
-  /** Resolves when no look is under way; answers whether nothing of ours can be left. Fine to call twice. */
+  /** Resolves when no look is under way; answers whether nothing of this process can be left. Fine to call twice. */
   async close(): Promise<boolean> {
     this.#closed = true;
     for (const timer of this.#timers) clearTimeout(timer);

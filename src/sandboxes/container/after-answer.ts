@@ -42,7 +42,7 @@ export class AfterAnswer {
     this.#wake();
   }
 
-  /** No longer than the grace and so many milliseconds, and without a timer where it is over already. */
+  /** Waits for the end, at most the grace and `moreMs`; makes no timer where it is over already. */
   async wait(moreMs: number): Promise<void> {
     if (this.#isOver) return;
     const { promise, resolve } = Promise.withResolvers<void>();

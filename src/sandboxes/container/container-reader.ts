@@ -21,7 +21,7 @@ export interface ReaderOwner {
 
 /** Reads what a container writes, and tells it to whoever uses the container. */
 export class ContainerReader {
-  readonly #room: OutputBudget;
+  readonly #budget: OutputBudget;
   readonly #owner: ReaderOwner;
   readonly #logger: Logger;
   /** V8 has said on stderr that its heap is full. */
@@ -29,8 +29,8 @@ export class ContainerReader {
   /** The connection broke, and did not just end. */
   streamBroke = false;
 
-  constructor(room: OutputBudget, owner: ReaderOwner, logger: Logger) {
-    this.#room = room;
+  constructor(budget: OutputBudget, owner: ReaderOwner, logger: Logger) {
+    this.#budget = budget;
     this.#owner = owner;
     this.#logger = logger;
   }
@@ -39,10 +39,10 @@ export class ContainerReader {
   async read(output: ContainerStreams['output']): Promise<void> {
     try {
       // Read on after the end: a cancelled plugin may say something while it tidies up.
-      for await (const heard of listen(output, this.#room)) {
+      for await (const item of listen(output, this.#budget)) {
         if (this.#owner.isOver()) continue;
-        if (heard.kind !== 'request') this.#hear(heard);
-        else if (this.#owner.isUp()) await this.#owner.serve(heard);
+        if (item.kind !== 'request') this.#take(item);
+        else if (this.#owner.isUp()) await this.#owner.serve(item);
         else this.#breach('a request came before `ready`');
       }
     } catch (error) {
@@ -52,21 +52,21 @@ export class ContainerReader {
     }
   }
 
-  #hear(heard: Exclude<OutputItem, { kind: 'request' }>): void {
+  #take(item: Exclude<OutputItem, { kind: 'request' }>): void {
     const user = this.#owner.user();
-    if (heard.kind === 'message') this.#hearMessage(heard.message);
-    else if (heard.kind === 'fault') this.#owner.end(failed(heard.outcome, heard.reason));
-    else if (heard.kind === 'outputEnd') user.onOutputEnd(heard.id);
-    else if (heard.kind === 'surplus') {
-      if (heard.source === 'stderr') this.heapWasFull ||= tellsHeapIsFull(heard.bytes.toString('latin1'));
-      user.onSurplus(heard);
+    if (item.kind === 'message') this.#takeMessage(item.message);
+    else if (item.kind === 'fault') this.#owner.end(failed(item.outcome, item.reason));
+    else if (item.kind === 'outputEnd') user.onOutputEnd(item.id);
+    else if (item.kind === 'surplus') {
+      if (item.source === 'stderr') this.heapWasFull ||= tellsHeapIsFull(item.bytes.toString('latin1'));
+      user.onSurplus(item);
     } else {
-      if (heard.source === 'stderr') this.heapWasFull ||= tellsHeapIsFull(heard.text);
-      user.onLine(heard.source, heard.text, heard.cutBytes);
+      if (item.source === 'stderr') this.heapWasFull ||= tellsHeapIsFull(item.text);
+      user.onLine(item.source, item.text, item.cutBytes);
     }
   }
 
-  #hearMessage(message: RunnerMessage): void {
+  #takeMessage(message: RunnerMessage): void {
     if (message.kind === 'ready') {
       if (this.#owner.isUp()) this.#breach('`ready` came twice');
       else if (message.protocol !== PROTOCOL_VERSION)
@@ -75,7 +75,7 @@ export class ContainerReader {
     } else if (!this.#owner.isUp()) this.#breach(`\`${message.kind}\` came before \`ready\``);
     else {
       const user = this.#owner.user();
-      if (user.isIdle && (message.kind === 'result' || message.kind === 'error')) this.#room.rest();
+      if (user.isIdle && (message.kind === 'result' || message.kind === 'error')) this.#budget.rest();
       user.onMessage(message);
     }
   }

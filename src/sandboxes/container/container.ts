@@ -33,7 +33,7 @@ export class Container {
 
   readonly #plan: ContainerPlan;
   readonly #name: string;
-  readonly #room: OutputBudget;
+  readonly #budget: OutputBudget;
   readonly #reader: ContainerReader;
   readonly #removal: ContainerRemoval;
   #state: ContainerState = 'preparing';
@@ -61,7 +61,7 @@ export class Container {
     this.#plan = plan;
     this.#user = user;
     this.#name = `lurkbox-${plan.id}`;
-    this.#room = new OutputBudget(plan.grant.outputBytes);
+    this.#budget = new OutputBudget(plan.grant.outputBytes);
     const owner: ReaderOwner = {
       isOver: () => isOver(this.#state),
       isUp: () => this.#phase === 'runMs',
@@ -70,7 +70,7 @@ export class Container {
       onReady: (bound) => this.#becomeReady(bound),
       end: (ending) => this.end(ending),
     };
-    this.#reader = new ContainerReader(this.#room, owner, plan.logger);
+    this.#reader = new ContainerReader(this.#budget, owner, plan.logger);
     this.#removal = new ContainerRemoval(plan, this.#name);
     // It begins in the next turn: whoever makes it has to know it before it tells anything.
     this.removed = Promise.resolve().then(() => this.#live());
@@ -128,21 +128,21 @@ export class Container {
   /** Nobody waits for anything of it: it does not keep this process from ending, and ends with it. */
   rest(why: 'ready' | 'loaded' | 'giveBack' | 'reuse'): void {
     this.#advance(why);
-    this.#room.rest();
+    this.#budget.rest();
     this.#streams?.keepProcess(false);
   }
 
   /** The call that ran in it is answered, with all that was printed: from now on nobody waits for much of its output. */
   answered(): void {
     this.#advance('answer');
-    this.#room.rest();
+    this.#budget.rest();
   }
 
   load(): void {
     this.#advance('load');
     this.#hasRun = true;
-    this.#room.rest();
-    this.#room.spare(LOADED_BYTES);
+    this.#budget.rest();
+    this.#budget.spare(LOADED_BYTES);
     void this.#channel?.writer.write(toLoadRecord({ entryPoint: this.#entryPoint }));
   }
 
@@ -151,20 +151,20 @@ export class Container {
     this.#advance('execute');
     const id = this.#nextId++;
     this.#hasRun = true;
-    // What comes now is of another execution, and has the room that each of them has.
-    if (id > EXECUTE_ID) this.#room.empty();
+    // What comes now belongs to another execution, which has a budget of its own.
+    if (id > EXECUTE_ID) this.#budget.empty();
     else {
       this.#firstCallAt = performance.now();
-      this.#room.open();
+      this.#budget.open();
     }
-    const params = { entryPoint: this.#entryPoint, maxResultBytes: this.#room.maxResultBytes, context };
+    const params = { entryPoint: this.#entryPoint, maxResultBytes: this.#budget.maxResultBytes, context };
     void this.#channel?.writer.write(toExecuteRecord({ id, ...params }), signal);
     return id;
   }
 
   /**
-   * Ends its input, so that the runner leaves by itself, and waits for that for so many milliseconds. Removing an exited
-   * container saves about 10 % of a call's CPU time in the engine over killing it.
+   * Ends its input, so that the runner leaves by itself, and waits `patienceMs` for that. Removing an exited container
+   * saves about 10 % of a call's CPU time in the engine over killing it.
    */
   async hangUp(patienceMs: number): Promise<void> {
     if (!this.isAlive || !this.#advance('hangUp')) return;

@@ -12,7 +12,7 @@ import { type Stretch, splitFlood } from './flood.ts';
 /** One thing that came out of a container, judged. */
 export type OutputItem =
   | { readonly kind: 'message'; readonly message: RunnerMessage }
-  /** Its record had so many bytes. */
+  /** `bytes`: the length of its record. */
   | { readonly kind: 'request'; readonly request: RunnerRequest; readonly bytes: number }
   | {
       readonly kind: 'line';
@@ -32,12 +32,12 @@ export const LOG_HEAD = { lines: 700, bytes: 192 * 1024 } as const;
 const MAX_IDLE_BYTES = 64 * 1024;
 /** Beside the result a response has a head, and warnings come before it. */
 const RESPONSE_BYTES = 16 * 1024;
-/** Beyond so many bytes of log lines the rest is read slowly: who prints without end is slowed down, not this process. */
+/** Log lines beyond this are read slowly, so that a plugin that prints without end is slowed down, and not this process. */
 const FREE_LOG_BYTES = 8 * 1024 * 1024;
 const SLOW_BYTES_PER_MS = 64 * 1024;
-/** After so many the clock is looked at. */
+/** Steps of the JSON reader between two looks at the clock. */
 const STEPS_PER_LOOK = 64;
-/** Of what a container wrote, in a message of ours. */
+/** Characters of a container's record that an error message quotes. */
 const MAX_QUOTED_CHARS = 300;
 /** As the runner writes it: what is long before that is known need not be parsed. */
 const LOG_RECORD = Buffer.from('{"jsonrpc":"2.0","method":"log",');
@@ -68,7 +68,7 @@ export class OutputBudget {
     this.#idle = { stdout: 0, stderr: 0 };
   }
 
-  /** For the first execution: what came before it is of its room. */
+  /** For the first execution: what came before counts against its budget. */
   open(): void {
     this.#idle = null;
   }
@@ -80,12 +80,12 @@ export class OutputBudget {
     this.open();
   }
 
-  /** An answer of so many bytes that the host asked for, and the plugin did not cause, is not counted. */
+  /** Leaves `bytes` uncounted: an answer that the host asked for, and the plugin did not cause. */
   spare(bytes: number): void {
     if (this.#idle !== null) this.#idle.stdout -= bytes;
   }
 
-  /** Whether so much may come: while nobody calls, a little of everything; otherwise it is looked at piece by piece. */
+  /** Whether these bytes may come. While nobody calls, a little of each stream may; during a call each piece is judged by itself. */
   takesBytes(stream: Stream, bytes: number): boolean {
     if (this.#idle === null) return true;
     this.#idle[stream] += bytes;
@@ -117,59 +117,59 @@ export class OutputBudget {
 
 /**
  * Reads everything a container writes until it ends or a fault ends the reading. Pulling is the back-pressure: what
- * nobody asked for stays in the engine. Log lines are read for ever and kept in part; for records there is the room.
+ * nobody asked for stays in the engine. Log lines are read without end and stored in part; records have the budget.
  */
 export async function* listen(
   output: AsyncIterable<OutputSlice>,
-  room: OutputBudget,
+  budget: OutputBudget,
 ): AsyncGenerator<OutputItem> {
-  const limits = { maxRecordBytes: room.maxRecordBytes, maxLineBytes: MAX_LINE_BYTES };
+  const limits = { maxRecordBytes: budget.maxRecordBytes, maxLineBytes: MAX_LINE_BYTES };
   const readers = {
     stdout: new RecordReader(limits),
     stderr: new RecordReader({ ...limits, records: false }),
   };
-  const turns = new EventLoopYielder();
+  const yielder = new EventLoopYielder();
   let pauseMs = 0;
   for await (const { stream, bytes } of output) {
-    if (turns.isOver()) await turns.next();
-    if (!room.takesBytes(stream, bytes.length)) {
+    if (yielder.isOver()) await yielder.next();
+    if (!budget.takesBytes(stream, bytes.length)) {
       yield overLimit(`more than ${MAX_IDLE_BYTES} bytes came over ${stream} while nobody called`);
       return;
     }
     const reader = readers[stream];
-    for (const { isFlood, bytes: part } of stretchesOf(stream, bytes, reader, room)) {
+    for (const { isFlood, bytes: part } of stretchesOf(stream, bytes, reader, budget)) {
       if (isFlood) {
-        // Nobody reads it line by line any more: a flood costs a look at its bytes, and no object for each line.
+        // A flood is not split into lines: it costs a look at its bytes, and no object for each line.
         for (const { bytes: begun } of reader.end()) yield { kind: 'surplus', source: stream, bytes: begun };
-        room.takesLog(part.length);
+        budget.takesLog(part.length);
         yield { kind: 'surplus', source: stream, bytes: Buffer.from(part) };
         continue;
       }
       for (const piece of reader.push(part)) {
-        const heard = await judge(stream, piece, room, turns);
-        yield heard;
-        // Who breaks the protocol is not listened to any more.
-        if (heard.kind === 'fault') return;
-        if (turns.isOver()) await turns.next();
+        const item = await judge(stream, piece, budget, yielder);
+        yield item;
+        // A container that broke the protocol is not read any further.
+        if (item.kind === 'fault') return;
+        if (yielder.isOver()) await yielder.next();
       }
     }
-    pauseMs += room.pauseMs(bytes.length);
+    pauseMs += budget.pauseMs(bytes.length);
     // No timer is shorter.
     if (pauseMs < 1) continue;
     await delay(pauseMs);
     pauseMs = 0;
   }
   for (const stream of ['stdout', 'stderr'] as const)
-    for (const piece of readers[stream].end()) yield toLine(stream, piece, room);
+    for (const piece of readers[stream].end()) yield toLine(stream, piece, budget);
 }
 
 function stretchesOf(
   stream: Stream,
   bytes: Buffer,
   reader: RecordReader,
-  room: OutputBudget,
+  budget: OutputBudget,
 ): Iterable<Stretch> {
-  if (!room.isLogFull) return [{ isFlood: false, bytes }];
+  if (!budget.isLogFull) return [{ isFlood: false, bytes }];
   if (stream === 'stderr') return splitFlood(bytes, () => reader.heldByte === RECORD_START);
   return [{ isFlood: !reader.isInRecord && !bytes.includes(RECORD_START), bytes }];
 }
@@ -177,25 +177,26 @@ function stretchesOf(
 async function judge(
   stream: Stream,
   piece: Piece,
-  room: OutputBudget,
-  turns: EventLoopYielder,
+  budget: OutputBudget,
+  yielder: EventLoopYielder,
 ): Promise<OutputItem> {
-  if (piece.kind === 'overflow') return overLimit(tooLarge(room));
-  if (piece.kind === 'line') return toLine(stream, piece, room);
+  if (piece.kind === 'overflow') return overLimit(tooLarge(budget));
+  if (piece.kind === 'line') return toLine(stream, piece, budget);
   const { bytes } = piece;
   const isLog = isLogRecord(bytes);
-  if (isLog && !room.takesLog(bytes.length)) return { kind: 'surplus', source: 'console', bytes };
-  if (!isLog && !room.takesRecord(bytes.length)) return overLimit(tooLarge(room));
-  const item = await readRecord(bytes, turns);
+  if (isLog && !budget.takesLog(bytes.length)) return { kind: 'surplus', source: 'console', bytes };
+  if (!isLog && !budget.takesRecord(bytes.length)) return overLimit(tooLarge(budget));
+  const item = await readRecord(bytes, yielder);
   // What begins like a log line and asks for something is none.
-  if (isLog && item.kind === 'request' && !room.takesRecord(bytes.length)) return overLimit(tooLarge(room));
+  if (isLog && item.kind === 'request' && !budget.takesRecord(bytes.length))
+    return overLimit(tooLarge(budget));
   return item;
 }
 
-function toLine(source: Stream, { bytes, cutBytes }: StrayLine, room: OutputBudget): OutputItem {
+function toLine(source: Stream, { bytes, cutBytes }: StrayLine, budget: OutputBudget): OutputItem {
   const id = source === 'stderr' ? endedBy(bytes) : null;
   if (id !== null) return { kind: 'outputEnd', id };
-  if (!room.takesLog(bytes.length))
+  if (!budget.takesLog(bytes.length))
     return { kind: 'surplus', source, bytes: Buffer.concat([bytes, LINE_FEED]) };
   return { kind: 'line', source, text: bytes.toString('utf8'), cutBytes };
 }
@@ -210,9 +211,9 @@ function endedBy(bytes: Buffer): number | null {
   return id === undefined ? null : Number(id);
 }
 
-async function readRecord(bytes: Buffer, turns: EventLoopYielder): Promise<OutputItem> {
+async function readRecord(bytes: Buffer, yielder: EventLoopYielder): Promise<OutputItem> {
   if (!isUtf8(bytes)) return fault('a record is not UTF-8');
-  const reading = await readJson(bytes, turns);
+  const reading = await readJson(bytes, yielder);
   if (!reading.ok) {
     const [first] = reading.faults;
     return fault(
@@ -232,12 +233,12 @@ async function readRecord(bytes: Buffer, turns: EventLoopYielder): Promise<Outpu
   }
 }
 
-async function readJson(bytes: Buffer, turns: EventLoopYielder): Promise<JsonReading> {
+async function readJson(bytes: Buffer, yielder: EventLoopYielder): Promise<JsonReading> {
   const reader = new JsonReader(bytes, RECORD_LIMITS);
   for (;;) {
     const reading = reader.read(STEPS_PER_LOOK);
     if (reading !== null) return reading;
-    if (turns.isOver()) await turns.next();
+    if (yielder.isOver()) await yielder.next();
   }
 }
 

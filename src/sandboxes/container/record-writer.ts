@@ -60,7 +60,7 @@ export class RecordWriter {
   async #writeAll(): Promise<void> {
     this.#isWriting = true;
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      const turns = new EventLoopYielder();
+      const yielder = new EventLoopYielder();
       let isBegun = false;
       for (const piece of next.pieces) {
         if (next.signal.aborted || !this.isOpen) {
@@ -69,7 +69,7 @@ export class RecordWriter {
         }
         isBegun = true;
         if (!this.#stdin.write(piece)) await this.#stdin.drained(next.signal);
-        if (turns.isOver()) await turns.next();
+        if (yielder.isOver()) await yielder.next();
       }
       next.done();
     }

@@ -26,12 +26,12 @@ export class Demand {
     this.#prewarmed = { size, until: performance.now() + PREWARM_MS };
   }
 
-  /** It took so long to have one more wait. */
+  /** One more container waits, `ms` after its start was asked for. */
   refilled(ms: number): void {
     this.#refillMs += NEWEST_SHARE * (ms - this.#refillMs);
   }
 
-  /** How many somebody has asked for in so many words. */
+  /** How many must wait because the policy or `prewarm` names a number. */
   firmSize(now: number): number {
     const asked = this.#warm === 'adaptive' ? 0 : this.#warm;
     return Math.max(asked, now < this.#prewarmed.until ? this.#prewarmed.size : 0);

@@ -26,7 +26,7 @@ export class MemoryRelief {
   free(bytes: number): void {
     this.dropWaiting(bytes);
     while (this.leavingBytes < bytes)
-      if (!(leastUsed(this.#options.active)?.dropReused() ?? this.#dropTrial())) return;
+      if (!(leastUsed(this.#options.active)?.dropReused() ?? this.#dropTry())) return;
   }
 
   dropWaiting(bytes: number): void {
@@ -39,9 +39,9 @@ export class MemoryRelief {
     }
   }
 
-  #dropTrial(): Promise<void> | null {
+  #dropTry(): Promise<void> | null {
     for (const pluginPool of this.#options.all) {
-      const dropped = pluginPool.dropTrial();
+      const dropped = pluginPool.dropTry();
       if (dropped !== null) return dropped;
     }
     return null;

@@ -80,7 +80,7 @@ export class PluginPool implements ContainerSource {
 
   /** Memory of the containers that are there and are not being ended. */
   get heldBytes(): number {
-    return (this.waitingCount + this.reusedCount + this.#starter.trialCount) * this.memoryBytes;
+    return (this.waitingCount + this.reusedCount + this.#starter.triedCount) * this.memoryBytes;
   }
 
   get isStarting(): boolean {
@@ -188,8 +188,8 @@ export class PluginPool implements ContainerSource {
   }
 
   /** Ends one that only tries to load the plugin. Resolves when it is gone; `null` when there is none. */
-  dropTrial(): Promise<void> | null {
-    return this.#starter.dropTrial();
+  dropTry(): Promise<void> | null {
+    return this.#starter.dropTry();
   }
 
   /** When the reused container that waits longest was used last; `Infinity` where there is none. */
@@ -216,7 +216,7 @@ export class PluginPool implements ContainerSource {
   async close(): Promise<void> {
     this.#closing.abort();
     for (const idle of this.#idle) void this.#drop(idle);
-    while ((this.dropReused() ?? this.dropTrial()) !== null);
+    while ((this.dropReused() ?? this.dropTry()) !== null);
     this.#keeper.onClosed(this);
     await Promise.all(this.#pending);
   }

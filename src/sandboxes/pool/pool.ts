@@ -89,7 +89,7 @@ export class Pool {
   }
 
   /**
-   * Has so many containers wait, for a minute; resolves with how many do, when they all do or no more can be had now.
+   * Keeps `size` containers warm for one minute; 0 cancels. Resolves with how many wait, when all do or no more can be started.
    * @throws LurkboxError `OPTIONS_INVALID` when they do not fit, with both numbers
    */
   async prewarm(pluginPool: PluginPool, size: number): Promise<number> {

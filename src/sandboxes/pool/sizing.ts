@@ -40,8 +40,8 @@ export class Arrivals {
 }
 
 /**
- * The share of calls that find none of `size` containers waiting, when so many arrive in the time that one takes to be
- * replaced. Erlang's loss formula, which falls with every further container, by less each time.
+ * The share of calls that find none of `size` containers waiting, when `arrivalsPerRefill` calls
+ * arrive in the time that replacing one takes. Erlang's loss formula, which falls with every further container, by less each time.
  * @see https://en.wikipedia.org/wiki/Erlang_(unit)#Erlang_B_formula
  */
 export function missShare(arrivalsPerRefill: number, size: number): number {

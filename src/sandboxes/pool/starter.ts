@@ -43,7 +43,7 @@ export class Starter {
   readonly #keeper: StarterKeeper;
   /** Aborts when nothing is started any more. */
   readonly #signal: AbortSignal;
-  readonly #trials = new Set<IdleContainer>();
+  readonly #tries = new Set<IdleContainer>();
   #hadImage = false;
 
   constructor(options: StarterOptions, keeper: StarterKeeper, signal: AbortSignal) {
@@ -58,8 +58,8 @@ export class Starter {
   }
 
   /** How many are there that only try to load the plugin. */
-  get trialCount(): number {
-    return this.#trials.size;
+  get triedCount(): number {
+    return this.#tries.size;
   }
 
   /** `null` once it is closed. */
@@ -100,18 +100,18 @@ export class Starter {
     };
     const idle = planned === null ? null : await this.#startWithRoom(planned, onLost, signal);
     if (idle === null) return null;
-    this.#trials.add(idle);
+    this.#tries.add(idle);
     await idle.settled;
     if (idle.isReady) ending = { outcome: 'OK', result: null };
-    if (this.#trials.delete(idle)) void this.#keeper.end(idle);
+    if (this.#tries.delete(idle)) void this.#keeper.end(idle);
     return ending;
   }
 
   /** Ends one that only tries to load the plugin. Resolves when it is gone; `null` when there is none. */
-  dropTrial(): Promise<void> | null {
-    const [first] = this.#trials;
+  dropTry(): Promise<void> | null {
+    const [first] = this.#tries;
     if (first === undefined) return null;
-    this.#trials.delete(first);
+    this.#tries.delete(first);
     return this.#keeper.end(first);
   }
 

@@ -68,7 +68,7 @@ export class WarmCeilings {
     return { askedMb: Math.ceil(bytes / MIB), mostMb: Math.floor(this.bytes / MIB) };
   }
 
-  /** Why so many more cannot be asked for in so many words, beside what others ask for. */
+  /** Why `size` waiting containers do not fit beside those that others ask for; `null`: they do. */
   #misfit(pluginPool: PluginPool, size: number, replaced?: PluginPool): string | null {
     const now = performance.now();
     const others = [...this.#all].filter(

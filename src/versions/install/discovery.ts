@@ -46,7 +46,7 @@ export async function discoverAndLoad(
   const isEnough = some === null || saysWhatIsKnown(reading.found, registry);
   const folders = isEnough ? (some ?? all) : all;
   const { found, failures } = isEnough ? reading : await readAll(all, registry, read);
-  const { order, problems } = orderOf([...found.values()], registry);
+  const { order, problems } = loadOrderOf([...found.values()], registry);
   const loaded: PluginInstance[] = [];
   for (const [name, problem] of problems) {
     const entry = found.get(name);
@@ -132,7 +132,7 @@ async function readAll(
 }
 
 /** Of these and of all that is installed. */
-function orderOf(found: readonly Found[], registry: PluginRegistry): LoadOrder {
+function loadOrderOf(found: readonly Found[], registry: PluginRegistry): LoadOrder {
   const read = found.map(({ plugin: { manifest } }) => ({
     name: manifest.name,
     versions: [

@@ -231,7 +231,7 @@ function takeBelow(
   }
 }
 
-/** The names on the way to each folder so many levels below; what is no folder is nothing of ours. */
+/** The names on the way to each folder `levels` below. What is no folder was not made by lurkbox, and is left alone. */
 function foldersBelow(folder: Folder, levels: number): string[][] {
   if (levels === 0) return [[]];
   return entriesIn(folder).flatMap(({ name: bytes, kind }) => {

@@ -160,7 +160,7 @@ function toDamagedVersion(name: string, row: VersionRow, reason: string, root: s
     lock: keep('lock'),
     folder: keep('folder'),
     origin: readOriginOrNone(row, root),
-    manifest: toHarmlessManifest(name, version),
+    manifest: toEmptyManifest(name, version),
     state: 'ERROR',
     reason,
     installedAt: keep('installedAt'),
@@ -177,7 +177,7 @@ function readOriginOrNone({ origin }: VersionRow, root: string): PluginOrigin {
 }
 
 /** In place of one that cannot be read: it asks for nothing, and is not enabled. */
-function toHarmlessManifest(name: string, version: string): PluginManifest {
+function toEmptyManifest(name: string, version: string): PluginManifest {
   return PluginManifestSchema.parse({
     name,
     version,

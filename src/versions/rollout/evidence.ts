@@ -25,7 +25,7 @@ export interface Probe {
 const PATIENCE_FACTOR = 4;
 const MIN_PATIENCE_MS = 1_000;
 
-/** So many of the versions before are asked, the first one among them: else two bad ones would cover for each other. */
+/** Versions before that are asked, the first one among them: else two bad ones would cover for each other. */
 const MAX_ASKED = 5;
 
 /** What the files and packages of a version can bring about, as codes of `IMAGE_MISSING`. */
