@@ -153,3 +153,14 @@ export {
   SYSTEM_ERROR_CODES,
   USER_ERROR_CODES,
 } from './errors.ts';
+
+// Exported by 1.0, and of no use outside; until 2.0.
+
+/** @deprecated */
+export type { AuditLog } from './audit/audit-log.ts';
+/** @deprecated Named `DockerCreateOptions`. */
+export type { DockerCreateOptions as CreateOptions } from './engine/docker/to-create-options.ts';
+/** @deprecated */
+export type { ContainerEngine } from './engine/engine.ts';
+/** @deprecated `PluginSandbox` is the type of what executes a plugin. */
+export { ContainerSandbox } from './sandboxes/container/container-sandbox.ts';
