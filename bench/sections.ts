@@ -103,7 +103,7 @@ export const SECTIONS: Readonly<Record<CellName, Section>> = {
   registered: {
     title: 'How many plugins are registered',
     about:
-      'The same call by two orchestrators in turn, milliseconds until the result. The calls in a kept container are the ones that ' +
+      'The same call by two orchestrators in turn, milliseconds until the result. The calls in a reused container are the ones that ' +
       'are judged: they are the shortest, and there are enough of them to tell 5 %.',
     body: registeredBody,
   },
