@@ -61,7 +61,7 @@ async function leaveGuard(folder: string, socket: string): Promise<void> {
 }
 
 describe.concurrent('a guard whose engine went away', { timeout: 60_000 }, () => {
-  test('removes temporary files at once, waits as a shell, and looks again when the socket is back', async () => {
+  test('removes temporary files at once, waits as a shell, and cleans up when the socket is back', async () => {
     await using folder = await createFolder();
     const socket = join(folder.path, 'engine.sock');
     await leaveGuard(folder.path, socket);
@@ -75,7 +75,7 @@ describe.concurrent('a guard whose engine went away', { timeout: 60_000 }, () =>
     await expect.poll(() => requests, soon).toBeGreaterThan(0);
   });
 
-  test('ends when the folder of its socket is gone too', async () => {
+  test('ends when the folder of the socket is gone too', async () => {
     await using folder = await createFolder();
     const home = join(folder.path, 'engine');
     await mkdir(home);

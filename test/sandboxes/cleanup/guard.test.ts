@@ -32,14 +32,14 @@ describe('a guard that cannot be started', () => {
         throw new Error('spawn ENOMEM');
       },
     ],
-  ])('%s is tried five times, and then no more', async (_, fail) => {
+  ])('%s is tried five times and then given up', async (_, fail) => {
     spawn.mockImplementation(fail);
     startGuard(options);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(spawn).toHaveBeenCalledTimes(5);
   });
 
-  test('is not tried again once it is dismissed', async () => {
+  test('is not tried again after it is dismissed', async () => {
     spawn.mockImplementation(neverStarted);
     const guard = startGuard(options);
     await guard.dismiss();
@@ -47,7 +47,7 @@ describe('a guard that cannot be started', () => {
     expect(spawn).toHaveBeenCalledTimes(1);
   });
 
-  test('is told whose things to remove by the name that the host has now', () => {
+  test('is given the current name of the host when it is tried again', () => {
     spawn.mockImplementation(neverStarted);
     startGuard({ ...options, identity: { ...identity, host: 'as-it-was' } });
     expect(spawn.mock.calls[0]?.[1]).toEqual(expect.arrayContaining([identity.process, 'as-it-was', '/x']));

@@ -8,19 +8,19 @@ const self = createIdentity();
 /** The labels of another orchestrator of this machine, whose process is ours, and so alive. */
 const other = toLabels({ ...self, instance: 'another' });
 
-test('an identity is new each time, and its machine and process are not', () => {
+test('each identity is new, but names the same machine and process', () => {
   const again = createIdentity();
   expect(again.instance).not.toBe(self.instance);
   expect(again).toMatchObject({ host: self.host, boot: self.boot, process: self.process });
 });
 
-test('an identity says nothing of the machine in the clear', () => {
+test('an identity reveals nothing about the machine', () => {
   expect(self.host).toMatch(/^[0-9a-f]{16}$/);
   expect(self.boot).toMatch(/^[0-9a-f]{16}$/);
   expect(self.process).toMatch(new RegExp(`^${process.pid}:\\d+:\\d+$`));
 });
 
-test('the labels are pinned', () => {
+test('the names of the labels are pinned', () => {
   expect(toLabels({ instance: 'i', host: 'h', boot: 'b', process: '1:2:3' })).toEqual({
     'lurkbox.instance': 'i',
     'lurkbox.host': 'h',
@@ -30,7 +30,7 @@ test('the labels are pinned', () => {
 });
 
 /** P8: cleaning never touches what is not known to be left behind. */
-describe('the maker is', () => {
+describe('the maker of a container is', () => {
   const [pid, start, namespace] = self.process.split(':');
   const gone = `4194305:1:${namespace}`;
 

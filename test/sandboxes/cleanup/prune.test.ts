@@ -33,7 +33,7 @@ async function createEngine(): Promise<FakeEngine> {
   return engine;
 }
 
-test('what dead orchestrators of this machine left is removed, and nothing else (P8)', async () => {
+test('prune removes what dead orchestrators of this machine left, and nothing else (P8)', async () => {
   const engine = await createEngine();
   expect(await prune(engine, self)).toEqual({
     containers: ['of-the-dead', 'of-the-dead-too'],
@@ -50,19 +50,19 @@ test('what dead orchestrators of this machine left is removed, and nothing else 
   expect([...engine.networks.keys()]).toEqual(['ours', 'of-the-living', 'of-another-machine', 'bridge']);
 });
 
-test('containers go before networks, which cannot go while a container is on them', async () => {
+test('prune removes containers before the networks that they are attached to', async () => {
   const engine = await createEngine();
   await prune(engine, self);
   expect(engine.calls).toEqual(['removeContainer', 'removeContainer', 'removeNetwork', 'removeNetwork']);
 });
 
-test('a second time there is nothing left to remove', async () => {
+test('a second prune finds nothing left to remove', async () => {
   const engine = await createEngine();
   await prune(engine, self);
   expect(await prune(engine, self)).toEqual({ containers: [], networks: [] });
 });
 
-test('a removal that fails is told', async () => {
+test('prune reports a removal that failed', async () => {
   const engine = await createEngine();
   engine.before.removeContainer = () => {
     throw engineError('ENGINE_TIMEOUT');
@@ -70,7 +70,7 @@ test('a removal that fails is told', async () => {
   await expect(prune(engine, self)).rejects.toMatchObject({ code: 'ENGINE_TIMEOUT' });
 });
 
-test('of one process only, what others left stays (P8)', async () => {
+test('prune for one process leaves alone what other processes left (P8)', async () => {
   const engine = await createEngine();
   const of = OWNERS['of-the-dead-too']['lurkbox.process'];
   expect(await prune(engine, self, { of })).toEqual({
@@ -80,7 +80,7 @@ test('of one process only, what others left stays (P8)', async () => {
   expect(await prune(engine, self, { of: self.process })).toEqual({ containers: [], networks: [] });
 });
 
-describe('what is of another boot may be of a machine of the same name, so that', () => {
+describe('of what another boot left, which may be another machine of the same name,', () => {
   const ofAnotherBoot = { ...another, 'lurkbox.boot': 'another' };
 
   async function pruneOf(listed: { state: string; createdAtMs: number }) {
@@ -97,16 +97,16 @@ describe('what is of another boot may be of a machine of the same name, so that'
   test.each([
     ['young', Date.now() - 9 * 60_000],
     ['of an age that the engine does not tell', Number.NaN],
-  ])('a container that is not running and a network stay while they are %s (P8)', async (_, createdAtMs) => {
+  ])('a stopped container and a network stay while they are %s (P8)', async (_, createdAtMs) => {
     expect(await pruneOf({ state: 'created', createdAtMs })).toEqual({ containers: [], networks: [] });
   });
 
-  test('they go when they are old (P2)', async () => {
+  test('a stopped container and a network are removed when they are old (P2)', async () => {
     const createdAtMs = Date.now() - 11 * 60_000;
     expect(await pruneOf({ state: 'exited', createdAtMs })).toEqual({ containers: ['it'], networks: ['it'] });
   });
 
-  test('a container that runs stays, whatever its age (P8)', async () => {
+  test('a running container stays, whatever its age (P8)', async () => {
     expect((await pruneOf({ state: 'running', createdAtMs: 0 })).containers).toEqual([]);
   });
 });

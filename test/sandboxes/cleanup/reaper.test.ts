@@ -26,7 +26,7 @@ async function addContainer(
 const namesIn = (engine: FakeEngine): string[] => engine.alive.map(({ spec }) => spec.name);
 
 describe('the reaper', () => {
-  test('removes at its first look what belongs to no execution under way, and what the dead left (P2)', async () => {
+  test('first removes what belongs to no running execution and what dead processes left (P2)', async () => {
     const engine = new FakeEngine();
     const reaper = new Reaper(self, SILENT_LOGGER);
     for (const execution of ['live', 'over']) await addContainer(engine, execution);
@@ -38,7 +38,7 @@ describe('the reaper', () => {
     expect(namesIn(engine)).toEqual(['live', 'of-another']);
   });
 
-  test('removes what comes after a fault of the engine, when it closes or before (P2)', async () => {
+  test('removes by its close what appears after a fault of the engine (P2)', async () => {
     const engine = new FakeEngine();
     const reaper = new Reaper(self, SILENT_LOGGER);
     reaper.begin(engine);
@@ -48,14 +48,14 @@ describe('the reaper', () => {
     expect(namesIn(engine)).toEqual([]);
   });
 
-  test('is sure that nothing is left where nothing was suspected', async () => {
+  test('reports that nothing is left where nothing was suspected', async () => {
     const reaper = new Reaper(self, SILENT_LOGGER);
     reaper.begin(new FakeEngine());
     expect(await reaper.close()).toBe(true);
     expect(await reaper.close()).toBe(true);
   });
 
-  test('leaves no timer, and fails nobody, when the engine is away', async () => {
+  test('leaves no timer and does not fail when the engine is away', async () => {
     const before = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
     const engine = new FakeEngine();
     engine.listContainers = async () => {
@@ -69,7 +69,7 @@ describe('the reaper', () => {
     expect(process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length).toBe(before);
   });
 
-  test('stays in doubt as long as no late look has found the engine in order (P2)', async () => {
+  test('stays in doubt until a later check finds the engine in order (P2)', async () => {
     vi.useFakeTimers({
       toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'],
     });

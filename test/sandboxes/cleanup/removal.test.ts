@@ -20,17 +20,17 @@ async function removeWith(failures: { container?: number; network?: number }, ne
 
 // Between two tries is a pause, so these wait side by side.
 describe.concurrent('a removal', { timeout: 20_000 }, () => {
-  test('removes the container, then its network', async () => {
+  test('of a container removes it, then its network', async () => {
     const { engine } = await removeWith({}, 'net');
     expect(engine.calls).toEqual(['removeContainer', 'removeNetwork']);
   });
 
-  test('leaves networks alone where the container has none of its own', async () => {
+  test('leaves networks alone when the container has none of its own', async () => {
     const { engine } = await removeWith({});
     expect(engine.calls).toEqual(['removeContainer']);
   });
 
-  test('that fails is tried again, one try after the other', async () => {
+  test('that fails is retried, one attempt at a time', async () => {
     const { engine, reports } = await removeWith({ container: 2, network: 1 }, 'net');
     expect(engine.timesOf('removeContainer')).toBe(3);
     expect(engine.timesOf('removeNetwork')).toBe(2);
@@ -38,7 +38,7 @@ describe.concurrent('a removal', { timeout: 20_000 }, () => {
     expect(reports).toEqual([]);
   });
 
-  test('that always fails is reported once and given up, and the network is tried all the same', async () => {
+  test('that always fails is reported once and given up, and the network is still removed', async () => {
     const { engine, reports } = await removeWith({ container: Number.POSITIVE_INFINITY }, 'net');
     expect(engine.timesOf('removeContainer')).toBe(5);
     expect(engine.timesOf('removeNetwork')).toBe(1);

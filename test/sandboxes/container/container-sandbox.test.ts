@@ -31,7 +31,7 @@ async function atOnce(result: Promise<PluginExecutionResult>): Promise<PluginExe
   return Promise.race([result, delay(2_000, 'late' as const, { ref: false })]);
 }
 
-test('a result says what was executed and how', async () => {
+test('a result says which plugin was executed and how', async () => {
   const sandbox = sandboxOf(new FakeEngine(echo));
   const result = await sandbox.execute(contextOf({ inputData: { a: 1 } }), { waitForRemoval: true });
   expect(result).toMatchObject({
@@ -51,7 +51,7 @@ test('a result says what was executed and how', async () => {
   for (const ms of Object.values(result.phases)) expect(ms).toBeGreaterThanOrEqual(0);
 });
 
-test('each execution has a container and an id of its own', async () => {
+test('each execution has its own container and id', async () => {
   const engine = new FakeEngine(echo);
   const sandbox = sandboxOf(engine);
   const results = await Promise.all([1, 2, 3].map((inputData) => sandbox.execute(contextOf({ inputData }))));
@@ -61,7 +61,7 @@ test('each execution has a container and an id of its own', async () => {
   expect(new Set(engine.containers.map(({ spec }) => spec.name)).size).toBe(3);
 });
 
-describe('refused without a container is', () => {
+describe('an execution starts no container for', () => {
   const schemas = {
     input_schema: { type: 'object', required: ['city'] },
     config_schema: { type: 'object', properties: { unit: { enum: ['C', 'F'] } } },
@@ -120,19 +120,19 @@ test.each([
   ['a channel that the manifest names', 'slack', ['slack']],
   ['any channel where the manifest is silent', 'discord', null],
   ['no channel where the manifest is silent', null, null],
-])('%s is let in', async (_title, channelId, channels) => {
+])('an execution is allowed for %s', async (_title, channelId, channels) => {
   const sandbox = sandboxOf(new FakeEngine(echo), { grant: { ...GRANT, channels } });
   expect(await sandbox.execute(contextOf({ channelId }))).toMatchObject({ outcome: 'OK' });
 });
 
-test('a call without a channel is none from a channel that the manifest names', async () => {
+test('a call without a channel is refused when the manifest names channels', async () => {
   const sandbox = sandboxOf(new FakeEngine(echo), { grant: { ...GRANT, channels: ['slack'] } });
   const { outcome, error } = await sandbox.execute(contextOf({ channelId: null }));
   expect(outcome).toBe('PERMISSION_DENIED');
   expect(error?.message).toMatch(/slack.*`channelId` names another or none/);
 });
 
-test('a result that does not fit the schema is `OUTPUT_INVALID`, and is not handed on', async () => {
+test('a result that does not fit the schema is withheld, and the outcome is `OUTPUT_INVALID`', async () => {
   const sandbox = sandboxOf(new FakeEngine(echo), { manifest: { output_schema: { type: 'number' } } });
   expect(await sandbox.execute(contextOf({ inputData: 'text' }))).toMatchObject({
     outcome: 'OUTPUT_INVALID',
@@ -141,7 +141,7 @@ test('a result that does not fit the schema is `OUTPUT_INVALID`, and is not hand
   });
 });
 
-test('a schema that is none is refused before anything is executed', async () => {
+test('an invalid schema is refused before anything is executed', async () => {
   const engine = new FakeEngine(echo);
   const sandbox = sandboxOf(engine, { manifest: { input_schema: { type: 'strange' } } });
   const { error } = await sandbox.execute(contextOf());
@@ -159,13 +159,13 @@ test.each([
     { image: { prepare: () => Promise.reject(engineError('IMAGE_BUILD_FAILED')) } },
     'IMAGE_MISSING',
   ],
-])('without %s an execution ends with a result and not with a throw', async (_what, changes, outcome) => {
+])('without %s an execution ends with a result and does not throw', async (_what, changes, outcome) => {
   const result = await sandboxOf(new FakeEngine(), changes).execute(contextOf());
   expect(result).toMatchObject({ outcome, usage: { peakMemoryBytes: null } });
 });
 
-describe('places', () => {
-  test('are given to no more executions than there are, and kept until the container is gone', async () => {
+describe('slots of calls', () => {
+  test('bound how many executions run, and are held until the container is gone', async () => {
     const engine = new FakeEngine(echo);
     let most = 0;
     engine.after.createContainer = () => {
@@ -198,7 +198,7 @@ describe('places', () => {
     expect(outcomes).toEqual(Array(taken).fill('CANCELLED'));
   });
 
-  test('who calls again at once while it is `BUSY` keeps nobody from what frees one', async () => {
+  test('a caller that retries on `BUSY` cannot starve the work that frees a slot', async () => {
     const caller = new AbortController();
     const admission = admissionOf({ concurrency: 1, maxQueue: 0 });
     const sandbox = sandboxOf(new FakeEngine(silent), { admission });
@@ -219,7 +219,7 @@ describe('places', () => {
 describe('the memory of all containers together', () => {
   const { memoryBytes } = GRANT;
 
-  test('stays below its ceiling, and who does not fit waits', async () => {
+  test('stays below its ceiling, and a call that does not fit waits', async () => {
     const engine = new FakeEngine(echo);
     let most = 0;
     engine.after.createContainer = () => {
@@ -232,7 +232,7 @@ describe('the memory of all containers together', () => {
     expect(most).toBe(2);
   });
 
-  test('is less than a plugin is granted: it is refused with both numbers', async () => {
+  test('can be less than the grant of a plugin, which is then refused with both numbers', async () => {
     const engine = new FakeEngine(echo);
     const sandbox = sandboxOf(engine, { admission: admissionOf({ memoryBytes: memoryBytes - 1 }) });
     const megabytes = memoryBytes / (1024 * 1024);
@@ -303,7 +303,7 @@ describe('a caller that aborts is told `CANCELLED` at once', () => {
 });
 
 describe('an image that has to be built', () => {
-  test('takes no slot of calls that need none (P10)', async () => {
+  test('takes no slot from calls that do not need it (P10)', async () => {
     const admission = admissionOf({ concurrency: 1 });
     const built = Promise.withResolvers<string>();
     const slow = sandboxOf(new FakeEngine(echo), { admission, image: { prepare: () => built.promise } });
@@ -316,7 +316,7 @@ describe('an image that has to be built', () => {
     expect(await waiting).toMatchObject({ outcome: 'OK' });
   });
 
-  test('is built once: later calls only look for it', async () => {
+  test('is built once, and later calls only look it up', async () => {
     let builds = 0;
     const prepareImage = async () => {
       builds++;
@@ -327,7 +327,7 @@ describe('an image that has to be built', () => {
     expect(builds).toBe(1);
   });
 
-  test('because somebody removed it, is built again outside of the slot of the call', async () => {
+  test('because it was removed is rebuilt while the call holds no slot', async () => {
     const admission = admissionOf({ concurrency: 1 });
     const running: number[] = [];
     let isThere = true;
@@ -347,14 +347,14 @@ describe('an image that has to be built', () => {
     expect(running).toEqual([0, 0]);
   });
 
-  test('is not built for a call that no host could hold', async () => {
+  test('is not built for a call that is too large for the host', async () => {
     const admission = admissionOf({ memoryBytes: GRANT.memoryBytes - 1 });
     const sandbox = sandboxOf(new FakeEngine(echo), { admission, image: { prepare: never } });
     expect(await atOnce(sandbox.execute(contextOf()))).toMatchObject({ outcome: 'HOST_RESOURCES' });
   });
 });
 
-test('who waits for the removal gets the result when the container is gone, without its time counted in', async () => {
+test('a caller that waits for the removal gets the result after it, and its time does not count as execution', async () => {
   const engine = new FakeEngine(echo);
   engine.before.removeContainer = () => delay(500);
   const sandbox = sandboxOf(engine);
@@ -364,7 +364,7 @@ test('who waits for the removal gets the result when the container is gone, with
   expect(executionTimeMs).toBeLessThan(490);
 });
 
-test('who does not gets it before', async () => {
+test('a caller that does not wait for the removal gets the result before it', async () => {
   const engine = new FakeEngine(echo);
   engine.before.removeContainer = () => delay(200);
   const sandbox = sandboxOf(engine);

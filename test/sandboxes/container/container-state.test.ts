@@ -52,12 +52,12 @@ const EVENTS: readonly ContainerEvent[] = [
 const walk = (from: ContainerState, ...events: readonly ContainerEvent[]): ContainerState | null =>
   events.reduce<ContainerState | null>((state, event) => state && nextState(state, event), from);
 
-test('the table of this test has every state', () => {
+test('this test covers every state of a container', () => {
   expect(STATES.toSorted()).toEqual(CONTAINER_STATES.toSorted());
 });
 
 describe.each(STATES)('a container that is %s', (state) => {
-  test.each(EVENTS)('at `%s` moves as the table says, or not at all', (event) => {
+  test.each(EVENTS)('moves at `%s` as the table says, or not at all', (event) => {
     expect(nextState(state, event)).toBe(TABLE[state][event] ?? null);
   });
 });
@@ -76,7 +76,7 @@ describe('the life of a container', () => {
     expect(walk('preparing', ...START, ...events)).toBe(state);
   });
 
-  test('cannot be begun again: no way leads from its end to anything that serves', () => {
+  test('never leads from its end back to a state that serves calls', () => {
     for (const state of STATES.filter(isOver))
       for (const event of EVENTS) {
         const next = nextState(state, event);
@@ -84,11 +84,11 @@ describe('the life of a container', () => {
       }
   });
 
-  test('can be ended in every state that is not its end', () => {
+  test('can be ended in every state but the last', () => {
     for (const state of STATES.filter((each) => !isOver(each))) expect(nextState(state, 'end')).toBe('ended');
   });
 
-  test('has one way to a second call, and it leads through an answer', () => {
+  test('reaches a second call only through an answer to the first', () => {
     const before = STATES.filter((state) =>
       EVENTS.some(
         (event) =>
@@ -101,7 +101,7 @@ describe('the life of a container', () => {
     expect(before).toEqual(['answered']);
   });
 
-  test('is over before it is removed, and alive only until it leaves', () => {
+  test('ends before the container is removed', () => {
     expect(STATES.filter(isOver)).toEqual(['ended', 'removing', 'gone']);
     expect(STATES.filter((state) => !isAlive(state) && !isOver(state))).toEqual([
       'leaving',

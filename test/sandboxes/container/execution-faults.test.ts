@@ -103,7 +103,7 @@ const TIMEOUT_MS = 25;
 const AT_ONCE = 25;
 
 describe('in any order of exit, end of stream, deadline, abort and faults of the engine', () => {
-  test('there is exactly one ending, nothing is left, and no timer or listener waits on (P1, P2, P9)', {
+  test('an execution ends exactly once and leaves no container, timer or listener (P1, P2, P9)', {
     timeout: 180_000,
   }, async () => {
     // Side by side, because a removal that has to be repeated pauses in between.
@@ -165,7 +165,7 @@ const delivery: fc.Arbitrary<Delivery> = fc.record({
 /** Long enough for every piece to be written before it, short enough that many a block lasts until after it. */
 const WRITTEN_BY_MS = 100;
 
-test('a complete result that was written before the deadline is never lost (P3)', {
+test('a complete result written before the deadline is never lost (P3)', {
   timeout: 120_000,
 }, async () => {
   const property = fc.asyncProperty(delivery, async (plan) => {
@@ -267,7 +267,7 @@ describe('a container that ends after its stream broke', () => {
 });
 
 describe('a host that stands still', () => {
-  test('after the deadline, too, does not lose a result that is on its way (P3)', async () => {
+  test('until after the deadline loses no result that is on its way (P3)', async () => {
     const engine = new FakeEngine(async (container) => {
       container.ready();
       await container.executed;
@@ -294,7 +294,7 @@ describe('a host that stands still', () => {
     ['while it starts', 'startContainer'],
     ['while the exit is waited for', 'waitContainer'],
     ['while it is removed', 'removeContainer'],
-  ])('%s settles late, and once (P1)', async (_title, call) => {
+  ])('%s settles the execution late, but once (P1)', async (_title, call) => {
     const engine = new FakeEngine(BLOCKED[call]);
     engine.before[call] = () => blockFor(600);
     engine.after[call] = () => blockFor(600);
@@ -375,7 +375,7 @@ describe('a wall clock that jumps', () => {
 describe('many executions of one sandbox under faults', () => {
   const AT_ONCE_HERE = 60;
 
-  test('have exactly one settle each, and leave nothing that is not reported (P1, P2, P9)', {
+  test('each settle exactly once and report everything that they leave (P1, P2, P9)', {
     timeout: 120_000,
   }, async () => {
     const schedules = fc.array(schedule, { minLength: AT_ONCE_HERE, maxLength: AT_ONCE_HERE });

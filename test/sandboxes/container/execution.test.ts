@@ -64,7 +64,7 @@ async function expectNothingLeft(engine: FakeEngine, execution: Execution): Prom
 }
 
 describe('an execution', () => {
-  test('makes its calls in this order and no other', async () => {
+  test('calls the engine in a fixed order', async () => {
     const engine = new FakeEngine(answering);
     const execution = execute(engine);
     await expect(execution.ending).resolves.toEqual({ outcome: 'OK', result: 42 });
@@ -78,7 +78,7 @@ describe('an execution', () => {
     ]);
   });
 
-  test('makes a network of its own where the grant has a bridge, and removes it last', async () => {
+  test('makes its own network when the grant has a bridge, and removes it last', async () => {
     const engine = new FakeEngine(answering);
     engine.before.createContainer = () => {
       expect([...engine.networks]).toEqual([
@@ -92,7 +92,7 @@ describe('an execution', () => {
     expect(engine.calls.slice(-2)).toEqual(['removeContainer', 'removeNetwork']);
   });
 
-  test('labels its container from the create call on', async () => {
+  test('labels its container in the create call', async () => {
     const engine = new FakeEngine(answering);
     await execute(engine).removed;
     expect(engine.container.spec).toMatchObject({
@@ -108,7 +108,7 @@ describe('an execution', () => {
     });
   });
 
-  test('hands over the context once, after `ready`, with the entry point as the image has it', async () => {
+  test('sends the context once, after `ready`, with the entry point of the image', async () => {
     const engine = new FakeEngine(answering);
     await execute(engine).removed;
     expect(engine.container.received).toEqual([
@@ -125,7 +125,7 @@ describe('an execution', () => {
     ]);
   });
 
-  test('answers what the engine measured, asked before the removal', async () => {
+  test('reports what the engine measured before the removal', async () => {
     const engine = new FakeEngine(answering);
     const execution = execute(engine);
     await expect(execution.usage).resolves.toEqual({ peakMemoryBytes: 50_000_000, cpuTimeMs: 40 });
@@ -133,7 +133,7 @@ describe('an execution', () => {
     expect(engine.calls.indexOf('containerUsage')).toBeLessThan(engine.calls.indexOf('removeContainer'));
   });
 
-  test('is none the worse for a measurement that fails', async () => {
+  test('does not fail because a measurement fails', async () => {
     const engine = new FakeEngine(answering);
     engine.before.containerUsage = () => {
       throw engineError('ENGINE_LOST');
@@ -163,7 +163,7 @@ describe('an execution', () => {
     await execution.removed;
   });
 
-  test('tells of progress', async () => {
+  test('reports progress', async () => {
     const told: unknown[] = [];
     const engine = new FakeEngine(
       runner((container) => {
@@ -179,7 +179,7 @@ describe('an execution', () => {
     ]);
   });
 
-  test('tells what its plugin says of its progress on one line, and no more of it than a line holds', async () => {
+  test('reports the progress message of a plugin on one line, cut to the length of a line', async () => {
     const told: string[] = [];
     const engine = new FakeEngine(
       runner((container) => {
@@ -192,7 +192,7 @@ describe('an execution', () => {
     expect(told).toEqual(['a\\u000a\\u001b[2J', `${'x'.repeat(8_000)}… (50000 characters)`]);
   });
 
-  test('tells that what handlers of exit print is in no log', async () => {
+  test('warns that the output of exit handlers is in no log', async () => {
     const told: unknown[] = [];
     const engine = new FakeEngine(
       runner((container) => {
@@ -224,7 +224,7 @@ describe('an execution', () => {
     await expectNothingLeft(engine, execution);
   });
 
-  test('measures each phase that it reached, and no other', async () => {
+  test('measures each phase that it reached, and only those', async () => {
     const stopwatch = new Stopwatch();
     const engine = new FakeEngine(answering);
     await execute(engine, { stopwatch }).removed;
@@ -307,7 +307,7 @@ describe('the outcome', () => {
       'another version of the protocol',
       (container) => container.say({ method: 'ready', params: { protocol: 2, node: 'v24' } }),
     ],
-  ])('%s comes of %s', async (outcome, _what, program, grant) => {
+  ])('is %s after %s', async (outcome, _what, program, grant) => {
     const engine = new FakeEngine(program);
     const execution = execute(engine, { ...(grant && { grant }) });
     expect(await outcomeOf(execution)).toBe(outcome);
@@ -321,7 +321,7 @@ describe('the outcome', () => {
     ['an exit', (container) => container.exit({ exitCode: 1 })],
     ['a broken record', (container) => container.print('\u001e{\n')],
     ['a flood', (container) => container.print('x'.repeat(2 * 1024 * 1024))],
-  ])('is decided by the first response, whatever comes after it: %s', async (_what, after) => {
+  ])('is decided by the first response, whatever follows it: %s', async (_what, after) => {
     const engine = new FakeEngine(
       runner((container) => {
         container.answer('first');
@@ -333,7 +333,7 @@ describe('the outcome', () => {
     await expectNothingLeft(engine, execution);
   });
 
-  test('has the words of the plugin and its stack, and nothing of the host', async () => {
+  test('has the message and the stack of the plugin, and nothing about the host', async () => {
     const failure = {
       code: -32001,
       message: 'no such city',
@@ -356,7 +356,7 @@ describe('the outcome', () => {
 describe('a deadline', () => {
   const grant = { timeoutMs: 80 };
 
-  test('kills, and only then settles', async () => {
+  test('kills the container, and only then settles', async () => {
     const engine = new FakeEngine(silent);
     const execution = execute(engine, { grant });
     expect(await outcomeOf(execution)).toBe('TIMEOUT');
@@ -381,7 +381,7 @@ describe('a deadline', () => {
     await expectNothingLeft(engine, execution);
   });
 
-  test('does not lose what was printed before an answer that was written in time', async () => {
+  test('does not lose what was printed before an answer in time', async () => {
     const engine = new FakeEngine(silent);
     engine.before.removeContainer = async () => {
       const { container } = engine;
@@ -396,7 +396,7 @@ describe('a deadline', () => {
     await expectNothingLeft(engine, execution);
   });
 
-  test('waits for all that was printed to stderr before the answer, however much comes behind it', async () => {
+  test('waits for all of stderr before the answer, however much follows it', async () => {
     const engine = new FakeEngine(
       runner(async (container) => {
         container.print(frameRecord(JSON.stringify({ jsonrpc: '2.0', id: 1, result: 'done' })));
@@ -414,7 +414,7 @@ describe('a deadline', () => {
     await expectNothingLeft(engine, execution);
   });
 
-  test('tells when the end of what was printed before the answer is missing', async () => {
+  test('is reported when it cuts off what was printed before the answer', async () => {
     const engine = new FakeEngine(
       runner((container) => {
         container.print(frameRecord(JSON.stringify({ jsonrpc: '2.0', id: 1, result: 'alone' })));
@@ -427,7 +427,7 @@ describe('a deadline', () => {
     await expectNothingLeft(engine, execution);
   });
 
-  test('reads on until the killed container has handed over what it wrote', async () => {
+  test('reads on until the killed container has delivered what it wrote', async () => {
     const engine = new FakeEngine(silent);
     engine.before.removeContainer = async () => {
       await delay(50);
@@ -449,7 +449,7 @@ describe('a deadline', () => {
     expect(engine.alive).toEqual([]);
   });
 
-  test('is still what ended it when the stream had ended before and the container had not', async () => {
+  test('is the reason of the ending when only the stream had ended before it', async () => {
     const engine = new FakeEngine(runner((container) => container.endStream()));
     const execution = execute(engine, { grant });
     // The exit code is there for a moment before the container is gone.
@@ -499,7 +499,7 @@ describe('a caller that aborts', () => {
   test.each<[string, EngineCall]>([
     ['the container is created', 'createContainer'],
     ['attaching', 'attachContainer'],
-  ])('while %s starts nothing any more', async (_title, call) => {
+  ])('while %s starts nothing more', async (_title, call) => {
     const caller = new AbortController();
     const engine = new FakeEngine(answering);
     engine.before[call] = () => caller.abort();
@@ -509,7 +509,7 @@ describe('a caller that aborts', () => {
     expect(engine.timesOf('startContainer')).toBe(0);
   });
 
-  test('while the container starts hands no context to the plugin any more', async () => {
+  test('while the container starts sends no context to the plugin', async () => {
     const caller = new AbortController();
     const engine = new FakeEngine(answering);
     engine.before.startContainer = () => caller.abort();
@@ -519,7 +519,7 @@ describe('a caller that aborts', () => {
     expect(engine.container.received.filter(({ method }) => method === 'execute')).toEqual([]);
   });
 
-  test('before it began makes no call to create anything', async () => {
+  test('before the start creates nothing', async () => {
     const engine = new FakeEngine(answering);
     const execution = execute(engine, { signal: AbortSignal.abort(), grant: { network: 'bridge' } });
     expect(await outcomeOf(execution)).toBe('CANCELLED');
@@ -527,7 +527,7 @@ describe('a caller that aborts', () => {
     expect(engine.calls.filter((call) => call.startsWith('create'))).toEqual([]);
   });
 
-  test('from a call that never returns does not wait for it', async () => {
+  test('does not wait for a call to the engine that never returns', async () => {
     const caller = new AbortController();
     const engine = new FakeEngine();
     engine.before.createContainer = never;
@@ -546,7 +546,7 @@ describe('a caller that aborts', () => {
     await expectNothingLeft(engine, execution);
   });
 
-  test('lets a plugin that runs hear of it before the end', async () => {
+  test('is announced to a running plugin before the container ends', async () => {
     const caller = new AbortController();
     const engine = new FakeEngine(silent);
     const execution = execute(engine, { signal: caller.signal });
@@ -591,7 +591,7 @@ describe('an engine that fails', () => {
     expect(engine.timesOf('startContainer')).toBeLessThanOrEqual(1);
   });
 
-  test('with an error that is none of ours ends it as INTERNAL', async () => {
+  test('with an unknown error ends the execution as INTERNAL', async () => {
     const engine = new FakeEngine();
     engine.before.createContainer = () => {
       throw new TypeError('x is not a function');
@@ -602,7 +602,7 @@ describe('an engine that fails', () => {
     });
   });
 
-  test('to answer the create call still has its container removed, by name', async () => {
+  test('to answer the create call still gets its container removed, by name', async () => {
     const engine = new FakeEngine();
     engine.after.createContainer = () => {
       throw engineError('ENGINE_TIMEOUT');
@@ -614,7 +614,7 @@ describe('an engine that fails', () => {
     expect(engine.removed).toEqual([NAME]);
   });
 
-  test('to answer the start call has its container removed, and is not asked to start again (P9)', async () => {
+  test('to answer the start call gets its container removed, and no second start (P9)', async () => {
     const engine = new FakeEngine();
     engine.after.startContainer = () => {
       throw engineError('ENGINE_LOST');
@@ -633,7 +633,7 @@ describe('an engine that fails', () => {
     await expectNothingLeft(engine, execution);
   });
 
-  test('to write a stream that can be read is asked how the container ended', async () => {
+  test('to send a readable stream is asked how the container ended', async () => {
     const engine = new FakeEngine(runner((container) => container.send(Buffer.from('HTTP/1.1 500 no\r\n'))));
     engine.before.waitContainer = () => engine.container.exit({ exitCode: 3 });
     const execution = execute(engine);
@@ -654,7 +654,7 @@ describe('an engine that fails', () => {
 });
 
 /** P1. Whatever happens in whatever order, within a turn of the loop or across several. */
-describe('in any order of events', () => {
+describe('an execution under any order of events', () => {
   const events = {
     result: ({ container }: FakeEngine) => container.answer(1),
     error: ({ container }: FakeEngine) => container.say({ id: 1, error: { code: -32001, message: 'm' } }),
@@ -674,7 +674,7 @@ describe('in any order of events', () => {
   type Event = keyof typeof events;
   const anyEvents = fc.array(fc.constantFrom(...(Object.keys(events) as Event[])), { maxLength: 8 });
 
-  test('there is exactly one ending, and nothing is left', { timeout: 60_000 }, async () => {
+  test('ends exactly once and leaves nothing', { timeout: 60_000 }, async () => {
     const property = fc.asyncProperty(anyEvents, async (order) => {
       const caller = new AbortController();
       const engine = new FakeEngine(
@@ -701,11 +701,11 @@ function blockFor(ms: number): void {
   while (performance.now() < until);
 }
 
-describe('what may be left', () => {
+describe('what an execution may leave', () => {
   test.each<[title: string, set: (engine: FakeEngine) => void, suspicions: number]>([
     ['is nothing when the container was removed', () => {}, 0],
     [
-      'is a container whose create call had no answer',
+      'is a container whose create call was not answered',
       (engine) => {
         engine.after.createContainer = () => {
           throw engineError('ENGINE_TIMEOUT');
@@ -731,7 +731,7 @@ describe('what may be left', () => {
       },
       1,
     ],
-  ])('in the engine after an execution %s (P2)', async (_title, set, suspicions) => {
+  ])('in the engine %s (P2)', async (_title, set, suspicions) => {
     const engine = new FakeEngine(runner((container) => container.answer(1)));
     set(engine);
     let told = 0;

@@ -28,7 +28,7 @@ const anyStream = fc
   .array(fc.oneof({ weight: 12, arbitrary: anyFrame }, anyBytes), { maxLength: 8 })
   .map((parts) => Buffer.concat(parts));
 
-test('the same is heard, in the same order, however the stream is cut', async () => {
+test('the reader yields the same items in the same order, however the stream is cut', async () => {
   const property = fc.asyncProperty(anyStream, anyCuts, fc.nat(2000), async (stream, cuts, outputBytes) => {
     const whole = await hear([stream], outputBytes);
     expect(await hear(splitAt(stream, cuts), outputBytes)).toEqual(whole);
@@ -50,7 +50,7 @@ test('where the output limit is crossed does not depend on how the stream is cut
   }
 });
 
-test('where the first lines end and the rest begins does not depend on how the stream is cut', async () => {
+test('which lines are the first ones does not depend on how the stream is cut', async () => {
   const flood = Buffer.from(
     Array.from({ length: 20_000 }, (_, line) => `line ${line} of a flood\n`).join(''),
   );
@@ -76,7 +76,7 @@ function together(heard: Awaited<ReturnType<typeof hear>>): unknown[] {
   return [...others, Buffer.concat(surplus).toString()];
 }
 
-test('after a fault nothing is heard, and what is heard before stays within the output limit (P5)', async () => {
+test('the reader yields nothing after a fault, and stays within the output limit before it (P5)', async () => {
   const property = fc.asyncProperty(anyStream, fc.nat(2000), async (stream, outputBytes) => {
     const heard = (await hear([stream], outputBytes)).filter((each) => typeof each !== 'string');
     const faults = heard.filter(({ kind }) => kind === 'fault');

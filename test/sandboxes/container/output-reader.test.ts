@@ -43,7 +43,7 @@ const ROOM = LIMIT + 16 * 1024;
 const PROGRESS = record({ method: 'progress', params: { fraction: 0 } });
 const READY = record({ method: 'ready', params: { protocol: 1, node: 'v24' } });
 
-test('a request is told with its size, and what asks and answers at once is one', async () => {
+test('a request is read with its size, and a record that both asks and answers counts as a request', async () => {
   const asked = record({ method: 'fetch', id: 7, result: 1 });
   const broken = record({ method: 'fetch', id: 'seven' });
   expect(await hear([stdout(`${asked}${broken}`)])).toEqual([
@@ -60,7 +60,7 @@ test('a request is told with its size, and what asks and answers at once is one'
   ]);
 });
 
-test('records become messages, and what is printed around them lines', async () => {
+test('records become messages, and the text around them becomes lines', async () => {
   const heard = await hear([
     stdout(`before\n${READY}between`),
     stderr('warned\n'),
@@ -78,7 +78,7 @@ test('records become messages, and what is printed around them lines', async () 
   ]);
 });
 
-test('what is heard does not depend on where the stream is cut', async () => {
+test('what is read does not depend on where the stream is cut', async () => {
   const stream = Buffer.concat([
     stdout(`grüß\n${READY}`),
     stderr('今日は\n'),
@@ -100,17 +100,17 @@ test('a record start inside a line does not hide the record', async () => {
   ]);
 });
 
-test('on stderr a record is only a line', async () => {
+test('a record on stderr is only a line', async () => {
   const [heard, ...rest] = await hear([stderr(record({ id: 1, result: 1 }))]);
   expect(heard).toMatchObject({ kind: 'line', source: 'stderr' });
   expect(rest).toEqual([]);
 });
 
-test('an unfinished record at the end is none', async () => {
+test('an unfinished record at the end is no message', async () => {
   expect(await hear([stdout('\u001e{"jsonrpc":"2.0","id":1,"result":1}')])).toEqual([]);
 });
 
-describe('a fault is', () => {
+describe('the protocol is broken by', () => {
   const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
   const response = (value: string): string => frameRecord(`{"jsonrpc":"2.0","id":1,"result":${value}}`);
 
@@ -205,17 +205,17 @@ describe('a fault is', () => {
     ],
     ['a text that looks like a record', response('"\\u001e{}\\n"'), '\u001e{}\n'],
     ['headers of the stream it came in', response('"\\u0001\\u0000\\u0000"'), '\u0001\u0000\u0000'],
-  ])('not a result with %s', async (_title, bytes, value) => {
+  ])('no result with %s', async (_title, bytes, value) => {
     expect(await hear([stdout(bytes)])).toEqual([result(value)]);
   });
 
-  test('the end of the reading, whatever comes after it', async () => {
+  test('its first fault only, since the reading ends there', async () => {
     const rest = [response('1'), 'line\n', READY].map(stdout);
     const heard = await hear([stdout(`before\n${frameRecord('{')}${response('2')}after\n`), ...rest]);
     expect(heard).toEqual([line('before'), expect.objectContaining({ kind: 'fault' })]);
   });
 
-  test('not a result of exactly the depth that is allowed', async () => {
+  test('no result of exactly the allowed depth', async () => {
     const [heard] = await hear([stdout(response(nested(63)))]);
     expect(heard).toMatchObject({ kind: 'message' });
   });
@@ -251,7 +251,7 @@ describe('the output limit', () => {
 });
 
 test.each(['stdout', 'stderr'] as const)(
-  'of a flood of lines on %s the first are read, and of the rest the bytes are passed on',
+  'a flood of lines on %s is read as its first lines, and then as bytes',
   async (source) => {
     const print = source === 'stdout' ? stdout : stderr;
     const heard = await hear([
@@ -278,12 +278,12 @@ test('log records beyond the first are not parsed, whatever they hold', async ()
   ]);
 });
 
-test('where the output of an execution ends is told by the runner on stderr', async () => {
+test('the runner marks the end of the output of an execution on stderr', async () => {
   const heard = await hear([stderr(`half a line\n${frameRecord(toOutputEnd(3))}`)]);
   expect(heard).toEqual([line('half a line', 'stderr'), { kind: 'outputEnd', id: 3 }]);
 });
 
-test('the end of stderr is heard after a flood too, wherever that is split', async () => {
+test('the end of stderr is found after a flood too, wherever the stream is cut', async () => {
   const flood = 'x\n'.repeat(1_000);
   for (let at = 0; at <= END.length; at++) {
     const heard = await hear([
@@ -295,7 +295,7 @@ test('the end of stderr is heard after a flood too, wherever that is split', asy
   }
 });
 
-test('whoever prints what a record begins with makes a flood on stderr no slower', async () => {
+test('printing the start of a record does not make a flood on stderr slower to read', async () => {
   const heard = await hear([
     stderr('x\n'.repeat(1_000)),
     ...Array.from({ length: 20 }, () => stderr(`${'\u001ea\n'.repeat(20_000)}\u001e{"jsonrpc":"2.0",`)),
@@ -303,7 +303,7 @@ test('whoever prints what a record begins with makes a flood on stderr no slower
   expect(heard.length).toBeLessThan(1_000 + 20 * 10);
 });
 
-describe('a line that is drawn over', () => {
+describe('a line that is overwritten', () => {
   const states = (draw: (percent: number) => string): string =>
     Array.from({ length: 400 }, (_, index) => draw(index / 4)).join('');
 
@@ -311,12 +311,12 @@ describe('a line that is drawn over', () => {
     ['by returns before each state', states((percent) => `\r[####] ${percent} %`), '[####] 99.75 %'],
     ['by returns after each state', states((percent) => `[####] ${percent} %\r`), '[####] 99.75 %'],
     ['and ended as on Windows', 'one\r\ntwo\r\n', 'one'],
-  ])('%s is its last state', async (_title, text, last) => {
+  ])('%s is read in its last state', async (_title, text, last) => {
     const [heard] = await hear([stdout(text)]);
     expect(heard).toEqual(line(last));
   });
 
-  test('is the same wherever the stream is cut', async () => {
+  test('is read the same wherever the stream is cut', async () => {
     const stream = stdout('a\rbc\r\rdef\r\nnext\r\n\rlast\r');
     const whole = [line('def'), line('next'), line('last')];
     await fc.assert(
@@ -327,7 +327,7 @@ describe('a line that is drawn over', () => {
   });
 });
 
-test('thousands of records in one chunk leave timers their turn', async () => {
+test('thousands of records in one chunk do not hold up timers', async () => {
   let turns = 0;
   const timer = setInterval(() => turns++, 1);
   const lines = Array.from({ length: 20 }, () => PROGRESS.repeat(1_000));
@@ -336,7 +336,7 @@ test('thousands of records in one chunk leave timers their turn', async () => {
   expect(turns).toBeGreaterThan(5);
 });
 
-test('a record of more values than are worth their memory is refused', async () => {
+test('a record with too many values for the memory is refused', async () => {
   const values = Array.from({ length: 100_017 }, () => 0);
   const [heard] = await hear([stdout(record({ id: 1, result: values }))], 1024 * 1024);
   expect(heard).toMatchObject({
@@ -346,7 +346,7 @@ test('a record of more values than are worth their memory is refused', async () 
 });
 
 /** Everything that takes long to read, at the highest limit that a policy grants by itself. */
-describe('what is expensive to read holds nobody up (P5)', () => {
+describe('the event loop is not held up by (P5)', () => {
   const BYTES = 16 * 1024 * 1024;
   const response = (value: string): string => frameRecord(`{"jsonrpc":"2.0","id":1,"result":${value}}`);
   const fill = (text: string, bytes = BYTES - 100): string => text.repeat(bytes / Buffer.byteLength(text));
@@ -450,6 +450,6 @@ describe('what is expensive to read holds nobody up (P5)', () => {
   });
 });
 
-test('bytes that are no attach stream end the reading with an error', async () => {
+test('bytes that are not an attach stream end the reading with an error', async () => {
   await expect(hear([Buffer.from('HTTP/1.1 500 Internal Server Error')])).rejects.toThrow(RangeError);
 });

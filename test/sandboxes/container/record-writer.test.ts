@@ -17,7 +17,7 @@ test('a small record is written at once', () => {
   expect(String(stdin.read())).toBe('one\n');
 });
 
-test('records come whole, in the order in which they were given, however slowly they are read', async () => {
+test('records arrive whole and in order, however slowly they are read', async () => {
   const anyRecord = fc.array(fc.string({ minLength: 1, maxLength: 40 }), { minLength: 1, maxLength: 6 });
   const property = fc.asyncProperty(fc.array(anyRecord, { maxLength: 12 }), async (records) => {
     let written = '';
@@ -40,7 +40,7 @@ test('records come whole, in the order in which they were given, however slowly 
   await fc.assert(property, { numRuns: 50 });
 });
 
-test('a reply waits for the end of a record that is written in pieces', async () => {
+test('a reply waits until a record that is written in pieces is complete', async () => {
   const stdin = new PassThrough();
   const writer = new RecordWriter(toStdin(stdin));
   const large = writer.write(MANY);
@@ -53,7 +53,7 @@ test('a reply waits for the end of a record that is written in pieces', async ()
   expect(written).toBe(`${MANY.join('')}reply\n`);
 });
 
-test('a record is made and written no faster than it is taken', async () => {
+test('a record is serialized and written no faster than it is read', async () => {
   const stdin = new PassThrough();
   const sending = new RecordWriter(toStdin(stdin)).write(MANY);
   await turn();
@@ -66,7 +66,7 @@ test('a record is made and written no faster than it is taken', async () => {
   expect(bytes).toBe(MANY.join('').length);
 });
 
-test('a record that is given up before it is begun leaves no trace', async () => {
+test('a record that is given up before its first byte writes nothing', async () => {
   const stdin = new PassThrough();
   const writer = new RecordWriter(toStdin(stdin));
   await writer.write(MANY, AbortSignal.abort());
@@ -74,7 +74,7 @@ test('a record that is given up before it is begun leaves no trace', async () =>
   expect(String(stdin.read())).toBe('next\n');
 });
 
-test('nothing follows a record that is given up in its middle', async () => {
+test('nothing is written after a record that is given up halfway', async () => {
   const stdin = new PassThrough();
   const writer = new RecordWriter(toStdin(stdin));
   const settled = new AbortController();
@@ -88,7 +88,7 @@ test('nothing follows a record that is given up in its middle', async () => {
   expect(String(Buffer.concat(await Array.fromAsync(stdin)))).not.toMatch(/next|last/);
 });
 
-test('a record that was written whole when its execution settles is no end of the channel', async () => {
+test('a record that was complete when its execution settled leaves the channel open', async () => {
   const stdin = new PassThrough({ highWaterMark: 1 });
   const writer = new RecordWriter(toStdin(stdin));
   const settled = new AbortController();
@@ -101,7 +101,7 @@ test('a record that was written whole when its execution settles is no end of th
 test.each<[string, (stdin: Writable, writer: RecordWriter) => unknown]>([
   ['the streams break', (stdin) => stdin.destroy(new Error('EPIPE'))],
   ['the streams are closed', (stdin) => stdin.destroy()],
-])('whoever waits to write is told when %s', async (_title, act) => {
+])('a waiting writer is told when %s', async (_title, act) => {
   const stdin = new PassThrough();
   stdin.on('error', () => {});
   const writer = new RecordWriter(toStdin(stdin));
@@ -113,7 +113,7 @@ test.each<[string, (stdin: Writable, writer: RecordWriter) => unknown]>([
   expect(writer.isOpen).toBe(false);
 });
 
-test('a context of 15 MB takes neither the memory for it nor the time of others (P5)', async () => {
+test('writing a context of 15 MB takes little memory and does not hold up the event loop (P5)', async () => {
   const context = {
     executionId: 'e1',
     userId: null,

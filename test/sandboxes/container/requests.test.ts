@@ -61,7 +61,7 @@ function repliesTo({ received }: FakeContainer): object[] {
   return received.filter(({ method }) => method === undefined);
 }
 
-test('a request for something unknown has an error for an answer, and the call goes on', async () => {
+test('an unknown method is answered with an error, and the call goes on', async () => {
   const engine = new FakeEngine(async (container) => {
     container.ready();
     await container.executed;
@@ -73,7 +73,7 @@ test('a request for something unknown has an error for an answer, and the call g
   expect(result).toEqual([{ jsonrpc: '2.0', id: 7, error: UNKNOWN }]);
 });
 
-test('a request that is none has an error for an answer, too', async () => {
+test('an invalid request is answered with an error too', async () => {
   const engine = new FakeEngine(async (container) => {
     container.ready();
     await container.executed;
@@ -118,7 +118,7 @@ test('a request that begins like a log line counts as the record that it is (P5)
   expect(repliesTo(engine.container).length).toBeLessThan(200);
 });
 
-test('after its answer a plugin is refused whatever it asks for', async () => {
+test('a plugin is refused every request after its answer', async () => {
   const engine = new FakeEngine(async (container) => {
     container.ready();
     await container.executed;
@@ -134,7 +134,7 @@ test('after its answer a plugin is refused whatever it asks for', async () => {
   await execution.removed;
 });
 
-test('a container that waits for a call is refused whatever it asks for, and a flood ends it', async () => {
+test('a waiting container is refused every request, and a flood ends it', async () => {
   const engine = new FakeEngine((container) => container.ready());
   const { promise: lost, resolve } = Promise.withResolvers<string>();
   const idle = new IdleContainer(
@@ -159,7 +159,7 @@ test('a container that waits for a call is refused whatever it asks for, and a f
   await idle.close();
 });
 
-test('a container that reads no answers is not read any further, until it does', async () => {
+test('the reading pauses for a container that does not read the answers, until it does', async () => {
   const engine = new FakeEngine(async (container) => {
     container.ready();
     await container.executed;
@@ -177,7 +177,7 @@ test('a container that reads no answers is not read any further, until it does',
   await execution.removed;
 });
 
-test('a container that reads no answers is ended by its deadline all the same (P4)', async () => {
+test('the deadline ends a container that does not read the answers (P4)', async () => {
   const engine = new FakeEngine(async (container) => {
     container.ready();
     await container.executed;

@@ -17,7 +17,7 @@ function pausesOf(backOff: BackOff, blames: readonly Blame[], wasUp: boolean): n
 
 const times = (count: number, blame: Blame): Blame[] => Array(count).fill(blame);
 
-describe('the pause after a failure is twice that before', () => {
+describe('the pause after a failure to start', () => {
   test.each<[string, Blame, boolean, number[]]>([
     [
       'up to five minutes where it lies with the plugin',
@@ -37,11 +37,11 @@ describe('the pause after a failure is twice that before', () => {
       true,
       [1, 2, 4, 5, 5, 32, 64, 128, 256, 300],
     ],
-  ])('%s', (_title, blame, wasUp, pauses) => {
+  ])('doubles the last one: %s', (_title, blame, wasUp, pauses) => {
     expect(pausesOf(new BackOff(), times(pauses.length, blame), wasUp)).toEqual(pauses);
   });
 
-  test('and begins anew when one has served a call', () => {
+  test('starts over when a container has served a call', () => {
     const backOff = new BackOff();
     pausesOf(backOff, times(9, 'engine'), true);
     backOff.succeed();
@@ -55,11 +55,11 @@ test.each<[FailedOutcome, Blame]>([
   ['INTERNAL', 'plugin'],
   ['HOST_RESOURCES', 'engine'],
   ['CONTAINER_VANISHED', 'engine'],
-])('an ending as %s lies with the %s', (outcome, blame) => {
+])('an ending as %s is blamed on the %s', (outcome, blame) => {
   expect(blameOf(failed(outcome, ''))).toBe(blame);
 });
 
-test('several that are lost at once are one failure', () => {
+test('several containers that are lost at once count as one failure', () => {
   const backOff = new BackOff();
   vi.advanceTimersByTime(1);
   for (let lost = 0; lost < 9; lost++) backOff.fail('engine', { wasUp: true });

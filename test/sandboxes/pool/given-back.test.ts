@@ -5,7 +5,7 @@ import { KEPT, stageOf } from './sample.ts';
 const input_schema = { type: 'object', required: ['city'] };
 const SILENT = { inputData: { city: 'x' } };
 
-test('a waiting container outlives a call whose input does not fit, and serves the next one', async () => {
+test('a waiting container survives a call with invalid input, and serves the next one', async () => {
   await using stage = stageOf();
   const { pluginPool, call } = stage.plugin('weather', { warm: 1, manifest: { input_schema } });
   await until('one waits', () => pluginPool.readyCount === 1);
@@ -17,7 +17,7 @@ test('a waiting container outlives a call whose input does not fit, and serves t
   expect(await call(SILENT)).toMatchObject({ outcome: 'OK', metadata: { sandbox: 'warm' } });
 });
 
-test('a reused container outlives a call whose input does not fit, and its session goes on in it', async () => {
+test('a reused container survives a call with invalid input, and its session goes on in it', async () => {
   await using stage = stageOf();
   const isolation = { mode: 'session', ...KEPT } as const;
   const { pluginPool, call } = stage.plugin('weather', { grant: { isolation }, manifest: { input_schema } });
@@ -30,7 +30,7 @@ test('a reused container outlives a call whose input does not fit, and its sessi
   expect(stage.engine.containers).toHaveLength(1);
 });
 
-test('a reused container whose result does not fit is kept all the same, once that is known', async () => {
+test('a container whose result does not fit the schema is reused after the check', async () => {
   await using stage = stageOf();
   const isolation = { mode: 'session', ...KEPT } as const;
   const output_schema = { type: 'string' };
@@ -40,7 +40,7 @@ test('a reused container whose result does not fit is kept all the same, once th
   await until('one is kept', () => pluginPool.reusedCount === 1);
 });
 
-test('input that does not fit is told only when the call has a slot, and nothing is made for it', async () => {
+test('invalid input is reported when the call has a slot, and no container is created for it', async () => {
   await using stage = stageOf();
   const { call } = stage.plugin('weather', { manifest: { input_schema } });
   const others = [1, 2, 3, 4].map(() =>

@@ -4,7 +4,7 @@ import { GRANT, IMAGE } from '../../spec/sample.ts';
 
 const MADE = { image: IMAGE, grant: GRANT, entryPoint: 'index.mjs', preload: true };
 
-test('a container is told apart by everything that it is made from', () => {
+test('the key of a container depends on everything that it is made from', () => {
   const others = [
     { ...MADE, image: `sha256:${'0'.repeat(64)}` },
     { ...MADE, entryPoint: 'other.mjs' },

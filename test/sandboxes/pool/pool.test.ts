@@ -8,10 +8,10 @@ import { until } from '../../helpers/until.ts';
 import { GRANT, IMAGE, specOf } from '../../spec/sample.ts';
 import { KEPT, type Stage, serve, soon, stageOf } from './sample.ts';
 
-describe('what a container sends while nobody calls it', () => {
+describe('output of a container between calls', () => {
   const unfinished = (bytes: number): string => `\u001e${'x'.repeat(bytes)}`;
 
-  test('ends one that waits when it is more than 64 KiB, although the grant of a call is larger', async () => {
+  test('ends a waiting container at 64 KiB, although the grant of a call is larger', async () => {
     await using stage = stageOf();
     const { pluginPool } = stage.plugin('chatty');
     expect(await stage.pool.prewarm(pluginPool, 1)).toBe(1);
@@ -19,7 +19,7 @@ describe('what a container sends while nobody calls it', () => {
     await until('it is gone', () => stage.engine.container.isRemoved);
   });
 
-  test.each(['stdout', 'stderr'] as const)('ends one that is kept, over %s', async (stream) => {
+  test.each(['stdout', 'stderr'] as const)('on %s ends an idle reused container', async (stream) => {
     await using stage = stageOf();
     const { pluginPool, call } = stage.plugin('reused', {
       grant: { isolation: { mode: 'plugin', ...KEPT } },
@@ -36,7 +36,7 @@ describe('what a container sends while nobody calls it', () => {
     expect(await call()).toMatchObject({ outcome: 'OK', metadata: { sandbox: 'cold' } });
   });
 
-  test('takes nothing from the room of the call that it serves then, but what it wrote', async () => {
+  test('counts against the output limit of its next call', async () => {
     await using stage = stageOf();
     const { pluginPool, call } = stage.plugin('loaded');
     await stage.pool.prewarm(pluginPool, 1);
@@ -47,7 +47,7 @@ describe('what a container sends while nobody calls it', () => {
   });
 });
 
-describe('a container is kept after', () => {
+describe('a container is reused after', () => {
   test.each([
     ['a result', null],
     ['what `execute` threw or rejected with', { error: { code: -32001, message: 'm' } }],
@@ -61,7 +61,7 @@ describe('a container is kept after', () => {
   });
 });
 
-describe('a container is not kept after', () => {
+describe('a container is not reused after', () => {
   test.each([
     ['a plugin that could not be loaded', -32002],
     ['a plugin that has nothing left to wait for', -32003],
@@ -78,7 +78,7 @@ describe('a container is not kept after', () => {
   });
 });
 
-test('a reused container has the CPU time of its grant, however little its first call was given', async () => {
+test('a reused container has the CPU time of its grant, even when its first call had less', async () => {
   const grant = { isolation: { mode: 'plugin' as const, ...KEPT } };
   await using stage = stageOf();
   await stage.plugin('reused', { grant }).call({}, { timeoutMs: 1_000 });
@@ -95,7 +95,7 @@ describe('a logger that throws when it is asked for a child', () => {
     },
   });
 
-  test('ends its call, and the container that waited for that', async () => {
+  test('ends its call and the container that waited for it', async () => {
     let isFaulty = false;
     await using stage = stageOf();
     const { pluginPool, call } = stage.plugin('logged', { logger: faulty(() => isFaulty) });
@@ -107,7 +107,7 @@ describe('a logger that throws when it is asked for a child', () => {
     expect(stage.admission.held).toMatchObject({ running: 0, memoryBytes: 0 });
   });
 
-  test('does not count as a start for ever', async () => {
+  test('leaves no start counted as under way', async () => {
     let isFaulty = true;
     await using stage = stageOf({ startsAtOnce: 1 });
     const { pluginPool, call } = stage.plugin('logged', { logger: faulty(() => isFaulty) });
@@ -118,7 +118,7 @@ describe('a logger that throws when it is asked for a child', () => {
   });
 });
 
-test('calls that wait for the turn of their session are counted, and free their room when they are cancelled', async () => {
+test('calls that wait for their session are counted, and stop counting when they are cancelled', async () => {
   await using stage = stageOf({ admission: admissionOf({ maxQueue: 1 }) });
   const { call } = stage.plugin('reused', { grant: { isolation: { mode: 'session', ...KEPT } } });
   const [first, second] = [new AbortController(), new AbortController()];
@@ -136,7 +136,7 @@ test('calls that wait for the turn of their session are counted, and free their 
   expect(await next).toMatchObject({ outcome: 'OK' });
 });
 
-test('a start ahead takes no memory from a call while its image is built', async () => {
+test('prewarming takes no memory from calls while its image is built', async () => {
   const image = Promise.withResolvers<string>();
   await using stage = stageOf({ admission: admissionOf({ memoryBytes: GRANT.memoryBytes }) });
   const slow = stage.plugin('slow', { image: { prepare: () => image.promise } });
@@ -149,7 +149,7 @@ test('a start ahead takes no memory from a call while its image is built', async
   expect(await hinted).toBe(1);
 });
 
-test('a start ahead whose image is built keeps no other one from being started (P10)', async () => {
+test('prewarming one plugin does not wait for the image of another (P10)', async () => {
   const image = Promise.withResolvers<string>();
   await using stage = stageOf();
   const slow = ['slow', 'slower'].map((name) =>
@@ -162,8 +162,8 @@ test('a start ahead whose image is built keeps no other one from being started (
   expect(await Promise.all(hints)).toEqual([1, 1]);
 });
 
-describe('a hint is answered at once', () => {
-  test('where running calls hold the memory', async () => {
+describe('prewarming returns at once', () => {
+  test('when running calls hold the memory', async () => {
     const admission = admissionOf({ memoryBytes: 2 * GRANT.memoryBytes });
     await using stage = stageOf({ admission });
     const { pluginPool, call } = stage.plugin('busy');
@@ -175,7 +175,7 @@ describe('a hint is answered at once', () => {
     await running;
   });
 
-  test('but not while memory of idle containers is on its way back', async () => {
+  test('but not while idle containers are giving back memory', async () => {
     const admission = admissionOf({ memoryBytes: GRANT.memoryBytes });
     await using stage = stageOf({ admission, maxWarm: 1 });
     const [before, after] = [stage.plugin('before'), stage.plugin('after')];
@@ -186,7 +186,7 @@ describe('a hint is answered at once', () => {
   });
 });
 
-test('a plugin that never finishes loading keeps no other one from being started ahead', async () => {
+test('a plugin that never finishes loading does not block the prewarming of others', async () => {
   const engine = new FakeEngine((container) => {
     if (container.spec.labels[LABELS.plugin] === 'stuck') container.ready();
     else serve(container);
@@ -202,7 +202,7 @@ test('a plugin that never finishes loading keeps no other one from being started
   expect(await soon(hinted)).toBe(0);
 });
 
-test('with many plugins that are called, what should wait is looked at ten times a second at most', async () => {
+test('the wanted number of waiting containers is computed at most ten times a second', async () => {
   await using stage = stageOf({ maxWarm: 1 });
   const looks = vi.spyOn(stage.admission, 'retryNext');
   const plugins = Array.from({ length: 150 }, (_, n) => stage.plugin(`p${n}`, { warm: 'adaptive' }));
@@ -215,7 +215,7 @@ test('with many plugins that are called, what should wait is looked at ten times
   expect(looks.mock.calls.length).toBeLessThanOrEqual(ticks * 1.1 + 2);
 });
 
-test('one that waits and was restarted by hand is lost', async () => {
+test('a waiting container that was restarted by hand is removed and replaced', async () => {
   await using stage = stageOf();
   const { engine, pool } = stage;
   const { pluginPool } = stage.plugin('restarted');
@@ -231,7 +231,7 @@ test('one that waits and was restarted by hand is lost', async () => {
   expect(engine.alive).toHaveLength(1);
 });
 
-describe('more than the memory of the host of the engine, which becomes known late,', () => {
+describe('more containers than the memory of the host holds, which is learned late,', () => {
   const misfit = /2 containers are asked for with 1024 MB of memory, and all that wait may have 512 MB /;
   const memoryBytes = GRANT.memoryBytes;
   const learn = ({ admission, pool }: Stage): void => {
@@ -239,7 +239,7 @@ describe('more than the memory of the host of the engine, which becomes known la
     pool.learnCeilings();
   };
 
-  test('cannot be hinted for', async () => {
+  test('cannot be prewarmed', async () => {
     await using stage = stageOf();
     const { pluginPool } = stage.plugin('large');
     learn(stage);
@@ -250,7 +250,7 @@ describe('more than the memory of the host of the engine, which becomes known la
     expect(await stage.pool.prewarm(pluginPool, 1)).toBe(1);
   });
 
-  test('is refused to a policy that is read then', async () => {
+  test('are refused in a policy that is read afterwards', async () => {
     await using stage = stageOf();
     learn(stage);
     expect(() => stage.plugin('large', { warm: 2 })).toThrow(
@@ -261,7 +261,7 @@ describe('more than the memory of the host of the engine, which becomes known la
     );
   });
 
-  test('is told of when a policy has asked for it before', async () => {
+  test('are warned about when a policy asked for them before', async () => {
     const warnings: unknown[] = [];
     const logger = { ...SILENT_LOGGER, warn: (facts: object) => void warnings.push(facts) };
     await using stage = stageOf({ logger });
@@ -273,7 +273,7 @@ describe('more than the memory of the host of the engine, which becomes known la
   });
 });
 
-describe('a container that only tries to load a plugin, and does not come to an end,', () => {
+describe('a container that is prewarmed for a plugin that never loads', () => {
   const stuckOf = (memoryBytes: number): Stage => {
     const engine = new FakeEngine((container) => {
       if (container.spec.labels[LABELS.plugin] === 'stuck') container.ready();
@@ -287,14 +287,14 @@ describe('a container that only tries to load a plugin, and does not come to an 
     return { loading };
   };
 
-  test('gives way to a call that lacks its memory', async () => {
+  test('gives way to a call that needs its memory', async () => {
     await using stage = stuckOf(GRANT.memoryBytes);
     const { loading } = await tryLoading(stage);
     expect(await soon(stage.plugin('other').call())).toMatchObject({ outcome: 'OK' });
     expect(await loading).toBe(null);
   });
 
-  test('is not what a call waits for, where one that waits gives way', async () => {
+  test('is not waited for when a waiting container gives way', async () => {
     await using stage = stuckOf(2 * GRANT.memoryBytes);
     const { loading } = await tryLoading(stage);
     const waiting = stage.plugin('waiting');
@@ -314,8 +314,8 @@ describe('a container that only tries to load a plugin, and does not come to an 
   });
 });
 
-describe('closing waits for a start ahead', () => {
-  test('that still looks for the engine, and lets it begin nothing after that', async () => {
+describe('closing waits for a prewarming', () => {
+  test('that still looks for the engine, and lets it start nothing after that', async () => {
     const engine = Promise.withResolvers<FakeEngine>();
     const stage = stageOf();
     let images = 0;
@@ -341,7 +341,7 @@ describe('closing waits for a start ahead', () => {
     expect(stage.engine.calls).toEqual([]);
   });
 
-  test('whose image is being built, and has that aborted', async () => {
+  test('whose image is being built, and aborts the build', async () => {
     const stage = stageOf();
     let isOver = false;
     const prepareImage = async (signal?: AbortSignal): Promise<string> => {
@@ -359,7 +359,7 @@ describe('closing waits for a start ahead', () => {
   });
 });
 
-describe('of too many reused containers the one that was not used for longest is ended', () => {
+describe('of too many reused containers the least recently used one is ended', () => {
   const grant = { isolation: { mode: 'session' as const, ...KEPT } };
 
   test('among those of one plugin', async () => {
@@ -381,7 +381,7 @@ describe('of too many reused containers the one that was not used for longest is
     expect([one.pluginPool.reusedCount, other.pluginPool.reusedCount]).toEqual([0, 2]);
   });
 
-  test('but not one of a plugin that has few, where another one has many', async () => {
+  test('but not one of a plugin that has few when another plugin has many', async () => {
     await using stage = stageOf({ maxReused: 3 });
     const [one, other] = [stage.plugin('one', { grant }), stage.plugin('other', { grant })];
     await one.call({ sessionId: 'a' }, { waitForRemoval: true });
@@ -394,7 +394,7 @@ describe('of too many reused containers the one that was not used for longest is
 });
 
 test.each(['waits', 'is kept'])(
-  'one that %s and computes although nobody calls it is ended',
+  'an idle container that %s is ended when its plugin computes',
   async (state) => {
     await using stage = stageOf();
     const { pluginPool, call } = stage.plugin('busy', { grant: { isolation: { mode: 'plugin', ...KEPT } } });

@@ -13,22 +13,32 @@ function sharesOf(wishes: readonly Wish[], room: Partial<Room>): number[] {
   return [...shareOut(new Map(wishes.entries()), { ...NO_END, ...room }).values()];
 }
 
-describe('what there is to have is shared', () => {
+describe('waiting containers are shared', () => {
   test.each<[string, Wish[], Partial<Room>, number[]]>([
-    ['among nobody', [], {}, []],
-    ['so that all get what they wish for, where there is room', [wish(3, 1), wish(2, 9)], {}, [3, 2]],
-    ['where one more gains most', [wish(9, 8), wish(9, 2)], { count: 4 }, [3, 1]],
-    ['with the earlier one, where both gain the same', [wish(9, 1), wish(9, 1)], { count: 3 }, [2, 1]],
-    ['first with who has asked for it', [wish(9, 100), wish(2, 0, { firm: 2 })], { count: 3 }, [1, 2]],
+    ['not at all where there is no plugin', [], {}, []],
+    ['so that all plugins get what they ask for, where there is room', [wish(3, 1), wish(2, 9)], {}, [3, 2]],
+    ['first to the plugin that gains most', [wish(9, 8), wish(9, 2)], { count: 4 }, [3, 1]],
+    ['first to the earlier plugin, where both gain the same', [wish(9, 1), wish(9, 1)], { count: 3 }, [2, 1]],
     [
-      'with the earlier one of those',
+      'first to a plugin whose number is promised',
+      [wish(9, 100), wish(2, 0, { firm: 2 })],
+      { count: 3 },
+      [1, 2],
+    ],
+    [
+      'first to the earlier one of two promised plugins',
       [wish(2, 1, { firm: 2 }), wish(2, 9, { firm: 2 })],
       { count: 3 },
       [2, 1],
     ],
     ['up to the memory', [wish(9, 8, { memoryBytes: 4 }), wish(9, 1)], { bytes: 10 }, [2, 2]],
-    ['but not with what never fits', [wish(1, 8, { memoryBytes: 11 }), wish(1, 1)], { bytes: 10 }, [0, 1]],
-    ['with nobody, where there is none', [wish(1, 8, { firm: 1 })], { count: 0 }, [0]],
+    [
+      'but not with a plugin that never fits',
+      [wish(1, 8, { memoryBytes: 11 }), wish(1, 1)],
+      { bytes: 10 },
+      [0, 1],
+    ],
+    ['with no plugin where the maximum is 0', [wish(1, 8, { firm: 1 })], { count: 0 }, [0]],
   ])('%s', (_title, wishes, room, shares) => {
     expect(sharesOf(wishes, room)).toEqual(shares);
   });
@@ -58,7 +68,7 @@ function shareOutSlowly(wishes: readonly Wish[], { count, bytes }: Room): number
   }
 }
 
-test('the shares are those of looking at everybody for every container', () => {
+test('the shares equal those of a plain search over all plugins for each container', () => {
   const few = fc.integer({ min: 0, max: 5 });
   const anyWish = fc
     .record({ memoryBytes: fc.integer({ min: 1, max: 4 }), firm: few, more: few, gains: fc.array(few) })
@@ -77,7 +87,7 @@ test('the shares are those of looking at everybody for every container', () => {
 });
 
 test.each([32, 5_000])(
-  'a thousand plugins and room for %i take one gain each, and one for each given',
+  'sharing %i containers among a thousand plugins computes each gain once, and one more for each container',
   (count) => {
     let looks = 0;
     const gain = (size: number): number => {
@@ -91,7 +101,7 @@ test.each([32, 5_000])(
   },
 );
 
-test('where no room is left no gain is looked at', () => {
+test('no gain is computed when no room is left', () => {
   const gain = (): number => expect.unreachable();
   expect(sharesOf([wish(2, 1, { firm: 2, gain }), wish(3, 1, { gain })], { count: 2 })).toEqual([2, 0]);
 });
