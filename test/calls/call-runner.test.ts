@@ -78,8 +78,8 @@ function stageOf({
 
 const untilAborted = (): Promise<never> => new Promise(() => {});
 
-describe('a call, whatever runs it,', () => {
-  test('goes through its steps in order, and its result says what was told of it', async () => {
+describe('a call through any sandbox', () => {
+  test('goes through its steps in order, and its result reports them', async () => {
     const { runner, steps, remove } = stageOf();
     remove();
     expect(await runner.run(CONTEXT)).toMatchObject({
@@ -92,7 +92,7 @@ describe('a call, whatever runs it,', () => {
     expect(steps).toEqual(['prepare', 'acquire', 'isPrepared', 'start']);
   });
 
-  test('holds its slot until nothing of it is left, and has its result before', async () => {
+  test('holds its slot until nothing of it is left, and returns its result before that', async () => {
     const { runner, admission, remove } = stageOf();
     expect(await runner.run(CONTEXT)).toMatchObject({ outcome: 'OK' });
     expect(admission.held.running).toBe(1);
@@ -107,7 +107,7 @@ describe('a call, whatever runs it,', () => {
     expect(admission.held.running).toBe(0);
   });
 
-  test('is prepared again, without a slot, where what was prepared is gone', async () => {
+  test('is prepared again, without a slot, when the preparation was lost', async () => {
     const looks = [false, true];
     const { runner, admission, steps, remove } = stageOf({
       run: {
@@ -121,7 +121,7 @@ describe('a call, whatever runs it,', () => {
     expect(steps.filter((step) => step === 'start')).toHaveLength(1);
   });
 
-  test('gives back what it acquired, and starts nothing, where its input does not fit', async () => {
+  test('with invalid input gives back what it acquired, and starts nothing', async () => {
     const { runner, admission, steps } = stageOf({
       manifest: { input_schema: { type: 'object', required: ['town'] } },
     });
@@ -130,7 +130,7 @@ describe('a call, whatever runs it,', () => {
     expect(admission.held.running).toBe(0);
   });
 
-  test('is told when its result was checked, and not before', async () => {
+  test('reports its result only after the check', async () => {
     let isJudged: boolean | null = null;
     const running = {
       logs: new LogBook(),
@@ -159,7 +159,7 @@ describe('a call, whatever runs it,', () => {
     ['prepared', { prepare: () => Promise.reject(new LurkboxError('IMAGE_BUILD_FAILED', 'No image.')) }],
     ['looked at', { isPrepared: () => Promise.reject(new LurkboxError('IMAGE_BUILD_FAILED', 'No image.')) }],
     ['started', { start: () => Promise.reject(new LurkboxError('IMAGE_BUILD_FAILED', 'No image.')) }],
-  ])('that fails while it is %s has that as its outcome, and keeps no slot', async (_step, run) => {
+  ])('that fails while it is %s has that outcome and frees its slot', async (_step, run) => {
     const { runner, admission } = stageOf({ run });
     expect(await runner.run(CONTEXT)).toMatchObject({
       outcome: 'IMAGE_MISSING',
@@ -172,7 +172,7 @@ describe('a call, whatever runs it,', () => {
   test.each<[step: string, run: Partial<CallRun>]>([
     ['prepared', { prepare: untilAborted }],
     ['looked at', { isPrepared: untilAborted }],
-  ])('whose caller leaves while it is %s is settled at once, and keeps no slot', async (_step, run) => {
+  ])('whose caller leaves while it is %s settles at once and frees its slot', async (_step, run) => {
     const { runner, admission } = stageOf({ run });
     const caller = new AbortController();
     const result = runner.run(CONTEXT, { signal: caller.signal });

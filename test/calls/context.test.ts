@@ -22,7 +22,7 @@ function problemsOf(written: unknown): unknown[] {
   }
 }
 
-test('everything may be left out, and then nothing is missing', () => {
+test('every field of a context is optional and has a default', () => {
   expect(parseContext({})).toEqual(EMPTY);
 });
 
@@ -33,11 +33,11 @@ test.each([
   [{ inputData: 'text' }],
   [{ inputData: [1, 'a', null, { b: [true] }] }],
   [{ parameters: { a: 1 }, environment: { b: 'x' }, config: { c: [] } }],
-])('%j is a context', (written) => {
+])('%j is accepted as a context', (written) => {
   expect(parseContext(written)).toEqual({ ...EMPTY, ...written });
 });
 
-test('the names of the manifest and the policy, in snake_case, are understood as well', () => {
+test('a context also takes its keys in snake_case, as the manifest and the policy do', () => {
   const written = { user_id: 'u', channel_id: 'c', session_id: 's', input_data: 1 };
   expect(parseContext(written)).toEqual({
     ...EMPTY,
@@ -48,15 +48,15 @@ test('the names of the manifest and the policy, in snake_case, are understood as
   });
 });
 
-describe('refused is', () => {
+describe('a context is refused for', () => {
   test.each<[string, unknown, string]>([
     ['nothing', undefined, ''],
     ['null', null, ''],
     ['a list', [], ''],
     ['a text', 'x', ''],
-    ['a key that nobody knows', { user: 'u' }, 'user'],
+    ['an unknown key', { user: 'u' }, 'user'],
     ['one field in both spellings', { user_id: 'u', userId: 'u' }, 'user_id'],
-    ['an `executionId`, which is ours to give', { executionId: 'x' }, 'executionId'],
+    ['an `executionId`, which lurkbox assigns', { executionId: 'x' }, 'executionId'],
     ['a number for a user', { userId: 1 }, 'userId'],
     ['a name that is too long', { channelId: 'x'.repeat(513) }, 'channelId'],
     ['a function', { inputData: () => 1 }, 'inputData'],
@@ -65,7 +65,7 @@ describe('refused is', () => {
     ['a date', { inputData: new Date(0) }, 'inputData'],
     ['a list of parameters', { parameters: [] }, 'parameters'],
     ['a null configuration', { config: null }, 'config'],
-    ['an environment that is no data', { environment: { a: Symbol('x') } }, 'environment.a'],
+    ['an environment that is not data', { environment: { a: Symbol('x') } }, 'environment.a'],
   ])('%s', (_title, written, path) => {
     expect(problemsOf(written)).toEqual([path]);
   });
@@ -76,7 +76,7 @@ describe('refused is', () => {
     expect(problemsOf({ inputData: circle })).not.toEqual([]);
   });
 
-  test('data that is nested deeper than anybody can walk', () => {
+  test('data that is nested too deep', () => {
     let nested: unknown = 1;
     for (let depth = 0; depth < 100_000; depth++) nested = [nested];
     expect(problemsOf({ inputData: nested })).not.toEqual([]);
@@ -91,15 +91,15 @@ describe('refused is', () => {
     expect(problemsOf({ inputData: trap })).toEqual(['']);
   });
 
-  test('a `__proto__` key with its place', () => {
+  test('a `__proto__` key, with its path', () => {
     expect(problemsOf(JSON.parse('{"inputData":[0,{"__proto__":1}]}'))).toEqual(['inputData[1].__proto__']);
   });
 
-  test('everything that is wrong, at once', () => {
+  test('all problems at once', () => {
     expect(problemsOf({ userId: 1, config: 1, parameters: 1 })).toEqual(['userId', 'parameters', 'config']);
   });
 
-  test('an unknown key with the list of those that are known', () => {
+  test('an unknown key, with the list of known keys', () => {
     expect(() => parseContext({ user: 'u' })).toThrow(
       expect.objectContaining({
         problems: [
@@ -114,7 +114,7 @@ describe('refused is', () => {
   });
 });
 
-test('a `__proto__` key is refused, wherever it stands', () => {
+test('a `__proto__` key is refused anywhere in a context', () => {
   const written = JSON.parse(
     '{"parameters":{"__proto__":{"polluted":true}},"inputData":{"__proto__":{"a":1}}}',
   );

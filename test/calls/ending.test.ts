@@ -65,7 +65,7 @@ const EXIT = { exitCode: 0, outOfMemory: false, endedByEngine: false, error: '' 
 const NOTHING = { heapWasFull: false, wasCut: false, hasRun: true };
 
 test.each(Array.from({ length: 256 }, (_, exitCode) => exitCode))(
-  'an exit of the plugin with code %i is never a fault of the engine',
+  'an exit of the plugin with code %i is never blamed on the engine',
   (exitCode) => {
     const { outcome } = endingOfExit({ ...EXIT, exitCode }, 96 * MIB, NOTHING);
     expect(outcome).toBe(exitCode === 0 ? 'NO_RESULT' : 'PLUGIN_CRASHED');
@@ -79,14 +79,14 @@ test('a container that ends as if its input had been closed says so', () => {
   });
 });
 
-test('a runner that leaves before any code of the plugin ran was lost', () => {
+test('a runner that exits before any code of the plugin ran counts as lost', () => {
   const evidence = { ...NOTHING, hasRun: false };
   expect(endingOfExit({ ...EXIT, exitCode: 85 }, 96 * MIB, evidence).outcome).toBe('ENGINE_LOST');
   expect(endingOfExit({ ...EXIT, exitCode: 1 }, 96 * MIB, evidence).outcome).toBe('PLUGIN_CRASHED');
 });
 
 test.each([0, 85, 255])(
-  'a container that ends with code %i after its connection was cut was lost with the engine',
+  'a container that ends with code %i after its connection was cut counts as lost with the engine',
   (exitCode) => {
     expect(endingOfExit({ ...EXIT, exitCode }, 96 * MIB, { ...NOTHING, wasCut: true })).toMatchObject({
       outcome: 'ENGINE_LOST',
@@ -104,7 +104,7 @@ test.each([
   [true, 'FATAL ERROR: invalid table size Allocation failed - JavaScript heap out of memory'],
   [false, 'RangeError: Invalid array length'],
   [false, ''],
-])('a full heap is told (%s) by: %s', (full, line) => {
+])('a full heap is recognized (%s) by: %s', (full, line) => {
   expect(tellsHeapIsFull(line)).toBe(full);
 });
 
@@ -139,7 +139,7 @@ describe('a response', () => {
   });
 });
 
-describe('what an error has beside its message', () => {
+describe('details of an error of a plugin', () => {
   const detailsOf = (details: unknown): unknown => {
     const ending = endingOfResponse({
       kind: 'error',
@@ -151,13 +151,13 @@ describe('what an error has beside its message', () => {
     return ending.outcome === 'OK' ? undefined : ending.error.details;
   };
 
-  test('stays what it is where it is small and honest', () => {
+  test('are passed on unchanged when they are small and harmless', () => {
     const details = { code: 'E', cause: { stack: 'one\n    at two' }, list: [1, null, true, 'ü'] };
     expect(detailsOf(details)).toEqual(details);
     expect(detailsOf(undefined)).toBeNull();
   });
 
-  test('steers nothing', () => {
+  test('have their control characters escaped', () => {
     expect(detailsOf({ 'a\n\u202e': ['\u001b[2J'] })).toEqual({ 'a\\u000a\\u202e': ['\\u001b[2J'] });
   });
 
@@ -166,15 +166,15 @@ describe('what an error has beside its message', () => {
     ['many texts', Array(50_000).fill('\u{e0041}')],
     ['many members', Object.fromEntries(Array.from({ length: 50_000 }, (_, key) => [`key ${key}`, 0]))],
     ['a long key', { ['k'.repeat(1_000_000)]: 1 }],
-  ])('is cut as text where it is %s', (_title, details) => {
+  ])('are cut as text when they hold %s', (_title, details) => {
     const cut = detailsOf(details);
     expect(cut).toMatch(/^["[{].*… \(\d+ characters\)$/);
     expect((cut as string).length).toBeLessThan(40_100);
   });
 });
 
-describe('an error', () => {
-  test('of ours keeps its finer code, its problems, and no stack', () => {
+describe('a failure', () => {
+  test('with an error of lurkbox keeps its code and its problems, but no stack', () => {
     const problems = [{ path: 'HostConfig.Binds', message: 'expected [], got ["/:/host"]' }];
     expect(endingOfError(new LurkboxError('IMAGE_BUILD_FAILED', 'No disk.', { problems }))).toEqual({
       outcome: 'IMAGE_MISSING',
@@ -196,7 +196,7 @@ describe('an error', () => {
     ],
     ['a thrown text', 'text', 'A fault in lurkbox itself. text'],
     ['nothing', undefined, 'A fault in lurkbox itself. undefined'],
-  ])('that is %s is INTERNAL', (_title, thrown, message) => {
+  ])('with %s is INTERNAL', (_title, thrown, message) => {
     expect(endingOfError(thrown)).toMatchObject({
       outcome: 'INTERNAL',
       error: { code: 'INTERNAL', message },
@@ -204,7 +204,7 @@ describe('an error', () => {
   });
 });
 
-test('the sentence of an outcome stands alone, or behind what happened', () => {
+test('the sentence of an outcome stands alone or after what happened', () => {
   expect(failed('BUSY', '')).toMatchObject({ error: { message: OUTCOMES.BUSY } });
   expect(failed('BUSY', '3 wait')).toMatchObject({ error: { message: `3 wait. ${OUTCOMES.BUSY}` } });
 });

@@ -6,7 +6,7 @@ import { GRANT } from '../spec/sample.ts';
 
 const hint = (text: string, over: Partial<Grant> = {}): string | null => hintFor(text, { ...GRANT, ...over });
 
-describe('what failed is explained by the sandbox:', () => {
+describe('the sandbox explains a failure from', () => {
   test.each<[string, string, Partial<Grant>, string]>([
     [
       'a name that is not found',
@@ -190,17 +190,17 @@ describe('what failed is explained by the sandbox:', () => {
     expect(hint(text, over)).toContain(says);
   });
 
-  test('not where the permission is there', () => {
+  test('nothing where the permission is granted', () => {
     expect(hint('fetch failed: ECONNREFUSED', { network: 'bridge' })).toBeNull();
   });
 
-  test('not where nothing is known', () => {
+  test('nothing where the cause is unknown', () => {
     expect(hint('TypeError: x is not a function')).toBeNull();
     expect(hint(`SyntaxError: Unexpected token '<', "<html>" is not valid JSON`)).toBeNull();
   });
 });
 
-test('no text of a plugin makes it long to look for one', () => {
+test('no text of a plugin makes the search for a hint slow', () => {
   const pieces = [
     'lib.so',
     'lib',
@@ -228,7 +228,7 @@ test('no text of a plugin makes it long to look for one', () => {
   expect(performance.now() - beganAt).toBeLessThan(4_000);
 });
 
-test('what a process died of stands in its last lines', () => {
+test('the cause of a crash is found in the last lines of the output', () => {
   const logs = new LogBook();
   logs.addLine('stderr', "Error: Cannot find module 'left-pad'");
   const error = { code: 'PLUGIN_CRASHED', message: 'exit code 1', stack: null, details: null, hint: null };
@@ -236,13 +236,13 @@ test('what a process died of stands in its last lines', () => {
   expect(ending).toMatchObject({ error: { hint: expect.stringContaining('`dependencies`') } });
 });
 
-test('a failure of the engine has no hint at the plugin', () => {
+test('a failure of the engine has no hint about the plugin', () => {
   const error = { code: 'ENGINE_LOST', message: 'ECONNREFUSED', stack: null, details: null, hint: null };
   const ending = withHint({ outcome: 'ENGINE_LOST', error }, GRANT, new LogBook());
   expect(ending).toMatchObject({ error: { hint: null } });
 });
 
-describe('of native code, what was found when the image was built is told too:', () => {
+describe('a hint about native code includes the findings of the image build', () => {
   const NOTES = ['`b@1.0.0` has a native part', '`@a/b@2.0.0`: "b.node" needs libgone.so.1', '`c@1.0.0` too'];
   const told = (message: string, stack: string | null = null) => {
     const error = { code: 'PLUGIN_ERROR', message, stack, details: null, hint: null };
@@ -250,7 +250,7 @@ describe('of native code, what was found when the image was built is told too:',
     return ending.outcome === 'OK' ? null : ending.error.hint;
   };
 
-  test('of the packages that the failure names', () => {
+  test('for the packages that the failure names', () => {
     const hinted = told(
       'Error: libgone.so.1: cannot open shared object file: No such file or directory',
       'at Object.<anonymous> (/plugin/node_modules/@a/b/index.js:1:1)',
@@ -258,12 +258,12 @@ describe('of native code, what was found when the image was built is told too:',
     expect(hinted).toBe(NOTES[1]);
   });
 
-  test('of some, where it names none', () => {
+  test('for some packages, when the failure names none', () => {
     const hinted = told("Error: Cannot find module '../build/Release/c'");
     expect(hinted).toMatch(/^A package has a native part.*`b@1\.0\.0` has a native part$/);
   });
 
-  test('and not where something else failed', () => {
+  test('but not when something else failed', () => {
     expect(told("Cannot find package 'ms' imported from /plugin/index.mjs")).not.toContain('native');
     expect(told('TypeError: x is not a function')).toBeNull();
   });

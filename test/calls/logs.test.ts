@@ -6,14 +6,14 @@ const surplus = (text: string, source: 'stdout' | 'stderr' | 'console' = 'stdout
   bytes: Buffer.from(source === 'console' ? text : `${text}\n`),
 });
 
-test('lines are kept as they came', () => {
+test('a log has the lines in order', () => {
   const book = new LogBook();
   book.add('warn', 'stderr', '\u001b[31mred\u2028');
   expect(book.lines()).toEqual([{ level: 'warn', source: 'stderr', message: '\u001b[31mred\u2028' }]);
   expect(book.warnings()).toEqual([]);
 });
 
-test('of a long log the end is there, and what lies between is counted', () => {
+test('a long log has its start and its end, and counts the lines between', () => {
   const book = new LogBook();
   book.addLine('stdout', 'first');
   for (let line = 0; line < 3_000; line++) book.addSurplus(surplus(`line ${line}`));
@@ -26,7 +26,7 @@ test('of a long log the end is there, and what lies between is counted', () => {
   expect(book.warnings()).toEqual(['2701 log lines between the first and the last ones were left out']);
 });
 
-test('an empty line is none, wherever it is cut', () => {
+test('an empty line is left out, wherever the stream is cut', () => {
   const book = new LogBook();
   book.addSurplus({ source: 'stderr', bytes: Buffer.from('one') });
   book.addSurplus({ source: 'stderr', bytes: Buffer.from('\n\n') });
@@ -41,7 +41,7 @@ test('the end of a log has at most 64 KiB', () => {
   expect(book.lines()).toHaveLength(1 + 6);
 });
 
-test('records among the last lines are read, and what is none is left out', () => {
+test('log records among the last lines are read, and other records are left out', () => {
   const book = new LogBook();
   book.addSurplus(
     surplus('{"jsonrpc":"2.0","method":"log","params":{"level":"error","message":"why"}}', 'console'),
@@ -51,7 +51,7 @@ test('records among the last lines are read, and what is none is left out', () =
   expect(book.warnings()).toEqual(['1 log lines between the first and the last ones were left out']);
 });
 
-test('what did not cross as it was is told with its path, and no plugin tells without end', () => {
+test('values that were changed on the way are reported with their path, up to a limit', () => {
   const book = new LogBook();
   book.warn('result.mean', 'is NaN');
   for (let index = 0; index < 100; index++) book.warn('', 'x'.repeat(5_000));
@@ -60,7 +60,7 @@ test('what did not cross as it was is told with its path, and no plugin tells wi
   expect(book.warnings()[1]).toHaveLength(1_000);
 });
 
-test('a warning begins no line, and steers nothing', () => {
+test('a warning stays on one line, with control characters escaped', () => {
   const book = new LogBook();
   book.warn('a\n\u001b[2Jb', 'is\u202e odd');
   book.warn('', `${'x'.repeat(999)}\u{1f600}`);
@@ -68,7 +68,7 @@ test('a warning begins no line, and steers nothing', () => {
   expect(book.warnings()[1]).toBe('x'.repeat(999));
 });
 
-test('a flood of short pieces costs no more for each of them the longer it goes on', () => {
+test('the cost of a short piece does not grow with the length of a flood', () => {
   const book = new LogBook();
   const beganAt = performance.now();
   for (let piece = 0; piece < 400_000; piece++) book.addSurplus(surplus('ab'));
@@ -77,7 +77,7 @@ test('a flood of short pieces costs no more for each of them the longer it goes 
   expect(book.lines()).toHaveLength(1 + 300);
 });
 
-test('that lines were cut is told', () => {
+test('a log says that lines were cut', () => {
   const book = new LogBook();
   book.addLine('stdout', 'x'.repeat(8192), 10);
   expect(book.warnings()).toEqual(['1 log lines were longer than 8192 bytes and were cut']);

@@ -3,7 +3,7 @@ import { FAULT_OF, OUTCOMES, type Outcome, toOutcome } from '../../src/calls/out
 import { type LurkboxErrorCode, SYSTEM_ERROR_CODES, USER_ERROR_CODES } from '../../src/errors.ts';
 
 /** P1: a closed set. A red pin asks: is this deliberate? */
-test('the outcomes are pinned', () => {
+test('the list of outcomes is fixed', () => {
   expect(Object.keys(OUTCOMES)).toEqual([
     'OK',
     'PLUGIN_ERROR',
@@ -33,7 +33,7 @@ test('the outcomes are pinned', () => {
 });
 
 /** What counts against a version, and how long is waited after it, follows from this. */
-test('with whom an outcome lies is pinned', () => {
+test('the blame for each outcome is fixed', () => {
   const outcomesOf = (who: string): string[] =>
     Object.entries(FAULT_OF).flatMap(([outcome, fault]) => (fault === who ? [outcome] : []));
   expect({
@@ -76,7 +76,7 @@ test('with whom an outcome lies is pinned', () => {
   });
 });
 
-test.each(Object.entries(OUTCOMES))('%s says in whole sentences what it means', (_outcome, meaning) => {
+test.each(Object.entries(OUTCOMES))('%s has a meaning in whole sentences', (_outcome, meaning) => {
   expect(meaning).toMatch(/^[A-Z].*\.$/);
 });
 

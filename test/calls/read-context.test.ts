@@ -23,10 +23,10 @@ test.each<[string, unknown]>([
   ['a list', []],
   ['names of both kinds', { user_id: 'u', sessionId: 's', input_data: [1, { a: null }] }],
   ['two spellings of one name', { user_id: 'u', userId: 'v' }],
-  ['what is not there', { userId: undefined, config: { a: 1 } }],
-  ['what is not there below', { inputData: { a: undefined } }],
+  ['an undefined field', { userId: undefined, config: { a: 1 } }],
+  ['an undefined field of the input', { inputData: { a: undefined } }],
   ['an unknown key', { user: 'u', inputData: { a: 1 } }],
-  ['a number that is none', { inputData: Number.NaN }],
+  ['a number that is not a number', { inputData: Number.NaN }],
   ['a date', { inputData: new Date(0) }],
   ['a symbol', { environment: { a: Symbol.for('x') } }],
   ['a list of parameters', { parameters: [] }],
@@ -47,11 +47,11 @@ test.each<[string, unknown]>([
       },
     },
   ],
-])('reads %s as `parseContext` does', async (_what, written) => {
+])('the reader of contexts reads %s as `parseContext` does', async (_what, written) => {
   expect(await endOf(() => readContext(written))).toEqual(await endOf(() => parseContext(written)));
 });
 
-test('reads any JSON as `parseContext` does', async () => {
+test('the reader of contexts reads any JSON as `parseContext` does', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.jsonValue({ maxDepth: 5 }),
@@ -65,7 +65,7 @@ test('reads any JSON as `parseContext` does', async () => {
   );
 });
 
-test('a small context is read at once, and shares nothing with what it was read from', () => {
+test('a small context is read at once, and shares nothing with its source', () => {
   const inputData = { list: [1] };
   const read = readContext({ inputData });
   expect(read).not.toBeInstanceOf(Promise);
@@ -73,7 +73,7 @@ test('a small context is read at once, and shares nothing with what it was read 
   expect(read).toMatchObject({ inputData: { list: [1] } });
 });
 
-test('a million values hold up nobody for long', async () => {
+test('reading a million values does not hold up the event loop for long', async () => {
   const inputData = Array.from({ length: 1_000_000 }, (_, index) => index);
   let turns = 0;
   const clock = setInterval(() => turns++, 0);

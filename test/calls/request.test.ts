@@ -24,7 +24,7 @@ function piecesOf(params: ExecuteParams): string[] {
   return typeof record === 'string' ? [record] : [...record];
 }
 
-test('the requests of the host are pinned', () => {
+test('the requests of the host have a fixed form', () => {
   expect(piecesOf(paramsWith('a\nb\u001e'))).toEqual([
     '\u001e{"jsonrpc":"2.0","id":1,"method":"execute","params":{"entryPoint":"/plugin/index.js","maxResultBytes":1024,"context":' +
       '{"executionId":"e1","userId":null,"channelId":null,"sessionId":null,"inputData":"a\\nb\\u001e",' +
@@ -33,7 +33,7 @@ test('the requests of the host are pinned', () => {
   expect(CANCEL_RECORD).toBe('\u001e{"jsonrpc":"2.0","method":"cancel"}\n');
 });
 
-describe('a request in pieces', () => {
+describe('a request that is serialized in pieces', () => {
   const json = fc.jsonValue({ maxDepth: 6 });
   /** Long enough for several pieces, with characters of two halves wherever a piece may end. */
   const longText = fc
@@ -52,7 +52,7 @@ describe('a request in pieces', () => {
     ['small', json, 300],
     ['a long text', longText, 30],
     ['large', large, 12],
-  ])('is what JSON makes of it in one: %s', (_title, values, numRuns) => {
+  ])('equals what `JSON.stringify` gives: %s', (_title, values, numRuns) => {
     fc.assert(
       fc.property(values, (value) => {
         const params = paramsWith(value);
@@ -66,13 +66,13 @@ describe('a request in pieces', () => {
   test.each([
     ['a long text', 'x'.repeat(1_000_000)],
     ['many short ones', Array.from({ length: 100_000 }, (_, index) => `${index}`)],
-  ])('has none that is much larger than the others: %s', (_title, value) => {
+  ])('has no piece that is much larger than the others: %s', (_title, value) => {
     const pieces = piecesOf(paramsWith(value));
     expect(pieces.length).toBeGreaterThan(10);
     expect(Math.max(...pieces.map(({ length }) => length))).toBeLessThan(100_000);
   });
 
-  test('has as many bytes as are counted', async () => {
+  test('has as many bytes as were counted', async () => {
     for (const value of [
       null,
       {},
@@ -86,7 +86,7 @@ describe('a request in pieces', () => {
   });
 });
 
-test('counting 15 MB takes neither the memory for it nor the time of others (P5)', async () => {
+test('counting 15 MB takes little memory and does not hold up the event loop (P5)', async () => {
   const { context } = paramsWith(`今${'x'.repeat(15 * 1024 * 1024)}`);
   const { cost } = await watchHost(() => countJsonBytes(context));
   expect(cost.longestBlockMs).toBeLessThan(100);

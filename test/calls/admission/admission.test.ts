@@ -9,8 +9,8 @@ const small = { plugin: 'small', memoryBytes: 10, cpuCores: 0.1 };
 /** Lets everything that was resolved arrive. */
 const arrive = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-describe('plugins take turns', () => {
-  test('so that a thousand calls of one delay the first call of another by one turn', async () => {
+describe('calls of several plugins take turns', () => {
+  test('so that a thousand calls of one plugin delay the first call of another by one turn', async () => {
     const admission = admissionOf({ concurrency: 1, maxQueue: 2_000 });
     const order: string[] = [];
     const call = async (plugin: string): Promise<void> => {
@@ -24,7 +24,7 @@ describe('plugins take turns', () => {
     expect(order).toHaveLength(1_001);
   });
 
-  test('and the calls of one are served in the order in which they came', async () => {
+  test('and those of one plugin are served in order of arrival', async () => {
     const admission = admissionOf({ concurrency: 1 });
     const order: number[] = [];
     await Promise.all(
@@ -37,7 +37,7 @@ describe('plugins take turns', () => {
   });
 });
 
-test('a large call is not kept out for ever by small ones that go on coming', async () => {
+test('a steady flow of small calls does not keep a large call out for ever', async () => {
   const admission = admissionOf({ memoryBytes: 100, maxQueue: 1_000 });
   const first = await admission.acquire({ ...small, memoryBytes: 50 });
   let isIn = false;
@@ -56,7 +56,7 @@ test('a large call is not kept out for ever by small ones that go on coming', as
   expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
 });
 
-test('a call that is aborted leaves the queue at once, and who was behind it moves up', async () => {
+test('a call that is aborted leaves the queue at once, and the calls behind it move up', async () => {
   const admission = admissionOf({ concurrency: 1, maxQueue: 1 });
   const slot = await admission.acquire(small);
   const caller = new AbortController();
@@ -70,7 +70,7 @@ test('a call that is aborted leaves the queue at once, and who was behind it mov
   expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
 });
 
-test('a slot that is released twice is given once', async () => {
+test('a slot that is released twice is given out once', async () => {
   const admission = admissionOf({ concurrency: 2 });
   const [first, second] = [await admission.acquire(small), await admission.acquire(small)];
   first.release();
@@ -80,7 +80,7 @@ test('a slot that is released twice is given once', async () => {
   expect(admission.held).toMatchObject({ running: 0, ...NOTHING });
 });
 
-test('ceilings that sink refuse the waiting calls that are above them, with both numbers', async () => {
+test('lowered ceilings refuse the waiting calls that exceed them, with both numbers', async () => {
   const admission = admissionOf({ concurrency: 1 });
   using _place = await admission.acquire(small);
   const waiting = admission.acquire({ plugin: 'large', memoryBytes: 100, cpuCores: 0 });
@@ -93,7 +93,7 @@ test('ceilings that sink refuse the waiting calls that are above them, with both
 describe('the calls of one session', () => {
   const call = (session: string | null, changes: object = {}) => ({ ...small, session, ...changes });
 
-  test('take turns, in the order in which they came, and keep nobody else from a slot', async () => {
+  test('run one at a time in order of arrival, and do not keep other calls from a slot', async () => {
     const admission = admissionOf({ concurrency: 2 });
     const order: string[] = [];
     const enter = async (name: string, session: string | null) => {
@@ -114,7 +114,7 @@ describe('the calls of one session', () => {
     expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
   });
 
-  test('are counted where they wait for their turn, and refused where too many do', async () => {
+  test('are counted while they wait for their turn, and refused when too many wait', async () => {
     const admission = admissionOf({ maxQueue: 1 });
     const slot = await admission.acquire(call('s'));
     const caller = new AbortController();
@@ -132,7 +132,7 @@ describe('the calls of one session', () => {
     expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
   });
 
-  test('hand the turn on when one gives up its place in the line', async () => {
+  test('pass the turn on when one leaves the queue', async () => {
     const admission = admissionOf({ concurrency: 1 });
     const slot = await admission.acquire(small);
     const caller = new AbortController();
@@ -145,7 +145,7 @@ describe('the calls of one session', () => {
     expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
   });
 
-  test('wait in line once for each session, so that one with many delays the others by one turn', async () => {
+  test('queue once per session, so that a session with many calls delays the others by one turn', async () => {
     const admission = admissionOf({ concurrency: 1, maxQueue: 1_000 });
     const order: string[] = [];
     const enter = async (session: string): Promise<void> => {
@@ -159,7 +159,7 @@ describe('the calls of one session', () => {
     expect(order).toHaveLength(101);
   });
 
-  test('acquire what the one before has kept', async () => {
+  test('acquire the container that the previous one released', async () => {
     const admission = admissionOf({ memoryBytes: 10 });
     let kept: MemoryReservation | null = null;
     const first = await admission.acquire(call('s'));
@@ -171,7 +171,7 @@ describe('the calls of one session', () => {
     expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
   });
 
-  test('that are larger than new ceilings are refused while they wait for their turn', async () => {
+  test('are refused while they wait when they exceed new ceilings', async () => {
     const admission = admissionOf();
     const slot = await admission.acquire(call('s'));
     const waiting = admission.acquire(call('s'));
@@ -193,7 +193,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
   { maxLength: 80 },
 );
 
-test('whatever enters, leaves and is aborted, no ceiling is passed, and everybody gets in or is told in the end', async () => {
+test('under any order of arrivals, ends and aborts no ceiling is exceeded, and every call is admitted or refused', async () => {
   await fc.assert(
     fc.asyncProperty(steps, async (schedule) => {
       const admission = admissionOf(CEILINGS);
@@ -241,7 +241,7 @@ test('whatever enters, leaves and is aborted, no ceiling is passed, and everybod
 });
 
 describe('idle containers', () => {
-  test('hold memory under the ceiling, and get none while a call waits', async () => {
+  test('hold memory below the ceiling, and get none while a call waits', async () => {
     const admission = admissionOf({ memoryBytes: 100, concurrency: 1 });
     const memory = admission.reserveMemory(60);
     expect(memory).not.toBeNull();
@@ -256,7 +256,7 @@ describe('idle containers', () => {
     expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
   });
 
-  test('give way to the call that lacks their memory, which is told how much that is', async () => {
+  test('give way to a call that needs their memory, which learns how much that is', async () => {
     const admission = admissionOf({ memoryBytes: 100, maxQueue: 0 });
     const memory = admission.reserveMemory(60);
     const shortages: number[] = [];
@@ -270,7 +270,7 @@ describe('idle containers', () => {
     expect(admission.held).toEqual({ running: 0, waiting: 0, idleBytes: 0, ...NOTHING });
   });
 
-  test('are acquired by a call at its turn, which then needs no memory of its own', async () => {
+  test('are acquired by a call at its turn, which then needs no other memory', async () => {
     const admission = admissionOf({ memoryBytes: 100, concurrency: 1 });
     const memory = admission.reserveMemory(100);
     const first = await admission.acquire({ ...small, memoryBytes: 100, acquire: () => memory });

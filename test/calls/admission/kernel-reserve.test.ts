@@ -3,7 +3,7 @@ import { withoutKernelReserve } from '../../../src/calls/admission/kernel-reserv
 
 const MIB = 1024 * 1024;
 
-test('what no limit counts is set aside for every container that may run, and a quarter of the host at most (P10)', () => {
+test('kernel memory outside of the limits is reserved for each container that may run, up to a quarter of the host (P10)', () => {
   expect(withoutKernelReserve(24_576 * MIB, 16)).toBe((24_576 - 16 * 96) * MIB);
   expect(withoutKernelReserve(4_096 * MIB, 16)).toBe(3_072 * MIB);
   expect(withoutKernelReserve(4_096 * MIB, 1)).toBe(4_000 * MIB);

@@ -41,8 +41,8 @@ const release = ({ entered }: { entered: Entered }): void => {
   if (typeof entered === 'object' && 'release' in entered) entered.release();
 };
 
-describe('a line that one plugin has filled', () => {
-  test('has room for the call of another one, and the newest of the many is told why it lost its own', async () => {
+describe('a queue that one plugin has filled', () => {
+  test('takes the call of another plugin, and its newest call of the first is refused with the reason', async () => {
     const { enter, many } = callsOf(admissionOf({ isShared: () => true, concurrency: 1, maxQueue: 10 }));
     const hanging = many(11, 'hanger');
     const late = enter('hanger');
@@ -63,7 +63,7 @@ describe('a line that one plugin has filled', () => {
     expect(isIn(honest)).toBe(true);
   });
 
-  test('is shared until each has the same, and then everybody is told that it is full', async () => {
+  test('is shared until each plugin has the same, and then refuses every call as full', async () => {
     const admission = admissionOf({ isShared: () => true, concurrency: 1, maxQueue: 6 });
     const { many, calls } = callsOf(admission);
     for (const plugin of ['a', 'b', 'c']) many(20, plugin);
@@ -81,7 +81,7 @@ describe('a line that one plugin has filled', () => {
     expect(admission.held.waiting).toBe(6);
   });
 
-  test('of a single slot belongs to who has none, and is not taken back', async () => {
+  test('with a single place gives it to a plugin that has none, and does not take it back', async () => {
     const { enter } = callsOf(admissionOf({ isShared: () => true, concurrency: 1, maxQueue: 1 }));
     const [, hanging, honest] = [enter('hanger'), enter('hanger'), enter('honest')];
     const again = enter('hanger');
@@ -90,7 +90,7 @@ describe('a line that one plugin has filled', () => {
     expect(honest.entered).toBe('waits');
   });
 
-  test('is filled by calls that wait for the turn of one session as well, and they give way', async () => {
+  test('may be filled with calls of one session, which give way too', async () => {
     const { enter, many } = callsOf(admissionOf({ isShared: () => true, concurrency: 2, maxQueue: 4 }));
     many(5, 'hanger', { session: 's' });
     const other = enter('other');
@@ -100,7 +100,7 @@ describe('a line that one plugin has filled', () => {
     expect(honest.entered).toBe('waits');
   });
 
-  test('loses nothing to a plugin that has as much of it', async () => {
+  test('does not give its places to a plugin that has as many', async () => {
     const { many } = callsOf(admissionOf({ isShared: () => true, concurrency: 1, maxQueue: 4 }));
     const [first, second] = [many(3, 'a'), many(4, 'b')];
     await arrive();
@@ -109,7 +109,7 @@ describe('a line that one plugin has filled', () => {
   });
 });
 
-describe('slots that one plugin holds for long', () => {
+describe('slots that one plugin holds for a long time', () => {
   test.each([
     ['of one', 1, 1],
     ['of two', 2, 2],
@@ -129,7 +129,7 @@ describe('slots that one plugin holds for long', () => {
     expect(isIn(honest)).toBe(true);
   });
 
-  test('let nobody wait who has none, although nobody may wait', async () => {
+  test('leave one for a plugin that has none, although the queue has no place', async () => {
     const { enter, many } = callsOf(admissionOf({ isShared: () => true, concurrency: 4, maxQueue: 0 }));
     const hanging = many(6, 'hanger');
     const honest = enter('honest');
@@ -145,7 +145,7 @@ describe('slots that one plugin holds for long', () => {
     expect(isIn(honest)).toBe(true);
   });
 
-  test('are all of them its own where there is no other plugin', async () => {
+  test('may be all the slots where there is no other plugin', async () => {
     const { many } = callsOf(admissionOf({ concurrency: 16, isShared: () => false }));
     const calls = many(20, 'alone');
     await arrive();
@@ -167,7 +167,7 @@ describe('slots that one plugin holds for long', () => {
     expect(hanging.filter(isIn)).toHaveLength(expected);
   });
 
-  test('of several plugins go to whoever has none as soon as one is free', async () => {
+  test('go to a plugin that has none as soon as one is free', async () => {
     const { enter, many } = callsOf(admissionOf({ isShared: () => true, concurrency: 4, maxQueue: 100 }));
     const hanging = ['a', 'b'].flatMap((plugin) => many(5, plugin));
     const honest = enter('honest');
@@ -178,7 +178,7 @@ describe('slots that one plugin holds for long', () => {
     expect(isIn(honest)).toBe(true);
   });
 
-  test.each([1, 2, 3])('of %i that others had go to those that had no turn yet', async (concurrency) => {
+  test.each([1, 2, 3])('of %i go to the plugins that had no turn yet', async (concurrency) => {
     const { enter, many } = callsOf(admissionOf({ isShared: () => true, concurrency, maxQueue: 100 }));
     const names = ['a', 'b', 'c'].slice(0, concurrency);
     const hanging = names.map((plugin) => enter(plugin));
@@ -190,7 +190,7 @@ describe('slots that one plugin holds for long', () => {
     expect(late.filter(isIn)).toHaveLength(Math.min(concurrency, late.length));
   });
 
-  test('come round to everybody, also where some call again as soon as they were served', async () => {
+  test('reach every plugin, even when some call again at once', async () => {
     const { enter, many, calls } = callsOf(admissionOf({ concurrency: 1, maxQueue: 100 }));
     many(2, 'slow');
     const ended = new Set<object>();
@@ -205,7 +205,7 @@ describe('slots that one plugin holds for long', () => {
     expect(calls.filter(({ plugin }) => plugin === 'slow').every(isIn)).toBe(true);
   });
 
-  test('keep a large call of a plugin that has one waiting until its own has ended, and no longer', async () => {
+  test('keep a large call of the same plugin waiting until its other call has ended, and no longer', async () => {
     const { enter } = callsOf(
       admissionOf({ isShared: () => true, concurrency: 8, memoryBytes: 100, maxQueue: 100 }),
     );
@@ -245,7 +245,7 @@ const schedules = fc.record({
   ),
 });
 
-test('whatever other plugins do, a call of one that has nothing is let in after a bounded number of ends (P10)', async () => {
+test('a call of a plugin that holds no slot is admitted after a bounded number of ends, whatever other plugins do (P10)', async () => {
   await fc.assert(
     fc.asyncProperty(schedules, fc.nat(119), async ({ ceilings, steps }, arrivesAt) => {
       const admission = admissionOf({ ...ceilings, isShared: () => true });
@@ -297,7 +297,7 @@ test('whatever other plugins do, a call of one that has nothing is let in after 
   );
 });
 
-test('the calls of one plugin are let in in their order, whoever loses its room', async () => {
+test('the calls of one plugin are admitted in order, whichever call loses its place', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.constantFrom(...PLUGINS, null), { maxLength: 150 }), async (steps) => {
       const admission = admissionOf({ ...CEILINGS, isShared: () => true });
@@ -322,7 +322,7 @@ test('the calls of one plugin are let in in their order, whoever loses its room'
   );
 });
 
-test('ten thousand calls that wait cost some microseconds each, also where each one takes the room of another', async () => {
+test('ten thousand waiting calls cost some microseconds each, even when each takes the place of another', async () => {
   const admission = admissionOf({ isShared: () => true, concurrency: 16, maxQueue: 10_000 });
   const { many, calls } = callsOf(admission);
   const since = performance.now();

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { LinkedSet } from '../../../src/calls/admission/linked-set.ts';
 import { Tallies } from '../../../src/calls/admission/tallies.ts';
 
-test('who has most is known after every change', () => {
+test('the largest tally is known after every change', () => {
   const steps = fc.array(fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd'), isMore: fc.boolean() }));
   fc.assert(
     fc.property(steps, (changes) => {
@@ -25,7 +25,7 @@ test('who has most is known after every change', () => {
   );
 });
 
-test('a linked set has its items in their order, whatever is taken out', () => {
+test('a linked set keeps its items in order, whatever is taken out', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(9)), (steps) => {
       const [linked, model] = [new LinkedSet<number>(), new Set<number>()];
