@@ -52,14 +52,14 @@ test.each<[string, object, string]>([
   expect(activeOf()).toBe('1.0.0');
 });
 
-test('an engine that is away rolls nothing back', async () => {
+test('an engine that is away causes no rollback', async () => {
   await load('1.0.0');
   await load('2.0.0');
   expect(await call(10)).toEqual(['ENGINE_UNAVAILABLE']);
   expect(activeOf()).toBe('2.0.0');
 });
 
-test('a canary by calls that say nothing about the version ends without a verdict, and the version can be called', async () => {
+test('a canary whose calls say nothing about the version ends without a verdict, and the version can be called', async () => {
   await load('1.0.0');
   const folder = await workspace.addPlugin('one', { manifest: { version: '2.0.0' } });
   await lurkbox.plugins.loadPlugin(folder, { activate: 'ifNone' });

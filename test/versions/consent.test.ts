@@ -61,7 +61,7 @@ describe('a consent', () => {
     ['the name of the hash alone', () => 'sha256:'],
     ['the digits of another version', () => idOf('1.0.0') as string],
     ['digits and a line feed', (digest) => `${digest}\n`],
-  ])('by %s is refused, with the whole digest, and told', (_title, write) => {
+  ])('by %s is refused and recorded, and the message has the whole digest', (_title, write) => {
     const digest = idOf('1.1.0') as string;
     expect(() => lurkbox.plugins.consent('one', { digest: write(digest) })).toThrow(
       expect.objectContaining({ code: 'OPTIONS_INVALID', message: expect.stringContaining(digest) }),
@@ -76,28 +76,28 @@ describe('a consent', () => {
     ['as it is shown', (digest) => digest],
     ['without the name of the hash', (digest) => digest.slice(7)],
     ['in capitals', (digest) => digest.slice(7).toUpperCase()],
-  ])('by the whole digest, %s, is for that content', (_title, write) => {
+  ])('by the whole digest, %s, is given for that content', (_title, write) => {
     const digest = idOf('1.1.0') as string;
     expect(lurkbox.plugins.consent('one', { digest: write(digest) })).toHaveLength(1);
     expect(agreedTo()).toEqual(['1.0.0', '1.1.0']);
     expect(recordOf()?.active).toMatchObject({ version: '1.1.0', digest });
   });
 
-  test('to a content that was saved over meanwhile is refused', async () => {
+  test('to content that was changed meanwhile is refused', async () => {
     const digest = idOf('1.1.0') as string;
     await load('1.1.0', { permissions: { filesystem: true, channels: ['slack'] } });
     expect(() => lurkbox.plugins.consent('one@1.1.0', { digest })).toThrow(/look at what it asks for again/);
     expect(await outcomeOf('one@1.1.0')).toBe('PERMISSION_DENIED');
   });
 
-  test('to a version that is in state ERROR is none', () => {
+  test('to a version in state ERROR is refused', () => {
     const { id } = lurkbox.plugins.newestVersion('one');
     lurkbox.registry.setState(id, 'fail', 'broken');
     expect(() => lurkbox.plugins.consent('one')).toThrow(expect.objectContaining({ code: 'STATE_INVALID' }));
     expect(agreedTo()).toEqual(['1.0.0']);
   });
 
-  test('holds for a later version that asks for no more, also when the earlier one is unloaded', async () => {
+  test('holds for a later version with the same permissions, even when the earlier one is unloaded', async () => {
     lurkbox.plugins.consent('one');
     await load('1.2.0', SCRATCH);
     expect(agreedTo()).toEqual(['1.0.0', '1.1.0', '1.2.0']);
@@ -116,7 +116,7 @@ describe('a consent', () => {
     expect(recordOf()?.active?.version).toBe('1.0.0');
   });
 
-  test('ends with the last version: a plugin of that name that comes later brings its own', async () => {
+  test('ends with the last version, and a later plugin of that name needs its own', async () => {
     lurkbox.plugins.consent('one');
     await lurkbox.plugins.unloadPlugin('one');
     await load('2.0.0');
@@ -126,7 +126,7 @@ describe('a consent', () => {
 });
 
 describe('a consent that is withdrawn', () => {
-  test('has a version serve that needs none, from the next call on, in every process', async () => {
+  test('makes a version that needs no consent active from the next call on, in every process', async () => {
     await load('1.0.0');
     await load('1.1.0', SCRATCH);
     lurkbox.plugins.consent('one');
@@ -148,7 +148,7 @@ describe('a consent that is withdrawn', () => {
     expect(messages).toContain('withdrawn');
   });
 
-  test('leaves no version that serves where all need it, until somebody agrees again', async () => {
+  test('leaves no active version where all need it, until the operator agrees again', async () => {
     await load('1.0.0', SCRATCH);
     lurkbox.plugins.withdrawConsent('one');
     expect(recordOf()).toMatchObject({ active: null, consents: [] });
@@ -161,7 +161,7 @@ describe('a consent that is withdrawn', () => {
     expect(await outcomeOf('one')).toBe(LET_THROUGH);
   });
 
-  test('is so once, and a plugin that needs none goes on', async () => {
+  test('changes nothing the second time, nor for a plugin that needs no consent', async () => {
     await load('1.0.0');
     expect(lurkbox.plugins.withdrawConsent('one')).toHaveLength(1);
     expect(await outcomeOf('one')).toBe(LET_THROUGH);
@@ -174,7 +174,7 @@ describe('a consent that is withdrawn', () => {
     );
   });
 
-  test('ends a canary of what needs it, and leaves a disabled plugin disabled', async () => {
+  test('ends a canary of a version that needs it, and leaves a disabled plugin disabled', async () => {
     await load('1.0.0');
     await load('1.1.0', SLACK);
     await load('1.2.0', SCRATCH);
@@ -197,7 +197,7 @@ describe('an exact version', () => {
   const load1 = (version: string) =>
     load(version, {}, `export const execute = () => ${JSON.stringify(version)};`);
 
-  test('is exact to its build, wherever it is named', async () => {
+  test('is matched down to its build, wherever it is named', async () => {
     await load1('1.0.0+a');
     await load1('1.0.0+b');
     const { plugins } = lurkbox;
@@ -216,7 +216,7 @@ describe('an exact version', () => {
     expect(failed.map(({ error }) => error.code)).toEqual(['REQUIREMENT_UNMET']);
   });
 
-  test('that is there with two contents is named by its digest, and refused without', async () => {
+  test('that has two contents is named by its digest, and refused without it', async () => {
     await load('1.0.0');
     const first = lurkbox.plugins.newestVersion('one');
     await load('1.0.0', SCRATCH);

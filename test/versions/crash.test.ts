@@ -51,7 +51,7 @@ async function assertWhole(root: string, lurkbox: Lurkbox): Promise<void> {
   expect(found.sort()).toEqual([...folders].sort());
 }
 
-test('whenever it is killed while it installs, updates, rolls back or unloads, each of these has happened or has not', async () => {
+test('a process that is killed at any moment has either done or not done an install, update, rollback or unload', async () => {
   await using whole = await prepare();
   const steps = await live(whole.root, 0);
   expect(steps).toBeGreaterThan(30);
@@ -70,7 +70,7 @@ test('whenever it is killed while it installs, updates, rolls back or unloads, e
   }
 }, 300_000);
 
-test('two processes that install and switch at once leave every version whole', async () => {
+test('two processes that install and activate at once leave every version whole', async () => {
   await using workspace = await prepare();
   const ends = await Promise.allSettled([1, 2].map(() => live(workspace.root, 0)));
   // The one may unload what the other is about to use, and is told so.

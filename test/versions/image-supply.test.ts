@@ -7,12 +7,12 @@ const never = (signal: AbortSignal) =>
   new Promise<string>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
 const broken = () => Promise.reject(new LurkboxError('DEPENDENCY_FAILED', 'no such package'));
 
-test('a call gets what is built', async () => {
+test('a call gets the image that was built', async () => {
   const supply = new ImageSupply({ concurrency: 1, maxQueue: 1 });
   expect(await supply.wait({ id: 1, name: 'a' }, async () => 'image', undefined)).toBe('image');
 });
 
-test('a caller that leaves is told at once, and the build hears of it', async () => {
+test('a caller that aborts is answered at once, and the build is aborted', async () => {
   const supply = new ImageSupply({ concurrency: 1, maxQueue: 1 });
   const caller = new AbortController();
   let wasTold = false;
@@ -28,7 +28,7 @@ test('a caller that leaves is told at once, and the build hears of it', async ()
   expect(wasTold).toBe(true);
 });
 
-test('only so many calls wait for builds, and a plugin with many gives way to one with few (P10)', async () => {
+test('the number of calls that wait for builds is bounded, and a plugin with many gives way to one with few (P10)', async () => {
   const supply = new ImageSupply({ concurrency: 2, maxQueue: 2 });
   const outcomes: unknown[] = [];
   for (let id = 0; id < 4; id++)
@@ -39,7 +39,7 @@ test('only so many calls wait for builds, and a plugin with many gives way to on
   expect(outcomes[0]).toMatchObject({ refusal: { kind: 'gave way' } });
 });
 
-test('a build that failed is not tried by every call, and after a pause again (P10)', async () => {
+test('a failed build is not retried by every call, but after a pause (P10)', async () => {
   vi.useFakeTimers();
   try {
     const supply = new ImageSupply({ concurrency: 2, maxQueue: 2 });
@@ -62,7 +62,7 @@ test('a build that failed is not tried by every call, and after a pause again (P
   }
 });
 
-test('an engine that does not answer is asked again by the next call', async () => {
+test('the next call asks again an engine that did not answer', async () => {
   const supply = new ImageSupply({ concurrency: 2, maxQueue: 2 });
   const gone = () => Promise.reject(new LurkboxError('ENGINE_UNAVAILABLE', 'gone'));
   await expect(supply.wait({ id: 1, name: 'a' }, gone, undefined)).rejects.toThrow('gone');

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { PluginEvent } from '../../src/events/event.ts';
 import { LifecycleRecorder } from '../../src/versions/lifecycle-recorder.ts';
 
-test('work that was not waited for is not said to have ended, since it goes on in a reused container', () => {
+test('a record does not claim that unawaited work has ended, since it goes on in a reused container', () => {
   const events: PluginEvent[] = [];
   const recorder = new LifecycleRecorder({ onEvent: (event) => events.push(event), onAudit: () => {} });
   const lost = { wasCut: true, graceMs: 200, hasEnded: false, hasPrinted: true, error: null };

@@ -35,7 +35,7 @@ async function save(version: string): Promise<void> {
 }
 
 describe('versions of a plugin do not pile up (P10)', () => {
-  test('that are activated one after the other: those installed first go, with their files, and an event says so (P10)', async () => {
+  test('that are activated one after the other: the oldest are removed with their files, and an event says so (P10)', async () => {
     await open({ max_versions: 4, keep_versions: 2 });
     const folders: string[] = [];
     for (let minor = 0; minor < 9; minor++) {
@@ -51,14 +51,14 @@ describe('versions of a plugin do not pile up (P10)', () => {
     );
   });
 
-  test('that a watcher could not put into service (P10)', async () => {
+  test('that hot reload could not activate (P10)', async () => {
     await open({ max_versions: 4 });
     await lurkbox.plugins.loadPlugin(await write('1.0.0'));
     for (let minor = 1; minor < 9; minor++) await save(`1.${minor}.0`);
     expect(versions()).toEqual(['1.0.0', '1.6.0', '1.7.0', '1.8.0']);
   });
 
-  test('that failed and never served, of which three stay (P10)', async () => {
+  test('that failed before their first call, except the last three (P10)', async () => {
     await open({});
     await lurkbox.plugins.loadPlugin(await write('1.0.0'));
     for (let minor = 1; minor < 8; minor++) {
@@ -70,8 +70,8 @@ describe('versions of a plugin do not pile up (P10)', () => {
   });
 });
 
-describe('a version stays', () => {
-  test('while it is active, or in reach of a rollback, however many there may be', async () => {
+describe('a version is not removed', () => {
+  test('while it is active or a rollback can reach it, however many there are', async () => {
     await open({ max_versions: 1, keep_versions: 2 });
     for (const version of ['1.0.0', '1.1.0', '1.2.0', '1.3.0'])
       await lurkbox.plugins.loadPlugin(await write(version));

@@ -51,7 +51,7 @@ describe('the name of a plugin in `plugins/`', () => {
   });
 
   test.each(['a-first', 'zzz'])(
-    'is not taken by another folder there, here %s, whatever the order',
+    'is not taken over by another folder there, here %s, in any order',
     async (name) => {
       const thief = await workspace.addPlugin(name, THIEF);
       const { loaded, failed } = await discover();
@@ -62,21 +62,21 @@ describe('the name of a plugin in `plugins/`', () => {
     },
   );
 
-  test('is not taken when the folder that has it cannot be read', async () => {
+  test('is not taken over when the folder that has it cannot be read', async () => {
     await workspace.addPlugin('reports', { manifest: { version: 'none' } });
     const thief = await workspace.addPlugin('a-first', THIEF);
     expect((await discover()).failed.map(([folder]) => folder)).toEqual([thief, honest]);
     expect(versionsOf()).toEqual(['1.0.0']);
   });
 
-  test('is not taken when the folder that has it is gone', async () => {
+  test('is not taken over when the folder that has it is gone', async () => {
     await workspace.addPlugin('a-first', THIEF);
     await rm(honest, { recursive: true });
     expect((await discover()).loaded).toEqual([]);
     expect(lurkbox.registry.get('reports')?.active).toMatchObject({ version: '1.0.0', state: 'ERROR' });
   });
 
-  test('is taken neither by a load from elsewhere, nor by hot reload, nor in another process', async () => {
+  test('is not taken over by a load from elsewhere, by hot reload or in another process', async () => {
     const elsewhere = await workspace.addPlugin('../elsewhere/reports', THIEF);
     await expect(lurkbox.plugins.loadPlugin(elsewhere)).rejects.toMatchObject(TAKEN);
     await expect(lurkbox.loader.load(elsewhere)).rejects.toMatchObject(TAKEN);
@@ -87,7 +87,7 @@ describe('the name of a plugin in `plugins/`', () => {
     expect(versionsOf()).toEqual(['1.0.0']);
   });
 
-  test('goes with a folder that is renamed, and not with one that is changed on the way', async () => {
+  test('moves with a folder that is renamed, but not with one that is also changed', async () => {
     const moved = `${honest}-moved`;
     await rename(honest, moved);
     expect((await discover()).loaded).toEqual(['reports@1.0.0']);
@@ -103,14 +103,14 @@ describe('the name of a plugin in `plugins/`', () => {
     expect((await discover()).failed).toHaveLength(1);
   });
 
-  test('stays where a copy of the folder is put beside it', async () => {
+  test('stays with its folder when a copy is put beside it', async () => {
     await cp(honest, `${honest}-copy`, { recursive: true });
     expect((await discover()).failed).toEqual([[`${honest}-copy`, expect.stringContaining(honest)]]);
     await expect(reload(`${honest}-copy`)).rejects.toMatchObject(TAKEN);
     expect(lurkbox.registry.get('reports')?.origin.path).toBe(honest);
   });
 
-  test('is taken by the explicit act, with nothing of what was known and agreed to under it', async () => {
+  test('is taken over on request, without the versions and consents under it', async () => {
     const more = { ...THIEF, manifest: { ...THIEF.manifest, permissions: { filesystem: true } } };
     const other = await workspace.addPlugin('../elsewhere/reports', more);
     lurkbox.registry.setUid('reports', 4000);
@@ -136,7 +136,7 @@ describe('the name of a plugin in `plugins/`', () => {
     expect((await discover()).failed).toEqual([[honest, expect.stringContaining(other)]]);
   });
 
-  test('is free when the plugin was forgotten', async () => {
+  test('is free after the plugin is forgotten', async () => {
     const other = await workspace.addPlugin('../elsewhere/reports', THIEF);
     await lurkbox.plugins.unloadPlugin('reports');
     expect((await lurkbox.plugins.loadPlugin(other)).version).toBe('9.0.0');
@@ -144,7 +144,7 @@ describe('the name of a plugin in `plugins/`', () => {
   });
 });
 
-test('of two folders that say the same new name neither has it, until one is named', async () => {
+test('two folders with the same new name are both refused, until one is named', async () => {
   const one = await workspace.addPlugin('one', { manifest: { name: 'reports' } });
   const two = await workspace.addPlugin('two', { manifest: { name: 'reports' } });
   const failed = [
@@ -162,7 +162,7 @@ test('of two folders that say the same new name neither has it, until one is nam
   });
 });
 
-test('releases that lie side by side and are loaded by name are of one plugin, and what is beside them is not by itself', async () => {
+test('releases that are loaded by path from sibling folders belong to one plugin, but a folder that is only reloaded does not', async () => {
   const release = (folder: string, version: string) =>
     workspace.addPlugin(`../releases/${folder}`, { manifest: { name: 'reports', version } });
   await lurkbox.plugins.loadPlugin(await release('reports-1.0', '1.0.0'));
@@ -177,7 +177,7 @@ test('releases that lie side by side and are loaded by name are of one plugin, a
   expect((await discover()).failed).toEqual([[inside, expect.stringContaining('reports-1.0')]]);
 });
 
-test('what is beside a release is none of a plugin that the policy gives something, unless it is called the same', async () => {
+test('a sibling of a release does not join a plugin with grants in the policy, unless its folder has the same name', async () => {
   const release = (folder: string, version: string) =>
     workspace.addPlugin(`../ruled/${folder}`, { manifest: { name: 'reports', version } });
   await using ruled = await createLurkbox({
@@ -192,7 +192,7 @@ test('what is beside a release is none of a plugin that the policy gives somethi
     await expect(ruled.plugins.loadPlugin(await release(folder, '1.2.0'))).rejects.toMatchObject(TAKEN);
 });
 
-test('of two processes that install a new name from two folders one has it, and the other is told', async () => {
+test('when two processes install a new name from two folders, one gets it and the other is refused', async () => {
   await using other = await open();
   const one = await workspace.addPlugin('../a/reports', { manifest: { name: 'reports' } });
   const two = await workspace.addPlugin('../b/reports', THIEF);
@@ -201,7 +201,7 @@ test('of two processes that install a new name from two folders one has it, and 
   expect(versionsOf()).toHaveLength(1);
 });
 
-test('an import takes no name that is known, and brings the one to whom a new name belongs', async () => {
+test('an import does not take over a known name, and records the owner of a new one', async () => {
   honest = await workspace.addPlugin('reports');
   await discover();
   const exported = lurkbox.registry.toJSON();
@@ -217,7 +217,7 @@ test('an import takes no name that is known, and brings the one to whom a new na
   expect((await discover()).failed).toEqual([[honest, expect.stringContaining('/stranger')]]);
 });
 
-test('a workspace that was moved stays the same', async () => {
+test('a workspace that was moved works as before', async () => {
   await workspace.addPlugin('reports');
   await discover();
   await lurkbox.close();
@@ -234,12 +234,12 @@ test('a workspace that was moved stays the same', async () => {
   }
 });
 
-describe('a folder that is only tried out', () => {
+describe('a folder that is run without being loaded', () => {
   const trying = (policy: object) =>
     createLurkbox({ workspaceRoot: workspace.root, persist: false, maxWarm: 0, env: NO_ENGINE, policy });
   const OWN_RULES = { plugins: { reports: { allow: { exec: true } } } };
 
-  test('gets nothing of what the policy gives a name of the workspace, whether that was loaded already or not', async () => {
+  test('gets no grant of the policy for a name of the workspace, loaded or not', async () => {
     honest = await workspace.addPlugin('reports');
     const stranger = await workspace.addPlugin('../elsewhere/reports', THIEF);
     await using before = await trying(OWN_RULES);
@@ -252,7 +252,7 @@ describe('a folder that is only tried out', () => {
     await expect(orphaned.plugins.loadPlugin(stranger)).rejects.toMatchObject(TAKEN);
   });
 
-  test('may have the name where the policy gives that nothing, and where it is the folder that has it', async () => {
+  test('may use a name without grants, or its own name', async () => {
     honest = await workspace.addPlugin('reports');
     await discover();
     await using owner = await trying(OWN_RULES);

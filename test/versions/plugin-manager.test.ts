@@ -50,7 +50,7 @@ function stateOf(name: string): string | undefined {
   return lurkbox.registry.get(name)?.active?.state;
 }
 
-test('a plugin that was unloaded is not there any more, and its name is free', async () => {
+test('an unloaded plugin is gone, and its name is free', async () => {
   const { plugins } = lurkbox;
   const first = await workspace.addPlugin('one');
   const other = { manifest: { name: 'one' }, code: 'export const execute = () => 2;' };
@@ -67,7 +67,7 @@ test('a plugin that was unloaded is not there any more, and its name is free', a
 });
 
 describe('consent', () => {
-  test('what nobody agreed to is neither called, shown as what serves, nor started ahead', async () => {
+  test('is required before a version is called, shown as active or prewarmed', async () => {
     await load('one', '1.0.0');
     await load('one', '1.2.0', SCRATCH);
     expect(lurkbox.plugins.get('one@^1')?.version).toBe('1.0.0');
@@ -76,7 +76,7 @@ describe('consent', () => {
     expect(await outcomeOf('one@^1')).toBe(LET_THROUGH);
   });
 
-  test('adds to what was agreed to before, so that a rollback needs no other', async () => {
+  test('adds to the earlier ones, so that a rollback needs no new one', async () => {
     await load('one', '1.0.0', SCRATCH);
     await load('one', '2.0.0', { permissions: { channels: ['slack'] } });
     lurkbox.plugins.rollbackPlugin('one');
@@ -85,7 +85,7 @@ describe('consent', () => {
     expect(lurkbox.plugins.get('one')?.version).toBe('3.0.0');
   });
 
-  test('is to the content that was looked at', async () => {
+  test('is given to the content that the operator looked at', async () => {
     await load('one', '1.0.0');
     await load('one', '1.1.0', SCRATCH);
     const { digest } = lurkbox.plugins.newestVersion('one');
@@ -96,7 +96,7 @@ describe('consent', () => {
     expect(lurkbox.plugins.get('one')?.version).toBe('1.1.0');
   });
 
-  test('that changes nothing switches nothing', async () => {
+  test('that changes nothing activates nothing', async () => {
     await load('one', '1.0.0');
     await load('one', '1.1.0');
     lurkbox.plugins.rollbackPlugin('one');
@@ -106,7 +106,7 @@ describe('consent', () => {
 });
 
 describe('a plugin that an operator disabled', () => {
-  test('stays so whatever its author writes into the manifest', async () => {
+  test('stays disabled, whatever its author writes into the manifest', async () => {
     await load('one', '1.0.0');
     lurkbox.plugins.disablePlugin('one');
     await load('one', '1.0.1', { enabled: false });
@@ -116,7 +116,7 @@ describe('a plugin that an operator disabled', () => {
     expect(await outcomeOf('one')).toBe('PLUGIN_DISABLED');
   });
 
-  test('is disabled by its author at any time', async () => {
+  test('can also be disabled by its author at any time', async () => {
     await load('one', '1.0.0');
     await load('one', '1.0.1', { enabled: false });
     expect(stateOf('one')).toBe('DISABLED');
@@ -137,7 +137,7 @@ test('an active version in state ERROR takes no calls', async () => {
   });
 });
 
-test('a canary is of another version than the active one', async () => {
+test('a canary of the active version is refused', async () => {
   await load('one', '1.0.0');
   await expect(lurkbox.plugins.activatePlugin('one@1.0.0', { canary: { share: 0.5 } })).rejects.toMatchObject(
     {
@@ -146,7 +146,7 @@ test('a canary is of another version than the active one', async () => {
   );
 });
 
-test('what requires what is unloaded goes with it, however far it is, and only when asked', async () => {
+test('plugins that require an unloaded one are unloaded with it at any distance, but only on request', async () => {
   await load('base', '1.0.0');
   await load('middle', '1.0.0', { requires: ['base@*'] });
   await load('top', '1.0.0', { requires: ['middle@*', 'base@*'] });
@@ -156,7 +156,7 @@ test('what requires what is unloaded goes with it, however far it is, and only w
   expect(lurkbox.registry.list().map(({ name }) => name)).toEqual(['other']);
 });
 
-test('a circle that came about later can be unloaded', async () => {
+test('plugins that came to require each other can be unloaded', async () => {
   await load('base', '1.0.0');
   await load('top', '1.0.0');
   await load('base', '2.0.0', { requires: ['top@*'] });
@@ -167,7 +167,7 @@ test('a circle that came about later can be unloaded', async () => {
   expect(lurkbox.registry.list()).toEqual([]);
 });
 
-test('loading again brings back files that were changed or lost', async () => {
+test('loading a plugin again restores files that were changed or lost', async () => {
   await load('one', '1.0.0');
   const { folder } = lurkbox.registry.get('one')?.active ?? { folder: '' };
   const installed = join(workspace.root, '.lurkbox', folder);
@@ -179,7 +179,7 @@ test('loading again brings back files that were changed or lost', async () => {
   expect(await readFile(join(installed, 'index.mjs'), 'utf8')).toContain('null');
 });
 
-test('using the active version ends a canary', async () => {
+test('activating the active version ends a canary', async () => {
   await load('one', '1.0.0');
   await load('one', '1.1.0');
   lurkbox.plugins.rollbackPlugin('one');
@@ -189,7 +189,7 @@ test('using the active version ends a canary', async () => {
   expect(lurkbox.registry.get('one')?.canary).toBeNull();
 });
 
-test('an edit under the same version is no loss for what requires it', async () => {
+test('an edit under the same version does not break what requires it', async () => {
   const policy = { keep_versions: 0 };
   await lurkbox.close();
   lurkbox = await open({ policy });
@@ -199,7 +199,7 @@ test('an edit under the same version is no loss for what requires it', async () 
   expect(lurkbox.registry.get('base')?.versions).toHaveLength(1);
 });
 
-test('calls resolve whatever became of the lurkbox or the policy', async () => {
+test('a call resolves to a result even when the policy refuses it or the lurkbox is closed', async () => {
   await load('one', '1.0.0', SCRATCH);
   await using strict = await open({ policy: { allow: { scratch: false } } });
   const results = await strict.plugins.executePlugins({}, { names: ['one', 'two'], timeoutMs: 5 });
@@ -211,7 +211,7 @@ test('calls resolve whatever became of the lurkbox or the policy', async () => {
   expect(await outcomeOf('one')).toBe('CANCELLED');
 });
 
-test('files whose records were lost are put aside, and not removed', async () => {
+test('files whose records were lost are set aside and not removed', async () => {
   await load('one', '1.0.0');
   await lurkbox.close();
   const state = join(workspace.root, '.lurkbox');
@@ -223,12 +223,12 @@ test('files whose records were lost are put aside, and not removed', async () =>
   expect(await readdir(join(state, 'plugins-without-record', 'one', '1.0.0'))).toHaveLength(1);
 });
 
-describe('what 1.0 called otherwise', () => {
+describe('an old name of 1.0', () => {
   const warned: unknown[] = [];
   const logger: Logger = { ...SILENT_LOGGER, warn: (facts) => warned.push(facts) };
   beforeEach(() => warned.splice(0));
 
-  test('a method is there under its former name, and warns once', async () => {
+  test('of a method still works, and warns once', async () => {
     await using former = await open({ logger });
     await load('one', '1.0.0');
     expect(former.plugins.newest('one').version).toBe('1.0.0');
@@ -244,7 +244,7 @@ describe('what 1.0 called otherwise', () => {
     ]);
   });
 
-  test('names before the options of `executePlugins` are taken, with one warning', async () => {
+  test('of the argument order of `executePlugins` still works, with one warning', async () => {
     await using former = await open({ logger });
     const { nowhere } = await former.plugins.executePlugins({}, ['nowhere'], { timeoutMs: 5 });
     expect(nowhere?.outcome).toBe('PLUGIN_NOT_FOUND');
@@ -252,7 +252,7 @@ describe('what 1.0 called otherwise', () => {
     expect(warned).toEqual([expect.objectContaining({ method: 'executePlugins(context, names, options)' })]);
   });
 
-  test('`trial` is taken as `canary`, and both at once are refused', async () => {
+  test('`trial` is read as `canary`, and both at once are refused', async () => {
     await using former = await open({ logger });
     await load('one', '1.0.0');
     const trial = { share: 2 };
@@ -267,12 +267,12 @@ describe('what 1.0 called otherwise', () => {
   });
 });
 
-test('`discoverAndLoadAll` looks in the workspace where no other folder is named', async () => {
+test('`discoverAndLoadAll` looks in the workspace by default', async () => {
   await workspace.addPlugin('one');
   expect(await lurkbox.plugins.discoverAndLoadAll()).toMatchObject({ loaded: [{ name: 'one' }] });
 });
 
-describe('`discoverAndLoad` reads what the names need', () => {
+describe('`discoverAndLoad` reads', () => {
   const namesOf = ({ loaded }: { loaded: readonly { name: string }[] }) => loaded.map(({ name }) => name);
   const write = (name: string, version: string, manifest: object = {}) =>
     workspace.addPlugin(name, { manifest: { version, ...manifest } });
@@ -286,17 +286,17 @@ describe('`discoverAndLoad` reads what the names need', () => {
     for (const name of ['one', 'three']) await write(name, '1.1.0');
   });
 
-  test('the plugin itself, and no other one', async () => {
+  test('the named plugin, and no other', async () => {
     expect(namesOf(await lurkbox.plugins.discoverAndLoad(['one']))).toEqual(['one']);
     expect([activeOf('one'), activeOf('three')]).toEqual(['1.1.0', '1.0.0']);
   });
 
-  test('what it requires, too', async () => {
+  test('what the named plugin requires, too', async () => {
     expect(namesOf(await lurkbox.plugins.discoverAndLoad(['two']))).toEqual(['one', 'two']);
     expect([activeOf('one'), activeOf('three')]).toEqual(['1.1.0', '1.0.0']);
   });
 
-  test('all, where one was never loaded or is not known', async () => {
+  test('all plugins when a named one was never loaded or is unknown', async () => {
     await write('four', '1.0.0');
     expect(namesOf(await lurkbox.plugins.discoverAndLoad(['four']))).toEqual(['four', 'one', 'three', 'two']);
     await write('one', '1.2.0');
@@ -304,14 +304,14 @@ describe('`discoverAndLoad` reads what the names need', () => {
     expect(activeOf('one')).toBe('1.2.0');
   });
 
-  test('all, where one requires something new', async () => {
+  test('all plugins when a named one requires something new', async () => {
     await write('five', '1.0.0');
     await write('one', '1.1.0', { requires: ['five@1'] });
     expect(namesOf(await lurkbox.plugins.discoverAndLoad(['one']))).toContain('five');
     expect(activeOf('one')).toBe('1.1.0');
   });
 
-  test('a folder that says the name of another plugin takes it no more than where all is read', async () => {
+  test('a folder with the name of another plugin without letting it take over the name', async () => {
     await workspace.addPlugin('thief', { manifest: { name: 'one', version: '9.0.0' } });
     await lurkbox.plugins.discoverAndLoad(['one']);
     expect(activeOf('one')).toBe('1.1.0');
@@ -320,7 +320,7 @@ describe('`discoverAndLoad` reads what the names need', () => {
     expect(activeOf('one')).toBe('1.1.0');
   });
 
-  test('a plugin whose folder is broken is told, and one whose folder is gone is taken out', async () => {
+  test('and reports a plugin whose folder is broken, and removes one whose folder is gone', async () => {
     await write('one', 'new');
     expect((await lurkbox.plugins.discoverAndLoad(['one'])).failed).toMatchObject([
       { folder: join(workspace.root, 'plugins/one'), error: { code: 'MANIFEST_INVALID' } },

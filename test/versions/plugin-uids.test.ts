@@ -26,7 +26,7 @@ async function uidsOf(
 }
 
 describe('the user id of a plugin', () => {
-  test('is its own, stays the same, and is known after a restart', async () => {
+  test('is unique, stays the same, and is known after a restart', async () => {
     await using folder = await createFolder();
     const first = await uidsOf(folder.path);
     const given = first.all();
@@ -39,7 +39,7 @@ describe('the user id of a plugin', () => {
     await second.registry.close();
   });
 
-  test('is the same again for a plugin that was unloaded, where nobody took it', async () => {
+  test('is given again to a plugin that was unloaded, if it is still free', async () => {
     const { registry, uids } = await uidsOf(null);
     const before = uids.uidOf('a');
     registry.unregister('a');
@@ -48,7 +48,7 @@ describe('the user id of a plugin', () => {
     await registry.close();
   });
 
-  test('is the one that the policy pins, and nobody else is given that', async () => {
+  test('is the one that the policy pins, which no other plugin gets', async () => {
     const range = { first: 30_000, last: 30_003 };
     const rules = { uids: range, plugins: { a: { uid: 30_002 }, other: { uid: 65_532 } } };
     const { registry, uids, all } = await uidsOf(null, { rules });
@@ -59,7 +59,7 @@ describe('the user id of a plugin', () => {
     await registry.close();
   });
 
-  test('is none that a user of the host has, and another one once the host has it', async () => {
+  test('is never one of a user of the host, and changes when the host takes it', async () => {
     const taken = new Set<number>();
     const warn = vi.fn();
     const { registry, uids } = await uidsOf(null, {
@@ -75,7 +75,7 @@ describe('the user id of a plugin', () => {
     await registry.close();
   });
 
-  test('is refused where the range is used up, with the numbers', async () => {
+  test('is refused when the range is used up, with the numbers', async () => {
     const { registry, uids, all } = await uidsOf(null, { rules: { uids: { first: 30_000, last: 30_002 } } });
     expect(all).toThrow(
       expect.objectContaining({
@@ -89,7 +89,7 @@ describe('the user id of a plugin', () => {
     await registry.close();
   });
 
-  test('is chosen all the same where it cannot be written down, and does not change', async () => {
+  test('is still chosen when it cannot be stored, and does not change', async () => {
     const { registry, uids, all } = await uidsOf(null);
     vi.spyOn(registry, 'setUid').mockImplementation(() => {
       throw new Error('read-only');
@@ -102,7 +102,7 @@ describe('the user id of a plugin', () => {
   });
 });
 
-test('accounts of the host are users, groups, what it lends to them, and whoever runs this', () => {
+test('accounts of the host are its users, groups, subordinate ids and the current user', () => {
   const files: Record<string, string> = {
     '/etc/passwd': 'root:x:0:0:root:/root:/bin/sh\n# a comment\nada:x:40100:40200::/home/ada:/bin/sh\n',
     '/etc/group': 'root:x:0:\nstaff:x:40300:ada\n',

@@ -33,7 +33,7 @@ test.each([
   expect(pickVersion(INSTALLED, range)?.version).toBe(version);
 });
 
-test('of one version with two contents the first is picked', () => {
+test('a reference to a version with two contents picks the first', () => {
   const [first, second] = [
     { version: '1.0.0', id: 2 },
     { version: '1.0.0', id: 1 },

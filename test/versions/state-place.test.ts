@@ -79,27 +79,24 @@ function picture(folder: string): unknown {
     });
 }
 
-describe('a link where lurkbox keeps its own things', () => {
+describe('a link in the place of the state folder', () => {
   const places = ['', 'plugins', 'plugins-without-record', 'audit', 'tmp', 'packages'];
 
-  test.each(places)(
-    'in the place of .lurkbox/%s is refused before anything is touched (P10)',
-    async (name) => {
-      await fill();
-      rmSync(state(name), { recursive: true, force: true });
-      symlinkSync(victim, state(name));
-      const before = [picture(victim), picture(workspace.root)];
-      await expect(open()).rejects.toMatchObject({
-        code: 'REGISTRY_INVALID',
-        message: expect.stringMatching(
-          /symbolic link.*; nothing was read or changed\. Find out who put it there/,
-        ),
-      });
-      expect([picture(victim), picture(workspace.root)]).toEqual(before);
-    },
-  );
+  test.each(places)('at .lurkbox/%s is refused before anything is touched (P10)', async (name) => {
+    await fill();
+    rmSync(state(name), { recursive: true, force: true });
+    symlinkSync(victim, state(name));
+    const before = [picture(victim), picture(workspace.root)];
+    await expect(open()).rejects.toMatchObject({
+      code: 'REGISTRY_INVALID',
+      message: expect.stringMatching(
+        /symbolic link.*; nothing was read or changed\. Find out who put it there/,
+      ),
+    });
+    expect([picture(victim), picture(workspace.root)]).toEqual(before);
+  });
 
-  test('without a registry beside it is refused too', async () => {
+  test('is refused without a registry beside it, too', async () => {
     mkdirSync(state());
     symlinkSync(victim, state('plugins'));
     const before = picture(victim);
@@ -107,7 +104,7 @@ describe('a link where lurkbox keeps its own things', () => {
     expect(picture(victim)).toEqual(before);
   });
 
-  test('that leads to another workspace of the same user brings nothing of that along', async () => {
+  test('to another workspace of the same user brings in nothing from there', async () => {
     await using other = await createWorkspace();
     await other.addPlugin('nice', { manifest: { permissions: { filesystem: true } } });
     await (await createLurkbox({ workspaceRoot: other.root, maxWarm: 0, env: NO_ENGINE })).close();
@@ -115,7 +112,7 @@ describe('a link where lurkbox keeps its own things', () => {
     await expect(open()).rejects.toMatchObject({ code: 'REGISTRY_INVALID' });
   });
 
-  test('on the way to the workspace is fine: a person wrote that', async () => {
+  test('is allowed on the path to the workspace, which a person wrote', async () => {
     await fill();
     const link = join(victim, 'link');
     symlinkSync(workspace.root, link);
@@ -140,7 +137,7 @@ const FILES = [
   'audit/audit-000001.jsonl',
 ];
 
-describe('a file of lurkbox', () => {
+describe('a file in the state folder', () => {
   test.each(FILES)(
     '%s that is a link, a pipe or has a second name is refused, and nothing is touched (P10)',
     async (name) => {
@@ -165,7 +162,7 @@ describe('a file of lurkbox', () => {
     },
   );
 
-  test('of anybody else in the state folder is left alone', async () => {
+  test('that lurkbox did not make is left alone', async () => {
     await fill();
     put(state('readme'), 'mine');
     symlinkSync(victim, state('my-link'));
@@ -175,8 +172,8 @@ describe('a file of lurkbox', () => {
   });
 });
 
-describe('what others may do', () => {
-  test('state folders are for their owner alone, whatever the umask is', async () => {
+describe('other users', () => {
+  test('cannot enter state folders, whatever the umask is', async () => {
     const before = process.umask(0);
     try {
       await fill();
@@ -187,7 +184,7 @@ describe('what others may do', () => {
       expect([name, lstatSync(state(name)).mode & 0o777]).toEqual([name, 0o700]);
   });
 
-  test('a folder that others may enter is closed to them', async () => {
+  test('lose their access to a state folder at the next start', async () => {
     await fill();
     for (const name of ['', 'plugins', 'audit']) chmodSync(state(name), 0o777);
     await fill();
@@ -196,7 +193,7 @@ describe('what others may do', () => {
   });
 
   test.runIf(IS_ROOT).each(['', 'plugins', 'audit', 'registry.db', 'activity.db', 'audit/head.db'])(
-    'a store of another user is not read: .lurkbox/%s',
+    'cannot have their own store read as .lurkbox/%s',
     async (name) => {
       await fill();
       chownSync(state(name), STRANGER, STRANGER);
@@ -240,7 +237,7 @@ describe('what others may do', () => {
   });
 });
 
-test('a state folder that is moved away while it is used is neither read nor written any more (P10)', async () => {
+test('a state folder that is moved away while it is used is no longer read or written (P10)', async () => {
   await using lurkbox = await open();
   await lurkbox.plugins.discoverAndLoadAll(workspace.root);
   renameSync(state(), join(workspace.root, 'aside'));

@@ -31,7 +31,7 @@ async function write(path: string, content = ''): Promise<void> {
 }
 
 describe('a plugin that brings its packages along', { timeout: 60_000 }, () => {
-  test('is copied with its links, serves from the copy, and leaves nothing when it is unloaded', async () => {
+  test('is copied with its links, runs from the copy, and leaves nothing when it is unloaded', async () => {
     await using lurkbox = await open();
     const { plugin } = await lurkbox.plugins.loadPlugin(folder);
     const [copy] = await readdir(copiesFolder());
@@ -51,7 +51,7 @@ describe('a plugin that brings its packages along', { timeout: 60_000 }, () => {
     ['leads out', async (link: string) => symlink('/etc', link)],
     ['is a folder', async (link: string) => void (await mkdir(link))],
     ['is gone', async () => {}],
-  ])('is not what was installed where a link of its copy %s', async (_, make) => {
+  ])('counts as changed when a link of its copy %s', async (_, make) => {
     await using lurkbox = await open();
     await lurkbox.plugins.loadPlugin(folder);
     const link = join(copiesFolder(), `${(await readdir(copiesFolder()))[0]}/node_modules/a`);
@@ -63,7 +63,7 @@ describe('a plugin that brings its packages along', { timeout: 60_000 }, () => {
     expect((await lurkbox.plugins.readFiles('one')).links).toHaveLength(1);
   });
 
-  test('is another version with other packages, and the former one can be taken back', async () => {
+  test('is another version with other packages, and can be rolled back to the former one', async () => {
     await using lurkbox = await open();
     const { plugin: first } = await lurkbox.plugins.loadPlugin(folder);
     await write('node_modules/.store/a/index.js', 'newer');
@@ -74,7 +74,7 @@ describe('a plugin that brings its packages along', { timeout: 60_000 }, () => {
     expect(await lurkbox.plugins.lockPackages('one')).toMatchObject({ digest: second.digest });
   });
 
-  test('is held to the bounds that the policy names, and a pin to what is in them', async () => {
+  test('is held to the limits of the policy, and a pin covers its packages', async () => {
     for (let index = 0; index < 5; index++) await write(`node_modules/.store/a/${index}`);
     await using few = await open({ policy: { vendored: { max_entries: 5 } } });
     await expect(few.plugins.loadPlugin(folder)).rejects.toMatchObject({
@@ -92,7 +92,7 @@ describe('a plugin that brings its packages along', { timeout: 60_000 }, () => {
     });
   });
 
-  test('is tried out from its folder where nothing is kept', async () => {
+  test('is run from its folder when nothing is stored', async () => {
     await using lurkbox = await open({ persist: false });
     const { plugin } = await lurkbox.plugins.loadPlugin(folder);
     expect(await lurkbox.plugins.executePlugin('one')).toMatchObject({

@@ -96,14 +96,14 @@ async function asks(): Promise<number> {
   return reloader.asked.length;
 }
 
-describe('a plugin', () => {
-  test('that is there at the start is reloaded once', async () => {
+describe('a watched plugin', () => {
+  test('that exists at the start is reloaded once', async () => {
     manager = createManager({ debounceMs: 1000 });
     await startWithHello();
     expect(await asks()).toBe(1);
   });
 
-  test('is reloaded with its new content when a file of it changes, also deep in it', async () => {
+  test('is reloaded with its new content when one of its files changes, at any depth', async () => {
     await startWithHello();
     await put('hello/lib/deep/er/x.js');
     const before = await asks();
@@ -113,7 +113,7 @@ describe('a plugin', () => {
     await toldOf('live hello 1', 'live hello 2');
   });
 
-  test('of which nothing had changed is not told of', async () => {
+  test('that has not changed is not reported', async () => {
     await startWithHello();
     const before = await asks();
     await put('hello/README.md');
@@ -122,7 +122,7 @@ describe('a plugin', () => {
     expect(told).toEqual(['live hello 1']);
   });
 
-  test('that appears is picked up when all of it is there, and not before', async () => {
+  test('that appears is loaded when it is complete, and not before', async () => {
     manager = createManager({ debounceMs: 1000 });
     await manager.start();
     for (const step of ['a', 'b', 'c', 'd', 'e', 'f']) {
@@ -135,7 +135,7 @@ describe('a plugin', () => {
     expect(reloader.asked).toEqual(['reload hello']);
   });
 
-  test('that is saved without a pause is reloaded all the same, seldom, and never twice at once', async () => {
+  test('that is saved without a pause is reloaded rarely, and never twice at once', async () => {
     // Above the 50 ms in which chokidar puts changes of one file together.
     const debounceMs = 200;
     manager = createManager({ debounceMs });
@@ -170,7 +170,7 @@ describe('a plugin', () => {
     expect(reloader.mostAtOnceOfOne).toBe(1);
   });
 
-  test('is reloaded when a file is saved by putting another in its place', async () => {
+  test('is reloaded when a file is replaced by another', async () => {
     await startWithHello();
     await put('hello/index.js.tmp', '2');
     await rename(join(plugins, 'hello/index.js.tmp'), join(plugins, 'hello/index.js'));
@@ -206,7 +206,7 @@ describe('a plugin', () => {
     },
   );
 
-  test('whose folder is put in place of another is reloaded', async () => {
+  test('whose folder is replaced by another is reloaded', async () => {
     await startWithHello();
     await mkdir(join(root, 'new'));
     await writeFile(join(root, 'new/plugin.json'), '{}');
@@ -228,8 +228,8 @@ describe('a plugin', () => {
   });
 });
 
-describe('a plugin whose folder goes', () => {
-  test('is removed, and is new when it comes back', async () => {
+describe('a plugin whose folder is removed', () => {
+  test('is unloaded, and is new when it comes back', async () => {
     await startWithHello();
     await takeAway('hello');
     await toldOf('live hello 1', 'gone hello');
@@ -239,7 +239,7 @@ describe('a plugin whose folder goes', () => {
     await toldOf('live hello 1', 'gone hello', 'live hello 2', 'live hello 3');
   });
 
-  test('and comes back before anybody would notice is only reloaded', async () => {
+  test('and comes back at once is only reloaded', async () => {
     manager = createManager({ debounceMs: 1000 });
     await startWithHello();
     await takeAway('hello');
@@ -247,7 +247,7 @@ describe('a plugin whose folder goes', () => {
     await toldOf('live hello 1', 'live hello 2');
   });
 
-  test('is gone also when only its plugin.json goes', async () => {
+  test('is also unloaded when only its plugin.json is removed', async () => {
     await startWithHello();
     await rm(join(plugins, 'hello/plugin.json'));
     await toldOf('live hello 1', 'gone hello');
@@ -256,7 +256,7 @@ describe('a plugin whose folder goes', () => {
     expect(told).toEqual(['live hello 1', 'gone hello']);
   });
 
-  test('is removed with the folder that all of them are in, and comes back with it', async () => {
+  test('is unloaded with the parent folder, and comes back with it', async () => {
     await startWithHello();
     await rename(plugins, join(root, 'away'));
     await toldOf('live hello 1', 'gone hello');
@@ -265,7 +265,7 @@ describe('a plugin whose folder goes', () => {
     await expect.poll(() => told.at(-1), PATIENT).toBe('live hello 2');
   });
 
-  test('frees its name for a folder that was refused because of it', async () => {
+  test('frees its name for a folder that was refused', async () => {
     let holder = '';
     reloader.during = (folder) => {
       if (holder !== '' && holder !== folder) throw new LurkboxError('MANIFEST_INVALID', 'the name is taken');
@@ -281,7 +281,7 @@ describe('a plugin whose folder goes', () => {
     await toldOf('live hello 1', 'error renamed MANIFEST_INVALID', 'gone hello', 'live renamed 1');
   });
 
-  test('and cannot be removed is told as an error, and removed at the next change', async () => {
+  test('but that cannot be unloaded is reported as an error, and unloaded at the next change', async () => {
     await startWithHello();
     await asks();
     reloader.onRemoved = () => {
@@ -296,7 +296,7 @@ describe('a plugin whose folder goes', () => {
 });
 
 describe('a reload that fails', () => {
-  test('is told once and tried again at the next change', async () => {
+  test('is reported once and tried again at the next change', async () => {
     await startWithHello();
     const before = await asks();
     reloader.during = () => {
@@ -310,7 +310,7 @@ describe('a reload that fails', () => {
     await toldOf('live hello 1', 'error hello POLICY_DENIED', 'live hello 3');
   });
 
-  test('because files changed while they were read is tried again by itself', async () => {
+  test('because files changed while they were read is retried without a change', async () => {
     await startWithHello();
     const before = await asks();
     let failures = 0;
@@ -322,7 +322,7 @@ describe('a reload that fails', () => {
     expect(await asks()).toBe(before + 3);
   });
 
-  test('because files change for ever is told after some tries, and not tried for ever', async () => {
+  test('because files keep changing is reported after some tries, and given up', async () => {
     await startWithHello();
     const before = await asks();
     reloader.during = () => {
@@ -333,7 +333,7 @@ describe('a reload that fails', () => {
     expect(await asks()).toBe(before + 5);
   });
 
-  test('with an error of another kind is a fault of lurkbox', async () => {
+  test('with an unknown error is reported as a fault of lurkbox', async () => {
     await startWithHello();
     await asks();
     reloader.during = () => {
@@ -365,8 +365,8 @@ describe('a reload that fails', () => {
   }
 });
 
-describe('many plugins', () => {
-  test('are all reloaded, two at once', async () => {
+describe('a path with many plugins', () => {
+  test('has all of them reloaded, two at a time', async () => {
     const names = Array.from({ length: 30 }, (_, index) => `plugin-${index}`);
     for (const name of names) await putPlugin(name);
     reloader.during = () => sleep(5);
@@ -377,7 +377,7 @@ describe('many plugins', () => {
     expect(reloader.mostAtOnceOfOne).toBe(1);
   });
 
-  test('leave out hidden folders, plain files and folders without a plugin.json', async () => {
+  test('ignores hidden folders, plain files and folders without a plugin.json', async () => {
     await put('.hidden/plugin.json');
     await put('node_modules/plugin.json');
     await put('README.md');
@@ -387,7 +387,7 @@ describe('many plugins', () => {
     expect(new Set(reloader.asked)).toEqual(new Set(['reload hello']));
   });
 
-  test('a listener that throws does not keep the others from it', async () => {
+  test('reloads all of them even when a listener throws', async () => {
     manager = createManager({
       onReload: (folder) => {
         told.push(basename(folder));
@@ -401,8 +401,8 @@ describe('many plugins', () => {
   });
 });
 
-describe('a path', () => {
-  test('can be a plugin itself', async () => {
+describe('a watched path', () => {
+  test('can be the folder of one plugin', async () => {
     await putPlugin('hello');
     await put('hello/lib/plugin.json');
     manager = createManager({ watchPaths: [join(plugins, 'hello')] });
@@ -417,7 +417,7 @@ describe('a path', () => {
     expect(new Set(reloader.asked)).toEqual(new Set(['reload hello', 'removed hello']));
   });
 
-  test('can become a plugin while it is watched', async () => {
+  test('can become the folder of a plugin while it is watched', async () => {
     await put('hello/index.js');
     await put('hello/.config/x', '1');
     manager = createManager({ watchPaths: [join(plugins, 'hello')] });
@@ -429,7 +429,7 @@ describe('a path', () => {
     await expect.poll(() => reloader.asked.length, PATIENT).toBe(before + 1);
   });
 
-  test('can be added and removed while it runs', async () => {
+  test('can be added and removed while hot reload runs', async () => {
     await startWithHello();
     const other = join(root, 'other');
     await putPlugin('other', 'o', root);
@@ -447,7 +447,7 @@ describe('a path', () => {
     await toldOf('live hello 1', 'live other o', 'live other p', 'live hello 2');
   });
 
-  test('can be removed when its folder is gone', async () => {
+  test('can be removed after its folder is gone', async () => {
     await startWithHello();
     await rename(plugins, join(root, 'away'));
     await toldOf('live hello 1', 'gone hello');
@@ -455,7 +455,7 @@ describe('a path', () => {
     expect(manager.paths).toEqual([]);
   });
 
-  test('is known by the folder that a link leads to', async () => {
+  test('is identified by the folder that a link leads to', async () => {
     await symlink(plugins, join(root, 'link'));
     manager = createManager({ watchPaths: [join(root, 'link')] });
     await startWithHello();
@@ -463,7 +463,7 @@ describe('a path', () => {
     expect(await manager.removePath(join(root, 'link'))).toBe(true);
   });
 
-  test('that is not there or no folder is refused', async () => {
+  test('that does not exist or is not a folder is refused', async () => {
     await put('file');
     await expect(manager.addPath(join(root, 'nothing'))).rejects.toMatchObject({ code: 'PLUGIN_NOT_FOUND' });
     await expect(manager.addPath(join(plugins, 'file'))).rejects.toMatchObject({ code: 'PLUGIN_NOT_FOUND' });
@@ -473,7 +473,7 @@ describe('a path', () => {
     expect(manager.isRunning).toBe(false);
   });
 
-  test('inside of another is refused, both ways', async () => {
+  test('inside another one or around it is refused', async () => {
     await manager.addPath(plugins);
     await put('hello/plugin.json');
     const refusal = { code: 'OPTIONS_INVALID', message: expect.stringContaining('inside of the other') };
@@ -481,7 +481,7 @@ describe('a path', () => {
     await expect(manager.addPath(root)).rejects.toMatchObject(refusal);
   });
 
-  test('beyond the hundredth is refused', async () => {
+  test('is refused after a hundred others', async () => {
     manager = createManager({ watchPaths: [] });
     for (let index = 0; index < 100; index++) {
       await put(`${index}/index.js`);
@@ -495,8 +495,8 @@ describe('a path', () => {
   });
 });
 
-describe('stopping', () => {
-  test('ends and waits for what is under way, and nothing begins after', async () => {
+describe('stopping hot reload', () => {
+  test('waits for the reloads under way, and starts none after that', async () => {
     await startWithHello();
     await asks();
     let ended = false;
@@ -522,7 +522,7 @@ describe('stopping', () => {
     expect(told).toEqual(['live hello 1']);
   });
 
-  test('is fine before the start, in the middle of it, and twice', async () => {
+  test('works before the start, during it, and twice', async () => {
     await manager.stop();
     await putPlugin('hello');
     const starting = manager.start();
@@ -541,7 +541,7 @@ describe('stopping', () => {
     expect(manager.isRunning).toBe(true);
   });
 
-  test('happens at the end of a block', async () => {
+  test('happens at the end of an `await using` block', async () => {
     {
       await using scoped = createManager();
       manager = scoped;

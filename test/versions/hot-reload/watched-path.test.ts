@@ -46,13 +46,13 @@ const TOO_MANY = {
   message: expect.stringContaining('more than 50 files and folders'),
 };
 
-test('a path that holds too much is not watched', async () => {
+test('a path with too many files is not watched', async () => {
   await fill(0, 60);
   await expect(createPath(50).open()).rejects.toMatchObject(TOO_MANY);
   expect(lost).toEqual([]);
 });
 
-test('a path in which too much appears is given up, and that is told once', async () => {
+test('a path that grows too large is no longer watched, which is reported once', async () => {
   await fill(0, 10);
   await createPath(50).open();
   await fill(10, 200);
@@ -61,7 +61,7 @@ test('a path in which too much appears is given up, and that is told once', asyn
   expect(lost).toHaveLength(1);
 });
 
-test('files that are written again and again are counted once', async () => {
+test('a file that is written many times is counted once', async () => {
   await fill(0, 30);
   await createPath(50).open();
   for (let round = 0; round < 5; round++) {
@@ -75,7 +75,7 @@ test('files that are written again and again are counted once', async () => {
 test.each([
   ['ENOSPC', 'max_user_watches'],
   ['EMFILE', 'max_user_instances'],
-])('%s says what to raise', (code, setting) => {
+])('the error for %s names the limit to raise', (code, setting) => {
   const error = watchesExhausted('/plugins', Object.assign(new Error(code), { code }));
   expect(error).toMatchObject({ code: 'HOST_RESOURCES', message: expect.stringContaining(setting) });
   expect(watchesExhausted('/plugins', new Error('another'))).toBeNull();

@@ -53,7 +53,7 @@ const newest = (lurkbox: Lurkbox) => lurkbox.registry.get('one')!.versions[0]!;
 const pinnedTo = (digest: string) => ({ policy: { plugins: { one: { digest } } } });
 
 describe('a plugin with npm packages', { timeout: 60_000 }, () => {
-  test('is listed without asking npm, and is not locked then', async () => {
+  test('is listed without asking npm, and not locked by that', async () => {
     await writePlugin('here/plugins/one');
     await using lurkbox = await open();
     const { failed } = await lurkbox.plugins.discoverAndLoadAll(lurkbox.workspaceRoot);
@@ -65,7 +65,7 @@ describe('a plugin with npm packages', { timeout: 60_000 }, () => {
     expect(lurkbox.plugins.getOrThrow('one').plugin.lock).toBeNull();
   });
 
-  test('is locked when it is loaded, and its digest is over the lock', async () => {
+  test('is locked when it is loaded, and its digest covers the lock', async () => {
     const folder = await writePlugin('one');
     await using lurkbox = await open();
     const { plugin } = await lurkbox.plugins.loadPlugin(folder);
@@ -91,7 +91,7 @@ describe('a plugin with npm packages', { timeout: 60_000 }, () => {
     expect(registry.requests.filter((path) => path === 'padder')).toHaveLength(1);
   });
 
-  test('whose packages nobody can reach has one outcome, and is tried again', async () => {
+  test('whose packages cannot be reached has one outcome, and is tried again', async () => {
     await writePlugin('here/plugins/one', { manifest: { dependencies: ['missing@1'] } });
     await using lurkbox = await open();
     await lurkbox.plugins.discoverAndLoadAll(lurkbox.workspaceRoot);
@@ -105,7 +105,7 @@ describe('a plugin with npm packages', { timeout: 60_000 }, () => {
     expect(await lurkbox.plugins.executePlugin('one', {})).toMatchObject({ outcome: 'ENGINE_UNAVAILABLE' });
   });
 
-  test('whose caller leaves while npm chooses is cancelled', async () => {
+  test('has its call cancelled when the caller leaves while npm resolves', async () => {
     await writePlugin('here/plugins/one');
     await using lurkbox = await open();
     await lurkbox.plugins.discoverAndLoadAll(lurkbox.workspaceRoot);
@@ -116,7 +116,7 @@ describe('a plugin with npm packages', { timeout: 60_000 }, () => {
     expect(newest(lurkbox).lock).toBeNull();
   });
 
-  test('keeps its lock where an edit leaves the dependencies alone, and only there', async () => {
+  test('keeps its lock after an edit only if the dependencies stay the same', async () => {
     const folder = await writePlugin('one');
     await using lurkbox = await open();
     const { plugin: first } = await lurkbox.plugins.loadPlugin(folder);
@@ -130,7 +130,7 @@ describe('a plugin with npm packages', { timeout: 60_000 }, () => {
     expect(changed.lock).toContain('"1.1.0"');
   });
 
-  test('is locked anew when it was unloaded', async () => {
+  test('is locked anew after it was unloaded', async () => {
     const folder = await writePlugin('one');
     await using lurkbox = await open();
     const { plugin: first } = await lurkbox.plugins.loadPlugin(folder);
@@ -141,7 +141,7 @@ describe('a plugin with npm packages', { timeout: 60_000 }, () => {
     expect(again.digest).not.toBe(first.digest);
   });
 
-  test('that asks for more is agreed to only when it is locked', async () => {
+  test('with extra permissions gets consent only after it is locked', async () => {
     const folder = await writePlugin('here/plugins/one', { manifest: { dependencies: [] } });
     await using lurkbox = await open('here', { policy: { allow: { bridge: true } } });
     await lurkbox.plugins.loadPlugin(folder);
@@ -155,7 +155,7 @@ describe('a plugin with npm packages', { timeout: 60_000 }, () => {
     expect(lurkbox.plugins.get('one')?.version).toBe('2.0.0');
   });
 
-  test('keeps what the first installation agreed to when it is locked', async () => {
+  test('keeps the consent of its first installation when it is locked', async () => {
     await writePlugin('here/plugins/one', { manifest: { permissions: { network: true } } });
     await using lurkbox = await open('here', { policy: { allow: { bridge: true } } });
     await lurkbox.plugins.discoverAndLoadAll(lurkbox.workspaceRoot);
@@ -165,7 +165,7 @@ describe('a plugin with npm packages', { timeout: 60_000 }, () => {
     expect(consents.map(({ digest }) => digest)).toEqual([newest(lurkbox).digest]);
   });
 
-  test('is used, rolled back and tried with its lock', async () => {
+  test('is activated, rolled back and run as a canary with its lock', async () => {
     const [first, second] = [
       await writePlugin('one'),
       await writePlugin('two', { manifest: { version: '2.0.0' } }),
@@ -178,7 +178,7 @@ describe('a plugin with npm packages', { timeout: 60_000 }, () => {
     expect(lurkbox.registry.get('one')!.versions.every(({ lock }) => lock !== null)).toBe(true);
   });
 
-  test('is locked in memory where nothing is kept', async () => {
+  test('is locked in memory when nothing is stored', async () => {
     const folder = await writePlugin('one');
     await using lurkbox = await open('here', { persist: false });
     const { plugin } = await lurkbox.plugins.loadPlugin(folder);
@@ -225,7 +225,7 @@ describe("a plugin with its author's lock file", { timeout: 60_000 }, () => {
     },
   );
 
-  test('is refused where the file disagrees with `dependencies`, and says what to do', async () => {
+  test('is refused when the file disagrees with `dependencies`, with what to do', async () => {
     const folder = await writePlugin('one', { manifest: { dependencies: ['padder@^2.0.0', 'other@1'] } });
     await lockAsAuthor(folder, { padder: '^1.0.0' });
     await using lurkbox = await open();
@@ -253,7 +253,7 @@ describe("a plugin with its author's lock file", { timeout: 60_000 }, () => {
     expect(plugin).toMatchObject({ digest: plugin.content, lock: null });
   });
 
-  test('gets another lock with another file, and one of lurkbox without any', async () => {
+  test('gets a new lock with another file, and one from lurkbox without a file', async () => {
     const folder = await writePlugin('one');
     await lockAsAuthor(folder, { padder: '^1.0.0' });
     await registry.publish({ name: 'padder', version: '1.1.0' });
@@ -266,7 +266,7 @@ describe("a plugin with its author's lock file", { timeout: 60_000 }, () => {
     expect(written.lock).not.toContain('source');
   });
 
-  test('that was locked before its file was obeyed stays what it is', async () => {
+  test('that was locked before lurkbox read such files stays unchanged', async () => {
     const folder = await writePlugin('one');
     await lockAsAuthor(folder, { padder: '^1.0.0' });
     await registry.publish({ name: 'padder', version: '1.1.0' });
@@ -292,7 +292,7 @@ describe("a plugin with its author's lock file", { timeout: 60_000 }, () => {
     ['a folder', (path: string) => mkdir(path)],
     ['a file of 20 MB', (path: string) => writeFile(path, ' '.repeat(20_000_000))],
     ['nothing', (path: string) => writeFile(path, '')],
-  ])('is not read where that is %s', async (_, make) => {
+  ])('is refused when that file is %s', async (_, make) => {
     const folder = await writePlugin('one');
     await make(join(folder, 'package-lock.json'));
     await using lurkbox = await open();
@@ -302,7 +302,7 @@ describe("a plugin with its author's lock file", { timeout: 60_000 }, () => {
   });
 });
 
-test('a plugin without npm packages is what its files are', async () => {
+test('a plugin without npm packages is identified by its files alone', async () => {
   const folder = await writePlugin('one', { manifest: { dependencies: [] } });
   await using lurkbox = await open();
   const { plugin } = await lurkbox.plugins.loadPlugin(folder);
@@ -318,7 +318,7 @@ describe('a pinned digest', { timeout: 60_000 }, () => {
     return { folder, digest: plugin.digest, content: plugin.content };
   }
 
-  test('pins the packages too, whatever is published after it', async () => {
+  test('also pins the packages, whatever is published later', async () => {
     const { folder, digest } = await lockedDigest();
     await registry.publish({ name: 'padder', version: '1.1.0' });
     await using same = await open('here', pinnedTo(digest));
@@ -334,7 +334,7 @@ describe('a pinned digest', { timeout: 60_000 }, () => {
     expect(elsewhere.registry.get('one')).toBeNull();
   });
 
-  test('holds on another machine that is given the lock', async () => {
+  test('holds on another machine that has the lock', async () => {
     const { folder, digest } = await lockedDigest();
     await using here = await open();
     const moved = here.registry.toJSON();
@@ -345,7 +345,7 @@ describe('a pinned digest', { timeout: 60_000 }, () => {
   });
 
   test.each(['digest of the files', 'digest of what is not locked'])(
-    'that is the %s fits nothing that runs',
+    'that is the %s matches nothing that runs',
     async (which) => {
       const { content } = await lockedDigest();
       await writePlugin('there/plugins/one');
@@ -366,7 +366,7 @@ describe('a pinned digest', { timeout: 60_000 }, () => {
     },
   );
 
-  test('is judged again when another process has locked the packages', async () => {
+  test('is checked again when another process has locked the packages', async () => {
     await writePlugin('here/plugins/one');
     await using one = await open('here', pinnedTo(`sha256:${'0'.repeat(64)}`));
     await one.plugins.discoverAndLoadAll(one.workspaceRoot);
@@ -377,8 +377,8 @@ describe('a pinned digest', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a lock', { timeout: 60_000 }, () => {
-  test('is one where several processes make it at once: the first', async () => {
+describe('a lock of packages', { timeout: 60_000 }, () => {
+  test('that several processes make at once is the first of them', async () => {
     const folder = await writePlugin('one');
     await using one = await open();
     await using other = await open();
@@ -394,7 +394,7 @@ describe('a lock', { timeout: 60_000 }, () => {
     expect(other.registry.setLock(id, locks[1]!)).toMatchObject({ lock: locks[0], digest: first.digest });
   });
 
-  test('that somebody changed in the store counts for nothing', async () => {
+  test('that was changed in the store is not used', async () => {
     const folder = await writePlugin('one');
     {
       await using lurkbox = await open();

@@ -35,7 +35,7 @@ describe('a link in the state folder', () => {
   test.each<[string, () => void]>([
     ['at `plugins`', () => symlinkSync(victim, join(state, 'plugins'))],
     ['at the state folder itself', () => replace(state, victim)],
-  ])('%s ends the removal of old copies, and nothing that it leads to is touched', (_where, make) => {
+  ])('%s stops the removal of old copies, and its target is untouched', (_where, make) => {
     make();
     const files = new CopiedFiles(state);
     for (const keep of [true, false]) expect(() => files.sweep(new Set(), { keep })).toThrow(/symbolic link/);
@@ -43,7 +43,7 @@ describe('a link in the state folder', () => {
   });
 
   test.each(['plugins/name', 'plugins/name/1.0.0', 'plugins/name/1.0.0/content'])(
-    'at %s is nothing that would be removed',
+    'at %s is not removed',
     (path) => {
       mkdirSync(dirname(join(state, path)), { recursive: true });
       symlinkSync(join(victim, path.split('/').slice(0, -1).join('/')), join(state, path));
@@ -54,7 +54,7 @@ describe('a link in the state folder', () => {
     },
   );
 
-  test('in a copy goes with it, and not what it leads to', () => {
+  test('in a copy is removed with it, but its target is not', () => {
     mkdirSync(join(state, 'plugins/name/1.0.0/content'), { recursive: true });
     symlinkSync(victim, join(state, 'plugins/name/1.0.0/content/link'));
     const files = new CopiedFiles(state);
@@ -82,7 +82,7 @@ describe('a link in the state folder', () => {
     },
   );
 
-  test('that came after a plugin was installed is not followed when it is unloaded', async () => {
+  test('that appeared after a plugin was installed is not followed when it is unloaded', async () => {
     const plugin = await loadPlugin(await workspace.addPlugin('reader'));
     const files = new CopiedFiles(state);
     await using staged = await files.stage(plugin);
@@ -97,7 +97,7 @@ describe('a link in the state folder', () => {
     expectUntouched();
   });
 
-  test('is told when a workspace is opened', async () => {
+  test('is reported when a workspace is opened', async () => {
     symlinkSync(victim, join(state, 'plugins'));
     const open = createLurkbox({ workspaceRoot: workspace.root, env: NO_ENGINE });
     await expect(open).rejects.toMatchObject({ code: 'REGISTRY_INVALID' });
@@ -106,7 +106,7 @@ describe('a link in the state folder', () => {
 });
 
 test.each(['../home-of-somebody', 'plugins/../../home-of-somebody', '/etc', 'plugins//x', ''])(
-  'a record that names %j has nothing removed',
+  'a record that names %j causes no removal',
   (folder) => {
     mkdirSync(join(state, 'plugins'));
     expect(() => new CopiedFiles(state).remove({ folder })).toThrow();
@@ -114,7 +114,7 @@ test.each(['../home-of-somebody', 'plugins/../../home-of-somebody', '/etc', 'plu
   },
 );
 
-test('a workspace that is reached through a link is served from its real folder', async () => {
+test('a workspace that is opened through a link is used at its real folder', async () => {
   await workspace.addPlugin('reader');
   const alias = `${workspace.root}-alias`;
   symlinkSync(workspace.root, alias);
@@ -130,7 +130,7 @@ test('a workspace that is reached through a link is served from its real folder'
   }
 });
 
-test('a policy that is found in a workspace is not read through a link, and one that is named is', async () => {
+test('a policy in the workspace is not read through a link, but a named policy is', async () => {
   put(join(victim, 'policy.json'), '{}');
   const policy = join(workspace.root, 'lurkbox.policy.json');
   symlinkSync(join(victim, 'policy.json'), policy);
@@ -157,8 +157,8 @@ function expectUntouched(): void {
   expect(readFileSync(join(victim, 'plugins/name/1.0.0/text'), 'utf8')).toBe('years of work');
 }
 
-describe('a copy', () => {
-  test('that an earlier release made with files that systems drop is still what was installed', async () => {
+describe('a copy of a plugin', () => {
+  test('that an earlier release made with files of the operating system still counts as unchanged', async () => {
     const plugin = await loadPlugin(await workspace.addPlugin('one', { files: { '.DS_Store': 'x' } }), {
       names: 'all',
     });
@@ -171,7 +171,7 @@ describe('a copy', () => {
     expect((await files.read({ ...version, origin } as never)).files).toEqual(plugin.files);
   });
 
-  test('that was changed is refused with the files that differ, as long as its origin has them', async () => {
+  test('that was changed is refused with the names of the files, while its origin still has them', async () => {
     const plugin = await loadPlugin(await workspace.addPlugin('one'));
     const files = new CopiedFiles(state);
     await using staged = await files.stage(plugin);

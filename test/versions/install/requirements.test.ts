@@ -9,7 +9,7 @@ function plugin(name: string, requires: readonly string[] = [], versions = ['1.0
   return { name, requires, versions };
 }
 
-test('what is required is loaded before what requires it', () => {
+test('a required plugin is loaded before the one that requires it', () => {
   const { order, problems } = orderByRequirements([
     plugin('report', ['table@^1', 'mail@1.x']),
     plugin('table', ['mail@*']),
@@ -20,7 +20,7 @@ test('what is required is loaded before what requires it', () => {
   expect(problems.size).toBe(0);
 });
 
-test('any installed version will do', () => {
+test('any installed version can satisfy a requirement', () => {
   const { order } = orderByRequirements([plugin('a', ['b@^1.2']), plugin('b', [], ['2.0.0', '1.3.0'])]);
   expect(order).toEqual(['b', 'a']);
 });
@@ -63,13 +63,13 @@ test.each([
   expect(order).not.toContain(name);
 });
 
-test('every member of a circle has the problem, and the others are loaded', () => {
+test('every member of a cycle is reported, and other plugins are loaded', () => {
   const { order, problems } = orderByRequirements([plugin('a', ['b@*']), plugin('b', ['a@*']), plugin('c')]);
   expect([...problems.keys()].sort()).toEqual(['a', 'b']);
   expect(order).toEqual(['c']);
 });
 
-test('who needs a plugin is told, and who can do with another version of it is not', () => {
+test('the dependents of a version are the plugins that no other version satisfies', () => {
   const plugins = [
     plugin('b', [], ['1.0.0', '2.0.0']),
     plugin('old', ['b@^1']),
@@ -80,7 +80,7 @@ test('who needs a plugin is told, and who can do with another version of it is n
   expect(dependentsOf('b', '1.0.0', plugins)).toEqual(['old']);
 });
 
-test('nobody misses one of two contents of the same version', () => {
+test('one of two contents of the same version has no dependents', () => {
   const plugins = [plugin('b', [], ['1.0.0', '1.0.0']), plugin('old', ['b@^1'])];
   expect(dependentsOf('b', '1.0.0', plugins)).toEqual([]);
 });

@@ -51,7 +51,7 @@ async function namesLike(start: string): Promise<string[]> {
   return (await readdir(folder.path)).filter((name) => name.startsWith(start)).sort();
 }
 
-describe('a broken store', () => {
+describe('a broken registry', () => {
   const breaks: [string, () => Promise<unknown>][] = [
     ['garbage', () => writeFile(at(STORE), Buffer.alloc(20_000, 'garbage'))],
     ['one letter', () => writeFile(at(STORE), 'x')],
@@ -134,7 +134,7 @@ describe('a broken store', () => {
     },
   );
 
-  test('that is missing comes back from its backup', async () => {
+  test('that is missing is restored from its backup', async () => {
     const before = await createStore();
     await unlink(at(STORE));
     await using registry = await openRegistry(folder.path);
@@ -144,7 +144,7 @@ describe('a broken store', () => {
     ]);
   });
 
-  test('that was moved aside by somebody who was killed before saying so is missed, and no empty one takes its place', async () => {
+  test('that a killed process moved aside is noticed, and not replaced by an empty one', async () => {
     await createStore();
     await rename(at(STORE), at(`${STORE}.broken-then`));
     await unlink(at(BACKUP));
@@ -154,14 +154,14 @@ describe('a broken store', () => {
     });
   });
 
-  test('that never was is made, also beside what another store left', async () => {
+  test('that never existed is created, even beside files of another one', async () => {
     await writeFile(at('activity.db.broken-2026-01-01T00-00-00.000Z'), 'x');
     await using registry = await openRegistry(folder.path);
     expect(registry.list()).toEqual([]);
     expect(registry.repairs).toEqual([expect.stringContaining('activity.db" was missing. It begins empty.')]);
   });
 
-  test('gives no id twice, though its backup does not know the last ones', async () => {
+  test('gives no id twice, although its backup lacks the last ones', async () => {
     await createStore();
     await cp(at(BACKUP), at('old'));
     const last = await (async () => {
@@ -174,7 +174,7 @@ describe('a broken store', () => {
     expect(registry.register(newVersion('later')).id).toBeGreaterThan(last);
   });
 
-  test('of which the log is lost is older than its backup, which takes its place', async () => {
+  test('that lost its log is older than its backup and replaced by it', async () => {
     const before = await createStore();
     const registry = await openRegistry(folder.path);
     await cp(at(STORE), at('old'));
@@ -188,7 +188,7 @@ describe('a broken store', () => {
     expect(again.repairs).toEqual([expect.stringContaining('it is older than its backup')]);
   });
 
-  test('is used as it is beside the backup of another store', async () => {
+  test('is used unchanged beside the backup of another one', async () => {
     const before = await createStore();
     await cp(at(STORE), at('ours'));
     await rm(at(STORE));
@@ -208,7 +208,7 @@ describe('a broken store', () => {
     for (const ending of ['-wal', '-shm']) await rm(at(STORE + ending), { force: true });
   }
 
-  test('that breaks while it is used takes no change, is known from memory, and is repaired when it is opened', async () => {
+  test('that breaks while it is used takes no change, is served from memory, and is repaired when it is opened', async () => {
     await createStore();
     const registry = await openRegistry(folder.path);
     const before = registry.list();
@@ -232,7 +232,7 @@ describe('a broken store', () => {
     again.register(newVersion('late'));
   });
 
-  test('that cannot be read while it is used is known from memory, also after a change that failed', async () => {
+  test('that cannot be read while it is used is served from memory, even after a failed change', async () => {
     const before = await createStore();
     await using registry = await openRegistry(folder.path);
     const { id } = registry.get('plugin-1')!.versions[0]!;
@@ -255,7 +255,7 @@ describe('a broken store', () => {
     expect(registry.get('plugin-1')?.versions[0]?.state).toBe('ENABLED');
   });
 
-  test('is repaired by whoever opens it, and those who use it go on with the same file', async () => {
+  test('is repaired by the next process that opens it, and its users go on with the same file', async () => {
     const before = await createStore();
     const one = await openRegistry(folder.path);
     await breakInUse();
@@ -273,7 +273,7 @@ describe('a broken store', () => {
     expect(again.repairs).toEqual([]);
   });
 
-  test('that is removed while it is used is neither read from memory nor made anew', async () => {
+  test('that is removed while it is used is neither served from memory nor created anew', async () => {
     const before = await createStore();
     const registry = await openRegistry(folder.path);
     await unlink(at(STORE));
@@ -334,7 +334,7 @@ describe('damage at random', () => {
     ['with its backup', true],
     ['without', false],
   ])(
-    'of some bytes is never silent, and never in the way, %s',
+    'of some bytes is always reported and never blocks the registry, %s',
     { timeout: 120_000 },
     async (_, hasBackup) => {
       const before = await createStore();
@@ -357,7 +357,7 @@ describe('damage at random', () => {
     },
   );
 
-  test('at any length of the file is never silent', { timeout: 120_000 }, async () => {
+  test('at any length of the file is always reported', { timeout: 120_000 }, async () => {
     const before = await createStore();
     const content = await readFile(at(STORE));
     const lengths = [
@@ -387,7 +387,7 @@ describe('damage at random', () => {
   });
 
   test.each(['-wal', '-shm', '-journal'])(
-    'in a file %s that is left beside it changes nothing',
+    'in a file %s beside the registry changes nothing',
     async (ending) => {
       const before = await createStore();
       const random = createRandom(3);
@@ -413,7 +413,7 @@ describe('a damaged row', () => {
     ['state', "UPDATE versions SET state = 'UNLOADED' WHERE id = 1"],
     ['folder', "UPDATE versions SET folder = '../../../etc' WHERE id = 1"],
     ['version', "UPDATE versions SET version = 'x' WHERE id = 1"],
-  ])('(%s) is a version in ERROR; the others live on', async (_, sql) => {
+  ])('(%s) is a version in state ERROR, and the others work', async (_, sql) => {
     const before = await createStore();
     await edit(sql);
     await using registry = await openRegistry(folder.path);
@@ -430,7 +430,7 @@ describe('a damaged row', () => {
     expect(registry.toJSON().plugins[0]?.versions).toHaveLength(1);
   });
 
-  test('is whole again when its version is registered again, and can be loaded', async () => {
+  test('is repaired when its version is registered again, which can be loaded', async () => {
     await createStore();
     await edit("UPDATE versions SET manifest = '{' WHERE id = 1");
     await using registry = await openRegistry(folder.path);
@@ -442,7 +442,7 @@ describe('a damaged row', () => {
     });
   });
 
-  test('that is whole and breaks a rule of the manifest says which', async () => {
+  test('that is intact but breaks a rule of the manifest names the rule', async () => {
     await createStore();
     const { checksumOfVersion } = await import('../../../src/versions/registry/row-checksum.ts');
     const store = new DatabaseSync(at(STORE));
@@ -461,7 +461,7 @@ describe('a damaged row', () => {
     });
   });
 
-  test('of a plugin takes from it what was agreed to, and that it is active', async () => {
+  test('of a plugin removes its consent and its active version', async () => {
     await createStore();
     await edit("UPDATE plugins SET consents = replace(consents, 'false', 'true') WHERE id = 1");
     await using registry = await openRegistry(folder.path);
@@ -475,8 +475,8 @@ describe('a damaged row', () => {
   });
 });
 
-describe('the activity', () => {
-  test('begins empty when it is broken, is kept, and its ids go on growing', async () => {
+describe('the event store', () => {
+  test('starts empty when it is broken, keeps the old file, and goes on with higher ids', async () => {
     const event = {
       v: 2,
       eventType: 'LOAD',
@@ -504,7 +504,7 @@ describe('the activity', () => {
   });
 });
 
-describe('a store is refused, and stays as it is,', () => {
+describe('a store is refused and left unchanged', () => {
   test('when a newer lurkbox wrote it', async () => {
     await createStore();
     const store = new DatabaseSync(at(STORE));
@@ -561,7 +561,7 @@ describe('a store is refused, and stays as it is,', () => {
   });
 });
 
-test('every file is for its owner alone, also one that was not', async () => {
+test('every file is readable by its owner alone, even one that was not', async () => {
   await createStore();
   await chmod(at(STORE), 0o666);
   await using registry = await openRegistry(folder.path);

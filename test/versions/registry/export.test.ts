@@ -65,7 +65,7 @@ function withoutIds({ plugins }: RegistryExport): unknown {
   });
 }
 
-test('what was exported and imported is the same registry', async () => {
+test('an exported and imported registry is the same', async () => {
   await fc.assert(
     fc.asyncProperty(scripts, async (script) => {
       await using from = await openRegistry(null);
@@ -96,7 +96,7 @@ async function sample(): Promise<Loose> {
   return JSON.parse(JSON.stringify(registry));
 }
 
-test('an import leaves alone what is known, and takes the rest', async () => {
+test('an import leaves known versions alone and adds the rest', async () => {
   await using registry = await openRegistry(null);
   registry.register({ ...newVersion('ant'), origin: { kind: 'folder', path: '/mine' } });
   expect(registry.importJSON(await sample())).toEqual({ added: ['bee'], skipped: ['ant'] });
@@ -127,7 +127,7 @@ test.each<[string, (value: Loose) => unknown, string]>([
   ['an unknown state', (value) => editVersion(value, { state: 'UNLOADED' }), 'plugins[0].versions[0].state'],
   ['an error without a reason', (value) => editVersion(value, { state: 'ERROR' }), 'plugins[0].versions[0]'],
   ['nothing at all', () => null, ''],
-])('an import with %s is refused with its place, and stores nothing', async (_, change, path) => {
+])('an import with %s is refused with its path, and stores nothing', async (_, change, path) => {
   await using registry = await openRegistry(null);
   const value = change(await sample());
   let error: unknown;
@@ -143,7 +143,7 @@ test.each<[string, (value: Loose) => unknown, string]>([
   expect(registry.list()).toEqual([]);
 });
 
-test('an import tells every problem at once', async () => {
+test('an import reports every problem at once', async () => {
   await using registry = await openRegistry(null);
   const value = await sample();
   value.plugins[0].versions[0].digest = 'x';
@@ -168,7 +168,7 @@ function editVersion(value: Loose, part: object): unknown {
   return edit(value, (plugin) => ({ ...plugin, versions: [{ ...plugin.versions[0], ...part }] }));
 }
 
-test('an export of version 1 is imported: its folders are origins, its consent one to each content that it covers', async () => {
+test('an import of version 1 turns folders into origins, and a consent into one for each content that it covers', async () => {
   await using registry = await openRegistry(null);
   const { plugins } = await sample();
   const [ant, bee] = plugins.map(({ origin, consents: _, versions, ...plugin }: Loose) => ({

@@ -39,7 +39,7 @@ async function countStatements(): Promise<number> {
 }
 
 describe('a migration that ends before any one of its statements', () => {
-  test('by an error loses nothing; what is on the disk at that moment is migrated whole by the next one', async () => {
+  test('by an error loses nothing, and the next one migrates all that is on the disk', async () => {
     const statements = await countStatements();
     expect(statements).toBeGreaterThan(90);
     for (let at = 1; at <= statements; at++) {
@@ -74,7 +74,7 @@ describe('a migration that ends before any one of its statements', () => {
   });
 });
 
-test('what was migrated is told once, with where the store is kept as it was', async () => {
+test('a migration is reported once, with the place of the old store', async () => {
   using old = openOldWorkspace('v1');
   const before = readFileSync(join(old.state, 'registry.db'));
   const registry = await openRegistry(old.state);
@@ -105,7 +105,7 @@ function writeCopy(old: OldWorkspace, content: Buffer): string {
   return path;
 }
 
-test('the copies of an earlier format are one, however often it is migrated', async () => {
+test('one copy of an earlier format is kept, however often it is migrated', async () => {
   using old = openOldWorkspace('v1');
   for (let round = 0; round < 3; round++) {
     await (await openRegistry(old.state)).close();
@@ -121,14 +121,14 @@ test('the copies of an earlier format are one, however often it is migrated', as
   expect(names.sort()).toEqual(['activity.v1.db', 'registry.v1.db']);
 });
 
-test('the copy of a migration can take the place of the store again', async () => {
+test('the copy of a migration can be restored', async () => {
   using old = openOldWorkspace('v1');
   await (await openRegistry(old.state)).close();
   cpSync(join(old.state, 'registry.v1.db'), join(old.state, 'registry.db'));
   await expectWhole(old, 0);
 });
 
-test('a backup of an older format takes the place of a broken store, migrated', async () => {
+test('a backup of an older format is migrated and replaces a broken store', async () => {
   using old = openOldWorkspace('v1');
   writeFileSync(join(old.state, 'registry.db'), 'x');
   const registry = await openRegistry(old.state);
@@ -142,7 +142,7 @@ test('a backup of an older format takes the place of a broken store, migrated', 
   await expectWhole(old, 0);
 });
 
-test('an older store that was changed by somebody is a broken one still', async () => {
+test('an older store that was changed by hand counts as broken', async () => {
   using old = openOldWorkspace('v1');
   const store = new DatabaseSync(join(old.state, 'registry.db'));
   store.exec('CREATE TRIGGER t AFTER INSERT ON plugins BEGIN DELETE FROM versions; END');
@@ -152,7 +152,7 @@ test('an older store that was changed by somebody is a broken one still', async 
   expect(describeStore(registry).plugins).toEqual(old.expected.plugins);
 });
 
-test('a newer backup is met before anything is moved', async () => {
+test('a newer backup is refused before anything is moved', async () => {
   using old = openOldWorkspace('v1');
   const backup = new DatabaseSync(join(old.state, 'registry.backup.db'));
   backup.exec('PRAGMA user_version = 9; UPDATE store SET format = 9');
@@ -165,8 +165,8 @@ test('a newer backup is met before anything is moved', async () => {
   expect(readFileSync(join(old.state, 'registry.db'), 'utf8')).toBe('x');
 });
 
-describe('from format 1 to 2', () => {
-  test('a consent is one to each content that is installed and that it covers', async () => {
+describe('a migration from format 1 to 2', () => {
+  test('turns a consent into one for each installed content that it covers', async () => {
     using old = openOldWorkspace('v1');
     await using registry = await openRegistry(old.state);
     const { versions, consents, consented, uid, origin, active } = registry.get('weather')!;
@@ -185,7 +185,7 @@ describe('from format 1 to 2', () => {
     for (const { content, digest, lock } of versions) expect([content, lock]).toEqual([digest, null]);
   });
 
-  test('a row that was damaged stays so, and nobody has agreed to anything of it', async () => {
+  test('leaves a damaged row damaged and without consent', async () => {
     using old = openOldWorkspace('v1');
     for (const name of ['registry.db', 'registry.backup.db']) {
       const store = new DatabaseSync(join(old.state, name));
@@ -201,7 +201,7 @@ describe('from format 1 to 2', () => {
     expect(registry.repairs).toHaveLength(2);
   });
 
-  test('a folder in the workspace is one of the workspace wherever that is moved', async () => {
+  test('stores a folder in the workspace relative to it', async () => {
     using old = openOldWorkspace('v1');
     moveSources(join(old.state, 'registry.db'), old.expected.root, old.root);
     rmSync(join(old.state, 'registry.backup.db'));

@@ -10,12 +10,12 @@ import { openRegistry } from './sample.ts';
 
 const NO_ENGINE = { DOCKER_HOST: 'unix:///nonexistent/docker.sock' };
 
-test('the stores of every format are there', () => {
+test('a test store exists for every format', () => {
   expect(OLD_STORES).toEqual(['v1', 'v2']);
 });
 
 describe.each(OLD_STORES)('a state folder of format %s', (format) => {
-  test('opens with everything that the version which wrote it knew', async () => {
+  test('opens with everything that its version stored', async () => {
     using old = openOldWorkspace(format);
     for (const round of ['first', 'second']) {
       const registry = await openRegistry(old.state);
@@ -28,7 +28,7 @@ describe.each(OLD_STORES)('a state folder of format %s', (format) => {
     }
   });
 
-  test('has an audit log that verifies, from the hash that was kept elsewhere too, and goes on', async () => {
+  test('has an audit log that verifies, also against a hash stored elsewhere, and goes on', async () => {
     using old = openOldWorkspace(format);
     const { lastHash } = old.expected.audit;
     const folder = join(old.state, 'audit');
@@ -42,7 +42,7 @@ describe.each(OLD_STORES)('a state folder of format %s', (format) => {
     expect(report.records).toBeGreaterThan(Number(old.expected.audit.records));
   });
 
-  test('is a workspace that works: states change, versions switch, files are what was installed', async () => {
+  test('works: states change, versions are activated, and files are unchanged', async () => {
     using old = openOldWorkspace(format);
     await using lurkbox = await createLurkbox({ workspaceRoot: old.root, maxWarm: 0, env: NO_ENGINE });
     const { plugins, registry } = lurkbox;
@@ -58,7 +58,7 @@ describe.each(OLD_STORES)('a state folder of format %s', (format) => {
     expect(registry.repairs).toEqual([]);
   });
 
-  test('holds files of plugins as they were, and no file of a database that is open', () => {
+  test('holds the files of plugins unchanged, and no file of an open database', () => {
     using old = openOldWorkspace(format);
     const names = readdirSync(old.state, { recursive: true, encoding: 'utf8' });
     expect(names.filter((name) => /-(wal|shm|journal)$/.test(name))).toEqual([]);

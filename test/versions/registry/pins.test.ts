@@ -11,7 +11,7 @@ const hashOf = (value: unknown) =>
   createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
 
 /** A red pin asks: does an older store still open? A change of tables needs a new version of the format. */
-test('the formats of the stores are pinned', () => {
+test('the formats of the stores are fixed', () => {
   const pin = ({ name, applicationId, version, tables, migrations }: typeof REGISTRY_FORMAT) => ({
     name,
     applicationId,
@@ -33,7 +33,7 @@ test('the formats of the stores are pinned', () => {
   });
 });
 
-test('the states and the steps between them are pinned', () => {
+test('the states of a version and the steps between them are fixed', () => {
   expect(PLUGIN_STATES).toEqual(['UNLOADED', 'LOADED', 'ENABLED', 'DISABLED', 'ERROR']);
   expect(TRANSITIONS).toEqual({
     load: { from: ['UNLOADED', 'LOADED', 'ENABLED', 'DISABLED', 'ERROR'], to: 'LOADED' },
@@ -45,7 +45,7 @@ test('the states and the steps between them are pinned', () => {
   });
 });
 
-test('the export is pinned', async () => {
+test('the format of an export is fixed', async () => {
   await using registry = await openRegistry(null, () => 0);
   registry.register(newVersion('ant'));
   expect(registry.toJSON()).toEqual({
@@ -80,7 +80,7 @@ test('the export is pinned', async () => {
   });
 });
 
-test('a store and its backup are good ones at their next examination', async () => {
+test('a store and its backup pass their next check', async () => {
   await using folder = await createFolder();
   const registry = await openRegistry(folder.path);
   registry.register(newVersion('ant'));

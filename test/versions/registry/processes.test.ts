@@ -22,7 +22,9 @@ async function endOf(child: ChildProcess): Promise<[number | null, string | null
   return (await once(child, 'exit')) as [number | null, string | null];
 }
 
-test('processes that write at the same time lose nothing of each other', { timeout: 120_000 }, async () => {
+test("processes that write at the same time lose none of each other's changes", {
+  timeout: 120_000,
+}, async () => {
   const count = 400;
   const registry = await openRegistry(folder.path);
   registry.register(newVersion('shared'));
@@ -47,7 +49,7 @@ test('processes that write at the same time lose nothing of each other', { timeo
   await registry.close();
 });
 
-test('a process sees what another one has committed at its next read, and what it forgot', async () => {
+test('a process sees at its next read what another one has stored or removed', async () => {
   const one = await openRegistry(folder.path);
   const two = await openRegistry(folder.path);
   const { id } = one.register(newVersion('weather'));
@@ -113,7 +115,7 @@ describe('a process that is killed', () => {
     },
   );
 
-  test('at any moment leaves what it said was done, whole, and nothing half done', {
+  test('at any moment leaves every confirmed change, and no partial one', {
     timeout: 120_000,
   }, async () => {
     let reached = -1;
@@ -155,7 +157,9 @@ describe('a process that is killed', () => {
     ]);
   });
 
-  test('while it mends a broken store leaves one that the next one mends', { timeout: 120_000 }, async () => {
+  test('while it repairs a broken store leaves one that the next process repairs', {
+    timeout: 120_000,
+  }, async () => {
     const before = await (async () => {
       await using registry = await openRegistry(folder.path);
       for (let index = 0; index < 50; index++) registry.register(newVersion(`plugin-${index}`));

@@ -30,7 +30,7 @@ function errorOf(work: () => unknown): unknown {
 const namesOf = (records: readonly { readonly name: string }[]) => records.map(({ name }) => name);
 
 describe('register', () => {
-  test('makes a version known as it was told, loaded and not active', () => {
+  test('stores a version as given, loaded and not active', () => {
     const told = newVersion('weather');
     expect(registry.register(told)).toEqual({
       ...told,
@@ -53,7 +53,7 @@ describe('register', () => {
     });
   });
 
-  test('answers the known version for the same content, with the folder, lock and origin told now', () => {
+  test('returns the known version for the same content, with the new folder, lock and origin', () => {
     const { id } = registry.register(newVersion('weather'));
     registry.setState(id, 'enable');
     const now = { folder: 'plugins/b', lock: '{}', origin: { kind: 'folder', path: '/b' } } as const;
@@ -62,7 +62,7 @@ describe('register', () => {
     expect(registry.get('weather')?.versions).toEqual([again]);
   });
 
-  test('knows the same version with other content as another one, newest first', () => {
+  test('stores the same version with other content separately, newest first', () => {
     const first = registry.register(newVersion('weather'));
     const second = registry.register({
       ...newVersion('weather'),
@@ -73,7 +73,7 @@ describe('register', () => {
     expect(registry.get('weather')?.versions).toEqual([second, first]);
   });
 
-  test('stores a consent with it, and keeps the one there was when none is told', () => {
+  test('stores a given consent, and keeps the earlier one when none is given', () => {
     registry.register(newVersion('weather'), SOME);
     registry.register(newVersion('weather', '2.0.0'));
     expect(registry.get('weather')?.consented).toEqual(SOME);
@@ -99,7 +99,7 @@ describe('register', () => {
 });
 
 describe('unregister', () => {
-  test('forgets one version, and that it was active, remembered or tried', () => {
+  test('removes one version, also from the active one, the history and the canary', () => {
     const [first, second, third] = ['1.0.0', '2.0.0', '3.0.0'].map((version) =>
       registry.register(newVersion('weather', version)),
     );
@@ -111,7 +111,7 @@ describe('unregister', () => {
     expect(registry.get('weather')).toMatchObject({ active: null, versions: [second] });
   });
 
-  test('forgets a plugin and what was agreed to, also with its last version', () => {
+  test('removes a plugin and its consents with its last version, too', () => {
     const { id } = registry.register(newVersion('weather'), SOME);
     expect(registry.unregister('weather', id)).toBe(true);
     expect(registry.get('weather')).toBeNull();
@@ -122,7 +122,7 @@ describe('unregister', () => {
     expect(registry.list()).toEqual([]);
   });
 
-  test('says when there was nothing to forget', () => {
+  test('returns whether there was anything to remove', () => {
     const { id } = registry.register(newVersion('weather'));
     registry.register(newVersion('clock'));
     expect(registry.unregister('unknown')).toBe(false);
@@ -130,7 +130,7 @@ describe('unregister', () => {
     expect(namesOf(registry.list())).toEqual(['clock', 'weather']);
   });
 
-  test('takes the recorded calls along: a plugin of the same name has none', () => {
+  test('removes the recorded calls, so that a later plugin of that name has none', () => {
     const { id } = registry.register(newVersion('weather'));
     registry.recordCall(callOf(id, 'a'));
     registry.unregister('weather');
@@ -140,7 +140,7 @@ describe('unregister', () => {
 });
 
 describe('activate', () => {
-  test('remembers what was active before, latest first, each once', () => {
+  test('remembers the earlier active versions, latest first, each once', () => {
     const [a, b, c] = ['1.0.0', '2.0.0', '3.0.0'].map((v) => registry.register(newVersion('weather', v)).id);
     for (const id of [a!, b!, c!, a!]) registry.activate('weather', id);
     expect(registry.get('weather')).toMatchObject({ active: { id: a }, activeBefore: [c, b] });
@@ -150,7 +150,7 @@ describe('activate', () => {
     expect(registry.get('weather')?.activeBefore).toEqual([a, c, b]);
   });
 
-  test('remembers the last 20', () => {
+  test('remembers the last 20 active versions', () => {
     const ids = Array.from(
       { length: 25 },
       (_, patch) => registry.register(newVersion('weather', `1.0.${patch}`)).id,
@@ -159,7 +159,7 @@ describe('activate', () => {
     expect(registry.get('weather')?.activeBefore).toEqual(ids.slice(4, 24).reverse());
   });
 
-  test('refuses what is not known', () => {
+  test('refuses an unknown version', () => {
     registry.register(newVersion('weather'));
     const other = registry.register(newVersion('clock'));
     for (const work of [
@@ -184,7 +184,7 @@ describe('setState', () => {
     steps.map((step) => [state, step] as const),
   );
 
-  test.each(cases)('from %s, %s follows the table', (state, step) => {
+  test.each(cases)('in state %s follows the table for `%s`', (state, step) => {
     const { id } = registry.register(newVersion('weather'));
     for (const way of WAYS[state]) registry.setState(id, way);
     const { from, to } = TRANSITIONS[step];
@@ -199,7 +199,7 @@ describe('setState', () => {
     }
   });
 
-  test('keeps a reason with a failure, and none with anything else', () => {
+  test('keeps a reason with a failure, and with nothing else', () => {
     const { id } = registry.register(newVersion('weather'));
     expect(registry.setState(id, 'fail', 'It broke.')).toMatchObject({ state: 'ERROR', reason: 'It broke.' });
     expect(registry.setState(id, 'fail', 'x'.repeat(5000)).reason).toHaveLength(2000);
@@ -207,7 +207,7 @@ describe('setState', () => {
   });
 });
 
-test('a consent and a canary are stored, replaced and taken back', () => {
+test('a consent and a canary can be stored, replaced and removed', () => {
   const { id } = registry.register(newVersion('weather'));
   registry.setConsents('weather', [{ digest: digestOf('a'), permissions: SOME }]);
   registry.setCanary('weather', { versionId: id, share: 0.1, calls: 100 });
@@ -224,7 +224,7 @@ test('a consent and a canary are stored, replaced and taken back', () => {
     });
 });
 
-test('what is read is frozen all the way down, and stays what it was', () => {
+test('what the registry returns is deeply frozen and does not change', () => {
   const { id } = registry.register(newVersion('weather'));
   const before = registry.get('weather')!;
   const list = registry.list();
@@ -236,7 +236,7 @@ test('what is read is frozen all the way down, and stays what it was', () => {
 });
 
 describe('a transaction', () => {
-  test('stores everything, and is seen from inside', () => {
+  test('stores everything, and its own reads see it', () => {
     registry.transaction(() => {
       const { id } = registry.register(newVersion('weather'));
       registry.setState(id, 'enable');
@@ -246,7 +246,7 @@ describe('a transaction', () => {
     expect(registry.get('weather')?.active?.state).toBe('ENABLED');
   });
 
-  test('stores nothing when it fails, whatever it did', () => {
+  test('stores nothing when it fails', () => {
     const { id } = registry.register(newVersion('weather'), SOME);
     const before = registry.list();
     const fail = () =>
@@ -260,7 +260,7 @@ describe('a transaction', () => {
     expect(registry.list()).toEqual(before);
   });
 
-  test('goes on when one inside of it failed alone, and takes all along when it fails itself', () => {
+  test('goes on when an inner one fails, and undoes inner ones when it fails itself', () => {
     registry.transaction(() => {
       registry.register(newVersion('weather'));
       const inner = () =>
@@ -281,7 +281,7 @@ describe('a transaction', () => {
     expect(namesOf(registry.list())).toEqual(['weather']);
   });
 
-  test('refuses work that does not end at once', () => {
+  test('refuses asynchronous work', () => {
     expect(() =>
       registry.transaction(async () => {
         registry.register(newVersion('weather'));
@@ -291,7 +291,7 @@ describe('a transaction', () => {
   });
 });
 
-describe('plugins are found', () => {
+describe('the registry finds plugins', () => {
   beforeEach(() => {
     const weather = { plugin_type: 'hook', tags: ['Sky', 'daily'], description: 'Sun and rain' };
     const old = registry.register(newVersion('weather', '1.0.0', weather));
@@ -308,7 +308,7 @@ describe('plugins are found', () => {
     expect(namesOf(registry.list())).toEqual(['ant', 'clock', 'weather']);
   });
 
-  test('by the state of the version that is active, else the newest', () => {
+  test('by the state of the active version, else of the newest', () => {
     expect(namesOf(registry.listByState('ENABLED'))).toEqual(['weather']);
     expect(namesOf(registry.listByState('LOADED'))).toEqual(['ant', 'clock']);
     expect(registry.listByState('UNLOADED')).toEqual([]);
@@ -319,19 +319,19 @@ describe('plugins are found', () => {
     expect(namesOf(registry.listByType('tool'))).toEqual(['ant', 'clock']);
   });
 
-  test('by a whole tag, in any case', () => {
+  test('by a whole tag, ignoring case', () => {
     expect(namesOf(registry.findByTag('sKY'))).toEqual(['weather']);
     expect(registry.findByTag('sk')).toEqual([]);
   });
 
-  test('by a part of name, description, tag or author, in any case', () => {
+  test('by a part of the name, description, tag or author, ignoring case', () => {
     expect(namesOf(registry.findByKeyword('SUN'))).toEqual(['ant', 'clock', 'weather']);
     expect(namesOf(registry.findByKeyword('dail'))).toEqual(['weather']);
     expect(namesOf(registry.findByKeyword('loc'))).toEqual(['clock']);
     expect(registry.findByKeyword('snow')).toEqual([]);
   });
 
-  test('as they are after a change', () => {
+  test('with their current state after a change', () => {
     registry.register(newVersion('bee', '1.0.0', { description: 'sun' }));
     registry.unregister('ant');
     registry.activate('weather', registry.get('weather')!.versions[0]!.id);
@@ -351,8 +351,8 @@ function callOf(versionId: number, executionId: string, result: unknown = null) 
   };
 }
 
-describe('calls', () => {
-  test('are counted, with those that failed, how long they took and when the last was', () => {
+describe('calls in the registry', () => {
+  test('are counted with their failures, durations and the time of the last', () => {
     const { id } = registry.register(newVersion('weather'));
     registry.countCall(id, { success: true, ms: 10 });
     now += 1000;
@@ -383,7 +383,7 @@ describe('calls', () => {
     expect(registry.recordedCalls('unknown')).toEqual([]);
   });
 
-  test('are not recorded when they are too large, are no JSON, or of a version that nobody knows', () => {
+  test('are not recorded when they are too large, not JSON or of an unknown version', () => {
     const { id } = registry.register(newVersion('weather'));
     registry.recordCall(callOf(id, 'large', 'x'.repeat(256 * 1024)));
     registry.recordCall(callOf(id, 'no JSON', 1n));
@@ -392,7 +392,7 @@ describe('calls', () => {
   });
 });
 
-test('an event of another version of lurkbox is read: unknown members are kept, and one without a version is of the first', async () => {
+test('an event of another version of lurkbox keeps unknown members, and counts as of the first version if it names none', async () => {
   await using folder = await createFolder();
   await (await openRegistry(folder.path)).close();
   const { v: _, ...first } = eventOf('weather', 'LOAD');
@@ -425,8 +425,8 @@ function eventOf(pluginName: string, eventType: 'LOAD' | 'EXECUTE' | 'ERROR', me
   };
 }
 
-describe('events', () => {
-  test('are read in order, the newest unless told where to begin, and by plugin and type', () => {
+describe('events in the registry', () => {
+  test('are read in order, from the newest or a given id, by plugin and type', () => {
     for (let index = 0; index < 5; index++) registry.appendEvent(eventOf('weather', 'EXECUTE', { index }));
     registry.appendEvent(eventOf('clock', 'LOAD'));
     const ids = (query?: object) => registry.events(query).map(({ id }) => id);
@@ -456,7 +456,7 @@ describe('events', () => {
     expect(registry.events({ limit: 100_000 })).toHaveLength(100_000);
   });
 
-  test('that are too large or no JSON lose their facts, and not themselves', () => {
+  test('that are too large or not JSON are stored without their facts', () => {
     registry.appendEvent({
       ...eventOf('weather', 'ERROR', { text: 'x'.repeat(70_000) }),
       message: 'm'.repeat(2000),
@@ -469,7 +469,7 @@ describe('events', () => {
   });
 });
 
-test('a closed registry says so, and can be closed again', async () => {
+test('a closed registry refuses reads, and can be closed again', async () => {
   await registry.close();
   await registry.close();
   registry.appendEvent(eventOf('weather', 'LOAD'));

@@ -35,7 +35,7 @@ const namesIn = async (path = folder.path) => {
   return registry.list().map(({ name }) => name);
 };
 
-test('what can be restored is listed with its date and what is in it, and listing changes nothing', async () => {
+test('the list of what can be restored has dates and contents, and listing changes nothing', async () => {
   await createStores();
   writeFileSync(at('registry.db.broken-2026-01-01T00-00-00.000Z'), 'x');
   writeFileSync(at('registry.elsewhere.db'), 'no name of ours');
@@ -64,7 +64,7 @@ test('what can be restored is listed with its date and what is in it, and listin
   expect(readdirSync(folder.path).sort()).toEqual(before);
 });
 
-test('a backup takes the place of the registry; what was there is kept and can be restored in turn', async () => {
+test('a restored backup replaces the registry, which is set aside and can be restored in turn', async () => {
   await createStores();
   const kept = restore('registry.v1.db');
   expect(kept).toEqual([
@@ -80,7 +80,7 @@ test('a backup takes the place of the registry; what was there is kept and can b
   expect(await namesIn()).toEqual([]);
 });
 
-test('ids are not given again after a restore', async () => {
+test('a restore does not make ids be given again', async () => {
   await createStores();
   await using before = await openRegistry(folder.path);
   const last = before.register(newVersion('third')).id;
@@ -100,7 +100,7 @@ test('a process that uses the registry reads the restored one at its next call',
 });
 
 describe('a restore that ends before any one of its statements', () => {
-  test('leaves the one registry or the other, and never none', async () => {
+  test('leaves one of the two registries, and never none', async () => {
     await createStores();
     await using rounds = await createFolder();
     for (let statement = 1; ; statement++) {

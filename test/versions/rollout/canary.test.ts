@@ -16,7 +16,7 @@ function verdictOf(calls: readonly (readonly [number, Outcome])[], needed: numbe
   });
 }
 
-test('a new version that fails no more often is better after its calls', () => {
+test('a canary that fails no more often than the active version wins after its calls', () => {
   const calls: [number, Outcome][] = [
     [NEW, 'OK'],
     [ACTIVE, 'OK'],
@@ -25,7 +25,7 @@ test('a new version that fails no more often is better after its calls', () => {
   expect(verdictOf(calls, 2)).toEqual(['undecided', 'undecided', 'better']);
 });
 
-test('one that fails where the active one does not is worse', () => {
+test('a canary that fails where the active version does not is worse', () => {
   expect(
     verdictOf(
       [
@@ -38,7 +38,7 @@ test('one that fails where the active one does not is worse', () => {
   ).toBe('worse');
 });
 
-test('one that fails as often as the active one is no worse', () => {
+test('a canary that fails as often as the active version is no worse', () => {
   const calls: [number, Outcome][] = [
     [ACTIVE, 'TIMEOUT'],
     [ACTIVE, 'OK'],
@@ -48,7 +48,7 @@ test('one that fails as often as the active one is no worse', () => {
   expect(verdictOf(calls, 2).at(-1)).toBe('better');
 });
 
-test('outcomes of the caller, the engine and the host say nothing about a version', () => {
+test('outcomes of the caller, the engine and the host do not count for a version', () => {
   const calls: [number, Outcome][] = [
     [NEW, 'INPUT_INVALID'],
     [NEW, 'BUSY'],
@@ -60,7 +60,7 @@ test('outcomes of the caller, the engine and the host say nothing about a versio
   expect(failedThroughPlugin('CANCELLED')).toBeNull();
 });
 
-test('a canary of which too many calls say nothing ends without a verdict', () => {
+test('a canary with too many calls that do not count ends without a verdict', () => {
   const calls = Array.from({ length: 9 }, (): [number, Outcome] => [NEW, 'ENGINE_LOST']);
   expect(verdictOf(calls, 3).slice(-2)).toEqual(['undecided', 'unknown']);
   expect(verdictOf([...calls.slice(1), [NEW, 'OK'], [NEW, 'OK'], [NEW, 'OK']], 3).at(-1)).toBe('better');
@@ -72,7 +72,7 @@ test('a canary of which too many calls say nothing ends without a verdict', () =
   ).toBe('undecided');
 });
 
-test('the health of a version is told once there are as many calls as are looked at, and is of the last ones', () => {
+test('the health of a version is known after enough calls, and covers the last ones', () => {
   const health = new Health(3);
   expect(health.note(true)).toBeNull();
   expect(health.note(null)).toBeNull();

@@ -54,15 +54,15 @@ const OF_THE_PLUGIN: readonly Outcome[] = [
   'OUTPUT_INVALID',
 ];
 
-test.each(ALL)('%s counts by itself where it is the plugin that failed, and else not', async (outcome) => {
+test.each(ALL)('%s counts against a version by itself only if the plugin failed', async (outcome) => {
   const expected = outcome === 'OK' ? false : OF_THE_PLUGIN.includes(outcome) ? true : null;
   expect(await judgeCall(NEW, callOf(outcome), [], TAKES_ALL)).toBe(expected);
   expect(await judgeCall(NEW, callOf(outcome), [BEFORE], TAKES_NONE)).toBe(expected);
 });
 
-describe('what a version brings about by what it asks for', () => {
+describe('a failure from what a version asks for', () => {
   test.each<Outcome>(['INPUT_INVALID', 'PERMISSION_DENIED', 'HOST_RESOURCES'])(
-    '%s counts where the version before would have taken the call',
+    'by %s counts when the earlier version would have taken the call',
     async (outcome) => {
       expect(await judgeCall(NEW, callOf(outcome), [BEFORE], TAKES_ALL)).toBe(true);
       expect(await judgeCall(NEW, callOf(outcome), [BEFORE], REFUSES_NONE)).toBeNull();
@@ -75,7 +75,7 @@ describe('what a version brings about by what it asks for', () => {
     ['MANIFEST_INVALID', true],
     ['IMAGE_MISSING', null],
   ])(
-    'an image that is not there because of %s counts (%s) where that of the version before is',
+    'by an image that is missing because of %s counts (%s) when the earlier version has its image',
     async (code, expected) => {
       expect(await judgeCall(NEW, callOf('IMAGE_MISSING', { code }), [BEFORE], TAKES_ALL)).toBe(expected);
       expect(await judgeCall(NEW, callOf('IMAGE_MISSING', { code }), [BEFORE], TAKES_NONE)).toBeNull();
@@ -83,14 +83,14 @@ describe('what a version brings about by what it asks for', () => {
   );
 });
 
-test('what the engine and its host do counts for nobody, whatever the version before would have given', async () => {
+test('faults of the engine and its host count against no version', async () => {
   const outcomes = ALL.filter((outcome) => /^(ENGINE|RUNTIME|CONTAINER)|BUSY|INTERNAL/.test(outcome));
   expect(outcomes).toHaveLength(8);
   for (const outcome of outcomes)
     expect(await judgeCall(NEW, callOf(outcome), [BEFORE], TAKES_ALL)).toBeNull();
 });
 
-describe('a caller who leaves', () => {
+describe('a caller that aborts', () => {
   test.each<[string, CallOutcome, InstalledVersion[], true | null]>([
     ['at once', callOf('CANCELLED', { runMs: 1_500 }), [BEFORE], null],
     [
@@ -107,7 +107,7 @@ describe('a caller who leaves', () => {
   });
 });
 
-test('two versions that both refuse every call do not cover for each other', async () => {
+test('two versions that both refuse every call do not excuse each other', async () => {
   const probe: Probe = { refuses: async ({ id }) => id !== BEFORE.id, hasImage: async () => true };
   const bad = [3, 4, 5, 6, 7, 8].map(versionOf);
   expect(await judgeCall(NEW, callOf('INPUT_INVALID'), [...bad, BEFORE], probe)).toBe(true);
