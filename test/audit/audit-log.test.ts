@@ -26,7 +26,7 @@ const DECISION: AuditEntry = {
   message: 'the policy denies it',
 };
 
-test('a record is one line of canonical JSON that ends with the hash of the rest', async () => {
+test('a record is one line of canonical JSON, and ends with the hash of the rest', async () => {
   using folder = createAuditFolder();
   const log = await folder.open({ now });
   log.append({ kind: 'opened', lurkbox: '1.0.0', pid: 7, policyHash: 'c'.repeat(64) });
@@ -61,13 +61,13 @@ test('the hash of a line can be checked as docs/reference/audit.md says', async 
   expect(output.split(' ')[0]).toBe((await verifyAuditLog(folder.path)).lastHash);
 });
 
-test('a log that nothing was written to yet has no problem', async () => {
+test('an empty log verifies without a problem', async () => {
   using folder = createAuditFolder();
   (await folder.open()).close();
   expect(await verifyAuditLog(folder.path)).toMatchObject({ ok: true, records: 0, lastHash: null });
 });
 
-test('an entry is in the file when the turn ends, and at once after a flush or the close', async () => {
+test('an entry is in the file after the current turn, and at once after a flush or close', async () => {
   using folder = createAuditFolder();
   const log = await folder.open();
   log.append(execution(1));
@@ -83,7 +83,7 @@ test('an entry is in the file when the turn ends, and at once after a flush or t
   expect(folder.ids()).toEqual(['e-1', 'e-2', 'e-3']);
 });
 
-test('only their owner can read the files', async () => {
+test('only the owner can read the files of the log', async () => {
   using folder = createAuditFolder();
   const log = await folder.open();
   log.append(execution(1));
@@ -95,7 +95,7 @@ test('only their owner can read the files', async () => {
   log.close();
 });
 
-test('whatever a plugin says is one line of bounded size that steers no terminal and can be verified', async () => {
+test('output of a plugin becomes one bounded line, with control characters escaped, that verifies', async () => {
   const hostile = fc.oneof(
     fc.string({ unit: 'binary' }),
     fc.constantFrom(
@@ -142,7 +142,7 @@ test('whatever a plugin says is one line of bounded size that steers no terminal
   expect(Math.max(...text.split('\n').map((line) => Buffer.byteLength(line)))).toBeLessThan(128 * 1024);
 });
 
-test('what is no entry is refused, logged and counted, and never breaks the chain', async () => {
+test('an invalid entry is refused, logged and counted, and does not break the chain', async () => {
   using folder = createAuditFolder();
   const logger = recordingLogger();
   const log = await folder.open({ logger });
@@ -167,7 +167,7 @@ test('what is no entry is refused, logged and counted, and never breaks the chai
   expect(await verifyAuditLog(folder.path)).toMatchObject({ ok: true, records: 1 });
 });
 
-test('a full file is followed by the next, only the newest are kept, and the chain begins with the oldest of them', async () => {
+test('a full file is followed by a new one, old files are removed, and the chain starts at the oldest one left', async () => {
   using folder = createAuditFolder();
   const log = await folder.open({ maxFileBytes: 4096, keepFiles: 3 });
   for (let number = 1; number <= 200; number++) {
@@ -187,7 +187,7 @@ test('a full file is followed by the next, only the newest are kept, and the cha
   expect(report.lastSeq).toBe(200 + Number(/\d+/.exec(names.at(-1) ?? '')?.[0]) - 1);
 });
 
-test('one write may go over several files', async () => {
+test('one write can span several files', async () => {
   using folder = createAuditFolder();
   await folder.append(1, 100, { maxFileBytes: 4096 });
   expect(folder.names().length).toBeGreaterThan(5);
@@ -208,7 +208,7 @@ test('two logs of one process write one chain', async () => {
   expect(await verifyAuditLog(folder.path)).toMatchObject({ ok: true, records: 100 });
 });
 
-test('a folder that cannot be written to is logged once and harms nobody; what waits is written when it can be', async () => {
+test('a folder that cannot be written to is logged once, and waiting entries are written when it can be', async () => {
   using folder = createAuditFolder();
   writeFileSync(folder.path, 'a file where the folder should be');
   const logger = recordingLogger();
@@ -230,7 +230,7 @@ test('a folder that cannot be written to is logged once and harms nobody; what w
   expect(await verifyAuditLog(folder.path)).toMatchObject({ ok: true });
 });
 
-test('entries that come while too many wait are lost, and the log says how many and where', async () => {
+test('entries are dropped while too many wait, and the log says how many and where', async () => {
   using folder = createAuditFolder();
   writeFileSync(folder.path, '');
   using log = await folder.open();
@@ -244,24 +244,21 @@ test('entries that come while too many wait are lost, and the log says how many 
   expect(await verifyAuditLog(folder.path)).toMatchObject({ ok: true });
 });
 
-test.each(['audit-000001.jsonl', 'head.db'])(
-  '%s is not followed when somebody made it a link',
-  async (name) => {
-    using folder = createAuditFolder();
-    const target = join(dirname(folder.path), 'target');
-    writeFileSync(target, '');
-    mkdirSync(folder.path);
-    symlinkSync(target, join(folder.path, name));
-    const log = await folder.open();
-    log.append(execution(1));
-    log.close();
-    expect(log.failures).toBeGreaterThan(0);
-    expect(lstatSync(target).size).toBe(0);
-    expect(await verifyAuditLog(folder.path)).toMatchObject({ ok: false });
-  },
-);
+test.each(['audit-000001.jsonl', 'head.db'])('%s is not followed when it is a link', async (name) => {
+  using folder = createAuditFolder();
+  const target = join(dirname(folder.path), 'target');
+  writeFileSync(target, '');
+  mkdirSync(folder.path);
+  symlinkSync(target, join(folder.path, name));
+  const log = await folder.open();
+  log.append(execution(1));
+  log.close();
+  expect(log.failures).toBeGreaterThan(0);
+  expect(lstatSync(target).size).toBe(0);
+  expect(await verifyAuditLog(folder.path)).toMatchObject({ ok: false });
+});
 
-test('wrong options are refused', async () => {
+test('invalid options of the audit log are refused', async () => {
   const options = { folder: '/nowhere', logger: SILENT_LOGGER, maxFileBytes: 4095, keepFiles: 0 };
   await expect(AuditLog.open(options)).rejects.toMatchObject({
     code: 'OPTIONS_INVALID',
@@ -272,7 +269,7 @@ test('wrong options are refused', async () => {
   });
 });
 
-test('ten thousand entries of one process are written in less than a second of CPU time', async () => {
+test('ten thousand entries of one process take less than a second of CPU time', async () => {
   using folder = createAuditFolder();
   using log = await folder.open();
   const before = process.threadCpuUsage();

@@ -29,7 +29,7 @@ test('two processes that write at once by the thousand write one unbroken chain'
   expect(folder.records().some(({ kind }) => kind === 'recovered')).toBe(false);
 });
 
-test('a process that is killed at any moment loses nothing that it has flushed, and holds up nobody', async () => {
+test('a process that is killed at any moment loses nothing that it flushed, and blocks no other process', async () => {
   using folder = createAuditFolder();
   await using survivor = startWriter(folder.path, 'survivor', { batch: 3, pauseMs: 5 });
   await survivor.started;
@@ -52,7 +52,7 @@ test('a process that is killed at any moment loses nothing that it has flushed, 
   expect(report.lastSeq).toBe(report.records);
 });
 
-test('a log of a process that was killed alone can be verified when it was opened again', async () => {
+test('a log of a killed process verifies after it was opened again', async () => {
   const moments = fc.sample(fc.integer({ min: 0, max: 40 }), { numRuns: 5, seed: 21 });
   using folder = createAuditFolder();
   for (const [round, moment] of moments.entries()) {
@@ -67,7 +67,7 @@ test('a log of a process that was killed alone can be verified when it was opene
   }
 });
 
-test('a log that others write to and rotate while it is verified has no problem', async () => {
+test('a log verifies without a problem while other processes write and rotate it', async () => {
   using folder = createAuditFolder();
   const options = { maxFileBytes: 128 * 1024, keepFiles: 3, batch: 50 };
   await using one = startWriter(folder.path, 'one', options);
@@ -82,7 +82,7 @@ test('a log that others write to and rotate while it is verified has no problem'
   expect(seen.size).toBeGreaterThan(3); // It was rotated meanwhile.
 });
 
-test('where the disk is full the process goes on, and records everything once when there is room again', async () => {
+test('a process goes on when the disk is full, and writes every record once when there is room again', async () => {
   using folder = createAuditFolder();
   await folder.append(1, 1);
   const options = { count: 1_000, batch: 20, maxFileBytes: 1e6, pauseMs: 5, fileLimitKb: 100 };

@@ -23,7 +23,7 @@ async function createUnfinished(options = {}): Promise<AuditFolder> {
   return folder;
 }
 
-test('whole records that the head does not know of are adopted', async () => {
+test('whole records that the head does not know are adopted', async () => {
   using folder = await createUnfinished();
   expect(await verifyAuditLog(folder.path)).toMatchObject({ ok: true, records: 5 });
   await folder.append(6, 7);
@@ -32,7 +32,7 @@ test('whole records that the head does not know of are adopted', async () => {
   expect(await verifyAuditLog(folder.path)).toMatchObject({ ok: true, records: 8 });
 });
 
-test('a half line is set aside, and a record says so', async () => {
+test('an incomplete last line is set aside, and a record says so', async () => {
   using folder = await createUnfinished();
   const text = folder.read(FIRST);
   truncateSync(join(folder.path, FIRST), text.length - 20);
@@ -53,7 +53,7 @@ test('a half line is set aside, and a record says so', async () => {
   expect(await verifyAuditLog(folder.path)).toMatchObject({ ok: true });
 });
 
-test('the end of a log can be anywhere in what was written last', async () => {
+test('a log that was cut anywhere in its last write is recovered', async () => {
   using folder = await createUnfinished();
   const whole = folder.read(FIRST);
   const known = whole.split('\n').slice(0, 2).join('\n').length + 1;
@@ -69,7 +69,7 @@ test('the end of a log can be anywhere in what was written last', async () => {
   expect(folder.names().length).toBeGreaterThan(20);
 });
 
-test('a file that was begun and that the head does not know of is adopted too', async () => {
+test('a new file that the head does not know is adopted too', async () => {
   using folder = createAuditFolder();
   await folder.append(1, 2, FULL);
   folder.saveHead();
@@ -85,7 +85,7 @@ test('a file that was begun and that the head does not know of is adopted too', 
 test.each([
   ['empty', ''],
   ['half a line', '{"at":"2030'],
-])('a next file that is %s is out of the way when its number is needed', async (_, content) => {
+])('a next file that is %s is moved out of the way when its number is needed', async (_, content) => {
   using folder = createAuditFolder();
   await folder.append(1, 5, FULL);
   folder.write(SECOND, content);
@@ -95,7 +95,7 @@ test.each([
   expect(await verifyAuditLog(folder.path)).toMatchObject({ ok: true });
 });
 
-test('what a removed file had set aside is removed with it', async () => {
+test('lines that were set aside are removed with their file', async () => {
   using folder = await createUnfinished();
   appendFileSync(join(folder.path, FIRST), 'half a line');
   await folder.append(6, 6);
@@ -105,7 +105,7 @@ test('what a removed file had set aside is removed with it', async () => {
   expect(folder.names().join()).not.toContain('fragment');
 });
 
-test('a tail that was cut off stays missing, however much is written after it', async () => {
+test('records that were cut off are reported missing, however much is written after them', async () => {
   using folder = createAuditFolder();
   await folder.append(1, 5);
   const lines = folder.read(FIRST).split('\n');
@@ -124,7 +124,7 @@ test('a tail that was cut off stays missing, however much is written after it', 
   ]);
 });
 
-test('a file that is gone is followed by the next one, and its records stay missing', async () => {
+test('a log goes on after a file was removed, whose records are reported missing', async () => {
   using folder = createAuditFolder();
   await folder.append(1, 5);
   rmSync(join(folder.path, FIRST));
@@ -147,7 +147,7 @@ test('records that do not continue the chain are not adopted', async () => {
   expect(await verifyAuditLog(folder.path)).toMatchObject({ ok: true });
 });
 
-test('without its head a log goes on, and says that its end cannot be vouched for', async () => {
+test('a log without its head goes on, and says that its end cannot be verified', async () => {
   using folder = createAuditFolder();
   await folder.append(1, 40, FULL);
   folder.removeHead();
@@ -164,7 +164,7 @@ test('without its head a log goes on, and says that its end cannot be vouched fo
   ]);
 });
 
-test('without its head and without one readable record a log begins anew', async () => {
+test('a log without its head and any readable record starts again', async () => {
   using folder = createAuditFolder();
   await folder.append(1, 2);
   folder.removeHead();
@@ -174,7 +174,7 @@ test('without its head and without one readable record a log begins anew', async
   expect(await verifyAuditLog(folder.path)).toMatchObject({ ok: false, firstSeq: 1 });
 });
 
-test('a head that is no database is a failure, and nothing is written past it', async () => {
+test('a head that is not a database is an error, and nothing is written past it', async () => {
   using folder = createAuditFolder();
   await folder.append(1, 2);
   folder.removeHead();
@@ -191,7 +191,7 @@ test('a head that is no database is a failure, and nothing is written past it', 
   ]);
 });
 
-test('a log whose folder is replaced while it is open goes on in the new one', async () => {
+test('a log whose folder is replaced while it is open goes on in the new folder', async () => {
   using folder = createAuditFolder();
   const log = await folder.open();
   log.append(execution(1));
@@ -205,7 +205,7 @@ test('a log whose folder is replaced while it is open goes on in the new one', a
   expect(await verifyAuditLog(folder.path)).toMatchObject({ ok: true });
 });
 
-test('what is no plain file is not written to and not read', async () => {
+test('only regular files are written to and read', async () => {
   using folder = createAuditFolder();
   await folder.append(1, 2);
   rmSync(join(folder.path, FIRST));

@@ -40,7 +40,7 @@ function change(name: string, edit: (lines: string[]) => void): Record<string, s
   return { [name]: toText(lines) };
 }
 
-test('an untouched log has no problem', async () => {
+test('an unchanged log verifies without a problem', async () => {
   expect(Object.keys(files)).toEqual([A, B, C]);
   expect(await verifyWith({})).toMatchObject({
     ok: true,
@@ -52,7 +52,7 @@ test('an untouched log has no problem', async () => {
   });
 });
 
-test('every manipulation is told for what it is', async () => {
+test('every kind of manipulation is named in the report', async () => {
   const found = async (changed: Record<string, Buffer | string | null>) => {
     const { ok, problems } = await verifyWith(changed);
     expect(ok).toBe(problems.length === 0);
@@ -123,7 +123,7 @@ test('every manipulation is told for what it is', async () => {
   ]);
 });
 
-test('every single byte counts', async () => {
+test('a change of any single byte is reported', async () => {
   using small = createAuditFolder();
   await small.append(1, 2);
   const bytes = Buffer.from(small.read(A));
@@ -136,7 +136,7 @@ test('every single byte counts', async () => {
   }
 });
 
-test('no change of bytes, lines or files goes unnoticed', async () => {
+test('every change of bytes, lines or files is reported', async () => {
   const anyFile = fc.constantFrom(A, B, C);
   const place = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
   const bytes = fc.uint8Array({ minLength: 0, maxLength: 8 });
@@ -195,7 +195,7 @@ test('no change of bytes, lines or files goes unnoticed', async () => {
   );
 });
 
-test('a forged chain is found by a hash that was kept elsewhere', async () => {
+test('a forged chain is found with a hash that was stored elsewhere', async () => {
   expect(await verifyWith({}, { expect: hashes[10] })).toMatchObject({ ok: true });
   expect(await verifyWith({}, { expect: hashes.at(-1) })).toMatchObject({ ok: true });
 
@@ -209,14 +209,14 @@ test('a forged chain is found by a hash that was kept elsewhere', async () => {
   ]);
 });
 
-test('the hash of the last record that was rotated out is still known', async () => {
+test('the hash of the last record that was rotated out is still accepted', async () => {
   using rotated = createAuditFolder();
   await rotated.append(1, 100, { maxFileBytes: 4096, keepFiles: 2 });
   const prev = String(rotated.records()[0]?.['prev']);
   expect(await verifyAuditLog(rotated.path, { expect: prev })).toMatchObject({ ok: true });
 });
 
-test('a folder without a log is a problem, and so is one without anything', async () => {
+test('a folder without a log is reported, and so is an empty one', async () => {
   using empty = createAuditFolder();
   expect(await verifyAuditLog(empty.path)).toMatchObject({
     ok: false,
@@ -227,13 +227,13 @@ test('a folder without a log is a problem, and so is one without anything', asyn
   });
 });
 
-test('problems without number are counted, and the first hundred told', async () => {
+test('all problems are counted, and the first hundred are reported', async () => {
   const report = await verifyWith({ [A]: 'foreign\n'.repeat(5_000) });
   expect(report.problems).toHaveLength(100);
   expect(report.problemsLeftOut).toBe(5_000 + 1 - 100);
 });
 
-test('a file of one endless line is not read into memory', async () => {
+test('a file that is one huge line is not read into memory', async () => {
   const content = Buffer.alloc(64 * 1024 * 1024, 'x');
   folder.restoreHead();
   folder.write(B, content);

@@ -46,7 +46,7 @@ test.each<[string, object]>([
   ],
   ['a newer version, and a kind that is not known', { v: 2, kind: 'quota', plugin: 'weather', bytes: 7 }],
   ['a newer version, and another type of a member', { v: 3, ...execution(7), outcome: { code: 'OK' } }],
-])('a record of a newer program is a record: with %s', async (_, record) => {
+])('a record of a newer version of lurkbox is valid with %s', async (_, record) => {
   await folder.append(1, 3);
   const hash = appendAs(record);
   await folder.append(4, 5);
@@ -66,7 +66,7 @@ test.each<[string, object]>([
   });
 });
 
-test('an event without a version, as the first program wrote it, is a record', async () => {
+test('an event without a version, as the first version of lurkbox wrote it, is valid', async () => {
   await folder.append(1, 2);
   const { v: _, ...event } = eventOf();
   appendAs({ kind: 'event', event });
@@ -77,7 +77,7 @@ test('an event without a version, as the first program wrote it, is a record', a
 test.each<[string, object]>([
   ['without a kind', { v: 2, plugin: 'weather' }],
   ['of no version', { v: 0, ...execution(7) }],
-])('a line is no record %s', async (_, record) => {
+])('a line is not a valid record %s', async (_, record) => {
   await folder.append(1, 2);
   appendAs(record);
   expect(await verifyAuditLog(folder.path)).toMatchObject({
@@ -91,7 +91,7 @@ test.each<[string, object]>([
   });
 });
 
-test('a log whose head is of a newer program is not written, and says who can read it', async () => {
+test('a log with the head of a newer version is not written to, and the error names what can read it', async () => {
   await folder.append(1, 2);
   const head = new DatabaseSync(join(folder.path, 'head.db'));
   head.exec('PRAGMA user_version = 9');
