@@ -34,30 +34,30 @@ afterEach(() => rmSync(base, { recursive: true, force: true }));
 describe.each([
   ['by its descriptor', true],
   ['by its path', false],
-])('a folder that is reached %s', (_way, byDescriptor) => {
+])('a folder that is opened %s', (_way, byDescriptor) => {
   const open = (path: string) => Folder.open(join(base, path), { byDescriptor });
   const openResolved = (path: string) => Folder.openResolved(join(base, path), { byDescriptor });
 
-  test('is opened through the links that a person wrote, and says where it is', () => {
+  test('is opened through links that a person wrote, and knows its real path', () => {
     symlinkSync('real', join(base, 'link'));
     using folder = open('link/inner');
     expect(folder.path).toBe(join(base, 'real/inner'));
     expect(read(folder, 'file')).toBe('ours');
   });
 
-  test.each(['link', 'link/inner'])('is not opened again through a link: %s', (path) => {
+  test.each(['link', 'link/inner'])('is not reopened through a link: %s', (path) => {
     symlinkSync('real', join(base, 'link'));
     expect(codeOf(() => openResolved(path))).toBe('LINK');
   });
 
-  test('is not opened where there is none, or a file', () => {
+  test('is not opened where nothing or a file is', () => {
     expect(codeOf(() => open('missing'))).toBe('ENOENT');
     expect(codeOf(() => openResolved('missing'))).toBe('ENOENT');
     expect(codeOf(() => open('real/inner/file'))).toBe('NOT_A_FOLDER');
     expect(codeOf(() => openResolved('real/inner/file'))).toBe('NOT_A_FOLDER');
   });
 
-  test('has entries of one segment only', async () => {
+  test('takes names of one segment only', async () => {
     using folder = open('real');
     for (const name of ['', '.', '..', 'inner/file', '/etc', 'a\0b', Buffer.from('inner/file')]) {
       expect(codeOf(() => folder.folder(name))).toBe('NOT_A_NAME');
@@ -66,7 +66,7 @@ describe.each([
     }
   });
 
-  test('refuses links in it, whatever they lead to', async () => {
+  test('refuses links inside it, whatever they lead to', async () => {
     symlinkSync('inner', join(base, 'real/folder-link'));
     symlinkSync('inner/file', join(base, 'real/file-link'));
     using folder = open('real');
@@ -77,7 +77,7 @@ describe.each([
     await expect(folder.openFile('file-link')).rejects.toMatchObject({ code: 'LINK' });
   });
 
-  test('opens neither a pipe nor a folder as a file, and waits for nobody', () => {
+  test('opens neither a pipe nor a folder as a file, and does not block', () => {
     execFileSync('mkfifo', [join(base, 'real/pipe')]);
     using folder = open('real');
     expect(codeOf(() => folder.file('pipe'))).toBe('NOT_A_FILE');
@@ -85,14 +85,14 @@ describe.each([
     expect(codeOf(() => folder.folder('pipe'))).toBe('NOT_A_FOLDER');
   });
 
-  test('refuses a file with a second name where that is asked for', () => {
+  test('refuses a file with a second hard link on request', () => {
     linkSync(join(base, 'elsewhere/inner/file'), join(base, 'real/again'));
     using folder = open('real');
     expect(codeOf(() => folder.file('again', { singleName: true }))).toBe('HARD_LINK');
     expect(read(folder, 'again')).toBe('secret');
   });
 
-  test('makes a folder with the mode that is asked for, and keeps one that is there', () => {
+  test('creates a folder with the requested mode, and leaves an existing one', () => {
     chmodSync(join(base, 'real/inner'), 0o755);
     using folder = open('real');
     const before = process.umask(0o777);
@@ -122,7 +122,7 @@ describe.each([
     closeSync(folder.file(Buffer.from([0x66, 0xff])));
   });
 
-  test('tells who owns it and its entries, and not what a link leads to', () => {
+  test('reports the owner of itself and its entries, but not of the target of a link', () => {
     symlinkSync('inner', join(base, 'real/link'));
     using folder = open('real');
     expect(folder.stats.uid).toBe(BigInt(process.geteuid?.() ?? 0));
@@ -144,7 +144,7 @@ describe.each([
 });
 
 describe('a folder that is held while the way to it is swapped', () => {
-  test('goes on being itself where it is reached by its descriptor', () => {
+  test('stays the same when it is opened by descriptor', () => {
     using folder = Folder.open(join(base, 'real'));
     renameSync(join(base, 'real'), join(base, 'moved'));
     symlinkSync('elsewhere', join(base, 'real'));
@@ -152,14 +152,14 @@ describe('a folder that is held while the way to it is swapped', () => {
     expect(read(inner, 'file')).toBe('ours');
   });
 
-  test('is refused where it is reached by its path', () => {
+  test('is refused when it is opened by path', () => {
     using folder = Folder.open(join(base, 'real'), { byDescriptor: false });
     renameSync(join(base, 'real'), join(base, 'moved'));
     symlinkSync('elsewhere', join(base, 'real'));
     expect(codeOf(() => folder.folder('inner'))).toBe('CHANGED');
   });
 
-  test('writes and renames where it is, and into no link', () => {
+  test('writes and renames at its real place, and never into a link', () => {
     using folder = Folder.open(join(base, 'real'));
     renameSync(join(base, 'real'), join(base, 'moved'));
     symlinkSync('elsewhere', join(base, 'real'));
@@ -171,7 +171,7 @@ describe('a folder that is held while the way to it is swapped', () => {
     expect(existsSync(join(base, 'elsewhere/new'))).toBe(false);
   });
 
-  test('is gone when it was removed', () => {
+  test('is reported as gone after it was removed', () => {
     using folder = Folder.open(join(base, 'real/inner'));
     rmSync(join(base, 'real/inner'), { recursive: true });
     expect(codeOf(() => folder.file('file'))).toBe('ENOENT');

@@ -25,8 +25,8 @@ afterEach(() => rmSync(base, { recursive: true, force: true }));
 describe.each([
   ['at once', async (folder: Folder, name: string) => removeTree(folder, name)],
   ['in turns', removeTreeLater],
-])('a tree that is removed %s', (_how, remove) => {
-  test('goes with files, folders and names that are no text', async () => {
+])('the removal of a tree %s', (_how, remove) => {
+  test('removes files, folders and names that are not text', async () => {
     mkdirSync(join(base, 'tree/a/b/c'), { recursive: true });
     mkdirSync(join(base, 'tree/a/d'));
     for (const path of ['tree/1', 'tree/a/2', 'tree/a/b/3', 'tree/a/b/c/4'])
@@ -37,7 +37,7 @@ describe.each([
     expect(readdirSync(base)).toEqual(['elsewhere']);
   });
 
-  test('may be a file, a link or nothing', async () => {
+  test('takes a file, a link or nothing', async () => {
     writeFileSync(join(base, 'file'), '');
     symlinkSync('elsewhere', join(base, 'link'));
     using folder = Folder.open(base);
@@ -46,7 +46,7 @@ describe.each([
     expect(readdirSync(join(base, 'elsewhere'))).toEqual(['kept']);
   });
 
-  test('leaves what its links lead to', async () => {
+  test('leaves the targets of links alone', async () => {
     mkdirSync(join(base, 'tree/a'), { recursive: true });
     symlinkSync('../elsewhere', join(base, 'tree/link'));
     symlinkSync(join(base, 'elsewhere'), join(base, 'tree/a/link'));
@@ -56,7 +56,7 @@ describe.each([
     expect(readdirSync(join(base, 'elsewhere'))).toEqual(['kept']);
   });
 
-  test('may be deeper than a path can name', async () => {
+  test('works deeper than a path can name', async () => {
     const levels = 3000;
     using folder = Folder.open(base);
     let inner = folder.makeFolder('tree');
