@@ -3,23 +3,23 @@ import { withDeadline } from '../../src/engine/deadlines.ts';
 
 const ACTION = 'list containers';
 
-test('an answer in time is the answer', async () => {
+test('an answer of the engine in time is returned', async () => {
   await expect(withDeadline(ACTION, async () => 42, 1000)).resolves.toBe(42);
 });
 
-test('a failure in time is the failure', async () => {
+test('a failure of the engine in time is thrown', async () => {
   const failure = new Error('no');
   await expect(withDeadline(ACTION, () => Promise.reject(failure), 1000)).rejects.toBe(failure);
 });
 
-test('a call that throws at once fails like any other', async () => {
+test('a call to the engine that throws at once fails like any other', async () => {
   const call = (): never => {
     throw new Error('no');
   };
   await expect(withDeadline(ACTION, call, 1000)).rejects.toThrow('no');
 });
 
-test('no answer is `ENGINE_TIMEOUT`, which says what was done and how long it waited', async () => {
+test('a missing answer becomes `ENGINE_TIMEOUT`, which says what was done and how long it took', async () => {
   await expect(withDeadline(ACTION, () => new Promise(() => {}), 20)).rejects.toMatchObject({
     code: 'ENGINE_TIMEOUT',
     message:
@@ -28,7 +28,7 @@ test('no answer is `ENGINE_TIMEOUT`, which says what was done and how long it wa
   });
 });
 
-test('the request is told to end at the deadline, and not before', async () => {
+test('a request is aborted at its deadline, and not before', async () => {
   let signal: AbortSignal | undefined;
   const call = (given: AbortSignal): Promise<never> => {
     signal = given;
@@ -40,7 +40,7 @@ test('the request is told to end at the deadline, and not before', async () => {
   expect(signal?.aborted).toBe(true);
 });
 
-test('a request that fails because it was told to end is still `ENGINE_TIMEOUT`', async () => {
+test('a request that fails because it was aborted is still `ENGINE_TIMEOUT`', async () => {
   const call = (signal: AbortSignal): Promise<never> =>
     new Promise((_resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });
@@ -48,7 +48,7 @@ test('a request that fails because it was told to end is still `ENGINE_TIMEOUT`'
   await expect(withDeadline(ACTION, call, 20)).rejects.toMatchObject({ code: 'ENGINE_TIMEOUT' });
 });
 
-test('the signal stays quiet once the answer is there', async () => {
+test('a request is not aborted after its answer', async () => {
   let signal: AbortSignal | undefined;
   const call = async (given: AbortSignal): Promise<void> => {
     signal = given;

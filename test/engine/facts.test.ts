@@ -30,7 +30,7 @@ const INFO: EngineInfo = {
   MemTotal: 8_589_934_592,
 };
 
-describe('an engine says', () => {
+describe('the facts of an engine show', () => {
   test.each<[string, EngineInfo, Partial<EngineFacts>]>([
     ['everything', {}, FACTS],
     ['arm64', { Architecture: 'aarch64' }, { platform: { os: 'linux', architecture: 'arm64' } }],
@@ -64,7 +64,7 @@ describe('an engine says', () => {
     expect(toEngineFacts({ ...INFO, ...info }, '1.41')).toMatchObject(expected);
   });
 
-  test('nothing, and then it can enforce nothing', () => {
+  test('nothing for an empty answer, and then nothing can be enforced', () => {
     const facts = toEngineFacts({}, '1.41');
     expect(facts).toMatchObject({
       seccomp: false,
@@ -75,11 +75,11 @@ describe('an engine says', () => {
   });
 });
 
-describe('enforceable', () => {
+describe('a grant', () => {
   const allowance = toAllowance(GRANT);
   const limits = FACTS.limits;
 
-  test('is everything on an engine that has every control', () => {
+  test('is enforceable on an engine that has every control', () => {
     expect(() => assertEnforceable(FACTS, allowance)).not.toThrow();
   });
 
@@ -91,7 +91,7 @@ describe('enforceable', () => {
     ['swap limit', { limits: { ...limits, swap: false } }],
     ['CPU quota', { limits: { ...limits, cpu: false } }],
     ['pids limit', { limits: { ...limits, pids: false } }],
-  ])('is nothing without %s', (name, facts) => {
+  ])('is not enforceable without %s', (name, facts) => {
     expect(() => assertEnforceable({ ...FACTS, ...facts }, allowance)).toThrow(
       expect.objectContaining({
         code: 'ENGINE_INSECURE',
@@ -100,14 +100,14 @@ describe('enforceable', () => {
     );
   });
 
-  test('is nothing without several controls, and each is named', () => {
+  test('is not enforceable without several controls, and each is named', () => {
     const facts = { ...FACTS, seccomp: false, limits: { ...limits, pids: false, cpu: false } };
     expect(() => assertEnforceable(facts, allowance)).toThrow(
       expect.objectContaining({ problems: [expect.anything(), expect.anything(), expect.anything()] }),
     );
   });
 
-  test('is nothing with a runtime that is not known to enforce it', () => {
+  test('is not enforceable with a runtime that may not enforce it', () => {
     const runtimes = { runc: { program: 'youki', args: [] } };
     expect(() => assertEnforceable({ ...FACTS, runtimes }, toAllowance(GRANT))).toThrow(
       expect.objectContaining({ code: 'ENGINE_INSECURE' }),

@@ -22,8 +22,8 @@ const CALLS: [string, (engine: ContainerEngine) => Promise<unknown>][] = [
   ['a new network', (engine) => engine.createNetwork('x', {})],
 ];
 
-describe('an answer without an end (P10)', () => {
-  test.each(CALLS)('is given up at its bound, and does not fill the memory: %s', async (_, call) => {
+describe('an endless answer of an engine (P10)', () => {
+  test.each(CALLS)('is given up at a limit, and does not fill the memory: %s', async (_, call) => {
     await using server = await serveEngine(knowing((_call, response) => flood(response, 200)));
     const engine = await connectEngine({ env: server.env });
     const { value, cost } = await watchHost(() => failureOf(call(engine)));
@@ -32,7 +32,7 @@ describe('an answer without an end (P10)', () => {
     expect(cost.memoryGrowthBytes).toBeLessThan(MOST_GROWTH_BYTES);
   });
 
-  test.each(CALLS)('is given up likewise where it refuses: %s', async (_, call) => {
+  test.each(CALLS)('is also given up when it is a refusal: %s', async (_, call) => {
     await using server = await serveEngine(knowing((_call, response) => flood(response, 500)));
     const engine = await connectEngine({ env: server.env });
     const { value, cost } = await watchHost(() => failureOf(call(engine)));
@@ -40,7 +40,7 @@ describe('an answer without an end (P10)', () => {
     expect(cost.memoryGrowthBytes).toBeLessThan(MOST_GROWTH_BYTES);
   });
 
-  test('is given up where an engine is asked which one it is', async () => {
+  test('is given up when the engine is identified', async () => {
     await using server = await serveEngine((_call, response) => flood(response, 200));
     const { value, cost } = await watchHost(() => failureOf(connectEngine({ env: server.env })));
     expect(value).toMatchObject({ code: 'ENGINE_UNAVAILABLE' });
@@ -60,7 +60,7 @@ describe('an answer without an end (P10)', () => {
     expect(failure.message).toContain('bytes of progress');
   });
 
-  test('is given up by whoever reads an archive', async () => {
+  test('is given up while an archive is read', async () => {
     const source = Readable.from(endlessly(Buffer.alloc(64 * 1024)), { objectMode: false });
     let bytes = 0;
     const reading = (async () => {
@@ -72,7 +72,7 @@ describe('an answer without an end (P10)', () => {
   });
 });
 
-test('an answer that comes in pieces of one byte costs what it is long (P10)', async () => {
+test('an answer in pieces of one byte costs no more than its length (P10)', async () => {
   await using server = await serveEngine(
     knowing((_call, response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
@@ -89,7 +89,7 @@ test('an answer that comes in pieces of one byte costs what it is long (P10)', a
   expect(container?.id).toHaveLength(200_000);
 });
 
-test('headers without an end are none of an engine (P10)', async () => {
+test('endless headers are not accepted as those of an engine (P10)', async () => {
   await using server = await serveEngine(
     knowing((_call, response) => {
       for (let header = 0; header < 900; header++) response.setHeader(`x-${header}`, 'x'.repeat(1_000));
@@ -100,7 +100,7 @@ test('headers without an end are none of an engine (P10)', async () => {
   expect((await failureOf(engine.facts())).code).toBe('ENGINE_UNAVAILABLE');
 });
 
-test('ten thousand containers of others are listed at once, whatever their labels hold', async () => {
+test('ten thousand foreign containers are listed quickly, whatever their labels hold', async () => {
   const labels = { note: 'x'.repeat(1_000) };
   const all = Array.from({ length: 10_000 }, (_, index) => ({
     Id: String(index),
@@ -116,17 +116,17 @@ test('ten thousand containers of others are listed at once, whatever their label
   expect(cost.memoryGrowthBytes).toBeLessThan(MOST_GROWTH_BYTES);
 });
 
-describe('what an engine says steers no terminal and begins no line (P10)', () => {
+describe('text of an engine has its control characters and line ends escaped (P10)', () => {
   const FORGED = 'no\nlurkbox: all is well \u001b[2J\u202e';
 
-  test('as the reason of a refusal, which is cut too', async () => {
+  test('in the reason of a refusal, which is also cut', async () => {
     const message = FORGED + 'x'.repeat(10_000);
     await using server = await serveEngine(knowing((_call, response) => json(response, { message }, 500)));
     const engine = await connectEngine({ env: server.env });
     expectHarmless((await failureOf(engine.startContainer('x'))).message);
   });
 
-  test('as a reason that is no JSON', async () => {
+  test('in a reason that is not JSON', async () => {
     await using server = await serveEngine(
       knowing((_call, response) => void response.writeHead(500).end(FORGED)),
     );
@@ -134,7 +134,7 @@ describe('what an engine says steers no terminal and begins no line (P10)', () =
     expectHarmless((await failureOf(engine.startContainer('x'))).message);
   });
 
-  test('as the reason of an image that it does not take', async () => {
+  test('in the reason for refusing an image', async () => {
     await using server = await serveEngine(
       knowing((_call, response, request) => {
         request.resume();
@@ -145,7 +145,7 @@ describe('what an engine says steers no terminal and begins no line (P10)', () =
     expectHarmless((await failureOf(engine.loadImage(Readable.from(['archive'])))).message);
   });
 
-  test('as the warnings and names that it tells of itself', async () => {
+  test('in its warnings and names', async () => {
     const info = {
       ID: FORGED,
       ServerVersion: FORGED.repeat(100),

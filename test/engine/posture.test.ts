@@ -45,8 +45,8 @@ const config = (fields: object) => changed(({ Config }) => ({ Config: { ...Confi
 const host = (fields: object, options?: DockerCreateOptions) =>
   changed(({ HostConfig }) => ({ HostConfig: { ...HostConfig, ...fields } }), options);
 
-describe('accepts', () => {
-  test.each(ENGINE_NAMES)('what %s says of the container that was asked for', (engine) => {
+describe('the check of a created container accepts', () => {
+  test.each(ENGINE_NAMES)('what %s reports about the requested container', (engine) => {
     for (const grant of GRANTS) {
       for (const apparmor of [false, true]) {
         const options = optionsOf(grant, { apparmor });
@@ -55,13 +55,13 @@ describe('accepts', () => {
     }
   });
 
-  test('mounts in whatever order the engine lists them', () => {
+  test('mounts in any order', () => {
     const options = optionsOf(MOUNTS);
     const inspection = inspectionOf(options);
     expect(problemsOf({ ...inspection, Mounts: inspection.Mounts.toReversed() }, options)).toEqual([]);
   });
 
-  test('null, nothing and an empty value for each other', () => {
+  test('null, a missing field and an empty value as equal', () => {
     const empty = {
       Binds: null,
       CapAdd: null,
@@ -78,27 +78,27 @@ describe('accepts', () => {
     expect(problemsOf(config({ Cmd: null, Volumes: {} }))).toEqual([]);
   });
 
-  test('labels of the image beside ours', () => {
+  test('labels of the image beside those of lurkbox', () => {
     const { Labels } = optionsOf();
     expect(problemsOf(config({ Labels: { ...Labels, maintainer: 'somebody' } }))).toEqual([]);
   });
 
-  test('limits that an engine adds of its own, and that bound nobody but the process', () => {
+  test('limits that an engine adds and that only affect the process', () => {
     const { Ulimits } = optionsOf().HostConfig;
     const nproc = { Name: 'nproc', Soft: 512, Hard: 1024 };
     expect(problemsOf(host({ Ulimits: [nproc, ...Ulimits, { ...nproc, Name: 'stack' }] }))).toEqual([]);
   });
 
-  test('options that an engine copies into the log driver that keeps nothing', () => {
+  test('options that an engine copies into the log driver `none`', () => {
     const LogConfig = { Type: 'none', Config: { 'cache-disabled': 'true' } };
     expect(problemsOf(host({ LogConfig }))).toEqual([]);
   });
 
-  test('a profile of AppArmor where lurkbox names none', () => {
+  test('an AppArmor profile where lurkbox names none', () => {
     expect(problemsOf(changed(() => ({ AppArmorProfile: 'engine-default' })))).toEqual([]);
   });
 
-  test('a field that nobody knows, while it is empty', () => {
+  test('an unknown field that is empty', () => {
     for (const value of [null, '', 0, false, [], {}]) {
       expect(problemsOf(host({ FieldOfNextYear: value }))).toEqual([]);
       expect(problemsOf(config({ FieldOfNextYear: value }))).toEqual([]);
@@ -106,7 +106,7 @@ describe('accepts', () => {
   });
 });
 
-describe('refuses a container that is not the one it was asked for (P6)', () => {
+describe('the check of a created container refuses one (P6)', () => {
   const { Ulimits } = optionsOf().HostConfig;
   const masked = (inspection: Inspection, field: string, path: string) => ({
     [field]: (inspection.HostConfig[field] as string[]).filter((other) => other !== path),
@@ -223,7 +223,7 @@ describe('refuses a container that is not the one it was asked for (P6)', () => 
     expect(problemsOf(inspected).length).toBeGreaterThan(10);
   });
 
-  test('whose AppArmor profile is not the one that was asked for', () => {
+  test('with another AppArmor profile than requested', () => {
     const options = optionsOf({}, { apparmor: true });
     for (const AppArmorProfile of ['', 'unconfined', 'other', null]) {
       expect(problemsOf({ ...inspectionOf(options), AppArmorProfile }, options)).toEqual(['AppArmorProfile']);
@@ -258,7 +258,7 @@ describe('refuses a container that is not the one it was asked for (P6)', () => 
     expect(problemsOf(host({ Mounts }, options), options)).toEqual(['HostConfig.Mounts']);
   });
 
-  test('with any field that any API knows, and that nobody asked for', () => {
+  test('with any known field of any API that was not requested', () => {
     const isFilledIn = ['ShmSize', 'ConsoleSize', 'Hostname'];
     for (const [field, value] of Object.entries(HOST_CONFIG_FIELDS)) {
       if (isFilledIn.includes(field)) continue;
@@ -270,7 +270,7 @@ describe('refuses a container that is not the one it was asked for (P6)', () => 
     }
   });
 
-  test('with any change of any field that was asked for', () => {
+  test('with any change of any requested field', () => {
     const options = optionsOf({ network: 'bridge', scratchBytes: MIB, ...MOUNTS }, { apparmor: true });
     const inspection = inspectionOf(options);
     const hasRule = ['Hostname', 'Labels', 'LogConfig', 'Mounts', 'Ulimits', 'name', 'HostConfig'];
@@ -292,7 +292,7 @@ describe('refuses a container that is not the one it was asked for (P6)', () => 
     expect(passed).toEqual([]);
   });
 
-  test('with a field of next year, or another spelling of one of today', () => {
+  test('with an unknown field, or another spelling of a known one', () => {
     for (const value of [true, 1, 'x', ['x'], { x: null }, [0]]) {
       expect(problemsOf(host({ FieldOfNextYear: value }))).toEqual(['HostConfig.FieldOfNextYear']);
       expect(problemsOf(config({ FieldOfNextYear: value }))).toEqual(['Config.FieldOfNextYear']);
@@ -304,7 +304,7 @@ describe('refuses a container that is not the one it was asked for (P6)', () => 
     expect(problemsOf(host(forged)).sort()).toEqual(['HostConfig.Privileged', 'HostConfig.__proto__']);
   });
 
-  test('that lacks any field that was asked for', () => {
+  test('that lacks any requested field', () => {
     const { name, HostConfig, ...asked } = optionsOf();
     const isNotEmpty = ([, value]: [string, unknown]): boolean =>
       Boolean(value) && Object.keys(value as object).length + Number(typeof value !== 'object') > 0;
@@ -318,7 +318,7 @@ describe('refuses a container that is not the one it was asked for (P6)', () => 
     }
   });
 
-  test('and says what it is and what it should be', () => {
+  test('and names the actual and the expected value', () => {
     expect(() => comparePosture(host({ PidsLimit: null, Dns: ['8.8.8.8'] }), optionsOf())).toThrow(
       expect.objectContaining({
         problems: [

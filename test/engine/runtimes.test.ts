@@ -11,7 +11,7 @@ const ACCEPTED = { acceptUnenforced: ['tmp_files', 'tmp_noexec', 'cpu_seconds'] 
 /** With which gVisor enforces everything but that. */
 const GVISOR = ['--oci-seccomp'];
 
-describe('an engine tells of a runtime', () => {
+describe('the description of a runtime by an engine is read from', () => {
   test.each<[string, RuntimeInfo, RuntimeFacts]>([
     ['a name', { path: 'runc' }, { program: 'runc', args: [] }],
     ['a path', { path: '/usr/local/bin/crun', runtimeArgs: null }, { program: 'crun', args: [] }],
@@ -61,7 +61,7 @@ describe('an engine tells of a runtime', () => {
   });
 });
 
-describe('is accepted', () => {
+describe('lurkbox accepts the runtime', () => {
   test.each<[string, string, readonly string[], Partial<Grant>]>([
     ['runc', 'runc', [], {}],
     ['the runc of Docker 1.11 to 18.06', 'docker-runc', [], {}],
@@ -94,18 +94,18 @@ describe('is accepted', () => {
     expect(refusalOf({ program, args }, grant)).toBeNull();
   });
 
-  test('under any name, as what it is', () => {
+  test('under any name, by its program', () => {
     expect(refusalOf({ program: 'runc', args: [] }, {}, 'plain')).toBeNull();
     expect(refusalOf({ program: 'runsc', args: GVISOR }, ACCEPTED, 'strong')).toBeNull();
   });
 
-  test('as the default of the engine, where the policy names none', () => {
+  test('that is the default of the engine, when the policy names none', () => {
     const facts = { ...FACTS, defaultRuntime: 'x', runtimes: { x: { program: 'crun', args: [] } } };
     expect(() => assertRuntime(facts, allowanceOf({ runtime: null }))).not.toThrow();
   });
 });
 
-describe('is refused, and the message says what to do (P6)', () => {
+describe('lurkbox refuses, and says what to do, (P6)', () => {
   test.each<[string, RuntimeFacts, RegExp]>([
     [
       'Kata, which may ignore the profile',
@@ -246,14 +246,14 @@ describe('is refused, and the message says what to do (P6)', () => {
     ]);
   });
 
-  test('for everything at once', () => {
+  test('a runtime with several faults, which are all named', () => {
     const refusal = refusalOf({ program: 'runsc', args: ['--network=host', '--rootless'] }, {});
     expect(refusal?.problems).toHaveLength(6);
   });
 });
 
-describe('is unavailable', () => {
-  test.each(['runsc', 'constructor', 'toString'])('%s, and what is there is named', (runtime) => {
+describe('lurkbox reports a missing runtime:', () => {
+  test.each(['runsc', 'constructor', 'toString'])('%s, with the names of those that are there', (runtime) => {
     const facts = { ...FACTS, runtimes: { runc: plain('runc'), other: plain('crun') } };
     expect(() => assertRuntime(facts, allowanceOf({ runtime }))).toThrow(
       expect.objectContaining({
@@ -263,7 +263,7 @@ describe('is unavailable', () => {
     );
   });
 
-  test('a default that is not there', () => {
+  test('the default of the engine', () => {
     expect(() => assertRuntime({ ...FACTS, runtimes: {} }, allowanceOf())).toThrow(
       expect.objectContaining({ code: 'RUNTIME_UNAVAILABLE' }),
     );

@@ -21,10 +21,13 @@ test.each<
   ['in gVisor, which has a kernel of its own', { runtime: 'gvisor' }, false],
   ['in a virtual machine', { kernelVersion: '6.1.0-linuxkit' }, false],
   ['behind a network', { connection: 'TLS' }, false],
-])('whether inodes of a container can be compared: %s', async (_where, change, expected) => {
-  const { connection, kernelVersion, runtime } = { ...HERE, ...change };
-  const facts = async () => ({ ...FACTS, runtimes, defaultRuntime: 'runc', kernelVersion });
-  expect(await keepsInodes({ endpoint: { ...new FakeEngine().endpoint, connection }, facts }, runtime)).toBe(
-    expected,
-  );
-});
+])(
+  'inodes of a container are compared only where the kernel is shared: %s',
+  async (_where, change, expected) => {
+    const { connection, kernelVersion, runtime } = { ...HERE, ...change };
+    const facts = async () => ({ ...FACTS, runtimes, defaultRuntime: 'runc', kernelVersion });
+    expect(
+      await keepsInodes({ endpoint: { ...new FakeEngine().endpoint, connection }, facts }, runtime),
+    ).toBe(expected);
+  },
+);

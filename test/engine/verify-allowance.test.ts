@@ -23,7 +23,7 @@ const mount = (change: object): Partial<Grant> => ({
 });
 
 // Body and allowance agree in each of these, because both come from the same grant.
-describe('a grant that came out wrong does not excuse a body (P6)', () => {
+describe('a faulty grant does not excuse a create request (P6)', () => {
   test.each<[string, Partial<Grant>, string]>([
     ['no memory limit', { memoryBytes: 0 }, 'HostConfig.Memory'],
     ['a negative memory limit', { memoryBytes: -1 }, 'HostConfig.Memory'],
@@ -99,13 +99,13 @@ describe('a grant that came out wrong does not excuse a body (P6)', () => {
 });
 
 test.each(['/srv/data', '/home/ada/data', '/var/lib/dockers', '/tmp/x', '/etcetera', '/data'])(
-  'the folder %s may be a mount',
+  'the folder %s can be mounted',
   (hostPath) => {
     expect(pathsOf(mount({ hostPath }))).toEqual([]);
   },
 );
 
-describe('an allowance is refused', () => {
+describe('the allowance for a container is refused', () => {
   const pathsOfUnsound = (change: object): string[] =>
     findUnsound({ ...allowanceOf(), ...change }).map(({ path }) => path);
   const withLabels = (change: object): string[] =>
@@ -141,14 +141,14 @@ describe('an allowance is refused', () => {
     expect(withLabels({ [label]: 'two\nlines' })).toContain(`Labels.${label}`);
   });
 
-  test('with a label that is not ours, or that tells of somebody else', () => {
+  test('with a foreign label, or one that names another owner', () => {
     expect(withLabels({ 'com.example': 'x' })).toEqual(['Labels.com.example']);
     expect(withLabels({ 'lurkbox.kind': 'image' })).toEqual(['Labels.lurkbox.kind']);
     expect(withLabels({ 'lurkbox.execution': 'other' })).toEqual(['Labels.lurkbox.execution']);
     expect(withLabels({ 'lurkbox.plugin': 'other' })).toEqual(['Labels.lurkbox.plugin']);
   });
 
-  test('with a tmpfs where nobody expects one', () => {
+  test('with a tmpfs at an unexpected place', () => {
     expect(pathsOfUnsound({ tmpfs: { '/tmp': MIB, '/run': MIB } })).toEqual(['HostConfig.Tmpfs']);
     expect(pathsOfUnsound({ tmpfs: {} })).toEqual(['HostConfig.Tmpfs']);
   });

@@ -12,7 +12,7 @@ test.each(PROFILES)(
   },
 );
 
-test.each(PROFILES)('the profile for exec $exec is refused for the other one', ({ exec, profile }) => {
+test.each(PROFILES)('the profile for exec $exec is refused for the opposite setting', ({ exec, profile }) => {
   expect(checkSeccompProfile(JSON.stringify(profile), !exec)).toMatch(/^a seccomp profile without `clone /);
 });
 
@@ -33,7 +33,7 @@ const NEVER = `
   .trim()
   .split(/\s+/);
 
-test.each(NEVER)('`%s` is allowed to no plugin', (name) => {
+test.each(NEVER)('the system call `%s` is allowed to no plugin', (name) => {
   for (const { exec, profile } of PROFILES) {
     if (exec && name === 'setsid') continue;
     const rules = profile.syscalls.filter(
@@ -47,11 +47,11 @@ test.each(NEVER)('`%s` is allowed to no plugin', (name) => {
   }
 });
 
-describe('a profile is refused', () => {
+describe('a seccomp profile is refused', () => {
   const [{ profile }] = PROFILES as [(typeof PROFILES)[number]];
   const text = JSON.stringify(profile);
 
-  test('when any one name is missing, and the message has it', () => {
+  test('without any one of its names, which the message has', () => {
     for (const { names } of profile.syscalls) {
       for (const name of names) {
         const syscalls = profile.syscalls.map((rule) => ({
@@ -66,7 +66,7 @@ describe('a profile is refused', () => {
     }
   });
 
-  test('with any name more', () => {
+  test('with any additional name', () => {
     const known = new Set(profile.syscalls.flatMap(({ names }) => names));
     const property = fc.property(fc.string(), fc.nat(profile.syscalls.length - 1), (name, at) => {
       const names = (rule: SeccompRule): string[] => [...rule.names, name];

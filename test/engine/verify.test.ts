@@ -28,13 +28,13 @@ function problemsOf(body: unknown, { allowance, engine }: Reference = MINIMAL): 
 const pathsOf = (body: unknown, reference?: Reference): string[] =>
   problemsOf(body, reference).map(({ path }) => path);
 
-describe('lets pass', () => {
-  test.each(REFERENCE_NAMES)('the body of the grant `%s`, as it is checked in', (name) => {
+describe('the check of a create request lets pass', () => {
+  test.each(REFERENCE_NAMES)('the stored request of the grant `%s`', (name) => {
     const reference = readReference(name);
     expect(problemsOf(reference.body, reference)).toEqual([]);
   });
 
-  test('what any grant leads to, under that grant', () => {
+  test('the request of any grant, under that grant', () => {
     fc.assert(
       fc.property(
         anyGrant,
@@ -50,7 +50,7 @@ describe('lets pass', () => {
   });
 });
 
-describe('one change of a body is refused, and its place named (P6)', () => {
+describe('any one change of a create request is refused, with its path (P6)', () => {
   const files = readdirSync(join(FOLDER, 'fail')).sort();
   const references = new Map(REFERENCE_NAMES.map((name) => [name, readReference(name)]));
   const isNotNamed = (failure: Failure): boolean => {
@@ -64,7 +64,7 @@ describe('one change of a body is refused, and its place named (P6)', () => {
     expect(failures.filter(isNotNamed)).toEqual([]);
   });
 
-  test('and every field of the body has a file of its own', () => {
+  test('and every field of the request has its own file', () => {
     const { HostConfig, ...config } = MINIMAL.body as { HostConfig: object };
     const fields = [...Object.keys(config), ...Object.keys(HostConfig).map((field) => `HostConfig.${field}`)];
     expect(files).toEqual(expect.arrayContaining(fields.map((field) => `${field}.json`)));
@@ -93,7 +93,7 @@ function isSameSet(to: unknown, of: unknown): boolean {
 
 // Between them these two have every kind of value that a body can have.
 test.each(['minimal', 'everything'])(
-  'every change of every place of the body of `%s` is refused (P6)',
+  'every change at every place of the request of `%s` is refused (P6)',
   (name) => {
     const { body, allowance, engine } = referenceOf(name);
     const isLetPass = (mutation: Mutation): boolean => {
@@ -110,13 +110,13 @@ test.each(['minimal', 'everything'])(
   },
 );
 
-test('what is let pass though it was changed means the same: comments, and the order of rules', () => {
+test('only changes without effect are let pass: comments and the order of rules', () => {
   const harmless = [...everyMutation(MINIMAL.body)].filter((mutation) => isHarmless(mutation, MINIMAL.body));
   expect(harmless.length).toBeGreaterThan(20);
   for (const mutation of harmless) expect(problemsOf(mutate(MINIMAL.body, mutation))).toEqual([]);
 });
 
-describe('reads the body as the engine will:', () => {
+describe('the check of a create request reads it as the engine will:', () => {
   const text = JSON.stringify(MINIMAL.body);
   const { HostConfig } = MINIMAL.body as { HostConfig: Record<string, unknown> };
   const withHost = (HostConfig: object): object => ({ ...MINIMAL.body, HostConfig });
@@ -185,12 +185,12 @@ describe('reads the body as the engine will:', () => {
     expect(pathsOf(body)).toContain(path);
   });
 
-  test('what only a prototype says is not sent, and changes nothing', () => {
+  test('a value on a prototype is not sent, and changes nothing', () => {
     const own = { ...MINIMAL.body };
     expect(problemsOf(Object.setPrototypeOf(own, { Volumes: { '/data': {} } }))).toEqual([]);
   });
 
-  test('a getter whose value changes is looked at as it is sent', () => {
+  test('a getter whose value changes is checked as it is sent', () => {
     let reads = 0;
     const get = (): boolean => reads++ > 0;
     const sent = JSON.stringify(
@@ -201,7 +201,7 @@ describe('reads the body as the engine will:', () => {
   });
 });
 
-test('the options of one grant are refused under any other grant, a larger one included', () => {
+test('the options of one grant are refused under any other grant, even a larger one', () => {
   const changes: [path: string, built: Partial<Grant>, allowed: Partial<Grant>][] = [
     ['HostConfig.Memory', { memoryBytes: 128 * MIB }, { memoryBytes: 127 * MIB }],
     ['HostConfig.Memory', { memoryBytes: 128 * MIB }, { memoryBytes: 129 * MIB }],
@@ -224,7 +224,7 @@ test('the options of one grant are refused under any other grant, a larger one i
   }
 });
 
-test('a container of another name, image or origin than was asked for is refused', () => {
+test('a container with another name, image or origin than requested is refused', () => {
   const { allowance } = MINIMAL;
   const refused = (change: object): string[] =>
     pathsOf(MINIMAL.body, { ...MINIMAL, allowance: { ...allowance, ...change } });
@@ -234,14 +234,14 @@ test('a container of another name, image or origin than was asked for is refused
   expect(refused({ labels })).toEqual(['Labels.lurkbox.instance']);
 });
 
-test('AppArmor is used exactly where the engine has it', () => {
+test('AppArmor is required exactly where the engine has it', () => {
   const engine = { ...MINIMAL.engine, apparmor: true };
   expect(pathsOf(MINIMAL.body, { ...MINIMAL, engine })).toEqual(['HostConfig.SecurityOpt']);
   const { body, allowance } = referenceOf('apparmor');
   expect(pathsOf(body, { body, allowance, engine: MINIMAL.engine })).toEqual(['HostConfig.SecurityOpt']);
 });
 
-test('everything that is wrong is told at once, each with its place, what is expected and what came', () => {
+test('all problems are reported at once, each with its path, the expected value and the actual one', () => {
   const body = [
     { at: ['HostConfig', 'Privileged'], to: true },
     { at: ['HostConfig', 'PidMode'], to: 'host' },

@@ -45,7 +45,7 @@ async function refused(more: Record<string, string> = {}): Promise<string> {
   return describeError(error);
 }
 
-describe('where nobody chose', () => {
+describe('without a chosen engine', () => {
   test.each([
     ['nothing but the system socket', { HOME: '' }, ['unix:///var/run/docker.sock']],
     [
@@ -59,7 +59,7 @@ describe('where nobody chose', () => {
       ],
     ],
     ['the same with an empty `DOCKER_HOST`', { DOCKER_HOST: '', HOME: '' }, ['unix:///var/run/docker.sock']],
-  ])('there is %s', async (_title, given, urls) => {
+  ])('lurkbox tries %s', async (_title, given, urls) => {
     const addresses = await engineCandidates({ DOCKER_CONFIG: join(home, 'none'), ...given });
     expect(addresses.map(({ url }) => url)).toEqual(urls);
     expect(addresses[0]).toMatchObject({ chosenBy: 'the default socket of Docker', isChosen: false });
@@ -70,7 +70,7 @@ describe('where nobody chose', () => {
     '{"currentContext":""}',
     '{"currentContext":"default","auths":{}}',
     '{"currentContext":null}',
-  ])('settings of Docker such as %s choose nothing', async (config) => {
+  ])('Docker settings such as %s choose nothing', async (config) => {
     write('config.json', config);
     expect((await engineCandidates(env)).length).toBeGreaterThan(1);
   });
@@ -120,13 +120,13 @@ describe('`DOCKER_HOST`', () => {
   });
 
   test.each(['tcp://ada:hunter2@engine', 'ssh://ada:hunter2@engine'])(
-    'does not repeat a password: %s',
+    'is refused without repeating its password: %s',
     async (value) => {
       expect(await refused({ DOCKER_HOST: value })).not.toContain('hunter2');
     },
   );
 
-  test('wins over `DOCKER_CONTEXT` and the settings, which are not even read', async () => {
+  test('wins over `DOCKER_CONTEXT` and the settings, which are not read', async () => {
     write('config.json', 'no JSON');
     expect(await chosen({ DOCKER_HOST: 'unix:///a', DOCKER_CONTEXT: 'far' })).toMatchObject({
       url: 'unix:///a',
@@ -134,7 +134,7 @@ describe('`DOCKER_HOST`', () => {
     });
   });
 
-  test('with TLS takes the certificates of `DOCKER_CERT_PATH`, else those beside the settings', async () => {
+  test('with TLS uses the certificates of `DOCKER_CERT_PATH`, or else those beside the settings', async () => {
     using certificates = createCertificates();
     const tls = { DOCKER_HOST: 'tcp://engine:2376', DOCKER_TLS_VERIFY: '0' };
     expect(await chosen({ ...tls, DOCKER_CERT_PATH: certificates.client })).toMatchObject({
@@ -152,7 +152,7 @@ describe('`DOCKER_HOST`', () => {
     expect(await refused(tls)).toContain('there is no `ca.pem` in it');
   });
 
-  test('with `DOCKER_TLS` alone speaks TLS and verifies nobody; `DOCKER_CERT_PATH` alone is no TLS', async () => {
+  test('with `DOCKER_TLS` alone uses TLS without verification, and with `DOCKER_CERT_PATH` alone no TLS', async () => {
     using certificates = createCertificates();
     const host = { DOCKER_HOST: 'tcp://engine:2376', DOCKER_CERT_PATH: certificates.client };
     expect(await chosen({ ...host, DOCKER_TLS: '1' })).toMatchObject({
@@ -180,7 +180,7 @@ describe('`DOCKER_HOST`', () => {
     expect(await refused(tls)).toMatch(message);
   });
 
-  test('with a certificate and no key is refused', async () => {
+  test('with a certificate but no key is refused', async () => {
     using certificates = createCertificates();
     rmSync(join(certificates.client, 'key.pem'));
     const tls = { DOCKER_HOST: 'tcp://engine', DOCKER_TLS: '1', DOCKER_CERT_PATH: certificates.client };
@@ -188,8 +188,8 @@ describe('`DOCKER_HOST`', () => {
   });
 });
 
-describe('a context', () => {
-  test('is the current one of the settings', async () => {
+describe('a Docker context', () => {
+  test('is by default the current one of the settings', async () => {
     const file = write('config.json', { currentContext: 'far' });
     writeContext('far', { Host: 'unix:///run/far.sock', SkipTLSVerify: false });
     expect(await chosen()).toMatchObject({
@@ -200,7 +200,7 @@ describe('a context', () => {
     });
   });
 
-  test('of `DOCKER_CONTEXT` wins over the current one, and `default` means none', async () => {
+  test('in `DOCKER_CONTEXT` wins over the current one, and `default` means none', async () => {
     write('config.json', { currentContext: 'far' });
     writeContext('near', { Host: 'tcp://127.0.0.1:2375' });
     expect(await chosen({ DOCKER_CONTEXT: 'near' })).toMatchObject({
@@ -212,14 +212,14 @@ describe('a context', () => {
     expect((await engineCandidates({ ...env, DOCKER_CONTEXT: 'default' })).length).toBeGreaterThan(1);
   });
 
-  test('is looked for in `DOCKER_CONFIG`', async () => {
+  test('is looked up in `DOCKER_CONFIG`', async () => {
     write('config.json', { currentContext: 'far' });
     writeContext('far', { Host: 'unix:///run/far.sock' });
     const [address] = await engineCandidates({ HOME: '/nonexistent', DOCKER_CONFIG: join(home, '.docker') });
     expect(address?.url).toBe('unix:///run/far.sock');
   });
 
-  test('has certificates of its own, and takes none of the environment', async () => {
+  test('uses its own certificates, and none of the environment', async () => {
     using certificates = createCertificates();
     writeContext('far', { Host: 'tcp://engine:2376', SkipTLSVerify: false });
     const folder = join(home, '.docker/contexts/tls', idOf('far'));
@@ -233,7 +233,7 @@ describe('a context', () => {
     expect(far).toMatchObject({ tls: { rejectUnauthorized: true, folder: join(folder, 'docker') } });
   });
 
-  test('that skips the verification speaks TLS, also without certificates', async () => {
+  test('that skips verification uses TLS, even without certificates', async () => {
     writeContext('far', { Host: 'tcp://engine:2376', SkipTLSVerify: true });
     expect(await chosen({ DOCKER_CONTEXT: 'far' })).toMatchObject({
       tls: { rejectUnauthorized: false, folder: null },
@@ -246,7 +246,7 @@ describe('a context', () => {
     ['one that steers a terminal', 'a\u001b[2J\u202eb'],
     ['one without an end', 'x'.repeat(100_000)],
     ['one of JavaScript', '__proto__'],
-  ])('that does not exist is refused, and told by its name: %s', async (_what, name) => {
+  ])('that does not exist is refused by name: %s', async (_what, name) => {
     write('config.json', { currentContext: name });
     const message = await refused();
     expect(message).toMatch(
@@ -263,18 +263,18 @@ describe('a context', () => {
     ['with an odd `SkipTLSVerify`', { Host: 'tcp://a', SkipTLSVerify: 'yes' }, /`SkipTLSVerify` is "yes"/],
     ['behind SSH', { Host: 'ssh://ada@far' }, /meta\.json` \(context `far`.*behind SSH/],
     ['of Windows', { Host: 'npipe:////./pipe/docker_engine' }, /named pipe/],
-  ])('%s is refused, with its file', async (_what, docker, message) => {
+  ])('%s is refused with the name of its file', async (_what, docker, message) => {
     const file = writeContext('far', docker);
     expect(await refused({ DOCKER_CONTEXT: 'far' })).toMatch(message);
     expect(await refused({ DOCKER_CONTEXT: 'far' })).toContain(file);
   });
 });
 
-describe('settings that cannot be read are refused, with their file and what to do', () => {
+describe('Docker settings are refused, with the file and what to do, when they are', () => {
   test.each<[string, string, RegExp]>([
     ['no JSON', '{"currentContext":', /it is no JSON/],
     ['a list', '[]', /it holds a list of 0 and not an object/],
-    ['a name that is none', '{"currentContext":["far"]}', /`currentContext` is a list of 1/],
+    ['with a context name that is not text', '{"currentContext":["far"]}', /`currentContext` is a list of 1/],
   ])('%s', async (_what, content, message) => {
     const file = write('config.json', content);
     const told = await refused();
@@ -283,20 +283,20 @@ describe('settings that cannot be read are refused, with their file and what to 
     expect(told).toContain('set `DOCKER_HOST`');
   });
 
-  test('no JSON, of which nothing is quoted: passwords for registries stand there', async () => {
+  test('not JSON, without quoting them, since they may hold passwords', async () => {
     write('config.json', '{"auths":{"registry.example.org":{"auth":c2VjcmV0OnBhc3M=}}}');
     const told = await refused();
     expect(told).toContain('it is no JSON (not valid JSON: expected a value');
     expect(told).not.toContain('c2Vj');
   });
 
-  test('a file of gigabytes, which is not read', async () => {
+  test('gigabytes long, without being read', async () => {
     write('config.json', { currentContext: 'far' });
     truncateSync(writeContext('far', {}), 4 * 1024 ** 3);
     expect(await refused()).toContain('it has more than 1048576 bytes');
   });
 
-  test('a pipe, which nobody waits for, and a folder', async () => {
+  test('a pipe or a folder, without waiting', async () => {
     mkdirSync(join(home, '.docker'));
     execFileSync('mkfifo', [join(home, '.docker/config.json')]);
     expect(await refused()).toContain('is not a regular file');
@@ -304,7 +304,7 @@ describe('settings that cannot be read are refused, with their file and what to 
     expect(await refused({ DOCKER_CONFIG: join(home, 'folders') })).toContain('is not a regular file');
   });
 
-  test('pipes among certificates', async () => {
+  test('pipes in place of certificates', async () => {
     using certificates = createCertificates();
     const file = join(certificates.client, 'ca.pem');
     rmSync(file);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { chooseApiVersion, connectEngine } from '../../../src/engine/docker/connect.ts';
 
-describe('the API version', () => {
+describe('the API version of a connection', () => {
   test.each([
     ['the only one that an old engine has', '1.41', undefined, '1.41'],
     ['the oldest known here, where the engine goes further back', '1.45', '1.24', '1.41'],
@@ -22,7 +22,7 @@ describe('the API version', () => {
     ['an engine that is too new', { ApiVersion: '1.60', MinAPIVersion: '1.57' }],
     ['an engine of another age', { ApiVersion: '2.0', MinAPIVersion: '2.0' }],
     ['an engine that does not say', {}],
-  ])('is none with %s', (_title, reply) => {
+  ])('cannot be agreed on with %s', (_title, reply) => {
     expect(() => chooseApiVersion(reply)).toThrow(
       expect.objectContaining({
         code: 'ENGINE_UNAVAILABLE',
@@ -32,7 +32,7 @@ describe('the API version', () => {
   });
 });
 
-describe('connecting', () => {
+describe('connecting to an engine', () => {
   /** An engine that answers a ping, and whatever else as the listener says. */
   async function serve(
     listener: RequestListener,
@@ -59,7 +59,7 @@ describe('connecting', () => {
     };
   }
 
-  test('speaks the version that both sides agree on, at the address it was given', async () => {
+  test('uses the version that both sides know, at the given address', async () => {
     await using server = await serve((request, response) => {
       const isVersion = request.url === '/version';
       response.setHeader('content-type', 'application/json');
@@ -71,7 +71,7 @@ describe('connecting', () => {
     expect(server.paths).toEqual(['/_ping', '/version', '/v1.44/info']);
   });
 
-  test('asks the engine once what it is, and again when it did not answer', async () => {
+  test('asks for the facts of the engine once, and again when it did not answer', async () => {
     let asked = 0;
     await using server = await serve((request, response) => {
       if (request.url === '/version') response.end('{"ApiVersion":"1.41"}');
@@ -85,7 +85,7 @@ describe('connecting', () => {
     expect(asked).toBe(2);
   });
 
-  test('fails with an engine that does not say its version', async () => {
+  test('fails when the engine does not give its version', async () => {
     await using server = await serve((_request, response) => response.writeHead(500).end('{"message":"no"}'));
     await expect(connectEngine({ env: { DOCKER_HOST: server.url } })).rejects.toMatchObject({
       code: 'ENGINE_UNAVAILABLE',
@@ -93,7 +93,7 @@ describe('connecting', () => {
     });
   });
 
-  test('fails where nothing listens', async () => {
+  test('fails when nothing listens', async () => {
     await expect(connectEngine({ env: { DOCKER_HOST: 'unix:///nonexistent/e.sock' } })).rejects.toMatchObject(
       {
         code: 'ENGINE_UNAVAILABLE',

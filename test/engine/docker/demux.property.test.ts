@@ -63,7 +63,7 @@ const anyStream = fc
     return stream.subarray(0, Math.max(0, stream.length - lost));
   });
 
-test('any bytes, however they are cut, mean what a reader of the whole stream finds in them', () => {
+test('any bytes, however they are cut, are read like the whole stream', () => {
   fc.assert(
     fc.property(fc.oneof(anyStream, anyBytes), anyCuts, (stream, cuts) => {
       const expected = withoutReason(model(stream));
@@ -75,7 +75,7 @@ test('any bytes, however they are cut, mean what a reader of the whole stream fi
   );
 });
 
-test('a stream of two frames means the same with a cut at any one place', () => {
+test('a stream of two frames is read the same with a cut at any place', () => {
   const stream = Buffer.concat([
     toFrame('stdout', Buffer.from('\u001e{"a":1}\n\x01\0\0\0\0\0\0\x05')),
     toFrame('stderr', Buffer.from([2, 0, 0, 0, 0, 0, 0, 1, 0xff])),

@@ -23,7 +23,7 @@ const frame = fc.tuple(
   fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
 );
 
-test('a stream means the same however it is cut', () => {
+test('an attach stream is read the same however it is cut', () => {
   fc.assert(
     fc.property(fc.array(frame, { maxLength: 12 }), fc.array(fc.nat(600)), (frames, cuts) => {
       const stream = Buffer.concat(frames.map(([name, payload]) => toFrame(name, payload)));
@@ -39,7 +39,7 @@ test('a stream means the same however it is cut', () => {
   );
 });
 
-test('a frame is handed on as it arrives and not held until it is whole', () => {
+test('a frame is passed on as it arrives, before it is complete', () => {
   const demuxer = new Demuxer();
   const stream = toFrame('stdout', Buffer.from('abcdef'));
   expect([...demuxer.push(stream.subarray(0, 11))].map(({ bytes }) => bytes.toString())).toEqual(['abc']);
@@ -59,7 +59,7 @@ test('frames without payload are skipped', () => {
   ]);
 });
 
-describe('refuses a header', () => {
+describe('the demultiplexer refuses a header', () => {
   const header = (...bytes: number[]): Buffer => Buffer.from(bytes);
 
   test.each([
@@ -75,12 +75,12 @@ describe('refuses a header', () => {
     expect(() => demux([...bytes].map((byte) => Buffer.of(byte)))).toThrow(RangeError);
   });
 
-  test('only when it is whole', () => {
+  test('only when it is complete', () => {
     expect(demux([header(3, 0, 0, 0, 0, 0, 0)])).toEqual([]);
   });
 });
 
-describe('the end of the stream', () => {
+describe('the end of an attach stream', () => {
   const frame = toFrame('stdout', Buffer.from('abc'));
 
   test.each([

@@ -20,12 +20,12 @@ const CALLS: [string, (engine: ContainerEngine) => Promise<unknown>][] = [
   ['containers', (engine) => engine.listContainers('x')],
   ['networks', (engine) => engine.listNetworks('x')],
   ['a start', (engine) => engine.startContainer('x')],
-  ['an exit', (engine) => engine.containerExit('x')],
+  ['the exit of a container', (engine) => engine.containerExit('x')],
   ['a new network', (engine) => engine.createNetwork('x', {})],
 ];
 
-describe('an answer that is cut off half-way', () => {
-  test.each(CALLS)('is a lost engine at once, and not one that is waited for: %s', async (_title, call) => {
+describe('an answer that is cut off', () => {
+  test.each(CALLS)('counts at once as a lost engine: %s', async (_title, call) => {
     await using server = await serveEngine(
       knowing((_call, response) => {
         response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' });
@@ -41,8 +41,8 @@ describe('an answer that is cut off half-way', () => {
   });
 });
 
-describe('an answer that is no JSON', () => {
-  test.each(CALLS)('is none of an engine: %s', async (_title, call) => {
+describe('an answer that is not JSON', () => {
+  test.each(CALLS)('is not accepted as that of an engine: %s', async (_title, call) => {
     await using server = await serveEngine(
       knowing((_call, response) => void response.writeHead(200).end('<html>please log in</html>')),
     );
@@ -53,7 +53,7 @@ describe('an answer that is no JSON', () => {
     });
   });
 
-  test('to the question what it is, is not remembered', async () => {
+  test('is not remembered as the facts of the engine', async () => {
     await using server = await serveEngine(knowing((_call, response) => void response.end('<html>')));
     const engine = await connectEngine({ env: server.env });
     await expect(engine.facts()).rejects.toMatchObject({ code: 'ENGINE_UNAVAILABLE' });
@@ -69,7 +69,7 @@ describe('a call that the engine does not answer', () => {
     ['an archive that is loaded', (engine) => engine.loadImage(Readable.from(['x']))],
     ['the removal of an image', (engine) => engine.removeImage('x')],
     ['the removal of a container', (engine) => engine.removeContainer('x')],
-  ])('is ended at its deadline, and holds nothing that keeps a process alive: %s', async (_title, call) => {
+  ])('is ended at its deadline, and does not keep the process alive: %s', async (_title, call) => {
     await using server = await serveEngine(knowing(() => {}));
     const engine = await connectEngine({ env: server.env });
     const before = countResources();
@@ -119,7 +119,7 @@ describe('an archive', () => {
 });
 
 describe('attaching', () => {
-  test('to what answers without a stream fails at once', async () => {
+  test('fails at once when the answer has no stream', async () => {
     await using server = await serveEngine(knowing((_call, response) => void response.end('no stream')));
     const engine = await connectEngine({ env: server.env });
     await expect(atOnce(engine.attachContainer('x'))).rejects.toMatchObject({
@@ -129,7 +129,7 @@ describe('attaching', () => {
   });
 });
 
-describe('an exit', () => {
+describe('the exit of a container', () => {
   const STATE = {
     Status: 'exited',
     Running: false,
@@ -149,7 +149,7 @@ describe('an exit', () => {
     ['with another code', false, { ExitCode: 1 }, ['kill', 'die']],
     ['for want of memory', false, { OOMKilled: true }, ['kill', 'die']],
     ['whose events nobody may read', false, {}, 403],
-  ])('%s is of the engine: %s', async (_title, endedByEngine, state, events) => {
+  ])('%s is blamed on the engine: %s', async (_title, endedByEngine, state, events) => {
     let asked = 0;
     await using server = await serveEngine(
       knowing((call, response, request) => {
@@ -166,7 +166,7 @@ describe('an exit', () => {
     await expect(engine.containerExit('x')).resolves.toMatchObject({ endedByEngine });
   });
 
-  test('whose record comes late, because nobody took its output, is its own', async () => {
+  test('whose record comes late, because its output was not read, is not blamed on the engine', async () => {
     const records = [['start'], ['start', 'die']];
     await using server = await serveEngine(
       knowing((call, response) => {
@@ -179,7 +179,7 @@ describe('an exit', () => {
     expect(records).toEqual([]);
   });
 
-  test('that is in doubt is looked up whatever its code', async () => {
+  test('that is in doubt is looked up, whatever its code', async () => {
     await using server = await serveEngine(
       knowing((call, response) => {
         if (call === 'GET /containers/x/json') return json(response, { State: { ...STATE, ExitCode: 0 } });
@@ -193,7 +193,7 @@ describe('an exit', () => {
     });
   });
 
-  test('of an engine that goes away is lost with it', async () => {
+  test('is lost with an engine that goes away', async () => {
     await using server = await serveEngine(
       knowing((call, response) => {
         if (call === 'GET /containers/x/json') json(response, { State: STATE });
@@ -206,7 +206,7 @@ describe('an exit', () => {
 });
 
 describe('removing', () => {
-  test('a container that stays fails at once instead of asking without end', async () => {
+  test('a container that stays fails at once instead of retrying for ever', async () => {
     await using server = await serveEngine(
       knowing((call, response) => {
         if (call === 'DELETE /containers/x') json(response, { message: 'removal of x is in progress' }, 409);
@@ -222,7 +222,7 @@ describe('removing', () => {
     expect(server.calls.filter((call) => call.includes('/wait'))).toHaveLength(1);
   });
 
-  test('a container that somebody else is removing waits for the end of that', async () => {
+  test('a container that is being removed by another process waits for that', async () => {
     let isThere = true;
     await using server = await serveEngine(
       knowing(async (call, response) => {
@@ -242,7 +242,7 @@ describe('removing', () => {
 });
 
 describe('an engine that is replaced by another', () => {
-  test('is asked for its version again, when it refuses the one that was agreed on', async () => {
+  test('is asked for its version again when it refuses the agreed one', async () => {
     await using server = await serveEngine((call, response) => {
       if (call === 'GET /version') json(response, VERSION);
       else json(response, []);
@@ -263,7 +263,7 @@ describe('an engine that is replaced by another', () => {
     expect(server.calls.at(-1)).toContain('/v1.44/');
   });
 
-  test('is asked what it can enforce again, after a call that it did not answer', async () => {
+  test('is asked again what it can enforce after an unanswered call', async () => {
     let name = 'one';
     await using server = await serveEngine(
       knowing((call, response) => {
@@ -279,7 +279,7 @@ describe('an engine that is replaced by another', () => {
     expect((await engine.facts()).id).toBe('two');
   });
 
-  test('is asked again after a while, too', async () => {
+  test('is also asked again after a while', async () => {
     let name = 'one';
     await using server = await serveEngine(knowing((_call, response) => json(response, { ID: name })));
     const engine = await connectEngine({ env: server.env });
@@ -295,7 +295,7 @@ describe('an engine that is replaced by another', () => {
   });
 });
 
-test('what a container used is read without asking the engine, which may hang by then', async () => {
+test('the usage of a container is read without asking the engine, which may hang', async () => {
   await using server = await serveEngine(knowing((_call, response) => json(response, { ID: 'one' })));
   const engine = await connectEngine({ env: server.env });
   await engine.facts();
@@ -310,7 +310,7 @@ test('what a container used is read without asking the engine, which may hang by
   }
 });
 
-describe('what is no engine', () => {
+describe('a server that is not an engine', () => {
   test.each<[string, Parameters<typeof serveBytes>[0], RegExp]>([
     ['closes at once', (socket) => socket.destroy(), /closed without an answer/],
     ['never answers', () => {}, /no answer within 3 s/],
@@ -330,7 +330,7 @@ describe('what is no engine', () => {
       (socket) => socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n'),
       /HTTP 404/,
     ],
-  ])('%s, and is told apart in time', { timeout: 10_000 }, async (_title, onConnection, message) => {
+  ])('%s, and is recognized in time', { timeout: 10_000 }, async (_title, onConnection, message) => {
     await using server = await serveBytes(onConnection);
     await expect(connectEngine({ env: server.env })).rejects.toMatchObject({
       code: 'ENGINE_UNAVAILABLE',

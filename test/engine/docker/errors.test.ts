@@ -18,7 +18,7 @@ function systemError(code: string): Error {
 const toCode = (error: unknown): LurkboxErrorCode =>
   toEngineError('create a container', 'unix:///e.sock', error).code;
 
-describe('becomes', () => {
+describe('an error of the engine becomes', () => {
   test.each<[LurkboxErrorCode, Error]>([
     ['ENGINE_UNAVAILABLE', systemError('ENOENT')],
     ['ENGINE_UNAVAILABLE', systemError('ECONNREFUSED')],
@@ -125,7 +125,7 @@ describe('becomes', () => {
   });
 });
 
-test('the message says what was done, where, what the engine said and what to do', () => {
+test('the message says what was done, where, what the engine answered and what to do', () => {
   const { message } = toEngineError('create a container', 'unix:///e.sock', reply(404, 'No such image: x'));
   expect(message).toBe(
     'Could not create a container: the engine at unix:///e.sock said: No such image: x. ' +
@@ -137,11 +137,11 @@ test.each([
   ['that failed is not there', reply(500, 'no')],
   ['that lost the connection is not there', systemError('ECONNRESET')],
   ['that makes no sense is not there', new Error('')],
-])('an engine %s, when it was only asked what it is', (_title, error) => {
+])('the request for the facts of an engine %s', (_title, error) => {
   expect(toEngineError('ask the engine what it is', 'e', error).code).toBe('ENGINE_UNAVAILABLE');
 });
 
-test('the words of the engine are told without what its client put before them', () => {
+test('the message of the engine is passed on without the prefix of its client', () => {
   const error = Object.assign(new Error('(HTTP code 404) no such container - page not found '), {
     statusCode: 404,
   });
@@ -153,17 +153,17 @@ test('the words of the engine are told without what its client put before them',
   ]);
 });
 
-test('the words of the engine are cut', () => {
+test('a long message of the engine is cut', () => {
   const { message } = toEngineError('create a container', 'e', reply(500, 'x'.repeat(100_000)));
   expect(message.length).toBeLessThan(700);
 });
 
-test('the first error is kept as the cause', () => {
+test('the original error is the `cause`', () => {
   const cause = systemError('ENOENT');
   expect(toEngineError('list containers', 'e', cause).cause).toBe(cause);
 });
 
-test('an error of ours is left as it is', () => {
+test('an error of lurkbox is passed on unchanged', () => {
   const error = new LurkboxError('ENGINE_TIMEOUT', 'x');
   expect(toEngineError('list containers', 'e', error)).toBe(error);
 });

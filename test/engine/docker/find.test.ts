@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { toUnixAddress } from '../../../src/engine/docker/endpoint.ts';
 import { findEngine, firstAnswering } from '../../../src/engine/docker/find.ts';
 
-describe('probing', () => {
+describe('the search for an engine', () => {
   let directory: string;
   const cleanups: (() => void)[] = [];
 
@@ -50,7 +50,7 @@ describe('probing', () => {
     return message;
   }
 
-  test('the first address that answers is used', async () => {
+  test('uses the first address that answers', async () => {
     await listen(address('second').socketPath, OK);
     await listen(address('third').socketPath, OK);
     await expect(firstAnswering(['first', 'second', 'third'].map(address))).resolves.toEqual(
@@ -58,7 +58,7 @@ describe('probing', () => {
     );
   });
 
-  test('an engine that listens on TCP is found by way of `DOCKER_HOST`', async () => {
+  test('finds an engine on TCP through `DOCKER_HOST`', async () => {
     const server = await listen(0, OK);
     const { port } = server.address() as { port: number };
     const url = `tcp://127.0.0.1:${port}`;
@@ -70,7 +70,7 @@ describe('probing', () => {
     });
   });
 
-  test('a `DOCKER_HOST` that does not answer is not replaced by another engine', async () => {
+  test('does not replace a `DOCKER_HOST` that does not answer', async () => {
     await expect(findEngine({ env: { DOCKER_HOST: address('nobody').url } })).rejects.toThrow(
       /`DOCKER_HOST`\): no such file\nNo other is tried, because this one was chosen/,
     );
@@ -91,12 +91,12 @@ describe('probing', () => {
       /this is Podman, which answers as Docker does, and lurkbox does not run on it/,
     ],
     ['sends without end', `HTTP/1.1 200 OK\r\n\r\n${'x'.repeat(100_000)}`, /not a Docker engine/],
-  ])('an address that %s is passed over', async (_title, answer, reason) => {
+  ])('skips an address that %s', async (_title, answer, reason) => {
     await listen(address('engine').socketPath, answer);
     expect(await failureAt('engine')).toMatch(reason);
   });
 
-  test('a socket that nobody listens on any more is told from a missing one', async () => {
+  test('distinguishes a dead socket from a missing one', async () => {
     const { socketPath } = address('engine');
     const server = await listen(join(directory, 'alive'), OK);
     renameSync(join(directory, 'alive'), socketPath);
@@ -104,21 +104,21 @@ describe('probing', () => {
     expect(await failureAt('engine')).toMatch(/connection refused/);
   });
 
-  test('a plain file or a folder in the place of the socket is named as such', async () => {
+  test('names a file or a folder in the place of the socket', async () => {
     writeFileSync(join(directory, 'file'), '');
     mkdirSync(join(directory, 'folder'));
     expect(await failureAt('file')).toMatch(/not a socket/);
     expect(await failureAt('folder')).toMatch(/not a socket/);
   });
 
-  test('a socket that may not be opened names the group to join', async () => {
+  test('names the group to join for a socket without access', async () => {
     await listen(address('engine').socketPath, OK);
     chmodSync(address('engine').socketPath, 0);
     const failure = await withoutRoot(directory, () => failureAt('engine'));
     expect(failure).toMatch(/permission denied; add yourself to the group `docker`/);
   });
 
-  test('the error lists every address, why each failed, and what to do', async () => {
+  test('fails with every address, the reason for each, and what to do', async () => {
     writeFileSync(join(directory, 'file'), '');
     const error = await firstAnswering(['missing', 'file'].map(address)).catch((reason: unknown) => reason);
     expect((error as Error).message.split('\n')).toEqual([

@@ -29,7 +29,7 @@ afterEach(() => {
   server.close();
 });
 
-test('output comes apart, in the order in which it was written', async () => {
+test('output is separated into its streams, in the order of writing', async () => {
   engine.write(Buffer.concat([frame('stdout', 'a'), frame('stderr', 'b'), frame('stdout', 'c')]));
   engine.end();
   const heard: string[] = [];
@@ -37,7 +37,7 @@ test('output comes apart, in the order in which it was written', async () => {
   expect(heard).toEqual(['stdout a', 'stderr b', 'stdout c']);
 });
 
-test('what is not pulled is not read', async () => {
+test('output is not read before it is asked for', async () => {
   let written = 0;
   while (written < 64 * 1024 * 1024 && engine.write(frame('stdout', 'x'.repeat(32_768)))) written += 32_768;
   await settle();
@@ -48,7 +48,7 @@ test('what is not pulled is not read', async () => {
   expect(written).toBeLessThan(4 * 1024 * 1024);
 });
 
-test('the bytes of a chunk are given back when the next slice is asked for', async () => {
+test('the bytes of a chunk are released when the next slice is asked for', async () => {
   engine.write(frame('stdout', 'x'.repeat(32_768)));
   const reading = streams.output[Symbol.asyncIterator]();
   const { value } = await reading.next();
@@ -61,20 +61,20 @@ test('the bytes of a chunk are given back when the next slice is asked for', asy
   await next;
 });
 
-test('whoever stops reading closes the streams', async () => {
+test('a reader that stops closes the streams', async () => {
   engine.write(frame('stdout', 'x'));
   for await (const _slice of streams.output) break;
   expect(streams).toMatchObject({ isOpen: false, stdin: { isWritable: false } });
 });
 
-test('a broken connection is told by the output, and ends no process that does not read it', async () => {
+test('a broken connection fails the output, and does not end a process that does not read it', async () => {
   engine.resetAndDestroy();
   await settle();
   expect(streams.isOpen).toBe(false);
   await expect(streams.output[Symbol.asyncIterator]().next()).rejects.toThrow();
 });
 
-test('an output that ends inside a frame is broken', async () => {
+test('an output that ends inside a frame fails', async () => {
   engine.end(frame('stdout', 'abc').subarray(0, 10));
   await expect(Array.fromAsync(streams.output)).rejects.toThrow('inside a frame');
 });
@@ -84,7 +84,7 @@ test.each<[string, (aborting: AbortController) => unknown]>([
   ['the streams are closed', () => streams.close()],
   ['the connection breaks', () => engine.resetAndDestroy()],
   ['nobody wants to know any more', (aborting) => aborting.abort()],
-])('input that is too much is drained when %s', async (_title, act) => {
+])('too much input is drained when %s', async (_title, act) => {
   engine.pause();
   // More than two kernels hold.
   expect(streams.stdin.write('x'.repeat(32 * 1024 * 1024))).toBe(false);
@@ -99,7 +99,7 @@ test.each<[string, (aborting: AbortController) => unknown]>([
   await drained;
 });
 
-test('little input that a container leaves unread breaks nothing, and much may', async () => {
+test('a little unread input of a container breaks nothing, but a lot may', async () => {
   streams.stdin.write('x'.repeat(16_384));
   await streams.stdin.drained(NEVER);
   expect(streams.mayContainerBreak).toBe(false);
@@ -107,7 +107,7 @@ test('little input that a container leaves unread breaks nothing, and much may',
   expect(streams.mayContainerBreak).toBe(true);
 });
 
-test('the end of the input comes after what was written, and the output goes on', async () => {
+test('the input ends after what was written, and the output goes on', async () => {
   streams.stdin.write('all');
   streams.stdin.end();
   expect(streams.stdin.isWritable).toBe(false);
@@ -117,7 +117,7 @@ test('the end of the input comes after what was written, and the output goes on'
   expect(await Array.fromAsync(streams.output, ({ bytes }) => String(bytes))).toEqual(['bye']);
 });
 
-test('a process that they are not needed for ends while they are open', async () => {
+test('open streams do not keep the process alive', async () => {
   const program = `
     import { connect } from 'node:net';
     import { once } from 'node:events';

@@ -76,7 +76,7 @@ async function failureOf(env: Record<string, string>): Promise<string> {
 }
 
 describe('an engine behind TLS', () => {
-  test('is spoken to with the certificate of the client, and says that it is', async () => {
+  test('is used with the certificate of the client, and reports TLS', async () => {
     const peers: (string | undefined)[] = [];
     await using server = await serveTls({
       listener: (request, response) => {
@@ -96,7 +96,7 @@ describe('an engine behind TLS', () => {
     await expect(again.facts()).resolves.toMatchObject({ id: 'FAR' });
   });
 
-  test('is found by a context, whose certificates are its own, and found again by what the guard is given', async () => {
+  test('is found by a context with its own certificates, also from the guard', async () => {
     await using server = await serveTls();
     const id = createHash('sha256').update('far').digest('hex');
     const config = mkdtempSync(join(tmpdir(), 'lurkbox-config-'));
@@ -117,7 +117,7 @@ describe('an engine behind TLS', () => {
     }
   });
 
-  test('is verified unless that is left out', async () => {
+  test('is verified unless verification is off', async () => {
     const folder = certificates.issue('elsewhere', { names: 'DNS:elsewhere.example' });
     await using server = await serveTls({ folder });
     const told = await failureOf(verified(server.host));
@@ -129,7 +129,7 @@ describe('an engine behind TLS', () => {
     expect(engine.endpoint.connection).toBe('TLS, unverified');
   });
 
-  test('that another authority has signed is refused', async () => {
+  test('that another authority signed is refused', async () => {
     await using server = await serveTls();
     using others = createCertificates();
     expect(await failureOf(verified(server.host, others.client))).toMatch(
@@ -137,7 +137,7 @@ describe('an engine behind TLS', () => {
     );
   });
 
-  test('refuses clients of other authorities and those without a certificate, which is told', async () => {
+  test('refuses clients with a foreign certificate or none, which the error says', async () => {
     await using server = await serveTls();
     using others = createCertificates();
     copyFileSync(join(certificates.client, 'ca.pem'), join(others.client, 'ca.pem'));
@@ -146,7 +146,7 @@ describe('an engine behind TLS', () => {
     expect(await failureOf(verified(server.host, others.client))).toMatch(/certificate of this client/);
   });
 
-  test('is told from one that speaks plain HTTP there, and the other way about', async () => {
+  test('is not confused with one on plain HTTP, or the other way round', async () => {
     await using plain = await listen(http.createServer(asEngine));
     expect(await failureOf(verified(plain.host))).toMatch(
       /does not speak TLS at that port; leave `DOCKER_TLS_VERIFY`/,
@@ -163,7 +163,7 @@ describe('an engine behind TLS', () => {
     expect(await failureOf({ DOCKER_HOST: saying.host })).toMatch(/: it speaks TLS alone at that port/);
   });
 
-  test('whose answers are those of Podman is refused by that name', async () => {
+  test('that answers as Podman is refused by name', async () => {
     await using server = await serveTls({
       requestCert: false,
       listener: ({ url }, response) =>
@@ -182,7 +182,7 @@ describe('an engine behind TLS', () => {
   });
 });
 
-test('what the environment of the process says changes nothing where another engine was chosen', async () => {
+test('the environment changes nothing when another engine was chosen', async () => {
   await using meant = await listen(http.createServer(asEngine));
   const stray = vi.fn<RequestListener>((_request, response) => response.end('OK'));
   await using other = await listen(http.createServer(stray));

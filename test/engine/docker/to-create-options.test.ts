@@ -7,8 +7,8 @@ import { MIB, specOf } from '../../spec/sample.ts';
 import { FACTS, optionsOf } from '../sample.ts';
 
 /** A red pin asks: is this deliberate? */
-describe('pinned', () => {
-  test('are the Docker options of a manifest that asks for nothing', () => {
+describe('the Docker options', () => {
+  test('of a manifest that asks for nothing are fixed', () => {
     const { HostConfig, ...options } = optionsOf();
     const { SecurityOpt, ...host } = HostConfig;
     expect(options).toStrictEqual({
@@ -103,13 +103,13 @@ describe('pinned', () => {
   test.each([
     [false, 'ed7a1e60e767cc7e7900fd219f2a2132a5b7c25ffe6c3ad02520b9def09fb4be'],
     [true, 'b962493b532bc31924a4fac6f92edcf39518e184ea5ce819b6a2aa49628c648f'],
-  ])('is the seccomp profile for exec %s, by its sha256', (exec, digest) => {
+  ])('for exec %s have a seccomp profile with a fixed sha256', (exec, digest) => {
     const [, seccomp = ''] = optionsOf({ exec }).HostConfig.SecurityOpt;
     expect(createHash('sha256').update(seccomp).digest('hex')).toBe(digest);
   });
 });
 
-describe('becomes', () => {
+describe('the create request has', () => {
   test.each<[string, Partial<Grant>, Partial<HostOptions>]>([
     ['a host network', { network: 'host' }, { NetworkMode: 'host' }],
     ['a network of the name of the container', { network: 'bridge' }, { NetworkMode: 'lurkbox-0a1b2c3d' }],
@@ -174,17 +174,17 @@ test.each([
   ['none', true],
   ['bridge', false],
   ['host', false],
-] as const)('with the network %s the engine is told `NetworkDisabled` %s', (network, disabled) => {
+] as const)('the network %s sets `NetworkDisabled` to %s', (network, disabled) => {
   expect(optionsOf({ network }).NetworkDisabled).toBe(disabled);
 });
 
-test('a control that is off in the spec is off in the options, where the last look sees it', () => {
+test('a control that is off in the spec is off in the options, where the last check sees it', () => {
   const options = toCreateOptions({ ...specOf(), noNewPrivileges: false, readOnlyRoot: false }, FACTS);
   expect(options.HostConfig.SecurityOpt[0]).toMatch(/^seccomp=/);
   expect(options.HostConfig.ReadonlyRootfs).toBe(false);
 });
 
-test('the options share no list or object with the spec', () => {
+test('the Docker options share no list or object with the spec', () => {
   const spec = specOf();
   const options = toCreateOptions(spec, FACTS);
   options.HostConfig.CapDrop.pop();

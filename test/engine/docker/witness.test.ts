@@ -59,7 +59,7 @@ async function send(method: string, path: string): Promise<void> {
   });
 }
 
-test('lists every container, whoever made it', async () => {
+test('the witness lists every container, whoever created it', async () => {
   await using witness = await connect();
   expect(await witness.containers()).toEqual([
     {
@@ -72,7 +72,7 @@ test('lists every container, whoever made it', async () => {
   ]);
 });
 
-test('hears what happens to containers, in whatever pieces it comes', async () => {
+test('the witness sees events of containers, in whatever pieces they arrive', async () => {
   await using witness = await connect();
   expect(filters).toEqual({ type: ['container'] });
   const event = JSON.stringify({
@@ -92,7 +92,7 @@ test('hears what happens to containers, in whatever pieces it comes', async () =
   expect(witness.events).toHaveLength(2);
 });
 
-test('hears the calls of this process that change a container, and no question', async () => {
+test('the witness sees the calls of this process that change a container, but not its reads', async () => {
   const witness = await connect();
   await send('GET', '/v1.41/containers/c1/json');
   await send('GET', '/containers/c1/logs?stdout=1');
