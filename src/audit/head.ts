@@ -2,6 +2,7 @@ import { chmodSync, lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
 import * as z from 'zod';
 import { Database } from '../storage/database.ts';
+import { readSchema } from '../storage/examine.ts';
 import { Folder } from '../storage/folder.ts';
 import { isWritable } from '../storage/state-folder.ts';
 import { statRegularFile, withCopy } from '../storage/store-files.ts';
@@ -33,16 +34,16 @@ type FileStart = Readonly<z.infer<typeof FileStartSchema>>;
 
 /** Of the tables; databases of the first program have 0, which means the same. */
 const HEAD_FORMAT = 1;
-const TABLES = `
-  PRAGMA user_version = ${HEAD_FORMAT};
-  CREATE TABLE IF NOT EXISTS head (
+/** As SQLite keeps them, to the last blank: what is not one of them is refused. */
+const TABLES = [
+  `CREATE TABLE head (
     id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL,
     file INTEGER NOT NULL, bytes INTEGER NOT NULL
-  ) STRICT;
-  CREATE TABLE IF NOT EXISTS files (
+  ) STRICT`,
+  `CREATE TABLE files (
     number INTEGER PRIMARY KEY, firstSeq INTEGER NOT NULL, firstPrev TEXT NOT NULL
-  ) STRICT;
-`;
+  ) STRICT`,
+];
 
 /** Where the chain ends, kept apart from the chain itself; its write lock is what one process at a time holds to write. */
 export class HeadDatabase {
@@ -58,7 +59,7 @@ export class HeadDatabase {
       this.#inode = lstatSync(this.#path).ino;
       // Commits do not wait for the disk; what a power failure takes of them is found again in the files.
       this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
-      this.transaction(() => this.#database.exec(TABLES));
+      this.transaction(() => makeTables(this.#database));
     } catch (error) {
       this.close();
       throw error;
@@ -138,14 +139,25 @@ function open(folder: Folder, readOnly: boolean): Database {
   const database = new Database(path, { readOnly, busyMs: LOCK_TIMEOUT_MS });
   try {
     const format = database.get<{ user_version: number }>('PRAGMA user_version')?.user_version ?? 0;
-    if (format <= HEAD_FORMAT) return database;
-    throw new Error(
-      `${HEAD_NAME} has format ${format} of a newer lurkbox, this one knows ${HEAD_FORMAT}; use that version, or move the folder away to begin a new log`,
-    );
+    if (format > HEAD_FORMAT)
+      throw new Error(
+        `${HEAD_NAME} has format ${format} of a newer lurkbox, this one knows ${HEAD_FORMAT}; use that version, or move the folder away to begin a new log`,
+      );
+    if (!readSchema(database).every((statement) => TABLES.includes(statement)))
+      throw new Error(
+        `${HEAD_NAME} has other tables than lurkbox makes; remove it, or move the folder away to begin a new log`,
+      );
+    return database;
   } catch (error) {
     database.close();
     throw error;
   }
+}
+
+function makeTables(database: Database): void {
+  database.exec(`PRAGMA user_version = ${HEAD_FORMAT}`);
+  const present = readSchema(database);
+  for (const table of TABLES) if (!present.includes(table)) database.exec(table);
 }
 
 function readRow(database: Database): Head | null {

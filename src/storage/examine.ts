@@ -53,19 +53,20 @@ function assertWritable(path: string): void {
 function examineContent(database: Database, path: string, format: StoreFormat): Examination {
   const why =
     findForeign(database, path, format) ??
-    findDamage(database) ??
-    findOtherTables(database, tablesOf(format, readVersion(database)) ?? []);
+    // Before what evaluates expressions of the schema, which may be those of somebody else.
+    findOtherTables(database, tablesOf(format, readVersion(database)) ?? []) ??
+    findDamage(database);
   if (why !== null) return { is: 'broken', why };
-  const identities = database.all<Identity>('SELECT id, format, revision FROM store');
-  const [identity] = identities;
-  return identity === undefined || identities.length > 1
-    ? { is: 'broken', why: `it has ${identities.length} rows in \`store\`` }
+  const [identity, ...others] = database.all<Identity>('SELECT id, format, revision FROM store LIMIT 2');
+  return identity === undefined || others.length > 0
+    ? { is: 'broken', why: `it has ${identity === undefined ? 'no row' : 'several rows'} in \`store\`` }
     : { is: 'good', identity };
 }
 
 function findForeign(database: Database, path: string, format: StoreFormat): string | null {
   const application = database.get<{ application_id: number }>('PRAGMA application_id')?.application_id;
   if (application !== format.applicationId) return 'it is a database of something else';
+  if (!hasStoreTable(database)) return OTHER_TABLES;
   const version = readVersion(database);
   // It stands in two places, so that a damaged number is not taken for another version.
   const isTwice = readOwn<number>(database, 'SELECT format AS value FROM store') === version;
@@ -103,16 +104,31 @@ function readOwn<Value>(database: Database, sql: string): Value | null {
 function findDamage(database: Database): string | null {
   const [first] = database.all<{ integrity_check: string }>('PRAGMA integrity_check(1)');
   if (first?.integrity_check !== 'ok') return `a check of it says: ${first?.integrity_check ?? 'nothing'}`;
-  const orphans = database.all('PRAGMA foreign_key_check');
-  return orphans.length === 0 ? null : 'rows of it belong to others that are missing';
+  const orphan = database.get('PRAGMA foreign_key_check');
+  return orphan === undefined ? null : 'rows of it belong to others that are missing';
 }
 
+const OTHER_TABLES = 'its tables are not those of its format';
+
+/** A view in the place of a table, or a trigger, is a program of whoever made the file, and need not come to an end. */
 export function findOtherTables(database: Database, tables: readonly string[]): string | null {
-  const found = database.all<{ sql: string }>(
-    "SELECT sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
-  );
-  const same = found.length === tables.length && found.every(({ sql }) => tables.includes(sql));
-  return same ? null : 'its tables are not those of its format';
+  const found = readSchema(database);
+  const same = found.length === tables.length && found.every((sql) => tables.includes(sql));
+  return same ? null : OTHER_TABLES;
+}
+
+/** The statements of all that is in a database, without those of SQLite itself. */
+export function readSchema(database: Database): string[] {
+  const found = database.all<{ sql: string }>('SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL');
+  return found.map(({ sql }) => sql).filter((sql) => sql !== 'CREATE TABLE sqlite_sequence(name,seq)');
+}
+
+/** Of every version, also of later ones: columns that are there, and none that is computed. */
+const STORE_TABLE = /^CREATE TABLE store \(\n(?: {2}[a-z_]+ (?:TEXT|INTEGER) NOT NULL,?\n)+\) STRICT$/;
+
+/** Whether what goes by that name is a table that may be read. */
+function hasStoreTable(database: Database): boolean {
+  return readSchema(database).some((sql) => STORE_TABLE.test(sql));
 }
 
 /** Without a look at the rest of it; `null` when that much cannot be read. */
@@ -120,6 +136,7 @@ export function peek(path: string): Identity | null {
   if (statRegularFile(path) === null) return null;
   using database = new Database(path, { readOnly: true });
   try {
+    if (!hasStoreTable(database)) return null;
     return database.get<Identity>('SELECT id, format, revision FROM store') ?? null;
   } catch {
     return null;

@@ -111,6 +111,29 @@ test('a log with the head of a newer version is not written to, and the error na
   ]);
 });
 
+test.each([
+  [
+    'a view in the place of its table',
+    'DROP TABLE head; CREATE VIEW head AS SELECT 1 AS id, 0 AS seq, 0 AS hash, 1 AS file, 0 AS bytes',
+  ],
+  ['a trigger', 'CREATE TRIGGER more AFTER INSERT ON head BEGIN DELETE FROM files; END'],
+])('a head with %s is neither read nor written: it need not come to an end', async (_what, statements) => {
+  await folder.append(1, 2);
+  const head = new DatabaseSync(join(folder.path, 'head.db'));
+  head.exec(statements);
+  head.close();
+  const before = folder.read(FILE);
+  const log = await folder.open();
+  log.append(execution(3));
+  log.flush();
+  expect(log.failures).toBeGreaterThan(0);
+  log.close();
+  expect(folder.read(FILE)).toBe(before);
+  expect((await verifyAuditLog(folder.path)).problems).toMatchObject([
+    { file: 'head.db', message: expect.stringContaining('other tables than lurkbox makes') },
+  ]);
+});
+
 function eventOf() {
   return {
     v: 2,
