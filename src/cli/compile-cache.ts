@@ -1,7 +1,7 @@
 import { existsSync, lstatSync, mkdirSync, realpathSync } from 'node:fs';
 import { enableCompileCache, getCompileCacheDir } from 'node:module';
 import { homedir } from 'node:os';
-import { dirname, isAbsolute, join } from 'node:path';
+import { basename, dirname, isAbsolute, join } from 'node:path';
 
 /**
  * Has Node keep what it compiles of this program, which is half of its start. It is code that runs the next time, so it lies where
@@ -20,16 +20,25 @@ export function privateFolder({ XDG_CACHE_HOME: given = '' }: NodeJS.ProcessEnv)
   if (user === undefined) return null;
   const caches = isAbsolute(given) ? given : join(homedir(), '.cache');
   try {
-    // One by one: where none can be made, as below /proc, Node's way to make all of them at once never ends.
-    for (const folder of [caches, join(caches, 'lurkbox'), join(caches, 'lurkbox/compiled')])
-      if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 });
     // A person may have put the caches elsewhere by a link; below them there is none.
-    const own = join(realpathSync(caches), 'lurkbox');
+    const real = existsSync(caches)
+      ? realpathSync(caches)
+      : join(realpathSync(dirname(caches)), basename(caches));
+    const own = join(real, 'lurkbox');
     const folder = join(own, 'compiled');
-    return isOwn(folder, user) && isOwn(own, user) && isReachedSafely(own, user) ? folder : null;
+    if (!existsSync(real) && !hasOwn(real, user)) return null;
+    return hasOwn(own, user) && hasOwn(folder, user) ? folder : null;
   } catch {
     return null;
   }
+}
+
+/** Looks before it makes one: with the home of somebody else, as sudo leaves it, root makes nothing there. */
+function hasOwn(path: string, user: number): boolean {
+  if (!isReachedSafely(path, user)) return false;
+  // One by one: where none can be made, as below /proc, Node's way to make all of them at once never ends.
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) mkdirSync(path, { mode: 0o700 });
+  return isOwn(path, user);
 }
 
 function isOwn(path: string, user: number): boolean {

@@ -53,6 +53,22 @@ test.each<[string, () => Promise<void>]>([
   expect(folderIn(caches)).toBeNull();
 });
 
+test.each<[string, () => Promise<void>]>([
+  ['others may write to the folder for caches', () => chmod(caches, 0o777)],
+  [
+    'the way to it is a link',
+    async () => {
+      await mkdir(join(caches, 'elsewhere'), { mode: 0o700 });
+      await symlink(join(caches, 'elsewhere'), join(caches, 'lurkbox'));
+    },
+  ],
+])('nothing is made where %s, as that of another user for root', async (_, spoil) => {
+  await spoil();
+  const before = await readdir(caches, { recursive: true });
+  expect(folderIn(caches)).toBeNull();
+  expect(await readdir(caches, { recursive: true })).toEqual(before);
+});
+
 test('without one nothing is kept, and nothing is said', async () => {
   await mkdir(join(caches, 'lurkbox'), { mode: 0o700 });
   await mkdir(join(caches, 'lurkbox/compiled'));
