@@ -6,7 +6,7 @@ import {
   restoreRegistry,
   STATE_FOLDER,
 } from '../index.ts';
-import { quoteValue } from '../printable.ts';
+import { escapeControls, quoteValue } from '../printable.ts';
 import { askFor, isTerminal } from './ask.ts';
 import { EXIT } from './exit.ts';
 import { formatTable, print, printJson } from './output.ts';
@@ -68,8 +68,9 @@ function toRow({ file, isStore, savedAt, fault, content }: RegistryBackup): stri
   const name = isStore ? `${file} (the registry)` : file;
   if (content === null) return [name, savedAt, '', '', `damaged: ${fault ?? ''}`];
   const { plugins, versions, names } = content;
-  const more =
-    plugins > names.length ? `${names.join(', ')} and ${plugins - names.length} more` : names.join(', ');
+  // Whoever made the file chose the names, and those of plugins have no colours.
+  const shown = names.map(escapeControls).join(', ');
+  const more = plugins > names.length ? `${shown} and ${plugins - names.length} more` : shown;
   return [name, savedAt, `${plugins}`, `${versions}`, more];
 }
 

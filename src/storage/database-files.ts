@@ -20,6 +20,7 @@ import {
   StoreLock,
   statRegularFile,
   withCopy,
+  writtenAt,
 } from './store-files.ts';
 import type { StoreFormat } from './store-format.ts';
 
@@ -174,7 +175,7 @@ export class DatabaseFiles {
       .map((path) => this.#moveAside(path, 'broken'))
       .filter((path) => path !== null);
     replaceFile(finished, this.path);
-    if (!isFirst) this.#report(this.#describe(found, moved, saved?.mtime ?? null));
+    if (!isFirst) this.#report(this.#describe(found, moved, saved === null ? null : writtenAt(saved)));
   }
 
   #refusal(found: Examination, when: string): LurkboxError {

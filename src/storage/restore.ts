@@ -4,7 +4,7 @@ import { Database, toStoreError } from './database.ts';
 import { DatabaseFiles } from './database-files.ts';
 import { examine } from './examine.ts';
 import type { Folder } from './folder.ts';
-import { withCopy } from './store-files.ts';
+import { withCopy, writtenAt } from './store-files.ts';
 import type { StoreFormat } from './store-format.ts';
 
 /** A database in the folder of a store that may take its place, or the store itself. */
@@ -32,7 +32,7 @@ export function listCopies<Content>(
   );
   return readdirSync(folder.here)
     .filter((name) => isCopy.test(name))
-    .map((file) => ({ file, at: new Date(Number(folder.statsOf(file)?.mtimeMs ?? 0)) }))
+    .map((file) => ({ file, at: writtenAt(folder.statsOf(file) ?? { mtimeMs: 0 }) }))
     .sort((one, other) => other.at.getTime() - one.at.getTime())
     .slice(0, MAX_COPIES)
     .map((copy) => ({ ...copy, ...look(folder, copy.file, format, describe) }));

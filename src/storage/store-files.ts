@@ -48,6 +48,14 @@ export function statRegularFile(path: string): Stats | null {
   );
 }
 
+/** No `Date` reaches as far as the dates of some file systems. */
+const LAST_DATE_MS = 8.64e15;
+
+/** When a file was written last. */
+export function writtenAt({ mtimeMs }: { readonly mtimeMs: number | bigint }): Date {
+  return new Date(Math.max(-LAST_DATE_MS, Math.min(Number(mtimeMs), LAST_DATE_MS)));
+}
+
 /** Takes from others what they may do with the file. */
 export function makePrivate(path: string): void {
   const stats = statRegularFile(path);

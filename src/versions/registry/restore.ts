@@ -82,6 +82,8 @@ function list(folder: Folder): RegistryBackup[] {
 function toContent(database: Database): RegistryContent {
   const count = (table: string) =>
     database.get<{ count: number }>(`SELECT count(*) AS count FROM ${table}`)!.count;
-  const names = database.all<{ name: string }>('SELECT name FROM plugins ORDER BY name LIMIT 10');
+  const names = database.all<{ name: string }>(
+    'SELECT substr(name, 1, 100) AS name FROM plugins ORDER BY plugins.name LIMIT 10',
+  );
   return { plugins: count('plugins'), versions: count('versions'), names: names.map(({ name }) => name) };
 }

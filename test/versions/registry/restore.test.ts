@@ -1,5 +1,6 @@
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { listRegistryBackups, restoreRegistry } from '../../../src/versions/registry/restore.ts';
 import { describeStore } from '../../fixtures/stores/describe-store.ts';
@@ -34,6 +35,24 @@ const namesIn = async (path = folder.path) => {
   expect(registry.repairs).toEqual([]);
   return registry.list().map(({ name }) => name);
 };
+
+test('a database with a date beyond all calendars and names that a terminal obeys is listed', async () => {
+  await createStores();
+  const store = new DatabaseSync(at('registry.v1.db'));
+  store.prepare('UPDATE plugins SET name = ?').run(`\u001b[8m${'x'.repeat(100_000)}`);
+  store.close();
+  // The file system of most temporary folders knows no such date.
+  const far = mkdtempSync('/dev/shm/lurkbox-test-');
+  try {
+    cpSync(at('registry.v1.db'), join(far, 'registry.v1.db'));
+    utimesSync(join(far, 'registry.v1.db'), 1e14, 1e14);
+    const [listed] = listRegistryBackups(far);
+    expect(listed).toMatchObject({ savedAt: '+275760-09-13T00:00:00.000Z', fault: null });
+    expect(listed?.content?.names).toEqual([`\u001b[8m${'x'.repeat(96)}`]);
+  } finally {
+    rmSync(far, { recursive: true });
+  }
+});
 
 test('the list of what can be restored has dates and contents, and listing changes nothing', async () => {
   await createStores();
