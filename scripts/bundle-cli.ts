@@ -2,13 +2,17 @@
 // The command line as a small entry and a chunk for each command, in dist/cli/: a command reads few files, and only what it needs.
 
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { build, type Metafile, type Plugin } from 'esbuild';
 
 const ROOT = join(import.meta.dirname, '..');
 
 /** Packages that only some commands need, as they are: each is loaded by the first that asks for it. */
-const OUTSIDE = ['chokidar', 'docker-modem', 'dockerode', 'pino', 'tar-stream'];
+const OUTSIDE = ['chokidar', 'pino'];
+
+/** What dockerode and its modem load for builds over gRPC, for SSH and for certificates that the environment names. Nothing here uses those. */
+const UNUSED = /^(?:@grpc\/grpc-js|@grpc\/proto-loader|protobufjs|split-ca|ssh2)$/;
 
 export interface BundleOptions {
   /** Where the chunks go. What they look for beside them is in the folder above, as in `dist/`. @default dist/cli */
@@ -34,7 +38,7 @@ export async function bundleCli({ folder = join(ROOT, 'dist/cli') }: BundleOptio
     legalComments: 'none',
     logLevel: 'warning',
     metafile: true,
-    plugins: [placesStay(), builtinsAreTaken()],
+    plugins: [placesStay(), builtinsAreTaken(), unusedIsLeftOut()],
   });
   writeFileSync(join(folder, 'LICENSES.txt'), licensesOf(metafile));
   return metafile;
@@ -51,7 +55,7 @@ function placesStay(): Plugin {
         sideEffects: false,
       }));
       onLoad({ filter: /[/\\]src[/\\].*\.ts$/ }, ({ path }) => {
-        const code = withoutIndex(path, readFileSync(path, 'utf8'));
+        const code = withBuiltinsTaken(withoutIndex(path, readFileSync(path, 'utf8')));
         const file = relative(join(ROOT, 'src'), path).replaceAll('\\', '/').replace(/\.ts$/, '.js');
         const folder = JSON.stringify(`/../${dirname(file)}`);
         const contents = code.replace(/import\.meta\.(url|dirname|filename)\b/g, (_, what) => {
@@ -103,17 +107,45 @@ function unknownExport(path: string, name: string): never {
 }
 
 /**
- * Modules of Node are taken as they are. An `import` would read each of their exports, and some of those load what nobody uses:
- * that of `node:http` a whole HTTP client.
+ * Modules of Node are taken as they are, and of each what is used. An `import` would read each of their exports, and some of those load
+ * what nobody uses: that of `node:http` a whole HTTP client.
  */
+function withBuiltinsTaken(code: string): string {
+  return code.replace(
+    /^import (?!type )(?:\{([^}]*)\}|(?:\* as )?(\w+)) from '(node:[^']+)';$/gm,
+    (_, names: string | undefined, whole: string, path: string) => {
+      const taken = `/* @__PURE__ */ process.getBuiltinModule('${path}')`;
+      if (names === undefined) return `const ${whole} = ${taken};`;
+      return namesIn(names)
+        .map(({ name, as }) => `const ${as} = /* @__PURE__ */ Reflect.get(${taken}, '${name}');`)
+        .join(' ');
+    },
+  );
+}
+
+/** The same for packages, which name them without `node:` too. */
 function builtinsAreTaken(): Plugin {
   return {
     name: 'builtins-are-taken',
     setup: ({ onResolve, onLoad }) => {
-      onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'builtin', sideEffects: false }));
+      onResolve({ filter: /^[\w:/]+$/ }, ({ path }) =>
+        isBuiltin(path)
+          ? { path: path.replace(/^(?:node:)?/, 'node:'), namespace: 'builtin', sideEffects: false }
+          : undefined,
+      );
       onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
         contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
       }));
+    },
+  };
+}
+
+function unusedIsLeftOut(): Plugin {
+  return {
+    name: 'unused-is-left-out',
+    setup: ({ onResolve, onLoad }) => {
+      onResolve({ filter: UNUSED }, ({ path }) => ({ path, namespace: 'unused' }));
+      onLoad({ filter: /.*/, namespace: 'unused' }, () => ({ contents: 'module.exports = {};' }));
     },
   };
 }
