@@ -73,7 +73,7 @@ function verdicts(attacks: readonly AttackReport[], verdict: AttackReport['verdi
 }
 
 describe('doctor --attack', () => {
-  test('holds off every attack on this engine, and leaves nothing (P1, P2, P3, P4, P5, P6, P7, P8, P9)', async () => {
+  test('sees every attack on this engine fail, and leaves nothing (P1, P2, P3, P4, P5, P6, P7, P8, P9)', async () => {
     await using decoy = await createDecoy();
     const { exitCode, stdout, stderr } = await runCli(['doctor', '--attack', '--json'], {
       program: SOURCE,
@@ -119,7 +119,7 @@ describe('doctor --attack', () => {
     expect(await findLeft()).toEqual([]);
   });
 
-  test('attacks nothing, ends with 1 and says why where the runtime of the policy is not there', async () => {
+  test('attacks nothing and ends with 1 and the reason when the runtime of the policy is missing', async () => {
     const policy = join(workspace.root, 'no-such-runtime.json');
     await writeFile(policy, '{ "oci_runtime": "no-such-runtime" }');
     const { exitCode, stdout } = await runCli(['doctor', '--attack', '--policy', policy], {
@@ -133,7 +133,7 @@ describe('doctor --attack', () => {
     expect(await findLeft()).toEqual([]);
   });
 
-  test('ends with 2 where the policy leaves no room to attack in', async () => {
+  test('ends with 2 when the policy leaves too little room for the attack', async () => {
     const policy = join(workspace.root, 'small.json');
     await writeFile(policy, '{ "ceilings": { "memory_mb": 64, "output_kb": 8 } }');
     const { exitCode, stderr } = await runCli(['doctor', '--attack', '--policy', policy], {
@@ -146,7 +146,7 @@ describe('doctor --attack', () => {
     expect(await findLeft()).toEqual([]);
   });
 
-  test('that is interrupted leaves nothing (P2)', async () => {
+  test('leaves nothing when it is interrupted (P2)', async () => {
     const run = startCli(['doctor', '--attack'], { program: SOURCE, cwd: workspace.root });
     const engine = await connectEngine();
     while (run.process.exitCode === null) {
@@ -163,8 +163,8 @@ describe('doctor --attack', () => {
   });
 });
 
-describe('an attacker that is granted more', () => {
-  test('is seen to do more, and what it is not granted still holds', async () => {
+describe('an attacker with more permissions', () => {
+  test('can do more, and is still refused what it is not granted', async () => {
     await using lurkbox = await createLurkbox({
       maxWarm: 0,
       workspaceRoot: workspace.root,
@@ -200,7 +200,7 @@ describe('an attacker that is granted more', () => {
   });
 });
 
-test('the attack on tables by user sees them full where they are shared, and empty for another plugin (P7, P10)', async () => {
+test('the attack on kernel tables finds them full for the same user, and empty for another plugin (P7, P10)', async () => {
   const isSmall = Number(await readFile('/proc/sys/fs/inotify/max_user_instances', 'utf8')) < 200;
   const [attack] = TABLES.attacks;
   const seen: object[] = [];
@@ -219,7 +219,7 @@ test('the attack on tables by user sees them full where they are shared, and emp
   expect(await findLeft()).toEqual([]);
 });
 
-describe('the judgement', () => {
+describe('the attack report', () => {
   const attack = (id: string, rest: Partial<PluginAttack>): PluginAttack => ({
     id,
     title: `it holds off ${id}`,
@@ -229,7 +229,7 @@ describe('the judgement', () => {
     ...rest,
   });
 
-  test('of attacks that do not hold is that they do not, and nothing of the attacker stays loaded', async () => {
+  test('says so when an attack succeeds, and the attacker is unloaded', async () => {
     await using lurkbox = await createLurkbox({ maxWarm: 0, workspaceRoot: workspace.root });
     const group: AttackGroup = {
       area: 'Injected',
@@ -268,7 +268,7 @@ describe('the judgement', () => {
     expect(await findLeft()).toEqual([]);
   });
 
-  test('sees a call of this process that touches the container of somebody else (P8)', async () => {
+  test('shows a call of this process that touches a foreign container (P8)', async () => {
     await using lurkbox = await createLurkbox({ maxWarm: 0, workspaceRoot: workspace.root });
     await using decoy = await createDecoy();
     const sum = await runAttacks(lurkbox, [ISOLATION, AFTERMATH], {
@@ -283,7 +283,7 @@ describe('the judgement', () => {
   });
 });
 
-test('without the filter of system calls the probe sees that they get through', async () => {
+test('the probe sees system calls get through when the filter is missing', async () => {
   await using lurkbox = await createLurkbox({ maxWarm: 0, workspaceRoot: workspace.root });
   const engine = await connectEngine();
   await using attacker = await createAttacker(lurkbox, engine, {});

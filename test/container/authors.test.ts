@@ -39,7 +39,7 @@ afterAll(async () => {
   await workspace[Symbol.asyncDispose]();
 });
 
-test('every command of the guide for authors does what the guide says', async () => {
+test('every command of the author guide does what the guide says', async () => {
   const commands = blocks.filter(({ info }) => info.startsWith('sh'));
   expect(commands.length).toBeGreaterThan(4);
   for (const block of commands) {

@@ -77,13 +77,13 @@ describe('a version whose code', () => {
   });
 });
 
-describe('a version that, when it is loaded,', () => {
+describe('a version that, while it loads,', () => {
   const atLoad: typeof WAYS = [
     ...WAYS,
     ['never comes to an end', 'await new Promise(() => setInterval(() => {}, 1_000))'],
   ];
 
-  test.each(atLoad)('%s is not put into service by hot reload', async (_title, way) => {
+  test.each(atLoad)('%s is not activated by hot reload', async (_title, way) => {
     const folder = await write('1.0.0', GOOD);
     await lurkbox.plugins.loadPlugin(folder);
     await writeFile(join(folder, 'index.mjs'), `${HEAD}${way};\nexport const execute = () => "bad";`);
@@ -111,7 +111,7 @@ describe('a version that refuses every call by', () => {
   });
 });
 
-test('a caller who gives what no version takes rolls nothing back', async () => {
+test('invalid input of a caller causes no rollback', async () => {
   const takesNumbers = { input_schema: { properties: { text: { type: 'number' } } } };
   await lurkbox.plugins.loadPlugin(await write('1.0.0', GOOD, takesNumbers));
   await lurkbox.plugins.loadPlugin(await write('2.0.0', `${GOOD} // another`, takesNumbers));
@@ -122,7 +122,7 @@ test('a caller who gives what no version takes rolls nothing back', async () => 
   expect(activeOf()).toBe('2.0.0');
 });
 
-test('a canary of a version that fails every call so comes to its end', async () => {
+test('a canary of a version that fails every call like that comes to an end', async () => {
   await lurkbox.plugins.loadPlugin(await write('1.0.0', GOOD));
   const bad = await write('2.0.0', 'export const execute = () => process.exit(85);');
   await lurkbox.plugins.loadPlugin(bad, { activate: 'ifNone' });
@@ -134,7 +134,7 @@ test('a canary of a version that fails every call so comes to its end', async ()
   expect(lurkbox.registry.get(NAME)?.canary).not.toBeNull();
 });
 
-test('a version of which every caller tires is rolled back, and not for callers who are impatient', async () => {
+test('a version that every caller gives up on is rolled back, but not for impatient callers', async () => {
   await lurkbox.plugins.loadPlugin(await write('1.0.0', GOOD));
   for (let calls = 0; calls < 3; calls++) expect(await ask()).toBe('OK');
   lurkbox.registry.flush();

@@ -35,7 +35,7 @@ afterEach(async () => {
 const environment = () => ({ ...process.env, ...registry.env });
 
 describe('a build that hangs', () => {
-  test('keeps no call of another plugin from a slot, and is left by its callers at once (P10)', async () => {
+  test('does not keep calls of other plugins from a slot, and its callers can leave at once (P10)', async () => {
     const env = environment();
     await using lurkbox = await createLurkbox({
       workspaceRoot: workspace.root,
@@ -55,7 +55,7 @@ describe('a build that hangs', () => {
     for (const call of waiting) expect(await call).toMatchObject({ outcome: 'CANCELLED' });
   });
 
-  test('ends with its orchestrator, however that ended, and leaves no file (P2, P10)', async () => {
+  test('ends with its orchestrator, however that ends, and leaves no file (P2, P10)', async () => {
     const code = `
       const { createLurkbox } = await import(${JSON.stringify(join(import.meta.dirname, '../../src/index.ts'))});
       const lurkbox = await createLurkbox({ workspaceRoot: ${JSON.stringify(workspace.root)}, maxWarm: 0 });
@@ -79,7 +79,7 @@ describe('a build that hangs', () => {
   });
 });
 
-test('a build that failed is not tried again by the next call, and is by who asks for it (P10)', async () => {
+test('a failed build is not retried by the next call, but on request (P10)', async () => {
   const env = environment();
   await workspace.addPlugin('fails', { manifest: { name: 'fails', dependencies: ['not-published@1.0.0'] } });
   await using lurkbox = await createLurkbox({ workspaceRoot: workspace.root, env, maxWarm: 0 });

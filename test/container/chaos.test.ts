@@ -39,11 +39,11 @@ const casesOf = (titles: readonly string[]) =>
   [...CALL_CASES, ...STREAM_CASES].filter(({ title }) => titles.includes(title));
 
 describe.concurrent('a fault between lurkbox and the engine', () => {
-  test('that hangs has one outcome in time, one start at most, and leaves nothing (P1, P2, P9)', () =>
+  test('that hangs gives one outcome in time, at most one start, and leaves nothing (P1, P2, P9)', () =>
     runChaosCases(stage, casesOf(hanging), hanging.length));
 
   test.each(casesOf([...quick, ...streams]))(
-    '($title) has one outcome, one start at most, and leaves nothing (P1, P2, P9)',
+    '($title) gives one outcome, at most one start, and leaves nothing (P1, P2, P9)',
     (chaosCase) => runChaosCase(stage, chaosCase),
   );
 });

@@ -44,7 +44,7 @@ describe('after an execution', () => {
       { signal: AbortSignal.timeout(400) },
     ],
   ])(
-    'that ended with %s no container, network or temporary file is there (P2)',
+    'that ended with %s no container, network or temporary file is left (P2)',
     async (outcome, program, options) => {
       await using plugin = await createPlugin(
         'cleanup-outcomes',
@@ -65,7 +65,7 @@ describe('after an execution', () => {
     },
   );
 
-  test('that nobody waits for, `close` waits until its container is gone (P2)', async () => {
+  test('that is not awaited, `close` waits until its container is gone (P2)', async () => {
     await using plugin = await createPlugin('cleanup-close');
     const calls = [1, 2, 3].map(() =>
       plugin.lurkbox.plugins.executePlugin(
@@ -84,7 +84,7 @@ describe('after an execution', () => {
     });
   });
 
-  test('whose container somebody else removed the call says so', async () => {
+  test('whose container was removed by hand, the result says so', async () => {
     await using plugin = await createPlugin('cleanup-vanished');
     const sleep: Program = (_, host) => {
       host.progress(0);
@@ -142,7 +142,7 @@ describe('pruning', () => {
     'was made by the one that prunes': { ...OURS, [LABELS.instance]: SELF.instance },
   };
 
-  test('takes what a dead orchestrator of this host left, and nothing that only looks like it (P8)', async () => {
+  test('removes what a dead orchestrator of this host left, and nothing that only looks like it (P8)', async () => {
     const engine = await connectEngine();
     await using plugin = await createPlugin('cleanup-decoys');
     const image = (await (await plugin.lurkbox.images()).prepareBase({ exec: false })).id;

@@ -114,7 +114,7 @@ describe('run', () => {
     expect({ exitCode, names: Object.keys(results) }).toEqual({ exitCode: 0, names: [ECHOING] });
   });
 
-  test('executes several plugins on one context, and one that fails makes the exit code 1', async () => {
+  test('executes several plugins on one context, and exits with 1 when one fails', async () => {
     const { exitCode, results } = await runJson([ECHOING, SPITTING, '--input', '{"fail":true}']);
     expect(exitCode).toBe(1);
     expect(results[ECHOING]).toMatchObject({ outcome: 'OK', result: { inputData: { fail: true } } });
@@ -204,7 +204,7 @@ describe('run', () => {
     expect(await filesKeptIn(workspace.root)).toEqual([]);
   });
 
-  test('ends quietly when whoever reads its output leaves', async () => {
+  test('ends quietly when the reader of its output leaves', async () => {
     // More than a pipe holds.
     const stdin = JSON.stringify({ inputData: 'x'.repeat(500_000) });
     const run = startCli(['run', ECHOING, '--json', '--context', '-'], { cwd: workspace.root, stdin });
@@ -225,14 +225,14 @@ describe('what a plugin prints cannot steer a terminal', () => {
     }
   });
 
-  test('and --json still means what the plugin said', async () => {
+  test('and --json still passes on what the plugin said', async () => {
     const { results } = await runJson([SPITTING]);
     expect(results[SPITTING]?.result).toEqual({ [HOSTILE]: HOSTILE });
     expect(results[SPITTING]?.logs.map(({ message }) => message)).toContain(HOSTILE);
   });
 });
 
-describe('bad input exits with 2 and makes nothing', () => {
+describe('bad input exits with 2 and creates nothing', () => {
   let clean: Workspace;
 
   beforeEach(async () => {
@@ -262,14 +262,14 @@ describe('bad input exits with 2 and makes nothing', () => {
     await expectNothingMade([name], [name], [dependency, '`dependencies`']);
   });
 
-  test('a key of the context that is none', async () => {
+  test('an unknown key of the context', async () => {
     const name = 'cli-test-context';
     await clean.addPlugin(name);
     await writeFile(join(clean.root, 'context.json'), '{ "inputs": {} }');
     await expectNothingMade([name], [name, '--context', 'context.json'], ['inputs', 'inputData']);
   });
 
-  test('a timeout above what one of two plugins is granted, before the other one starts', async () => {
+  test('a timeout above the grant of one of two plugins, before the other one starts', async () => {
     const [patient, hurried] = ['cli-test-patient', 'cli-test-hurried'] as const;
     await clean.addPlugin(patient, { code: SLEEPER });
     await clean.addPlugin(hurried, { manifest: { resources: { memory_mb: 96, timeout_seconds: 1 } } });
@@ -353,7 +353,7 @@ describe('explain --json', () => {
 });
 
 describe('doctor', () => {
-  test('tells what the engine is and that it enforces everything', async () => {
+  test('says which engine it is and that it enforces everything', async () => {
     const { exitCode, stdout, stderr } = await lurkbox(['doctor']);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toMatch(/^Engine \S+ at \S+, API 1\.\d+\n/);
@@ -378,7 +378,7 @@ describe('doctor', () => {
 });
 
 describe('image', () => {
-  test('build makes the image of a named plugin once', async () => {
+  test('build creates the image of a named plugin once', async () => {
     await using other = await createWorkspace();
     const name = 'cli-test-built';
     await other.addPlugin(name);
@@ -400,7 +400,7 @@ describe('image', () => {
     expect(stdout).toMatch(new RegExp(`^present +${image.tag} +${image.id}$`, 'm'));
   });
 
-  test('build without names makes those of the workspace and tells which it skipped', async () => {
+  test('build without names creates those of the workspace, and says which it skipped', async () => {
     await using other = await createWorkspace();
     const name = 'cli-test-all';
     await other.addPlugin(name);
@@ -411,7 +411,7 @@ describe('image', () => {
     expect(stderr).toMatch(new RegExp(`^lurkbox: skipped "${other.root}/plugins/${BROKEN}": `, 'm'));
   });
 
-  test('list shows the base and each plugin with its size and what is its own', async () => {
+  test('list shows the base and each plugin with its total size and its own size', async () => {
     await lurkbox(['image', 'build', ECHOING]);
     const { exitCode, stdout } = await lurkbox(['image', 'list']);
     expect(exitCode).toBe(0);
@@ -426,7 +426,7 @@ describe('image', () => {
     });
   });
 
-  test('prune keeps what this workspace and its neighbours need; with --all it lists all, and removes it when told to', async () => {
+  test('prune keeps what this workspace and others need, and with --all lists everything and removes it after a yes', async () => {
     await using other = await createWorkspace();
     await using neighbour = await createWorkspace();
     await using view = await serveEngineView('lurkbox/plugin-cli-test-prune-');
@@ -510,7 +510,7 @@ describe('prune', () => {
     expect(await containersOf(SLEEPING)).toEqual([]);
   });
 
-  test('touches nothing of a living process', async () => {
+  test('leaves everything of a living process alone', async () => {
     const run = startCli(['run', SLEEPING, '--json', '--input', '{"ms":3000}'], { cwd: workspace.root });
     await untilContainerRuns(SLEEPING, run);
     const { exitCode, stdout } = await lurkbox(['prune', '--json']);

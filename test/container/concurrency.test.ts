@@ -85,7 +85,7 @@ describe('executions side by side', () => {
     expect(new Set(results.map(({ executionId }) => executionId)).size).toBe(programs.length);
   });
 
-  test('have names and stores of their own (P7)', async () => {
+  test('have their own names and stores (P7)', async () => {
     const mark: Program<string> = async (name) => {
       const { readdirSync, writeFileSync } = process.getBuiltinModule('node:fs');
       (globalThis as Record<string, unknown>)['mark'] = name;
@@ -102,7 +102,7 @@ describe('executions side by side', () => {
   });
 });
 
-test('`executePlugins` answers by name, with a result for every plugin', async () => {
+test('`executePlugins` returns a result for every plugin, by name', async () => {
   await using workspace = await createWorkspace();
   await workspace.addPlugin('concurrency-a', {
     code: 'export const execute = ({ inputData }) => inputData.n + 1;',
@@ -156,7 +156,7 @@ describe('the limit of containers', () => {
     // 96 MB and one core each.
     ['of their memory', { maxMemoryMb: 200 }],
     ['of their CPU', { maxCpuCores: 2.5 }],
-  ])('%s is never passed, and everybody gets a turn', async (_, options) => {
+  ])('%s is never exceeded, and every call gets a turn', async (_, options) => {
     await using plugin = await createPlugin('concurrency-limit', {}, options);
     const watching = new AbortController();
     const most = watchContainers('concurrency-limit', watching.signal);
@@ -168,7 +168,7 @@ describe('the limit of containers', () => {
     expect(waited.at(-1)).toBeGreaterThan(waited[0] ?? 0);
   });
 
-  test('refuses a plugin that alone is granted more memory than all together may have', async () => {
+  test('refuses a plugin with a larger grant than the total memory', async () => {
     await using plugin = await createPlugin('concurrency-large', {}, { maxMemoryMb: 64 });
     const { outcome, error, phases } = await plugin.run(sleep, 0);
     expect({ outcome, createMs: phases.createMs }).toEqual({ outcome: 'HOST_RESOURCES', createMs: null });
@@ -177,7 +177,7 @@ describe('the limit of containers', () => {
     );
   });
 
-  test('leaves who comes when the queue is full without a slot', async () => {
+  test('refuses a call when the queue is full', async () => {
     await using plugin = await createPlugin('concurrency-busy', {}, { concurrency: 1, maxQueue: 2 });
     await plugin.ask(sleep, 0);
     const results = await Promise.all(Array.from({ length: 6 }, () => plugin.run(sleep, 100)));
@@ -188,7 +188,7 @@ describe('the limit of containers', () => {
     expect(busy?.error?.message).toMatch(/^2 executions are waiting\. .*Try again later\.$/);
   });
 
-  test('can be left by who waits, at once and without taking a slot', async () => {
+  test('lets a waiting call leave at once, without taking a slot', async () => {
     await using plugin = await createPlugin('concurrency-leave', {}, { concurrency: 1 });
     const controller = new AbortController();
     const first = plugin.run(sleep, 2500);
@@ -204,7 +204,7 @@ describe('the limit of containers', () => {
     expect(await Promise.all([first, last])).toMatchObject([{ outcome: 'OK' }, { outcome: 'OK' }]);
   });
 
-  test('is shared by all plugins, and by calls with a deadline of their own', async () => {
+  test('is shared by all plugins, and by calls with their own deadline', async () => {
     await using plugin = await createPlugin('concurrency-shared', {}, { concurrency: 1 });
     const watching = new AbortController();
     const most = watchContainers('concurrency-shared', watching.signal);

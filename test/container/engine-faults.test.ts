@@ -33,18 +33,18 @@ afterAll(async () => {
 
 describe('while plugins run', () => {
   test.each([STOPPED, KILLED, SHIM_KILLED, ...BY_HAND])(
-    '$title: each has one typed outcome, nothing is left, and the next call is well (P1, P2)',
+    '$title: each gets one typed outcome, nothing is left, and the next call works (P1, P2)',
     (fault) => runEngineFault(stage, fault),
   );
 });
 
-describe('an image that somebody removes', () => {
+describe('an image that is removed by hand', () => {
   test('between two calls is built again', async () => {
     await removeImages(stage);
     await expectWell(stage);
   });
 
-  test('between looking for it and creating the container is IMAGE_MISSING, and is there for the next call (P1, P2)', async () => {
+  test('between the check for it and the create call is IMAGE_MISSING, and there for the next call (P1, P2)', async () => {
     let removal: Promise<void> | undefined;
     proxy.chaos = (call) => {
       if (call !== 'createContainer' || removal !== undefined) return null;
@@ -61,7 +61,7 @@ describe('an image that somebody removes', () => {
   });
 });
 
-test('an engine that is away is ENGINE_UNAVAILABLE, and the same lurkbox works when it is back (P1)', async () => {
+test('an engine that is away gives ENGINE_UNAVAILABLE, and the same lurkbox works when it is back (P1)', async () => {
   await using direct = await createEngineStage(engine, { name: 'engine-faults-direct' });
   await engine.stop();
   // Connections that were kept open break first, one at each call.
@@ -76,7 +76,7 @@ test('an engine that is away is ENGINE_UNAVAILABLE, and the same lurkbox works w
   await expectWell(direct);
 });
 
-test('an engine that takes the place of another, with none of its images, serves the same lurkbox (P1, P2)', async () => {
+test('an engine that replaces another, without its images, serves the same lurkbox (P1, P2)', async () => {
   await using other = await createPrivateEngine();
   const before = proxy.enginePath;
   await engine.stop();
@@ -98,7 +98,7 @@ test('an engine that takes the place of another, with none of its images, serves
 });
 
 // The last one: an engine of version 20.10 that is restarted after this does not come up again.
-test('while plugins run somebody takes their networks away: they go on, and nothing is left (P1, P2)', async () => {
+test('plugins go on when their networks are removed by hand, and nothing is left (P1, P2)', async () => {
   await using bridged = await createEngineStage(engine, { name: 'engine-faults-bridged', network: true });
   await runEngineFault(bridged, NETWORK_REMOVED);
 });

@@ -3,7 +3,7 @@ import { createPrivateEngine } from '../helpers/private-engine.ts';
 import { parseLimits, parseStatus } from '../helpers/proc.ts';
 import { createPlugin } from '../helpers/workspace.ts';
 
-test('an engine with settings of its own runs a plugin, and weakens none of its controls (P6)', async () => {
+test('an engine with special settings runs a plugin without weakening any control (P6)', async () => {
   await using engine = await createPrivateEngine({
     args: [
       // Shown by `inspect` beside the limits that were asked for.
@@ -33,7 +33,7 @@ test('an engine with settings of its own runs a plugin, and weakens none of its 
   for (const line of cgroup.trim().split('\n')) expect(line).toMatch(/:\/$/);
 });
 
-test('an engine that gives every container a way above all others runs no plugin (P6)', async () => {
+test('an engine that gives every container real-time priority runs no plugin (P6)', async () => {
   await using engine = await createPrivateEngine({ args: ['--default-ulimit', 'rtprio=99:99'] });
   await using plugin = await createPlugin('engine-settings-rtprio', {}, { env: engine.env });
   const { outcome, error } = await plugin.run(() => 'it ran');

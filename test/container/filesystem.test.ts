@@ -57,7 +57,7 @@ describe('without the permission', () => {
     },
   );
 
-  test('what one call left in /tmp is not there in the next (P7)', async () => {
+  test('a call does not see what an earlier one left in /tmp (P7)', async () => {
     const leave: Program = () => {
       const { mkdirSync, symlinkSync, writeFileSync } = process.getBuiltinModule('node:fs');
       mkdirSync('/tmp/a/b', { recursive: true });
@@ -70,7 +70,7 @@ describe('without the permission', () => {
     expect(await probe.ask(look)).toEqual([]);
   });
 
-  test('two calls at the same time do not see the /tmp of each other (P7)', async () => {
+  test("two calls at the same time do not see each other's /tmp (P7)", async () => {
     const mark: Program<string> = async (name) => {
       const { readdirSync, writeFileSync } = process.getBuiltinModule('node:fs');
       writeFileSync(`/tmp/${name}`, name);
@@ -80,7 +80,7 @@ describe('without the permission', () => {
     expect(await Promise.all([probe.ask(mark, 'one'), probe.ask(mark, 'two')])).toEqual([['one'], ['two']]);
   });
 
-  test('a link leads to the file of the container and not to that of the host', async () => {
+  test('a link leads to a file of the container and not of the host', async () => {
     const answers = await probe.ask(() => {
       const { readFileSync, symlinkSync } = process.getBuiltinModule('node:fs');
       return [
@@ -101,7 +101,7 @@ describe('without the permission', () => {
     for (const answer of answers) expect(answer).toMatch(/^(ENOENT|EACCES|EISDIR)$/);
   });
 
-  test('whatever is left in /tmp does not keep a container from going (P2)', async () => {
+  test('nothing in /tmp keeps a container from being removed (P2)', async () => {
     const { outcome } = await probe.run(async () => {
       const { chmodSync, mkdirSync, symlinkSync, writeFileSync } = process.getBuiltinModule('node:fs');
       const { createServer } = process.getBuiltinModule('node:net');
@@ -132,20 +132,20 @@ describe('`filesystem: true`', () => {
   });
   afterAll(() => probe[Symbol.asyncDispose]());
 
-  test('gives a /scratch that can be written to, and nothing else', async () => {
+  test('gives a writable /scratch, and nothing else', async () => {
     expect(await probe.ask(write, '/scratch/file')).toBe('written');
     expect(await probe.ask(write, '/plugin/file')).toMatch(/^(EROFS|EACCES)$/);
     expect(await probe.ask(write, '/file')).toMatch(/^(EROFS|EACCES)$/);
   });
 
-  test('gives one that is empty at every call (P7)', async () => {
+  test('gives a /scratch that is empty at every call (P7)', async () => {
     expect(await probe.ask(read, '/scratch/file')).toBe('ENOENT');
   });
 
   test.each([
     ['/scratch', 24],
     ['/tmp', 8],
-  ])('gives %s the %d MB that were asked for', async (folder, megabytes) => {
+  ])('gives %s the requested %d MB', async (folder, megabytes) => {
     const filled = await probe.ask((path: string) => {
       const { appendFileSync } = process.getBuiltinModule('node:fs');
       const chunk = Buffer.alloc(1024 * 1024, 1);
@@ -161,7 +161,7 @@ describe('`filesystem: true`', () => {
     expect(filled[1]).toMatch(/^(ENOSPC|EFBIG)$/);
   });
 
-  test('gives one with a limit of files, from which nothing can be run', async () => {
+  test('gives a /scratch with a limit of files, from which nothing can be run', async () => {
     const [count, code, loading] = await probe.ask(() => {
       const { copyFileSync, mkdirSync, readdirSync, writeFileSync } = process.getBuiltinModule('node:fs');
       const folder = readdirSync('/lib').find((name) => name.endsWith('-linux-gnu'));
@@ -187,7 +187,7 @@ describe('`filesystem: true`', () => {
     expect(count).toBeLessThan(16_384);
   });
 
-  test('is denied where the policy does not allow it', async () => {
+  test('is denied when the policy does not allow it', async () => {
     const asks = { manifest: { permissions: { filesystem: true } } };
     await expect(
       createPlugin('filesystem-denied', asks, { policy: { allow: { scratch: false } } }),
@@ -286,7 +286,7 @@ describe('a mount', () => {
     expect(await readdir(secret.path)).toEqual(['secret']);
   });
 
-  test('whose folder became a link after the policy was read leads nowhere', async () => {
+  test('whose folder became a link after the policy was read is not followed', async () => {
     await using outer = await createSharedFolder();
     await using secret = await createSharedFolder();
     await writeFile(join(secret.path, 'greeting'), 'of the host');
@@ -305,7 +305,7 @@ describe('a mount', () => {
     expect({ outcome, result }).not.toEqual({ outcome: 'OK', result: 'of the host' });
   });
 
-  test('inside another one that can be written to is no way out of it', async () => {
+  test('inside a writable one does not lead out of it', async () => {
     await using outer = await createSharedFolder();
     await using secret = await createSharedFolder();
     await writeFile(join(secret.path, 'greeting'), 'of the host');
@@ -350,7 +350,7 @@ describe('a mount', () => {
     });
   });
 
-  test('through a link, or of what rules the host, is an error of the policy', async () => {
+  test('through a link, or of a place that controls the host, is an error of the policy', async () => {
     await using folder = await createSharedFolder();
     await symlink('/usr', join(folder.path, 'link'));
     for (const path of [

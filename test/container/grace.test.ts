@@ -91,7 +91,7 @@ function cutsOf(executionId: string) {
     .filter(({ metadata }) => metadata['executionId'] === executionId);
 }
 
-test('what is under way after an answer has its grace, and an event tells where that was not enough', async () => {
+test('work that goes on after an answer has a grace period, and an event says when it was too short', async () => {
   const works = [
     'nothing',
     'a timer that nobody waits for',

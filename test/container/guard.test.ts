@@ -57,8 +57,8 @@ async function killWithGuard(orchestrator: Orchestrator): Promise<void> {
 
 const isEmpty = (list: readonly unknown[]): boolean => list.length === 0;
 
-describe('where the guard was killed together with its orchestrator', () => {
-  test('an idle plugin ends by itself, because nobody listens any more (P2)', async () => {
+describe('when the guard was killed together with its orchestrator', () => {
+  test('an idle plugin ends by itself, because its input is closed (P2)', async () => {
     await using orchestrator = await startBusy('guard-sleeper');
     const { owner } = orchestrator;
     expect(await containersOf(owner)).toEqual(['running']);
@@ -80,7 +80,7 @@ describe('where the guard was killed together with its orchestrator', () => {
     await until('nothing of it is left', async () => isEmpty(await containersOf(owner)), 10_000);
   });
 
-  test('the container stays, until guards come, two at once, who touch nothing else and then end (P2, P8)', async () => {
+  test('the container stays until new guards, two at once, remove it and nothing else, and end (P2, P8)', async () => {
     await using living = await startBusy();
     await using orchestrator = await startBusy();
     const { owner } = orchestrator;
@@ -103,7 +103,7 @@ describe('where the guard was killed together with its orchestrator', () => {
 });
 
 describe('a guard', () => {
-  test('is there while containers can be, and gone when its orchestrator has closed', async () => {
+  test('runs while containers can exist, and is gone after its orchestrator has closed', async () => {
     const before = findGuards(ownProcess()).length;
     await using lurkbox = await createLurkbox({
       maxWarm: 0,
@@ -119,7 +119,7 @@ describe('a guard', () => {
     expect(findGuards(ownProcess())).toHaveLength(before);
   });
 
-  test('that was stopped does not keep its orchestrator from closing', async () => {
+  test('that is paused does not keep its orchestrator from closing', async () => {
     const before = findGuards(ownProcess());
     await using lurkbox = await createLurkbox({
       maxWarm: 0,
@@ -133,14 +133,14 @@ describe('a guard', () => {
     expect(findGuards(ownProcess())).toEqual(before);
   });
 
-  test('removes the container of an orchestrator that was killed, though it burns and hears nothing (P2, P4)', async () => {
+  test('removes the busy container of a killed orchestrator (P2, P4)', async () => {
     await using orchestrator = await startBusy();
     expect(await containersOf(orchestrator.owner)).toHaveLength(1);
     await orchestrator.kill();
     await until('nothing of it is left', async () => isEmpty(await containersOf(orchestrator.owner)), 10_000);
   });
 
-  test('removes it also where the engine is started again meanwhile (P2)', async () => {
+  test('removes it even when the engine restarts meanwhile (P2)', async () => {
     await using orchestrator = await startBusy();
     const killed = performance.now();
     await Promise.all([privateEngine.kill(), orchestrator.kill()]);
@@ -160,7 +160,7 @@ describe('a guard', () => {
     await until('nothing of it is left', async () => isEmpty(await containersOf(orchestrator.owner)), 10_000);
   });
 
-  test('is not ended by what ends a service or a terminal session', async () => {
+  test('survives what ends a service or a terminal session', async () => {
     await using orchestrator = await startBusy();
     const [guard = 0] = findGuards(orchestrator.owner);
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.kill(guard, signal);
@@ -169,7 +169,7 @@ describe('a guard', () => {
   });
 });
 
-test('a guard whose orchestrator lives does nothing, even when the pipe between them breaks (P8)', async () => {
+test('a guard whose orchestrator is alive removes nothing, even when the pipe between them breaks (P8)', async () => {
   await using orchestrator = await startBusy();
   const guard = startGuardOf(orchestrator.owner);
   try {

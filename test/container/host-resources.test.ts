@@ -56,7 +56,7 @@ describe('an engine that has no room', () => {
     });
   });
 
-  test('works again when there is some (P1)', async () => {
+  test('works again when there is room (P1)', async () => {
     expect(await plugin.ask(() => 'well')).toBe('well');
   });
 });

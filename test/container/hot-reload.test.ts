@@ -48,7 +48,7 @@ function eventTypes(): string[] {
   return lurkbox.events.history({ plugin: NAME }).map(({ eventType }) => eventType);
 }
 
-test('what is saved serves soon, and calls under way end on what they began with', async () => {
+test('a saved version is soon active, and running calls end on the version they began with', async () => {
   expect(await ask()).toBe('first');
   const running = lurkbox.plugins.executePlugin(NAME, { inputData: { wait: 3_000 } });
   await save(codeOf('second'));
@@ -57,7 +57,7 @@ test('what is saved serves soon, and calls under way end on what they began with
   expect(eventTypes()).toContain('RELOAD');
 });
 
-test('what cannot be loaded leaves the one before serving, in state ERROR with the reason, until it is mended', async () => {
+test('a version that cannot be loaded is in state ERROR with the reason, and the earlier one stays active until it is fixed', async () => {
   await save('export const execute = () => {');
   const broken = () => lurkbox.registry.get(NAME)?.versions.find(({ state }) => state === 'ERROR');
   await expect.poll(broken, DEADLINE).toMatchObject({ reason: expect.stringContaining('SyntaxError') });
@@ -66,13 +66,13 @@ test('what cannot be loaded leaves the one before serving, in state ERROR with t
   await expect.poll(ask, DEADLINE).toBe('mended');
 });
 
-test('a manifest that is broken leaves the one before serving, and is told', async () => {
+test('a broken manifest is reported and leaves the earlier version active', async () => {
   await writeFile(join(folder, 'plugin.json'), '{ "name": ');
   await expect.poll(eventTypes, DEADLINE).toContain('ERROR');
   expect(await ask()).toBe('first');
 });
 
-test('a disabled plugin stays so when it is reloaded', async () => {
+test('a disabled plugin stays disabled when it is reloaded', async () => {
   lurkbox.plugins.disablePlugin(NAME);
   await save(codeOf('second'));
   await expect.poll(eventTypes, DEADLINE).toContain('RELOAD');
@@ -81,7 +81,7 @@ test('a disabled plugin stays so when it is reloaded', async () => {
   expect(await ask()).toBe('second');
 });
 
-test('a save that asks for more is not active before somebody agrees', async () => {
+test('a saved version with extra permissions is not active before the operator agrees', async () => {
   await workspace.addPlugin(NAME, { code: codeOf('more'), manifest: { permissions: { filesystem: true } } });
   await expect.poll(eventTypes, DEADLINE).toContain('ERROR');
   expect(await ask()).toBe('first');
@@ -89,7 +89,7 @@ test('a save that asks for more is not active before somebody agrees', async () 
   expect(await ask()).toBe('more');
 });
 
-test('a folder that is deleted while its plugin executes takes it out of service, and not the call, until it is back', async () => {
+test('deleting the folder of a plugin stops new calls but not the running one, until it is back', async () => {
   const running = lurkbox.plugins.executePlugin(NAME, { inputData: { wait: 2_000 } });
   await rm(folder, { recursive: true });
   const active = () => lurkbox.registry.get(NAME)?.active;
@@ -100,7 +100,7 @@ test('a folder that is deleted while its plugin executes takes it out of service
   await expect.poll(ask, DEADLINE).toBe('first');
 });
 
-test('a folder that is gone for a while brings back neither consent nor service that there was not', async () => {
+test('a folder that was gone for a while brings back no consent and no active version that it did not have', async () => {
   lurkbox.plugins.disablePlugin(NAME);
   await rm(folder, { recursive: true });
   await expect.poll(() => hotReload.isRunning).toBe(true);
@@ -110,14 +110,14 @@ test('a folder that is gone for a while brings back neither consent nor service 
   expect(lurkbox.plugins.missingConsent(NAME)).toHaveLength(1);
 });
 
-test('a plugin whose folder is moved goes on under its new path', async () => {
+test('a plugin whose folder is moved works under its new path', async () => {
   const moved = `${folder}-moved`;
   await rename(folder, moved);
   await expect.poll(() => lurkbox.registry.get(NAME)?.active?.origin.path, DEADLINE).toBe(moved);
   await expect.poll(ask, DEADLINE).toBe('first');
 });
 
-test('a rollback holds when watching begins anew, and ends with the next save', async () => {
+test('a rollback holds when watching restarts, and ends with the next save', async () => {
   await save(codeOf('second'));
   await expect.poll(ask, DEADLINE).toBe('second');
   await hotReload.stop();
@@ -134,7 +134,7 @@ test('a rollback holds when watching begins anew, and ends with the next save', 
   expect(reloaded).toHaveLength(1);
 });
 
-test('a plugin that is watched by itself and unloaded is not watched any more', async () => {
+test('a plugin that is watched by itself is no longer watched after it is unloaded', async () => {
   await hotReload.stop();
   hotReload = lurkbox.hotReload({ watchPaths: [folder], debounceMs: 100 });
   await hotReload.start();
@@ -142,7 +142,7 @@ test('a plugin that is watched by itself and unloaded is not watched any more', 
   await expect.poll(() => hotReload.paths, DEADLINE).toEqual([]);
 });
 
-test('a flood of saves ends with the last one serving, and with few contents kept', async () => {
+test('a flood of saves ends with the last one active, and few contents stored', async () => {
   for (let saves = 0; saves < 1000; saves++) await save(codeOf(`save ${saves}`));
   await expect.poll(ask, DEADLINE).toBe('save 999');
   expect(lurkbox.registry.get(NAME)?.versions.length).toBeLessThanOrEqual(5);

@@ -208,14 +208,14 @@ describe('the base image', () => {
     });
   });
 
-  test('is not built when it is there', async () => {
+  test('is not built again when it exists', async () => {
     const startedAt = performance.now();
     const { built } = await createStore().prepareBase({ exec: false });
     expect(built).toBe(false);
     expect(performance.now() - startedAt).toBeLessThan(2000);
   });
 
-  test('comes out the same when it is assembled again', async () => {
+  test('is identical when it is assembled again', async () => {
     const first = await createStore().prepareBase({ exec: false });
     let asked = 0;
     const forgetful = withCalls({
@@ -243,7 +243,7 @@ describe('the base image', () => {
 });
 
 describe('the image of a plugin', () => {
-  test('holds the files of the plugin, and is made once', async () => {
+  test('holds the files of the plugin, and is built once', async () => {
     const plugin = await writePlugin('files');
     const store = createStore();
     const first = await store.prepare(plugin, { exec: false });
@@ -271,7 +271,7 @@ describe('the image of a plugin', () => {
     expect(output).toBe('42');
   });
 
-  test('holds TypeScript as it was written, and beside the plugin what is loaded in its place', async () => {
+  test('holds TypeScript as written, and beside the plugin the code that is loaded instead', async () => {
     const written = { 'a b.ts': 'export const a: 1 = 1;', 'common.cts': 'const b: 2 = 2;' };
     const { tag } = await createStore().prepare(await writePlugin('typed', { files: written }), {
       exec: false,
@@ -284,7 +284,7 @@ describe('the image of a plugin', () => {
     });
   });
 
-  test('is listed with what it is', async () => {
+  test('is listed with its kind and plugin', async () => {
     const { tag, key, id } = await createStore().prepare(await writePlugin('listed'), { exec: false });
     const base = await createStore().prepareBase({ exec: false });
     const listed = (await createStore().list()).find((image) => image.tag === tag);
@@ -299,7 +299,7 @@ describe('the image of a plugin', () => {
     expect(listed?.ownBytes).toBeLessThan(10_000);
   });
 
-  test('is another one when a file changes or it needs a shell', async () => {
+  test('changes when a file changes or a shell is needed', async () => {
     const store = createStore();
     const before = await writePlugin('changing', { code: 'export const answer = 1;' });
     const images = [
@@ -336,7 +336,7 @@ describe('the image of a plugin', () => {
     expect(new Set(images.map(({ id }) => id)).size).toBe(1);
   });
 
-  test('is never one that somebody else gave its name and its labels', async () => {
+  test('is never a foreign one with its name and labels', async () => {
     // Of this run alone: an image that an earlier one left without a name would be found by its id.
     const plugin = await writePlugin('forged', { code: `console.log("honest ${randomUUID()}");` });
     const store = createStore();
@@ -361,7 +361,7 @@ describe('the image of a plugin', () => {
     await engine.removeImage(honest.id);
   });
 
-  test('that is a forged one is left where it is when the own one is removed', async () => {
+  test('that is forged stays when the real one is removed', async () => {
     const plugin = await writePlugin('left', { code: 'console.log("honest");' });
     const store = createStore();
     const honest = await store.prepare(plugin, { exec: false });
@@ -372,7 +372,7 @@ describe('the image of a plugin', () => {
     expect(await engine.inspectImage(honest.tag)).not.toBeNull();
   });
 
-  test('that another workspace needs as well goes when neither does any more', async () => {
+  test('that another workspace needs too is removed when neither needs it', async () => {
     const plugin = await writePlugin('shared');
     const [one, two] = [join(folder, 'one'), join(folder, 'two')].map((workspaceRoot) => {
       mkdirSync(workspaceRoot);
@@ -386,7 +386,7 @@ describe('the image of a plugin', () => {
     expect(await engine.inspectImage(id)).toBeNull();
   });
 
-  test('is there for both when two processes build it at the same time', async () => {
+  test('serves both processes that build it at the same time', async () => {
     const plugin = await writePlugin('raced');
     const [one, other] = await Promise.all([
       createStore().prepare(plugin, { exec: false }),
@@ -395,7 +395,7 @@ describe('the image of a plugin', () => {
     expect(one?.id).toBe(other?.id);
   });
 
-  test('can be had from an engine that wants every layer', async () => {
+  test('can be loaded into an engine that needs every layer', async () => {
     const plugin = await writePlugin('whole');
     const sizes: number[] = [];
     const wanting = withCalls({
@@ -428,7 +428,7 @@ describe('the image of a plugin', () => {
 });
 
 describe('dependencies', () => {
-  test('can be imported, and none of their scripts ran', async () => {
+  test('can be imported, and none of their scripts is run', async () => {
     // The second one compiles itself in an install script.
     const plugin = await lockedPlugin('dependent', {
       code: `import ms from 'ms'; console.log(ms('2 days'));`,
@@ -445,7 +445,7 @@ describe('dependencies', () => {
     expect(names.filter((name) => /node_modules\/(\.|.*\/build\/)/.test(name))).toEqual([]);
   });
 
-  test('that do not exist are refused with the words of npm', async () => {
+  test('that do not exist are refused with the message of npm', async () => {
     await expect(lockedPlugin('wishful', { dependencies: ['ms@^99.0.0'] })).rejects.toMatchObject({
       code: 'DEPENDENCY_FAILED',
       message: expect.stringMatching(/ms@\^99\.0\.0.*No matching version/s),
@@ -454,7 +454,7 @@ describe('dependencies', () => {
 });
 
 describe('pruning', () => {
-  test('removes images that are not kept, but no base of this version and nothing of others', async () => {
+  test('removes unneeded images, but no base of this version and nothing foreign', async () => {
     const foreign = `${PREFIX}foreign:1`;
     await engine.loadImage(
       toImage(foreign, { Labels: { 'lurkbox.kind': 'image', 'lurkbox.image-role': 'plugin' } }),
@@ -513,7 +513,7 @@ describe('the Dockerfile', () => {
     for (const { id } of await engine.listImages('lurkbox.kind=build-stage')) await engine.removeImage(id);
   });
 
-  test('gives a base of the same layout that runs plugins, with and without a shell', async () => {
+  test('builds a base of the same layout that runs plugins, with and without a shell', async () => {
     const store = createStore({ baseFrom: 'dockerfile' });
     const plugin = await writePlugin('from-dockerfile', { code: 'console.log(42);' });
     const base = await store.prepareBase({ exec: false });
@@ -536,7 +536,7 @@ describe('the Dockerfile', () => {
   });
 });
 
-test('no temporary file is left', async () => {
+test('building images leaves no temporary file', async () => {
   expect(existsSync(join(cacheDir(), 'tmp'))).toBe(true);
   expect(await readdir(join(cacheDir(), 'tmp'))).toEqual([]);
 });

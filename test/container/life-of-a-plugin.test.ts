@@ -54,7 +54,7 @@ async function versionThatRuns(reference: string): Promise<string> {
   return results[reference].version;
 }
 
-test('two plugins live from their installation to their removal on the command line', async () => {
+test('the command line takes two plugins from installation to removal', async () => {
   // Installed, and executed.
   for (const name of Object.keys(PLUGINS) as Name[])
     expect(await lurkbox('load', join(root, `${name}-1.0.0`))).toContain(
@@ -117,7 +117,7 @@ test('two plugins live from their installation to their removal on the command l
   expect(await lurkbox('audit', 'verify')).toContain('nothing was changed');
 }, 180_000);
 
-test('what is saved while `dev` watches serves from the next call on', async () => {
+test('a version that is saved while `dev` watches serves the next call', async () => {
   const folder = join(root, 'plugins', 'life-sums');
   await cp(join(root, 'life-sums-1.0.0'), folder, { recursive: true });
   const dev = startCli(['dev', '--json', '--workspace', root]);

@@ -97,13 +97,13 @@ describe('the loader', () => {
     expect(await imagesOf('lc-lazy')).toEqual(['1.0.0']);
   });
 
-  test('prepares an image ahead when it is asked to', async () => {
+  test('prepares an image ahead on request', async () => {
     await load('lc-ahead', '1.0.0');
     expect(await lurkbox.plugins.prepare('lc-ahead')).toMatchObject({ built: true });
     expect(await lurkbox.plugins.prepare('lc-ahead')).toMatchObject({ built: false });
   });
 
-  test('releases everything of what it unloads, and lets what executes come to its end', async () => {
+  test('releases everything of a plugin that it unloads, and lets running calls end', async () => {
     await load('lc-gone', '1.0.0');
     expect(await ask('lc-gone')).toBe('1.0.0');
     const running = lurkbox.plugins.executePlugin('lc-gone', { inputData: { wait: 500 } });
@@ -117,14 +117,14 @@ describe('the loader', () => {
     });
   });
 
-  test('executes what was installed, whatever becomes of the folder that it came from', async () => {
+  test('executes what was installed, whatever happens to the original folder', async () => {
     const folder = await write('lc-kept', '1.0.0');
     await lurkbox.plugins.loadPlugin(folder);
     await rm(folder, { recursive: true });
     expect(await ask('lc-kept')).toBe('1.0.0');
   });
 
-  test('a plugin that is disabled takes no calls, also after a restart, until it is enabled', async () => {
+  test('refuses calls of a disabled plugin until it is enabled, even after a restart', async () => {
     await load('lc-off', '1.0.0');
     lurkbox.plugins.disablePlugin('lc-off');
     expect(await ask('lc-off')).toBe('PLUGIN_DISABLED');
@@ -138,7 +138,7 @@ describe('the loader', () => {
 });
 
 describe('versions', () => {
-  test('stand side by side, and a range picks among them', async () => {
+  test('exist side by side, and a range picks among them', async () => {
     for (const version of ['1.0.0', '1.2.0', '2.0.0']) await load('lc-side', version);
     expect(await ask('lc-side')).toBe('2.0.0');
     expect(await ask('lc-side@^1')).toBe('1.2.0');
@@ -146,7 +146,7 @@ describe('versions', () => {
     expect(await ask('lc-side@^3')).toBe('PLUGIN_NOT_FOUND');
   });
 
-  test('are known after a restart, and none of them is read again', async () => {
+  test('are known after a restart without being read again', async () => {
     await load('lc-known', '1.0.0');
     await load('lc-known', '1.1.0');
     await rm(join(workspace.root, 'elsewhere'), { recursive: true });
@@ -155,7 +155,7 @@ describe('versions', () => {
     expect(await ask('lc-known@1.0.0')).toBe('1.0.0');
   });
 
-  test('another process that uses another version is followed from the next call on', async () => {
+  test('follow an activation by another process from the next call on', async () => {
     await load('lc-other', '1.0.0');
     await load('lc-other', '2.0.0');
     expect(await ask('lc-other')).toBe('2.0.0');
@@ -164,7 +164,7 @@ describe('versions', () => {
     expect(await ask('lc-other')).toBe('1.0.0');
   });
 
-  test('a rollback goes back at once, builds nothing, and calls under way end on the version they began with', async () => {
+  test('are rolled back at once without a build, while running calls end on the version they began with', async () => {
     await load('lc-back', '1.0.0');
     await ask('lc-back');
     await load('lc-back', '1.1.0');
@@ -179,7 +179,7 @@ describe('versions', () => {
     );
   });
 
-  test('images stay for as many versions as the policy says', async () => {
+  test('keep as many images as the policy says', async () => {
     await reopen({ policy: { keep_versions: 1 } });
     for (const version of ['1.0.0', '1.1.0', '1.2.0']) {
       await load('lc-images', version);
@@ -189,7 +189,7 @@ describe('versions', () => {
     expect(await ask('lc-images@1.0.0')).toBe('1.0.0');
   });
 
-  test('one that asks for more is not active before somebody agrees', async () => {
+  test('with extra permissions are not active before the operator agrees', async () => {
     await load('lc-more', '1.0.0');
     const folder = await write('lc-more', '1.1.0', { permissions: { filesystem: true } });
     await expect(lurkbox.plugins.loadPlugin(folder)).rejects.toMatchObject({
@@ -206,7 +206,7 @@ describe('versions', () => {
     expect(await ask('lc-more')).toBe('1.1.0');
   });
 
-  test('the content of a version may be replaced from its folder, and not from another one', async () => {
+  test('can have their content replaced from their own folder, but from no other', async () => {
     const folder = await workspace.addPlugin('lc-edit', { code: codeOf('first') });
     names.add('lc-edit');
     await lurkbox.plugins.discoverAndLoadAll(workspace.root);
@@ -226,7 +226,7 @@ describe('versions', () => {
 });
 
 describe('a canary', () => {
-  test('makes a version active that fails no more often', async () => {
+  test('activates a version that fails no more often', async () => {
     await load('lc-canary', '1.0.0');
     const folder = await write('lc-canary', '1.1.0');
     await lurkbox.plugins.loadPlugin(folder, { activate: 'ifNone' });
@@ -240,7 +240,7 @@ describe('a canary', () => {
     expect(seen.has('1.1.0')).toBe(true);
   });
 
-  test('takes a version back that fails more often, and says why', async () => {
+  test('rejects a version that fails more often, and says why', async () => {
     await load('lc-worse', '1.0.0');
     const folder = await write(
       'lc-worse',
@@ -281,7 +281,7 @@ describe('a canary', () => {
   });
 });
 
-test('a version that fails too often is rolled back by itself, if the policy says so', async () => {
+test('a version that fails too often is rolled back automatically if the policy says so', async () => {
   const rollback = { failure_percent: 50, calls: 4 };
   await reopen({ policy: { plugins: { 'lc-auto': { rollback } } } });
   await load('lc-auto', '1.0.0');
@@ -294,7 +294,7 @@ test('a version that fails too often is rolled back by itself, if the policy say
 });
 
 describe('requirements', () => {
-  test('are loaded first, cannot be unloaded alone, and go with those that need them when asked', async () => {
+  test('are loaded first, cannot be unloaded alone, and are unloaded with their dependents on request', async () => {
     names.add('lc-needs').add('lc-needed');
     await workspace.addPlugin('lc-needs', {
       code: codeOf('needs'),
@@ -315,7 +315,7 @@ describe('requirements', () => {
     expect(lurkbox.registry.list()).toEqual([]);
   });
 
-  test('that are missing or require each other are told with their way', async () => {
+  test('that are missing or require each other are reported with their path', async () => {
     await workspace.addPlugin('lc-a', { manifest: { requires: ['lc-b@^1'] } });
     await workspace.addPlugin('lc-b', { manifest: { requires: ['lc-a@^1'] } });
     await workspace.addPlugin('lc-c', { manifest: { requires: ['lc-d@^1'] } });
@@ -328,7 +328,7 @@ describe('requirements', () => {
   });
 });
 
-test('events are told, kept and audited, with the execution and its outcome', async () => {
+test('events are emitted, stored and audited, with the execution and its outcome', async () => {
   const told: PluginEvent[] = [];
   lurkbox.events.addEventHandler((event) => void told.push(event), { plugin: 'lc-events' });
   lurkbox.events.addEventHandler(() => {
@@ -349,14 +349,14 @@ test('events are told, kept and audited, with the execution and its outcome', as
 });
 
 describe('a number of waiting containers in the policy', () => {
-  test('holds after a restart before anybody calls', async () => {
+  test('holds after a restart before the first call', async () => {
     await load('lc-warm', '1.0.0');
     await reopen({ maxWarm: 4, policy: { plugins: { 'lc-warm': { warm: 1 } } } });
     const waiting = async () => (await findByLabel(`${LABELS.plugin}=lc-warm`)).containers.length;
     await expect.poll(waiting, { timeout: 20_000 }).toBe(1);
   });
 
-  test('that does not fit keeps the lurkbox from being opened, with both numbers', async () => {
+  test('that does not fit is refused when the lurkbox opens, with both numbers', async () => {
     await load('lc-misfit', '1.0.0');
     await lurkbox.close();
     const policy = { plugins: { 'lc-misfit': { warm: 100 } } };
@@ -368,7 +368,7 @@ describe('a number of waiting containers in the policy', () => {
   });
 });
 
-test('containers that wait or are reused end with the consent that was withdrawn', async () => {
+test('waiting and reused containers end when their consent is withdrawn', async () => {
   const isolation = 'session';
   await reopen({ maxWarm: 1, policy: { plugins: { 'lc-withdrawn': { isolation } } } });
   await load('lc-withdrawn', '1.0.0', { permissions: { filesystem: true } });

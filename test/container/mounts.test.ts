@@ -88,7 +88,7 @@ describe.each(SWAPS)('%s in the place of a mount', (_what, put) => {
     put();
   };
 
-  test('after it was checked and before the container starts is seen before the plugin runs (P6, P10)', async () => {
+  test('after the check and before the start is noticed before the plugin runs (P6, P10)', async () => {
     await using lurkbox = await open();
     using swapped = beforeStarts(swap);
     const result = await lurkbox.plugins.executePlugin(NAME, {}, { waitForRemoval: true });
@@ -98,7 +98,7 @@ describe.each(SWAPS)('%s in the place of a mount', (_what, put) => {
     expect(await containersOf()).toEqual([]);
   });
 
-  test('is seen in a container that is started ahead of its call, too (P6, P10)', async () => {
+  test('is noticed in a prewarmed container, too (P6, P10)', async () => {
     await using lurkbox = await open({ maxWarm: 1 });
     await lurkbox.plugins.prepare(NAME);
     using swapped = beforeStarts(swap);
@@ -108,7 +108,7 @@ describe.each(SWAPS)('%s in the place of a mount', (_what, put) => {
     expect(traces()).toEqual([]);
   });
 
-  test('is not in a container that waits or was kept already: what was checked stays bound', async () => {
+  test('does not reach a waiting or reused container, where the checked folder stays bound', async () => {
     await using lurkbox = await open({ maxWarm: 1 }, 'plugin');
     expect(await lurkbox.plugins.prewarm(NAME, 1)).toBe(1);
     swap();
@@ -123,7 +123,7 @@ describe.each(SWAPS)('%s in the place of a mount', (_what, put) => {
   });
 });
 
-test('a mount that is swapped to and fro while it is used never shows another folder (P10)', async () => {
+test('a mount that is swapped back and forth in use never shows another folder (P10)', async () => {
   await using lurkbox = await open();
   await lurkbox.plugins.prepare(NAME);
   const dance = swapForEver();

@@ -53,7 +53,7 @@ const PACKAGES = [
   },
 ];
 
-test('what the native part of a package needs is there, or is told when the image is built and when it fails', async () => {
+test('the libraries of native packages exist in the image, or are reported at the build and at the failure', async () => {
   await using workspace = await createWorkspace();
   await using registry = await startNpmRegistry(...PACKAGES);
   const folder = await workspace.addPlugin('native-test', {

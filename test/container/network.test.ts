@@ -85,7 +85,7 @@ describe('without the permission a plugin', () => {
     expect(listener.connections()).toBe(0);
   });
 
-  test('gets no name resolved, and nothing fetched', async () => {
+  test('can resolve no name, and fetch nothing', async () => {
     const codes = await probe.ask(async () => {
       const dns = process.getBuiltinModule('node:dns/promises');
       const codeOf = (promise: Promise<unknown>): Promise<string> =>
@@ -106,7 +106,7 @@ describe('without the permission a plugin', () => {
     expect(codes[3]).toBe('EAI_AGAIN');
   });
 
-  test('sends no datagram', async () => {
+  test('cannot send a datagram', async () => {
     const codes = await probe.ask(async () => {
       const { createSocket } = process.getBuiltinModule('node:dgram');
       const send = (address: string): Promise<string | undefined> =>
@@ -221,7 +221,7 @@ describe('a bridge network', () => {
     expect(await new Docker().listNetworks({ filters: { name: networks } })).toEqual([]);
   });
 
-  test('is one of its own for every call, from which the other cannot be reached (P7)', async () => {
+  test('is separate for every call, and cannot reach that of another (P7)', async () => {
     await using plugin = await createPlugin('network-pair', asks, { policy: { allow: { bridge: true } } });
     // Each serves on all its addresses; one of the two is told the address of the other and knocks there.
     const serve: Program<null> = async (_, host) => {
@@ -246,7 +246,7 @@ describe('a bridge network', () => {
     await serving;
   });
 
-  test('is gone after a call that was cancelled or out of time (P2)', async () => {
+  test('is gone after a call that was cancelled or timed out (P2)', async () => {
     await using plugin = await createPlugin('network-ends', asks, { policy: { allow: { bridge: true } } });
     const sleep: Program = () => new Promise((resolve) => setTimeout(resolve, 20_000));
     for (const options of [
@@ -275,14 +275,14 @@ describe('the network of the host', () => {
     });
   });
 
-  test('is not opened by the switch of the plugin alone', async () => {
+  test('is not opened by the plugin alone', async () => {
     const policy = { plugins: { 'network-host': open } };
     await expect(createPlugin('network-host', asks, { policy })).rejects.toMatchObject({
       code: 'POLICY_INVALID',
     });
   });
 
-  test('reaches a loopback listener of the host once both switches are set', async () => {
+  test('reaches a loopback listener of the host when both sides allow it', async () => {
     const policy = { ...open, plugins: { 'network-host': open } };
     await using plugin = await createPlugin('network-host', asks, { policy });
     await using listener = await listenAt('127.0.0.1');

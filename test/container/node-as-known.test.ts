@@ -113,7 +113,7 @@ const FILES = {
   };`,
 };
 
-test('what authors know of Node holds, without a network and on half a core', {
+test('Node works as authors know it, without a network and on half a core', {
   timeout: 60_000,
 }, async () => {
   const resources = { memory_mb: 128, cpu_percent: 50, timeout_seconds: 15 };

@@ -51,12 +51,12 @@ describe('a result', () => {
     expect(await probe.run(program)).toMatchObject({ outcome: 'OK', result: null });
   });
 
-  test('of almost a megabyte comes through whole (P3)', async () => {
+  test('of almost a megabyte arrives whole (P3)', async () => {
     const text = await probe.ask(() => '今'.repeat(300_000));
     expect(text).toBe('今'.repeat(300_000));
   });
 
-  test('says what it used, where the kernel can be asked', async () => {
+  test('reports what the call used, where the kernel can measure it', async () => {
     const { usage } = await probe.run(() => Buffer.alloc(20 * 1024 * 1024, 1).length);
     if (usage.peakMemoryBytes !== null) expect(usage.peakMemoryBytes).toBeGreaterThan(20 * 1024 * 1024);
     if (usage.cpuTimeMs !== null) expect(usage.cpuTimeMs).toBeGreaterThan(5);
@@ -84,7 +84,7 @@ describe('the context', () => {
     expect(result).toEqual({ executionId, ...context });
   });
 
-  test('has every field where the caller gave none', async () => {
+  test('has every field when the caller gave none', async () => {
     const { executionId, result } = await echo.call();
     expect(result).toEqual({
       executionId,
@@ -146,7 +146,7 @@ describe('an entry point', () => {
       'src/index.ts',
       'interface C { inputData: { x: number } }\nexport function execute(c: C): number { return c.inputData.x + 1; }',
     ],
-  ])('may be %s', async (_, file, code) => {
+  ])('can be %s', async (_, file, code) => {
     await using plugin = await createPlugin('outcomes-form', { manifest: { entry_point: file }, code });
     expect(await plugin.call({ inputData: { x: 41 } })).toMatchObject({
       outcome: 'OK',
@@ -155,7 +155,7 @@ describe('an entry point', () => {
     });
   });
 
-  test('may import its own files, JSON and modules of Node', async () => {
+  test('can import its own files, JSON and modules of Node', async () => {
     const code = `import { add } from './lib/add.mjs';
       import data from './data.json' with { type: 'json' };
       import { basename } from 'node:path';
@@ -198,7 +198,7 @@ describe('an entry point', () => {
   test.each([
     ['never finishes loading', 'for (;;) {}'],
     ['waits for ever at its top level', 'await new Promise((resolve) => setTimeout(resolve, 1e9));'],
-  ])('that %s is out of time', async (_, code) => {
+  ])('that %s ends with a timeout', async (_, code) => {
     await using plugin = await createPlugin('outcomes-loading', { code });
     expect(await plugin.call({}, { timeoutMs: 500 })).toMatchObject({ outcome: 'TIMEOUT' });
   });
@@ -229,7 +229,7 @@ describe('output', () => {
     expect(lines[6]).toContain('│ (index) │ a │');
   });
 
-  test('by `host.log` has the level that was asked for, and `info` with all of it where none was', async () => {
+  test('of `host.log` has the given level, or `info` without one', async () => {
     const result = await probe.run((_, host) => {
       for (const level of ['debug', 'info', 'warn', 'error', 'fatal', '__proto__'])
         host.log(level, `at ${level}`);
@@ -244,7 +244,7 @@ describe('output', () => {
     ]);
   });
 
-  test('past the console is kept as lines, an unfinished one too', async () => {
+  test('past the console is logged as lines, even an unfinished one', async () => {
     const result = await probe.run(async () => {
       process.stdout.write('one\ntw');
       process.stdout.write('o\nno line feed');
@@ -260,7 +260,7 @@ describe('output', () => {
     ]);
   });
 
-  test('to stderr before an error is kept as warnings', async () => {
+  test('to stderr before an error is logged as warnings', async () => {
     const result = await probe.run(async () => {
       const { writeSync } = process.getBuiltinModule('node:fs');
       writeSync(2, 'first\nsecond\n');
@@ -271,12 +271,12 @@ describe('output', () => {
     );
   });
 
-  test('of more than 8,000 characters in one call is cut, and tells how many it had', async () => {
+  test('of more than 8,000 characters in one call is cut, with the original length', async () => {
     const { logs } = await probe.run(() => console.log('x'.repeat(20_000)));
     expect(logs[0]?.message).toBe(`${'x'.repeat(8_000)}… (20000 characters)`);
   });
 
-  test('of more lines than are kept is counted in a warning, and the result stands', async () => {
+  test('of more lines than a log holds is counted in a warning, and the result is valid', async () => {
     const result = await probe.run(() => {
       for (let line = 0; line < 1_500; line++) console.log(line);
       return 'done';
@@ -288,7 +288,7 @@ describe('output', () => {
     expect(result.warnings).toEqual(['500 log lines between the first and the last ones were left out']);
   });
 
-  test('of 50 MB on stderr is cut, and the result stands (P5)', async () => {
+  test('of 50 MB on stderr is cut, and the result is valid (P5)', async () => {
     const result = await probe.run(() => {
       const { writeSync } = process.getBuiltinModule('node:fs');
       const chunk = Buffer.alloc(1024 * 1024, `${'e'.repeat(127)}\n`);
@@ -324,7 +324,7 @@ describe('output', () => {
         for (;;) console.log('y'.repeat(4000));
       },
     ],
-  ])('without an end is kept in part, and ends at the deadline: %s (P5)', async (_, program) => {
+  ])('without an end is logged in part, and ends at the deadline: %s (P5)', async (_, program) => {
     const result = await probe.run(program, null, { timeoutMs: 1_000 });
     expect(result).toMatchObject({ outcome: 'TIMEOUT', result: null });
     const chars = result.logs.reduce((sum, { message }) => sum + message.length, 0);
@@ -493,7 +493,7 @@ describe('an error of the plugin', () => {
       },
       'Error: unhandled',
     ],
-  ])('is told: %s (P1)', async (_, program, message) => {
+  ])('is reported: %s (P1)', async (_, program, message) => {
     const result = await probe.run(program);
     expect(result).toMatchObject({ outcome: 'PLUGIN_ERROR', success: false, result: null });
     expect(result.error).toMatchObject({ code: 'PLUGIN_ERROR' });
@@ -501,7 +501,7 @@ describe('an error of the plugin', () => {
     else expect(result.error?.message).toMatch(message);
   });
 
-  test('brings the stack of the plugin along', async () => {
+  test('includes the stack of the plugin', async () => {
     const { error } = await probe.run(() => {
       throw new Error('with stack');
     });
@@ -520,14 +520,14 @@ describe('the end of the process', () => {
     ],
     ['exit with code 3', () => process.exit(3), 'PLUGIN_CRASHED', /exit code 3\. .*Look at the logs/],
     ['abort', () => process.abort(), 'PLUGIN_CRASHED', /exit code 1\d\d \(SIG[A-Z]+\)/],
-  ])('by %s is told apart (P1)', async (_, program, outcome, message) => {
+  ])('by %s is recognized (P1)', async (_, program, outcome, message) => {
     const result = await probe.run(program);
     expect(result.outcome).toBe(outcome);
     expect(result.error?.message ?? '').toMatch(message);
   });
 
   // Process 1 of a pid namespace does not feel its own signals, not even SIGKILL (pid_namespaces(7)).
-  test('cannot be a signal of the plugin to itself', async () => {
+  test('cannot be caused by a signal of the plugin to itself', async () => {
     const result = await probe.run(() => {
       for (const signal of ['SIGKILL', 'SIGTERM', 'SIGSTOP']) process.kill(process.pid, signal);
       return process.pid;
@@ -597,7 +597,7 @@ describe('the deadline', () => {
     expect(performance.now() - started).toBeLessThan(10_000);
   });
 
-  test('of the manifest holds where the call has none', async () => {
+  test('of the manifest applies when the call has none', async () => {
     await using plugin = await createPlugin('outcomes-deadline', {
       manifest: { resources: { memory_mb: 96, timeout_seconds: 0.5 } },
       code: 'export const execute = () => new Promise((resolve) => setTimeout(resolve, 1e9));',
@@ -624,7 +624,7 @@ describe('a caller that cancels', () => {
   });
 
   test.each([1, 20, 60, 120, 200, 500])(
-    'after %d ms, wherever that is in the start, leaves nothing (P1, P2)',
+    'after %d ms, at any point of the start, leaves nothing (P1, P2)',
     async (ms) => {
       const started = performance.now();
       const result = await probe.run(() => new Promise((resolve) => setTimeout(resolve, 20_000)), null, {
@@ -635,7 +635,7 @@ describe('a caller that cancels', () => {
     },
   );
 
-  test('while the plugin is busy ends it (P4)', async () => {
+  test('ends a busy plugin (P4)', async () => {
     const controller = new AbortController();
     const busy = (_: unknown, host: Host) => {
       host.progress(0);
@@ -649,7 +649,7 @@ describe('a caller that cancels', () => {
     expect(result.phases.runMs).not.toBeNull();
   });
 
-  test('is heard by the plugin, which may tidy up outside of its container', async () => {
+  test('is announced to the plugin, which can clean up outside of its container', async () => {
     await using shared = await createSharedFolder();
     await using plugin = await createPlugin(
       'outcomes-tidy',
@@ -739,7 +739,7 @@ describe('the schemas of the manifest', () => {
   });
   afterAll(() => checked[Symbol.asyncDispose]());
 
-  test('let through what fits', async () => {
+  test('accept a matching value', async () => {
     expect(await checked.call({ inputData: { n: 21 } })).toMatchObject({
       outcome: 'OK',
       result: { double: 42 },
@@ -774,19 +774,19 @@ describe('the schemas of the manifest', () => {
   });
 });
 
-describe('without a container', () => {
-  test('a plugin that is not loaded is not found, and the loaded ones are named', async () => {
+describe('before a container is started', () => {
+  test('a plugin that is not loaded is refused, with the names of the loaded ones', async () => {
     const result = await probe.lurkbox.plugins.executePlugin('weather');
     expect(result).toMatchObject({ plugin: 'weather', version: null, outcome: 'PLUGIN_NOT_FOUND' });
     expect(result.error?.message).toMatch(/^No plugin `weather` is loaded; loaded are: outcomes-probe\./);
   });
 
-  test('a plugin that is not enabled is not started', async () => {
+  test('a disabled plugin is refused', async () => {
     await using plugin = await createPlugin('outcomes-disabled', { manifest: { enabled: false } });
     expect(await plugin.call()).toMatchObject({ outcome: 'PLUGIN_DISABLED', version: '1.0.0' });
   });
 
-  test('a channel that the manifest does not name is denied, and so is none at all', async () => {
+  test('a channel that the manifest does not name is denied, and so is a missing one', async () => {
     await using plugin = await createPlugin('outcomes-channels', {
       manifest: { permissions: { channels: ['slack'] } },
       code: 'export const execute = () => 1;',
@@ -800,7 +800,7 @@ describe('without a container', () => {
     expect(await plugin.call({ channelId: null })).toMatchObject({ outcome: 'PERMISSION_DENIED' });
   });
 
-  test('a wrong context is thrown, with every problem', async () => {
+  test('an invalid context is thrown as an error with every problem', async () => {
     const wrong = { userId: 5, inputdata: {} } as object;
     await expect(probe.call(wrong)).rejects.toMatchObject({
       code: 'CONTEXT_INVALID',
@@ -809,7 +809,7 @@ describe('without a container', () => {
   });
 });
 
-test('two workspaces with a plugin of one name do not meet', async () => {
+test('two workspaces with plugins of the same name do not affect each other', async () => {
   await using workspace = await createWorkspace();
   const folder = await workspace.addPlugin('outcomes-probe', {
     code: 'export const execute = () => "other";',

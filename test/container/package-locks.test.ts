@@ -6,7 +6,7 @@ import { createLurkbox } from '../../src/index.ts';
 import { startNpmRegistry } from '../helpers/npm-registry.ts';
 import { createWorkspace } from '../helpers/workspace.ts';
 
-test('the same packages run under a digest, whatever is published after it and however often the image is built', {
+test('a digest always runs the same packages, whatever is published later and however often the image is built', {
   timeout: 120_000,
 }, async () => {
   const name = 'package-locks-test';
@@ -54,7 +54,7 @@ test('the same packages run under a digest, whatever is published after it and h
   await expect(call(before.digest)).rejects.toMatchObject({ code: 'DEPENDENCY_FAILED' });
 });
 
-test('packages that a plugin brings along run as their package manager laid them out, and without a registry', {
+test('vendored packages run in the layout of their package manager, without a registry', {
   timeout: 120_000,
 }, async () => {
   const name = 'vendored-test';

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 const ROOT = join(import.meta.dirname, '../..');
 const run = promisify(execFile);
 
-test('what is published holds every chunk of the command line, the runner, the attacks and the licenses', async () => {
+test('the published package has every chunk of the command line, the runner, the attacks and the licenses', async () => {
   const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
     cwd: ROOT,
     maxBuffer: 64 * 1024 * 1024,
@@ -50,13 +50,13 @@ async function loadedBy(entry: string): Promise<{ exported: string[]; parts: Set
   return { exported, parts: new Set(parts) };
 }
 
-test('`lurkbox` loads no engine client, no checker of schemas, no logger and no watcher before one is needed', async () => {
+test('`lurkbox` loads the engine client, schema checker, logger and watcher only when needed', async () => {
   const { exported, parts } = await loadedBy('lurkbox');
   expect(exported).toContain('createLurkbox');
   for (const part of ['ajv', 'chokidar', 'commander', 'dockerode', 'docker-modem', 'pino', 'dist/cli'])
     expect(parts).not.toContain(part);
 });
 
-test('`lurkbox/attack` is an entry point of its own', async () => {
+test('`lurkbox/attack` is a separate entry point', async () => {
   expect(await loadedBy('lurkbox/attack')).toMatchObject({ exported: ['attackEngine'] });
 });

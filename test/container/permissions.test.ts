@@ -24,7 +24,7 @@ describe('`exec: true`', () => {
     expect(interfaces).toBe('lo\n');
   });
 
-  test('starts no program from /tmp, and none that could give rights back', async () => {
+  test('starts no program from /tmp, and none that gains rights', async () => {
     await using plugin = await createPlugin('permissions-tmp', EXEC, ALLOWED);
     const [started, setuid] = await plugin.ask(() => {
       const { spawnSync } = process.getBuiltinModule('node:child_process');
@@ -42,7 +42,7 @@ describe('`exec: true`', () => {
     expect(setuid).toBe('');
   });
 
-  test('keeps to the limit of processes', async () => {
+  test('stays within the limit of processes', async () => {
     await using plugin = await createPlugin(
       'permissions-pids',
       {
@@ -69,7 +69,7 @@ describe('`exec: true`', () => {
     expect(started).toBeLessThan(24);
   });
 
-  test('ends a fork bomb with everything in it', async () => {
+  test('kills a fork bomb with all its processes', async () => {
     await using plugin = await createPlugin('permissions-bomb', EXEC, ALLOWED);
     const result = await plugin.run(
       () => {
@@ -111,7 +111,7 @@ describe('`exec: true`', () => {
     });
   });
 
-  test('of one plugin is not that of another (P6)', async () => {
+  test('of one plugin is not given to another (P6)', async () => {
     const policy = { plugins: { 'permissions-other': { allow: { exec: true } } } };
     await expect(createPlugin('permissions-mine', EXEC, { policy })).rejects.toMatchObject({
       code: 'POLICY_DENIED',
@@ -120,7 +120,7 @@ describe('`exec: true`', () => {
 });
 
 describe('the policy', () => {
-  test('denies everything at once that a manifest asks too much of', async () => {
+  test('denies at once everything that a manifest may not have', async () => {
     const greedy = {
       manifest: {
         permissions: { exec: true, network: true, filesystem: { mounts: { data: 'rw' } } },
@@ -138,7 +138,7 @@ describe('the policy', () => {
     ]);
   });
 
-  test('that pins other content keeps a plugin from being loaded', async () => {
+  test('that pins other content refuses to load a plugin', async () => {
     const policy = { plugins: { 'permissions-pinned': { digest: `sha256:${'0'.repeat(64)}` } } };
     await expect(createPlugin('permissions-pinned', {}, { policy })).rejects.toMatchObject({
       code: 'POLICY_DENIED',
@@ -149,7 +149,7 @@ describe('the policy', () => {
     });
   });
 
-  test('that names a runtime which is not there lets nothing run on another (P6)', async () => {
+  test('that names a missing runtime does not fall back to another (P6)', async () => {
     await using plugin = await createPlugin(
       'permissions-runtime',
       {},
@@ -162,7 +162,7 @@ describe('the policy', () => {
     );
   });
 
-  test('with numbers for a plugin puts them in place of what the manifest asks', async () => {
+  test('with numbers for a plugin replaces those of its manifest', async () => {
     const policy = {
       plugins: { 'permissions-numbers': { resources: { memory_mb: 128, output_kb: 8, timeout_seconds: 1 } } },
     };

@@ -83,8 +83,8 @@ async function run(lurkbox: Lurkbox, program: Program, context: object = {}, opt
   return lurkbox.plugins.executePlugin(NAME, { ...context, ...toContext(program) }, options);
 }
 
-describe('a container that waits', () => {
-  test('serves one call, loaded before it, and what was printed meanwhile is among its logs', async () => {
+describe('a waiting container', () => {
+  test('is loaded before its one call, whose logs include what was printed meanwhile', async () => {
     await using lurkbox = await open();
     expect(await lurkbox.plugins.prewarm(NAME, 2)).toBe(2);
     const before = Date.now();
@@ -117,7 +117,7 @@ describe('a container that waits', () => {
     expect(found).toMatchObject({ result: [null, null, []], metadata: { sandbox: 'warm' } });
   });
 
-  test('is not loaded before its call where the manifest says so', async () => {
+  test('is not loaded before its call if the manifest says so', async () => {
     await using lurkbox = await open();
     expect(await lurkbox.plugins.prewarm('pool-lazy', 1)).toBe(1);
     const before = Date.now();
@@ -126,7 +126,7 @@ describe('a container that waits', () => {
     expect((result as { loadedAt: number }).loadedAt).toBeGreaterThanOrEqual(before);
   });
 
-  test('that is killed by hand costs its call a start and no more, and another takes its place', async () => {
+  test('that is killed by hand only costs its call a start, and is replaced', async () => {
     await using lurkbox = await open();
     await lurkbox.plugins.prewarm(NAME, 1);
     for (const { id } of await containersOf(NAME)) await engine.removeContainer(id);
@@ -148,7 +148,7 @@ describe('a container that waits', () => {
     expect((await look(lurkbox)).sandbox).toBe('warm');
   });
 
-  test('is replaced after its age, and no call is refused meanwhile', async () => {
+  test('is replaced when it is too old, and no call is refused meanwhile', async () => {
     await using lurkbox = await open({ maxWarmSeconds: 1 });
     await lurkbox.plugins.prewarm(NAME, 1);
     const [first] = await containersOf(NAME);
@@ -159,7 +159,7 @@ describe('a container that waits', () => {
     expect((await run(lurkbox, () => 1)).outcome).toBe('OK');
   });
 
-  test('that computes although nobody calls it is ended, and its calls start their own', async () => {
+  test('that computes without a call is ended, and calls start their own', async () => {
     await using lurkbox = await open({ policy: { plugins: { 'pool-restless': { warm: 1 } } } });
     await lurkbox.plugins.prewarm('pool-restless', 1);
     await until('it is gone', async () => (await containersOf('pool-restless')).length === 0, 30_000);
@@ -169,7 +169,7 @@ describe('a container that waits', () => {
     });
   });
 
-  test('gives way to the call of another plugin that lacks its memory', async () => {
+  test('gives way to a call of another plugin that needs its memory', async () => {
     await using lurkbox = await open({ maxMemoryMb: 200 });
     await lurkbox.plugins.prewarm(NAME, 2);
     expect(await lurkbox.plugins.executePlugin('pool-lazy', {})).toMatchObject({
@@ -178,7 +178,7 @@ describe('a container that waits', () => {
     });
   });
 
-  test('that is only being started gives way as well', async () => {
+  test('that is still starting gives way too', async () => {
     await using lurkbox = await open({ maxMemoryMb: 200 });
     const hinted = lurkbox.plugins.prewarm(NAME, 2);
     await until('one is being started', async () => (await containersOf(NAME)).length > 0);
@@ -187,14 +187,14 @@ describe('a container that waits', () => {
     await hinted;
   });
 
-  test('goes with the plugin that is unloaded', async () => {
+  test('is removed when its plugin is unloaded', async () => {
     await using lurkbox = await open();
     await lurkbox.plugins.prewarm(NAME, 1);
     await lurkbox.plugins.unloadPlugin(NAME);
     expect(await containersOf(NAME)).toEqual([]);
   });
 
-  test('vanishes within 10 s when its orchestrator is killed (P2)', async () => {
+  test('is gone within 10 s when its orchestrator is killed (P2)', async () => {
     const program = `console.log(await lurkbox.plugins.prewarm('${NAME}', 3) === 3 ? 'full' : 'not full');`;
     await using orchestrator = await startOrchestrator(workspace.root, program, process.env, { maxWarm: 3 });
     await orchestrator.says('full');
@@ -206,7 +206,7 @@ describe('a container that waits', () => {
   });
 });
 
-test('without a number, as many wait as the calls of the last minute need, and none where nobody calls', async () => {
+test('without a number, as many containers wait as the calls of the last minute need, and none without calls', async () => {
   await using lurkbox = await open();
   expect(await containersOf('pool-lazy')).toEqual([]);
   await run(lurkbox, () => 1, {}, { waitForRemoval: true });
@@ -215,7 +215,7 @@ test('without a number, as many wait as the calls of the last minute need, and n
   await until('it takes a call', async () => (await run(lurkbox, () => 1)).metadata['sandbox'] === 'warm');
 });
 
-test('a plugin that cannot be loaded tells its calls why, and is not started again and again', async () => {
+test('calls of a plugin that cannot be loaded say why, and it is not restarted again and again', async () => {
   await using lurkbox = await open();
   expect(await lurkbox.plugins.prewarm('pool-broken', 2)).toBe(0);
   const result = await lurkbox.plugins.executePlugin('pool-broken', {});
@@ -254,13 +254,13 @@ describe('a size that does not fit is refused with both numbers', () => {
     ]);
   });
 
-  test('unless nothing is there any more to wait in', async () => {
+  test('but not after the close, which returns 0', async () => {
     const lurkbox = await open();
     await lurkbox.close();
     expect(await lurkbox.plugins.prewarm(NAME, 1)).toBe(0);
   });
 
-  test('in a hint', async () => {
+  test('for `prewarm`', async () => {
     await using lurkbox = await open();
     await expect(lurkbox.plugins.prewarm(NAME, 33)).rejects.toMatchObject({
       code: 'OPTIONS_INVALID',
@@ -270,7 +270,7 @@ describe('a size that does not fit is refused with both numbers', () => {
 });
 
 describe('a reused container', () => {
-  test('serves the calls of one session, each with a context of its own', async () => {
+  test('serves the calls of one session, each with its own context', async () => {
     await using lurkbox = await open(inMode('session'));
     const mine = { userId: 'u', sessionId: 's' };
     expect(await look(lurkbox, mine)).toMatchObject({ calls: 1, sandbox: 'cold' });
@@ -298,7 +298,7 @@ describe('a reused container', () => {
     expect(new Set(seen.map(({ sandboxId }) => sandboxId)).size).toBe(contexts.length);
   });
 
-  test('takes the calls of its session one after the other', async () => {
+  test('serves the calls of its session one at a time', async () => {
     await using lurkbox = await open(inMode('session'));
     const seen = await Promise.all([1, 2, 3].map(() => look(lurkbox, { sessionId: 's' })));
     expect(seen.map(({ calls }) => calls)).toEqual([1, 2, 3]);
@@ -311,14 +311,14 @@ describe('a reused container', () => {
     expect(calls).toEqual([1, 2, 1, 2, 1]);
   });
 
-  test('is ended after its time, whether it is called or not', async () => {
+  test('is ended after its maximum age, called or idle', async () => {
     await using lurkbox = await open(inMode('session', { max_seconds: 1 }));
     await look(lurkbox, { sessionId: 's' });
     expect(await containersOf(NAME)).toHaveLength(1);
     await until('it is gone', async () => (await containersOf(NAME)).length === 0);
   });
 
-  test('that met its deadline, or whose call was cancelled, serves nobody any more', async () => {
+  test('serves no call after a deadline or a cancelled call', async () => {
     await using lurkbox = await open(inMode('plugin'));
     await look(lurkbox);
     const forever: Program = () => new Promise((resolve) => setTimeout(resolve, 60_000));
@@ -329,13 +329,13 @@ describe('a reused container', () => {
     expect(await look(lurkbox)).toMatchObject({ calls: 1, sandbox: 'cold' });
   });
 
-  test('is what the call gets that waited for its slot', async () => {
+  test('serves the call that waited for its slot', async () => {
     await using lurkbox = await open({ ...inMode('plugin'), concurrency: 1 });
     const seen = await Promise.all([look(lurkbox), look(lurkbox), look(lurkbox)]);
     expect(seen.map(({ sandbox }) => sandbox)).toEqual(['cold', 'reused', 'reused']);
   });
 
-  test('gives way to a call that has come to lack its memory while it was busy', async () => {
+  test('gives way to a call that began to need its memory while it was busy', async () => {
     await using lurkbox = await open({ ...inMode('plugin'), maxMemoryMb: 100 });
     const slow: Program = () => new Promise((resolve) => setTimeout(resolve, 300, 'kept'));
     const [first, other] = await Promise.all([
@@ -345,7 +345,7 @@ describe('a reused container', () => {
     expect([first.outcome, other.outcome]).toEqual(['OK', 'OK']);
   });
 
-  test('that computes although nobody calls it is ended', async () => {
+  test('that computes without a call is ended', async () => {
     await using lurkbox = await open(inMode('plugin'));
     const burn: Program = () => {
       const work = (): void => {
@@ -358,7 +358,7 @@ describe('a reused container', () => {
     expect((await look(lurkbox)).sandbox).toBe('cold');
   });
 
-  test('is the one that was used last, where there may be only one', async () => {
+  test('is the last used one when only one is allowed', async () => {
     await using lurkbox = await open({ ...inMode('session'), maxReused: 1 });
     for (const sessionId of ['s', 't']) await look(lurkbox, { sessionId });
     await until('one is left', async () => (await containersOf(NAME)).length === 1);
@@ -366,7 +366,7 @@ describe('a reused container', () => {
     expect(await look(lurkbox, { sessionId: 's' })).toMatchObject({ calls: 1, sandbox: 'cold' });
   });
 
-  test('serves nobody after an error that nobody caught', async () => {
+  test('serves no call after an uncaught error', async () => {
     await using lurkbox = await open(inMode('plugin'));
     const fails: Program = () => {
       setTimeout(() => {
@@ -378,7 +378,7 @@ describe('a reused container', () => {
     expect(await look(lurkbox)).toMatchObject({ calls: 1, sandbox: 'cold' });
   });
 
-  test('that writes a flood while nobody calls it is ended, and one call more starts its own', async () => {
+  test('that writes a flood between calls is ended, and the next call starts its own', async () => {
     await using lurkbox = await open(inMode('plugin'));
     const flood: Program = () => {
       setTimeout(() => process.getBuiltinModule('fs').writeSync(1, `\u001e${'x'.repeat(70_000)}`), 300);
@@ -388,7 +388,7 @@ describe('a reused container', () => {
     expect((await look(lurkbox)).sandbox).toBe('cold');
   });
 
-  test('that asks the host for something while nobody calls it is refused, and serves the next call', async () => {
+  test('that sends a request between calls is refused, and serves the next call', async () => {
     await using lurkbox = await open(inMode('plugin'));
     const ask: Program = () => {
       const { EventEmitter } = process.getBuiltinModule('node:events');
@@ -409,7 +409,7 @@ describe('a reused container', () => {
     expect(result).toMatch(/"id":7,"error":\{"code":-32010,/);
   });
 
-  test('serves everybody under `plugin`, and goes on after an error', async () => {
+  test('serves all callers in mode `plugin`, and goes on after an error', async () => {
     await using lurkbox = await open(inMode('plugin'));
     expect(await look(lurkbox, { sessionId: 's' })).toMatchObject({ calls: 1 });
     const fails: Program = () => {
@@ -419,7 +419,7 @@ describe('a reused container', () => {
     expect(await look(lurkbox, { userId: 'other' })).toMatchObject({ calls: 3, sandbox: 'reused' });
   });
 
-  test('hears of its output limit in each call anew, and a late answer to an earlier call is a fault', async () => {
+  test('has a new output limit in each call, and breaks the protocol by a late answer to an earlier one', async () => {
     await using lurkbox = await open(inMode('plugin'));
     const large: Program = () => 'x'.repeat(600_000);
     for (let call = 0; call < 3; call++) expect((await run(lurkbox, large)).outcome).toBe('OK');
@@ -431,7 +431,7 @@ describe('a reused container', () => {
     expect((await run(lurkbox, forge)).outcome).toBe('PROTOCOL_ERROR');
   });
 
-  test('is said to be kept, and takes points from the rating', async () => {
+  test('is named in the restrictions, and lowers the rating', async () => {
     await using lurkbox = await open(inMode('plugin'));
     const instance = lurkbox.plugins.get(NAME);
     expect(instance?.rating.score).toBe(6);
@@ -442,7 +442,7 @@ describe('a reused container', () => {
   });
 });
 
-test('calls go on, and containers wait again, after the engine was restarted', async () => {
+test('after a restart of the engine calls go on, and containers wait again', async () => {
   await using privateEngine = await createPrivateEngine();
   await using lurkbox = await open({ env: privateEngine.env });
   expect(await lurkbox.plugins.prewarm(NAME, 2)).toBe(2);

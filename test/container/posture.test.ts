@@ -44,7 +44,7 @@ describe('the process', () => {
     expect(codes).toEqual(['EPERM', 'EPERM', 'EPERM', 'EPERM']);
   });
 
-  test('cannot trace, read or stop what is not its own', async () => {
+  test('cannot trace, read or stop a foreign process', async () => {
     const codes = await probe.ask(() =>
       [2, 3, 100, 1000].map((pid) => {
         try {
@@ -60,7 +60,7 @@ describe('the process', () => {
 });
 
 describe('the file system', () => {
-  test('can be written to nowhere but in /tmp', async () => {
+  test('can be written to only in /tmp', async () => {
     const { tried, written } = await probe.ask(() => {
       const { closeSync, openSync, readdirSync, unlinkSync } = process.getBuiltinModule('node:fs');
       const written: string[] = [];
@@ -91,7 +91,7 @@ describe('the file system', () => {
     expect(written).toEqual(['/tmp']);
   });
 
-  test('refuses to change or open for writing what rules the container or the host', async () => {
+  test('refuses to change or open for writing what controls the container or the host', async () => {
     const paths = [
       '/proc/self/exe',
       '/usr/local/bin/node',
@@ -170,7 +170,7 @@ describe('the file system', () => {
     expect(opened).toEqual([]);
   });
 
-  test('loads no machine code from /tmp, though it runs JavaScript from there', async () => {
+  test('loads no machine code from /tmp, although it runs JavaScript from there', async () => {
     const answers = await probe.ask(() => {
       const { copyFileSync, readdirSync, writeFileSync } = process.getBuiltinModule('node:fs');
       const { createRequire } = process.getBuiltinModule('node:module');
@@ -245,7 +245,7 @@ describe('other programs', () => {
     else expect(result.error?.message).toMatch(/No such (module|built-in)/);
   });
 
-  test('in the place of Node can only be Node again, under the same restrictions', async () => {
+  test('can only replace Node by Node, under the same restrictions', async () => {
     const { outcome, logs } = await probe.run(() => {
       const script = "console.log(require('fs').readFileSync('/proc/self/status', 'utf8'))";
       process.execve?.(process.execPath, [process.execPath, '-e', script], {});
@@ -296,7 +296,7 @@ describe('other programs', () => {
   });
 });
 
-describe('a limit that really holds:', () => {
+describe('the kernel enforces the limit on', () => {
   test('descriptors', async () => {
     const [count, code] = await probe.ask(() => {
       const { openSync } = process.getBuiltinModule('node:fs');
@@ -408,7 +408,7 @@ describe('a limit that really holds:', () => {
   });
 });
 
-test('a kernel that says no does so with an error and not with a signal', async () => {
+test('the kernel refuses with an error and not with a signal', async () => {
   const codes = await probe.ask(() => {
     const { linkSync, mkdirSync, readFileSync, symlinkSync } = process.getBuiltinModule('node:fs');
     const attempt = (act: () => unknown): string => {

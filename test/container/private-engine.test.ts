@@ -14,7 +14,7 @@ import { createPlugin, type TestPlugin, toContext } from '../helpers/workspace.t
 
 /** The engine of a test itself: what tests of faults stand on, and break. */
 
-test('it runs plugins, also over TLS, and comes back after it was killed; nothing is left of it, even when it is killed last', async () => {
+test('a private engine runs plugins, also over TLS, comes back after a kill, and leaves nothing', async () => {
   using certificates = createCertificates();
   const engine = await createPrivateEngine({ args: listenOnTls(certificates) });
   const folder = dirname(engine.socketPath);
@@ -105,7 +105,7 @@ async function killAround(engine: PrivateEngine, plugin: TestPlugin) {
   return { processes, containers };
 }
 
-test('it is apart from the engine of the system: network, mounts and processes are its own', async () => {
+test('a private engine has its own network, mounts and processes', async () => {
   await using engine = await createPrivateEngine();
   for (const namespace of ['net', 'mnt', 'pid']) {
     const own = readlinkSync(`/proc/self/ns/${namespace}`);
@@ -114,7 +114,7 @@ test('it is apart from the engine of the system: network, mounts and processes a
   expect(engine.programs().sort()).toEqual(['containerd', 'dockerd']);
 });
 
-test('it ends with the process that started it, however that ends', async () => {
+test('a private engine ends with the process that started it, however that ends', async () => {
   const program = `
     import { createPrivateEngine } from ${JSON.stringify(join(import.meta.dirname, '../helpers/private-engine.ts'))};
     const engine = await createPrivateEngine();

@@ -18,7 +18,7 @@ const forge: Program<string> = (bytes) => {
 const record = (json: string): string => `\u001e${json}\n`;
 const result = (json: string): string => record(`{"jsonrpc":"2.0","id":1,"result":${json}}`);
 
-describe('a record is a fault of the protocol when it', () => {
+describe('a record breaks the protocol when it', () => {
   test.each<[title: string, bytes: string, reason: RegExp]>([
     ['is no JSON', record('garbage'), /not valid JSON/],
     ['is empty', record(''), /expected JSON, got nothing/],
@@ -142,13 +142,13 @@ describe('a forged record', () => {
   });
 });
 
-describe('what is no record', () => {
+describe('output that is not a record', () => {
   test.each<[title: string, bytes: string, lines: string[]]>([
     ['a record without its first byte', result('1').slice(1), ['{"jsonrpc":"2.0","id":1,"result":1}']],
     ['headers as the engine multiplexes them', '\x02\0\0\0\0\0\0\x05hello\n', ['\x02\0\0\0\0\0\0\x05hello']],
     ['escape sequences of a terminal', '\x1b[2J\x1b]0;x\x07\n', ['\x1b[2J\x1b]0;x\x07']],
     ['an unfinished line right before the result', 'no end', ['no end']],
-  ])('is kept as output: %s', async (_, bytes, lines) => {
+  ])('is logged: %s', async (_, bytes, lines) => {
     const heard = await probe.run((text: string) => {
       process.getBuiltinModule('node:fs').writeSync(1, Buffer.from(text, 'latin1'));
       return 'done';
@@ -157,7 +157,7 @@ describe('what is no record', () => {
     expect(heard.logs.map(({ message }) => message)).toEqual(lines);
   });
 
-  test('is cut where a line is too long, and harmless where it is not UTF-8', async () => {
+  test('is cut when a line is too long, and harmless when it is not UTF-8', async () => {
     const { outcome, logs } = await probe.run(() => {
       const { writeSync } = process.getBuiltinModule('node:fs');
       writeSync(1, `${'x'.repeat(50_000)}\n`);
@@ -167,7 +167,7 @@ describe('what is no record', () => {
     expect(logs.map(({ message }) => message)).toEqual(['x'.repeat(8192), '\ufffd\ufffd']);
   });
 
-  test('comes through in any pieces, even single bytes (P3)', async () => {
+  test('is read in any pieces, even single bytes (P3)', async () => {
     const {
       outcome,
       result: answer,
@@ -324,7 +324,7 @@ describe('the channel still works after the plugin has replaced', () => {
   });
 });
 
-describe('a plugin that cuts its own channel gets an outcome all the same:', () => {
+describe('a plugin that cuts its own channel still gets an outcome:', () => {
   test.each<[title: string, program: Program]>([
     ['it closes stdout', () => process.getBuiltinModule('node:fs').closeSync(1)],
     [

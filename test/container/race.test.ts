@@ -3,7 +3,7 @@ import { RACES, race } from '../scenarios/race.ts';
 
 // Here for the tracer, which the set-up of these tests brings. The long form goes through every system call.
 test.each(RACES)(
-  '`$operation` reads and touches nothing foreign, whatever is swapped while it goes on (P10)',
+  '`$operation` reads and touches nothing foreign, whatever is swapped meanwhile (P10)',
   async (one) => {
     const { calls, faults } = await race({ ...one, trials: 30, step: 17 });
     expect(faults).toEqual([]);

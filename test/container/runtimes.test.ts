@@ -52,7 +52,7 @@ describe('on gVisor', () => {
   });
   afterAll(() => probe?.[Symbol.asyncDispose]());
 
-  test('a plugin sees the kernel of gVisor, and what it used is measured', async () => {
+  test('a plugin sees the kernel of gVisor, and its usage is measured', async () => {
     const result = await probe.run(readVersion);
     expect(result).toMatchObject({ outcome: 'OK', result: expect.stringMatching(/^Linux version 4\.4\.0 /) });
     expect(result.result).not.toBe(readFileSync('/proc/version', 'utf8'));
@@ -60,7 +60,7 @@ describe('on gVisor', () => {
     expect(result.usage.cpuTimeMs).toBeGreaterThan(1);
   });
 
-  test('it has no rights, and the filter is on every thread (P6)', async () => {
+  test('a plugin has no rights, and the filter is on every thread (P6)', async () => {
     const threads = await probe.ask(readThreads);
     expect(threads.length).toBeGreaterThan(5);
     const none = '0000000000000000';
@@ -77,7 +77,7 @@ describe('on gVisor', () => {
     }
   });
 
-  test('it writes nowhere but in /tmp, and only as much as it may (P6)', async () => {
+  test('a plugin writes only in /tmp, up to its limit (P6)', async () => {
     const answers = await probe.ask(tryWrites, [
       '/x',
       '/plugin/x',
@@ -101,7 +101,7 @@ describe('on gVisor', () => {
     expect(filled.result).toEqual(['ENOSPC', 48]);
   });
 
-  test('it has no network (P6)', async () => {
+  test('a plugin has no network (P6)', async () => {
     const [interfaces, answers] = await probe.ask(async () => {
       const { networkInterfaces } = process.getBuiltinModule('node:os');
       const { connect } = process.getBuiltinModule('node:net');
@@ -133,7 +133,7 @@ describe('on gVisor', () => {
     await expectNothingRuns();
   });
 
-  test('it gets no more of the CPU than it may (P6)', async () => {
+  test('a plugin gets no more CPU than granted (P6)', async () => {
     const { outcome, usage, phases } = await probe.run(() => {
       const end = Date.now() + 3000;
       while (Date.now() < end);
@@ -143,7 +143,7 @@ describe('on gVisor', () => {
     expect(usage.cpuTimeMs).toBeLessThan(((phases.bootMs ?? 0) + (phases.runMs ?? 0)) * 0.75);
   });
 
-  test('memory ends where it ends for others (P6)', async () => {
+  test('a plugin has the same memory limit as elsewhere (P6)', async () => {
     const result = await probe.run(() => {
       const kept: Buffer[] = [];
       for (;;) kept.push(Buffer.alloc(2 ** 20, 1));
@@ -152,7 +152,7 @@ describe('on gVisor', () => {
     await expectNothingRuns();
   });
 
-  test('threads end at the limit, with the sandbox or without (P6)', async () => {
+  test('threads end at the limit, of the plugin or of the sandbox (P6)', async () => {
     const result = await probe.run(async () => {
       const { Worker } = process.getBuiltinModule('node:worker_threads');
       const workers = Array.from(
@@ -181,7 +181,7 @@ describe('on gVisor', () => {
     expect(result.warnings.join()).toContain('log lines between the first and the last ones were left out');
   });
 
-  test('the next execution finds nothing of the last one (P7)', async () => {
+  test('an execution finds nothing of the last one (P7)', async () => {
     await probe.ask(tryWrites, ['/tmp/left']);
     expect(await probe.ask(() => process.getBuiltinModule('node:fs').readdirSync('/tmp'))).toEqual([]);
   });
@@ -203,7 +203,7 @@ describe('on gVisor', () => {
   ];
 
   test.each(SAME_ANSWERS)(
-    'the hostile plugin %s gets the answers that it gets from runc (P1, P2, P6)',
+    'the hostile plugin %s gets the same answers as on runc (P1, P2, P6)',
     async (id) => {
       const found = corpus.find((abuse) => abuse.id === id);
       if (found === undefined) throw new Error(`the corpus has no case \`${id}\` any more`);
@@ -223,7 +223,7 @@ describe('on gVisor', () => {
 });
 
 describe('on crun', () => {
-  test('a plugin runs with all that it has on runc (P6)', async () => {
+  test('a plugin runs with the same controls as on runc (P6)', async () => {
     await using probe = await createProbe('runtime-crun', { oci_runtime: 'crun' });
     expect(await probe.ask(readVersion)).toBe(readFileSync('/proc/version', 'utf8'));
     const none = '0000000000000000';
@@ -246,7 +246,7 @@ describe('on crun', () => {
 });
 
 describe('the policy', () => {
-  test('names a runtime for all plugins, and another one for a single plugin', async () => {
+  test('can name a runtime for all plugins, and another for one plugin', async () => {
     const policy = { oci_runtime: 'crun', plugins: { 'runtime-own': GVISOR } };
     await using general = await createProbe('runtime-general', policy);
     await using own = await createProbe('runtime-own', policy);
@@ -285,11 +285,11 @@ describe('the policy', () => {
       { oci_runtime: 'unknown' },
       /is `wrapper`: lurkbox does not know what it enforces/,
     ],
-  ])('is not followed into %s: nothing is created (P1, P6)', async (_what, policy, problem) => {
+  ])('is refused with %s: nothing is created (P1, P6)', async (_what, policy, problem) => {
     await expectNothingCreated(policy, 'ENGINE_INSECURE', problem);
   });
 
-  test('names a runtime that is not registered: nothing is created (P1, P6)', async () => {
+  test('that names an unregistered runtime is refused: nothing is created (P1, P6)', async () => {
     await expectNothingCreated(
       { oci_runtime: 'kata' },
       'RUNTIME_UNAVAILABLE',
@@ -301,7 +301,7 @@ describe('the policy', () => {
     ['missing', /no such file or directory.*not where the engine was told.*The runtime is `missing`\.$/s],
     ['broken', /did not terminate successfully: exit status 1.*The runtime is `broken`\.$/s],
   ])(
-    'names a runtime that is %s: the start fails, is not tried again, and leaves nothing (P1, P2, P9)',
+    'that names a runtime that is %s fails the start once, and leaves nothing (P1, P2, P9)',
     async (runtime, message) => {
       await using probe = await createProbe(`runtime-${runtime}`, { oci_runtime: runtime });
       const since = Date.now();

@@ -52,7 +52,7 @@ async function tell({ hung, options, memoryMb, sessions = false }: Story) {
 
 const waitedMs = ({ phases }: PluginExecutionResult): number => phases.queueMs ?? Number.POSITIVE_INFINITY;
 
-test('a line that a plugin which hangs has filled has room for a call of another one (P10)', {
+test('a queue that a hanging plugin has filled takes a call of another one (P10)', {
   timeout: 60_000,
 }, async () => {
   const { honest, others } = await tell({
@@ -82,7 +82,7 @@ test.each<[string, Story]>([
     { hung: { 'shares-hanger': 9 }, sessions: true, options: { concurrency: 4, maxQueue: 8 } },
   ],
 ])(
-  '%s that a plugin which hangs would take are left to another one at once (P10)',
+  '%s that a hanging plugin would take are given to another one at once (P10)',
   {
     timeout: 60_000,
   },

@@ -106,7 +106,7 @@ test('no program sizes the buffers of its sockets, and datagrams hold little mem
   expect(mostBytes).toBeLessThan(64 * MIB);
 });
 
-test('what an honest plugin sets on a socket is set', async () => {
+test('socket options of an honest plugin take effect', async () => {
   const answer = await probe.ask(async () => {
     const { connect, createServer } = process.getBuiltinModule('node:net');
     const { createSocket } = process.getBuiltinModule('node:dgram');

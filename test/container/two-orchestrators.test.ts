@@ -18,7 +18,7 @@ const PROGRAM = `
   console.log(outcomes.every((outcome) => outcome === 'OK') ? 'done' : outcomes.join());
 `;
 
-test('orchestrators that execute and prune at the same time never touch the work of each other (P8)', async () => {
+test("orchestrators that execute and prune at the same time never touch each other's work (P8)", async () => {
   await using workspace = await createWorkspace();
   await workspace.addPlugin(PLUGIN, {
     code: 'export const execute = () => new Promise((resolve) => setTimeout(resolve, 200));',

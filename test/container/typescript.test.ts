@@ -66,7 +66,7 @@ export async function execute({ inputData }: { inputData: Options }) {
   });
   afterAll(() => plugin[Symbol.asyncDispose]());
 
-  test('is executed, in every kind of module and by every way to load one', async () => {
+  test('is executed, in every module format and with every way of loading', async () => {
     const { outcome, result, error } = await plugin.call({ inputData: { fails: false } });
     expect({ outcome, error }).toEqual({ outcome: 'OK', error: null });
     expect(result).toEqual({
@@ -78,7 +78,7 @@ export async function execute({ inputData }: { inputData: Options }) {
     });
   });
 
-  test('tells in a stack trace where its source says it', async () => {
+  test('has the lines of its source in a stack trace', async () => {
     const { error } = await plugin.call({ inputData: { fails: true } });
     const lines = INDEX.split('\n');
     const line = lines.findIndex((text) => text.includes('throw new'));
@@ -87,12 +87,12 @@ export async function execute({ inputData }: { inputData: Options }) {
   });
 });
 
-test('types are stripped when the image is made, and not in the container', async () => {
+test('types are stripped when the image is built, and not in the container', async () => {
   const code = `export const execute = (): boolean => ${STARTED};`;
   expect(await callOnce('typescript-once', { code })).toMatchObject({ outcome: 'OK', result: false });
 });
 
-test('the nearest `package.json` says what a file is', async () => {
+test('the nearest `package.json` decides the module format of a file', async () => {
   const code = "import { name } from './common/index.ts';\nexport const execute = (): string => name;";
   const files = {
     'package.json': '{ "type": "module" }',
@@ -105,7 +105,7 @@ test('the nearest `package.json` says what a file is', async () => {
   });
 });
 
-test('what cannot be stripped is told by Node at load, for the file that it is in', async () => {
+test('code that cannot be stripped is reported by Node at load, with its file', async () => {
   const code = "import { A } from './a.ts';\nexport const execute = (): number => A.B;";
   const result = await callOnce('typescript-enum', { code, files: { 'a.ts': '\nexport enum A { B }' } });
   expect(result).toMatchObject({
@@ -117,13 +117,13 @@ test('what cannot be stripped is told by Node at load, for the file that it is i
   });
 });
 
-test('a file that nobody loads, and that cannot be stripped, spoils nothing', async () => {
+test('a file that cannot be stripped does no harm if it is not loaded', async () => {
   const code = 'export const execute = (): number => 42;';
   const files = { 'movie.ts': '\u0000G@\u0000 is a container for pictures, too' };
   expect(await callOnce('typescript-movie', { code, files })).toMatchObject({ outcome: 'OK', result: 42 });
 });
 
-test('a plugin that breaks the language after its load has its TypeScript loaded nevertheless', async () => {
+test('a plugin that breaks built-in objects still loads its TypeScript', async () => {
   const code = `
 Map.prototype.get = () => { throw new Error('broken'); };
 Object.entries = JSON.parse = () => null;
@@ -135,7 +135,7 @@ export const execute = async (): Promise<boolean> => (await import('./late.ts'))
   });
 });
 
-test('a syntax error that only JavaScript knows is told with its place', async () => {
+test('a syntax error of JavaScript is reported with its place', async () => {
   const code = '\nlet a: number = 1;\nlet a: number = 2;\nexport const execute = () => a;';
   expect(await callOnce('typescript-twice', { code })).toMatchObject({
     outcome: 'PLUGIN_ERROR',
@@ -143,8 +143,8 @@ test('a syntax error that only JavaScript knows is told with its place', async (
   });
 });
 
-describe('an import of `./x.js` where only `x.ts` is there', () => {
-  test('is that of `x.ts`, also by `require` and for `.mjs`', async () => {
+describe('an import of `./x.js` where only `x.ts` exists', () => {
+  test('loads `x.ts`, also by `require` and for `.mjs`', async () => {
     const { outcome, result, error } = await callOnce('typescript-js-imports', {
       code: `
 import { name } from './helper.js';
@@ -167,7 +167,7 @@ export const execute = (): string[] => [name, other, createRequire(import.meta.u
     });
   });
 
-  test('of a file that is in neither form is told as it was written', async () => {
+  test('of a file that exists in neither form is reported as written', async () => {
     const { error } = await callOnce('typescript-js-missing', {
       code: "import { name } from './missing.js';\nexport const execute = (): string => name;\n",
     });

@@ -66,8 +66,8 @@ const read: Program = () => {
   }
 };
 
-describe('each plugin has a user of its own', () => {
-  test('the same in every call, with a name and a home, and no group of another one (P7)', async () => {
+describe('each plugin has its own user', () => {
+  test('that is the same in every call, with a name and a home, and no group of another plugin (P7)', async () => {
     await using workspace = await createWorkspace();
     const names = ['uids-one', 'uids-two'];
     for (const name of names) await workspace.addPlugin(name, { code: PROBE });
@@ -100,7 +100,7 @@ describe('each plugin has a user of its own', () => {
     for (const name of names) await removeImagesOf(lurkbox, name);
   });
 
-  test('so that it can write again what it wrote to a mount, and no other plugin can read that (P7)', async () => {
+  test('so that it can rewrite its files in a mount, and no other plugin can read them (P7)', async () => {
     await using workspace = await createWorkspace();
     await using notes = await createSharedFolder();
     const manifest = { permissions: { filesystem: { mounts: { notes: 'rw' } } } };
@@ -164,7 +164,7 @@ const lookAtTables: Program = () => {
 
 const MOST_WATCHERS = '/proc/sys/fs/inotify/max_user_instances';
 
-describe('what the kernel counts by user', () => {
+describe('limits that the kernel counts by user', () => {
   // Pinned to one user both plugins share the tables: the test sees what it looks for.
   test.each([
     ['is not shared by plugins (P7, P10)', {}, false],

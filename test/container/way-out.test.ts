@@ -101,7 +101,7 @@ const showClock: Program = () => [
   new Date(0).toLocaleDateString(undefined, { weekday: 'long' }),
 ];
 
-test('the policy names a proxy, authorities, a time zone and a language, and a call another time zone', {
+test('the policy sets a proxy, authorities, a time zone and a language, and a call can set another time zone', {
   timeout: 120_000,
 }, async () => {
   const settings = {
@@ -135,7 +135,7 @@ test('the policy names a proxy, authorities, a time zone and a language, and a c
   expect(result).toEqual([19, 'de-CH', "1'234'567.5", 'Mittwoch']);
 });
 
-test('a certificate of an authority that the policy does not name is explained by it', {
+test('a certificate of an authority that the policy does not name has an error that says so', {
   timeout: 60_000,
 }, async () => {
   await using plugin = await createPlugin('way-out-untrusted', asks, { policy });

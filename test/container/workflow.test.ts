@@ -67,7 +67,7 @@ const stay: Program = (_, host) => {
   return new Promise(() => setInterval(() => {}, 1_000));
 };
 
-test('the example runs on the example plugins, and what comes after the mask sees the masked text alone', async () => {
+test('the example workflow runs on the example plugins, and steps after the mask see only masked text', async () => {
   await using examples = await createLurkbox({ workspaceRoot: workspace.root, maxWarm: 4 });
   await examples.plugins.discoverAndLoadAll(ROOT);
   const read = (file: string) => readFile(join(ROOT, 'examples', file), 'utf8');
@@ -90,7 +90,7 @@ test('the example runs on the example plugins, and what comes after the mask see
   expect(JSON.stringify(result.output)).not.toContain('lena.hoffmann@example.com');
 });
 
-test('branches run at the same time, and cancelling ends both and leaves nothing (P2)', async () => {
+test('branches run at the same time, and a cancel ends both and leaves nothing (P2)', async () => {
   const caller = new AbortController();
   const here = new Set<string>();
   const over: string[] = [];
@@ -118,7 +118,7 @@ test('branches run at the same time, and cancelling ends both and leaves nothing
   await untilNothingIsLeft();
 });
 
-test('a failure ends the branch beside it where its rule is to stop', async () => {
+test('a failure with the rule stop ends the parallel branch', async () => {
   const { outcome, reason, steps } = await run({
     steps: {
       long: step(stay),
@@ -135,7 +135,7 @@ test('a failure ends the branch beside it where its rule is to stop', async () =
   await untilNothingIsLeft();
 });
 
-test('a failure touches only what needs it where its rule is to go on', async () => {
+test('a failure with the rule continue affects only steps that need it', async () => {
   const give: Program<unknown> = (args) => ({ given: args });
   const { outcome, output, steps, warnings } = await run({
     steps: {
@@ -161,7 +161,7 @@ test('a failure touches only what needs it where its rule is to go on', async ()
   expect(warnings).toEqual([expect.stringContaining('`bad` failed')]);
 });
 
-test('the deadline of a step ends its plugin, and that of the workflow ends all (P4)', async () => {
+test('the deadline of a step ends its plugin, and that of the workflow ends all of them (P4)', async () => {
   const burn: Program = () => {
     while (true);
   };
@@ -180,7 +180,7 @@ test('the deadline of a step ends its plugin, and that of the workflow ends all 
   await untilNothingIsLeft();
 });
 
-test('a container is ready for the next step when the one before it is over', async () => {
+test('a container for the next step is ready when the earlier one ends', async () => {
   let ready: Promise<unknown> = Promise.resolve();
   const plugins: WorkflowPlugins = {
     executePlugin: async (name, context, options) => {
@@ -204,7 +204,7 @@ test('a container is ready for the next step when the one before it is over', as
   await untilNothingIsLeft();
 });
 
-test('a container that waited for a step that is skipped is given up', async () => {
+test('a container that waits for a skipped step is ended', async () => {
   const { statuses } = await run({
     steps: {
       first: step(() => 1),
@@ -243,7 +243,7 @@ describe('workflow run', () => {
     await untilNothingIsLeft();
   });
 
-  test('shows the output and a table of the steps, ends with 1 where it is not OK, and steers no terminal', async () => {
+  test('shows the output and a table of the steps, exits with 1 if it is not OK, and escapes control characters', async () => {
     const document = await file({
       spit: step(() => {
         throw new Error('\u001b[31mred\r\u202e');
@@ -260,7 +260,7 @@ describe('workflow run', () => {
     for (const text of [stdout, stderr]) expect(text).not.toMatch(STEERING);
   });
 
-  test('is cancelled by SIGINT, tells the result, and leaves nothing (P2)', async () => {
+  test('is cancelled by SIGINT, prints the result, and leaves nothing (P2)', async () => {
     const document = await file({ long: step(stay), later: step(() => 1, { after: ['long'] }, OTHER) });
     const running = start([document, '--json']);
     const { promise: begun, resolve } = Promise.withResolvers<void>();
