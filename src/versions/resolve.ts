@@ -111,7 +111,7 @@ export class Resolver {
  * Which version a call is served by, or why by none. Without a range the active one, or the canary where `drawsCanary`
  * says so; with one the highest that may be called. `isHeldBack`: not yet known to be loadable, and so named by its number only.
  */
-export function chooseVersion(
+function chooseVersion(
   record: PluginRecord,
   { range, digest }: Pick<PluginReference, 'range' | 'digest'>,
   {
