@@ -18,7 +18,6 @@ import type {
   NetworkSummary,
 } from '../engine.ts';
 import { assertEnforceable } from '../facts.ts';
-import { comparePosture } from '../posture.ts';
 import { verifyCreateBody } from '../verify.ts';
 import { notAnEngine } from './answers.ts';
 import {
@@ -39,6 +38,7 @@ import { nameOf } from './endpoint.ts';
 import { quote, toEngineError } from './errors.ts';
 import { toImageDefaults } from './image-defaults.ts';
 import { type EngineInfo, toEngineFacts } from './info.ts';
+import { comparePosture } from './posture.ts';
 import { openStreams } from './streams.ts';
 import { type DockerCreateOptions, toCreateOptions } from './to-create-options.ts';
 

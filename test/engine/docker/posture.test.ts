@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import type { DockerCreateOptions } from '../../src/engine/docker/to-create-options.ts';
-import { comparePosture } from '../../src/engine/posture.ts';
-import type { LurkboxError } from '../../src/errors.ts';
-import type { Grant } from '../../src/policy/grant.ts';
-import { MIB } from '../spec/sample.ts';
-import { ENGINE_NAMES, type Inspection, inspectionOf } from './inspection.ts';
-import { CONFIG_FIELDS, HOST_CONFIG_FIELDS } from './last-look/api-fields.ts';
-import { caseVariants, everyMutation, mutate, PROFILE } from './last-look/mutate.ts';
-import { optionsOf } from './sample.ts';
+import { comparePosture } from '../../../src/engine/docker/posture.ts';
+import type { DockerCreateOptions } from '../../../src/engine/docker/to-create-options.ts';
+import type { LurkboxError } from '../../../src/errors.ts';
+import type { Grant } from '../../../src/policy/grant.ts';
+import { MIB } from '../../spec/sample.ts';
+import { ENGINE_NAMES, type Inspection, inspectionOf } from '../inspection.ts';
+import { CONFIG_FIELDS, HOST_CONFIG_FIELDS } from '../last-look/api-fields.ts';
+import { caseVariants, everyMutation, mutate, PROFILE } from '../last-look/mutate.ts';
+import { optionsOf } from '../sample.ts';
 
 const MOUNTS: Partial<Grant> = {
   mounts: [

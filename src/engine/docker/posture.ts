@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
-import { LurkboxError, type Problem } from '../errors.ts';
-import type { DockerCreateOptions } from './docker/to-create-options.ts';
+import { LurkboxError, type Problem } from '../../errors.ts';
+import { isEmpty, recordOf, shorten } from '../values.ts';
 import { BASE_RULES, CONFIG_RULES, HOST_CONFIG_RULES, type Rule } from './posture-rules.ts';
-import { isEmpty, recordOf, shorten } from './values.ts';
+import type { DockerCreateOptions } from './to-create-options.ts';
 
 /**
  * Compares what the engine says it created with what it was asked to create, and refuses any difference: an engine may

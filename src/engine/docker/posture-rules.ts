@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { BindMount, DockerCreateOptions, HostOptions } from './docker/to-create-options.ts';
-import { isEmpty, recordOf, shorten } from './values.ts';
+import { isEmpty, recordOf, shorten } from '../values.ts';
+import type { BindMount, DockerCreateOptions, HostOptions } from './to-create-options.ts';
 
 /** Answers what is expected when a value is not allowed where `asked` was asked for, and `null` when it is. */
 export type Rule = (value: unknown, asked: never) => string | null;
