@@ -47,7 +47,7 @@ export function toNewNames<T extends object>(written: T, names: FormerNames): Re
   return { value: Object.fromEntries(entries) as T, found, problems };
 }
 
-export function describeBoth(now: string): string {
+function describeBoth(now: string): string {
   return `is the earlier name of \`${now}\`, which is given too; leave it out`;
 }
 

@@ -10,7 +10,7 @@ import { OUTCOMES } from './outcome.ts';
 import { toJsonText } from './request.ts';
 
 /** Code of an error: whether the value fits is not known, because its schema takes too much time or memory. */
-export const SCHEMA_TOO_COSTLY = 'SCHEMA_TOO_COSTLY';
+const SCHEMA_TOO_COSTLY = 'SCHEMA_TOO_COSTLY';
 
 /** Checks values against the schemas of one plugin. A value without a schema is not checked and costs nothing. */
 export class SchemaChecks {

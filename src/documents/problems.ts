@@ -19,7 +19,7 @@ export function check<T>(schema: z.ZodType<T>, value: unknown): Checked<T> {
 }
 
 /** The issues of zod as problems: dotted path, what was expected, what came. */
-export function toProblems(issues: readonly z.core.$ZodIssue[], value: unknown): Problem[] {
+function toProblems(issues: readonly z.core.$ZodIssue[], value: unknown): Problem[] {
   return limitProblems(unique(issues.flatMap((issue) => toProblem(issue, value, []))));
 }
 

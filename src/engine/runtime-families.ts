@@ -34,7 +34,7 @@ const TEST_ONLY =
  * What is known of runtimes, from `runc --help` 1.1.5, `crun --help` 1.8.1, `runsc flags` 20221219, gVisor's
  * `runsc/config/flags.go` of 2026 and Kata's `configuration.toml`, and by trying. The first that fits counts.
  */
-export const RUNTIME_FAMILIES: readonly RuntimeFamily[] = [
+const RUNTIME_FAMILIES: readonly RuntimeFamily[] = [
   {
     name: 'runc',
     program: /^(docker-)?runc$/,
@@ -137,7 +137,7 @@ export const RUNTIME_FAMILIES: readonly RuntimeFamily[] = [
   ),
 ];
 
-export const UNKNOWN_FAMILY: RuntimeFamily = refusedFamily(
+const UNKNOWN_FAMILY: RuntimeFamily = refusedFamily(
   'unknown',
   /^/,
   'lurkbox does not know what it enforces.',

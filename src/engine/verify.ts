@@ -169,7 +169,7 @@ function checkSeccompOption(option: unknown, exec: boolean): string | null {
 }
 
 /** tmpfs path → how many files it may hold. */
-export const TMPFS_INODES: Readonly<Record<string, number>> = { '/tmp': 4096, '/scratch': 16_384 };
+const TMPFS_INODES: Readonly<Record<string, number>> = { '/tmp': 4096, '/scratch': 16_384 };
 
 function toTmpfs({ tmpfs, uid }: ContainerAllowance): Record<string, string> {
   return Object.fromEntries(

@@ -1,5 +1,5 @@
 /** What is kept of the facts of one event; a larger or stranger object is replaced by a note that says so. */
-export const MAX_FACTS_BYTES = 8 * 1024;
+const MAX_FACTS_BYTES = 8 * 1024;
 const MAX_DEPTH = 16;
 
 /**

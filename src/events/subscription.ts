@@ -11,7 +11,7 @@ export interface PluginEventFilter {
 }
 
 /** Events that may wait for one handler; for more, the oldest make room. */
-export const MAX_WAITING_EVENTS = 1_000;
+const MAX_WAITING_EVENTS = 1_000;
 
 export function fits(event: PluginEvent, { plugin, types }: PluginEventFilter): boolean {
   return (

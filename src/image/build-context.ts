@@ -4,7 +4,7 @@ import type { Logger } from '../logger.ts';
 import type { HostPrograms } from './host-programs.ts';
 import type { PackageStore } from './package-store.ts';
 
-export const IMAGE_STEPS = {
+const IMAGE_STEPS = {
   fetchNode: 'Fetching Node',
   assembleBase: 'Assembling the base image',
   buildDockerfile: 'Building the base image from its Dockerfile',

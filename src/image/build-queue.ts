@@ -12,7 +12,7 @@ export interface BuildQueueOptions {
   readonly timeoutMs: number;
 }
 
-export const BUILD_LIMITS: BuildQueueOptions = {
+const BUILD_LIMITS: BuildQueueOptions = {
   atOnce: 2,
   longMs: 20_000,
   most: 8,

@@ -10,7 +10,7 @@ import { integrityOf, type PackageStore } from './package-store.ts';
 const MAX_AT_ONCE = 4;
 const PACKAGES_EACH = 8;
 /** Their tarballs together: npm keeps each twice. */
-export const MAX_TARBALL_BYTES = 128 * 1024 * 1024;
+const MAX_TARBALL_BYTES = 128 * 1024 * 1024;
 
 export interface FetchOptions {
   /** For tarballs and all that npm needs; nobody else uses it. */

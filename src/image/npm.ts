@@ -4,7 +4,7 @@ import { createDiskBudget, type DiskBudget } from './disk-watch.ts';
 import type { HostPrograms } from './host-programs.ts';
 
 /** What npm may take for one plugin, in one run. */
-export const NPM_LIMITS = {
+const NPM_LIMITS = {
   timeoutMs: 3 * 60_000,
   /** All that it writes: lists of versions, and each package twice, in its cache and as a file. */
   bytes: 256 * 1024 * 1024,
@@ -78,7 +78,7 @@ export function npmDiskBudget(folder: string): DiskBudget {
 }
 
 /** Where `runNpm` keeps what it downloads for a project in this folder. */
-export function npmCacheOf(folder: string): string {
+function npmCacheOf(folder: string): string {
   return join(folder, 'npm-cache');
 }
 

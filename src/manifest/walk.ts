@@ -19,7 +19,7 @@ import { resolveLinks } from './links.ts';
 import { isContent } from './no-content.ts';
 import { NOT_VENDORED, VENDORED_DEPTH, VENDORED_PATH_BYTES, type VendoredLimits } from './vendored.ts';
 
-export const MAX_ENTRIES = 2000;
+const MAX_ENTRIES = 2000;
 export const MAX_DEPTH = 32;
 export const MAX_TOTAL_BYTES = 32 * 1024 * 1024;
 

@@ -14,8 +14,8 @@ export interface RatingRow {
   readonly reason: string;
 }
 
-export const BEST_SCORE = 8;
-export const WORST_SCORE = 1;
+const BEST_SCORE = 8;
+const WORST_SCORE = 1;
 
 /** Quotas do not count: they bound what a plugin can use up, not what it can reach. */
 export const RATING_TABLE: readonly RatingRow[] = [

@@ -30,26 +30,26 @@ export const ProgressSchema = z.object({
 });
 
 /** What did not cross as it was. */
-export const WarningSchema = z.object({
+const WarningSchema = z.object({
   jsonrpc: Version,
   method: z.literal('warning'),
   params: z.object({ path: text, message: text }),
 });
 
 /** Nothing of an answered request is under way any more, or it was not waited for longer, or it threw what nobody caught. */
-export const SettledSchema = z.object({
+const SettledSchema = z.object({
   jsonrpc: Version,
   method: z.literal('settled'),
   params: z.object({ id: RequestId, cut: z.boolean(), error: text.optional() }),
 });
 
-export const CancelRequestSchema = z.object({
+const CancelRequestSchema = z.object({
   jsonrpc: Version,
   method: z.literal('cancelRequest'),
   params: z.object({ id: RequestId }),
 });
 
-export const RequestSchema = z.object({
+const RequestSchema = z.object({
   jsonrpc: Version,
   id: RequestId,
   method: text,

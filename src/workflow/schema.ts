@@ -4,7 +4,7 @@ import { decimal, flag, listOf, name, oneOf, text, versionRange } from '../manif
 import { PluginNameSchema } from '../manifest/schema.ts';
 import { INPUT, parsePath, type Reference } from './reference.ts';
 
-export const MAX_STEPS = 100;
+const MAX_STEPS = 100;
 const MAX_TESTS = 20;
 
 const StepNameSchema = name({ max: 64, example: 'fetch-weather' }).refine(
@@ -39,7 +39,7 @@ const scalar = () =>
 const numeric = () => z.union([z.number(), ReferenceSchema], 'expected a number or { "$from": … }');
 
 /** What a condition tests with; each condition has exactly one of them. */
-export const COMPARISONS = ['equals', 'not_equals', 'in', 'exists', 'greater_than', 'less_than'] as const;
+const COMPARISONS = ['equals', 'not_equals', 'in', 'exists', 'greater_than', 'less_than'] as const;
 const COMBINATIONS = ['all', 'any', 'not'] as const;
 
 export interface Condition extends Partial<Reference> {
@@ -63,7 +63,7 @@ const conditions = () =>
     .min(1)
     .max(MAX_TESTS);
 
-export const ConditionSchema: z.ZodType<Condition> = strictObject({
+const ConditionSchema: z.ZodType<Condition> = strictObject({
   $from: fromPath().optional().describe('The value that is tested.'),
   default: anyJson().optional().describe('Is tested where that value is not there.'),
   equals: scalar().optional().describe('The value is this one: the same text, number, true, false or null.'),

@@ -6,7 +6,7 @@ import { escapeControls } from '../../printable.ts';
 export const NOT_AN_ENGINE = 'NOT_AN_ENGINE';
 
 /** A list of 10,000 containers has some 15 MB; whatever sends more is kept out of memory. */
-export const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
+const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
 /** What an engine says when it refuses is a sentence. */
 const MAX_REFUSAL_BYTES = 64 * 1024;
 const MAX_QUOTED_CHARS = 100;

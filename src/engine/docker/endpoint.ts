@@ -32,7 +32,7 @@ export interface TlsOptions extends Pick<SecureContextOptions, 'ca' | 'cert' | '
 }
 
 /** With them, and the files that they name, Docker's command line decides which engine it talks to. */
-export const CHOOSING_VARIABLES = [
+const CHOOSING_VARIABLES = [
   'DOCKER_HOST',
   'DOCKER_CONTEXT',
   'DOCKER_CONFIG',

@@ -27,7 +27,7 @@ export type OutputItem =
   | { readonly kind: 'fault'; readonly outcome: 'OUTPUT_LIMIT' | 'PROTOCOL_ERROR'; readonly reason: string };
 
 /** Log lines of one execution that are read one by one; of what comes after them the end is kept. */
-export const LOG_HEAD = { lines: 700, bytes: 192 * 1024 } as const;
+const LOG_HEAD = { lines: 700, bytes: 192 * 1024 } as const;
 /** What a container may write of either while nobody calls it: an unfinished record, or the lines, have to be held. */
 const MAX_IDLE_BYTES = 64 * 1024;
 /** Beside the result a response has a head, and warnings come before it. */

@@ -17,10 +17,10 @@ import { WriteBehind } from '../../storage/write-behind.ts';
 import { ACTIVITY_FROM_1 } from './activity-from-1.ts';
 import type { RecordedCall } from './record.ts';
 
-export const MAX_EVENTS = 100_000;
+const MAX_EVENTS = 100_000;
 export const MAX_CALLS_PER_PLUGIN = 100;
-export const MAX_CALL_BYTES = 256 * 1024;
-export const MAX_EVENT_BYTES = 64 * 1024;
+const MAX_CALL_BYTES = 256 * 1024;
+const MAX_EVENT_BYTES = 64 * 1024;
 /** Of the texts of an event that is larger, in characters. */
 const MAX_CUT_CHARS = 1000;
 

@@ -5,7 +5,7 @@ import type { PluginRow, VersionRow } from './tables.ts';
  * SQLite does not see when a disk changes a letter inside of a text, and a letter can be another permission. Each row
  * carries a checksum of what it must not lose; it shows accidents, and is no signature.
  */
-export function rowChecksum(values: readonly (string | number | null)[]): number {
+function rowChecksum(values: readonly (string | number | null)[]): number {
   return crc32(JSON.stringify(values));
 }
 
