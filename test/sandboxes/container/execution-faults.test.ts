@@ -15,6 +15,7 @@ import { Reaper } from '../../../src/sandboxes/cleanup/reaper.ts';
 import type { ContainerPlan } from '../../../src/sandboxes/container/container-plan.ts';
 import type { Execution, ExecutionPlan } from '../../../src/sandboxes/container/execution.ts';
 import { admissionOf } from '../../calls/admission/sample.ts';
+import { blockFor } from '../../helpers/block-for.ts';
 import {
   type EngineCall,
   EXECUTION_CALLS,
@@ -560,9 +561,4 @@ function frames(text: string): Buffer {
   for (let at = 0; at < bytes.length; at += 32_768)
     pieces.push(toFrame('stdout', bytes.subarray(at, at + 32_768)));
   return Buffer.concat(pieces);
-}
-
-function blockFor(ms: number): void {
-  const until = performance.now() + ms;
-  while (performance.now() < until);
 }

@@ -8,6 +8,7 @@ import type { Grant } from '../../../src/policy/grant.ts';
 import { frameRecord } from '../../../src/protocol/framing.ts';
 import { HUNG_UP_EXIT_CODE, toOutputEnd } from '../../../src/protocol/messages.ts';
 import type { Execution } from '../../../src/sandboxes/container/execution.ts';
+import { blockFor } from '../../helpers/block-for.ts';
 import {
   type EngineCall,
   engineError,
@@ -695,11 +696,6 @@ describe('an execution under any order of events', () => {
     await fc.assert(property, { numRuns: 60 });
   });
 });
-
-function blockFor(ms: number): void {
-  const until = performance.now() + ms;
-  while (performance.now() < until);
-}
 
 describe('what an execution may leave', () => {
   test.each<[title: string, set: (engine: FakeEngine) => void, suspicions: number]>([
