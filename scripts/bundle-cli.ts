@@ -44,6 +44,24 @@ export async function bundleCli({ folder = join(ROOT, 'dist/cli') }: BundleOptio
   return metafile;
 }
 
+/** The program that checks values against schemas, as one file in the place of the one that only imports: each start of it is waited for. */
+export async function bundleChecker(folder = join(ROOT, 'dist/schemas')): Promise<void> {
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: ['src/schemas/checker-program.ts'],
+    outdir: folder,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    legalComments: 'none',
+    logLevel: 'warning',
+    metafile: true,
+    plugins: [builtinsAreTaken()],
+  });
+  writeFileSync(join(folder, 'LICENSES.txt'), licensesOf(metafile));
+}
+
 /** Files of `src/` that look for others beside them find those of `dist/`, wherever the bundle has put the code. */
 function placesStay(): Plugin {
   return {
@@ -166,4 +184,4 @@ function licenseOf(folder: string): string {
   return `${name} ${version}\n\n${readFileSync(join(at, file), 'utf8').trim()}\n`;
 }
 
-if (import.meta.main) await bundleCli();
+if (import.meta.main) await Promise.all([bundleCli(), bundleChecker()]);

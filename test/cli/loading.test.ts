@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
-import { bundleCli } from '../../scripts/bundle-cli.ts';
+import { bundleChecker, bundleCli } from '../../scripts/bundle-cli.ts';
 import { createWorkspace, type Workspace } from '../helpers/workspace.ts';
 import { NO_ENGINE, runCli } from './run-cli.ts';
 
@@ -117,6 +117,22 @@ test('run loads the engine, and neither the attacks nor what watches folders, no
   });
   for (const part of ['ajv', 'chokidar', 'pino', 'src/attack', '@grpc/grpc-js', 'protobufjs', 'ssh2'])
     expect(parts).not.toContain(part);
+});
+
+test('the program that checks values is one file, which starts where there is no package', async () => {
+  await using place = await createWorkspace();
+  await writeFile(join(place.root, 'package.json'), JSON.stringify({ type: 'module' }));
+  await bundleChecker(place.root);
+  const { exitCode, stdout, stderr } = await runCli([join(place.root, 'checker-program.js')], {
+    program: '--no-warnings',
+    cwd: place.root,
+  });
+  expect({ exitCode, stdout, stderr }).toEqual({
+    exitCode: 0,
+    stdout: expect.stringContaining('ready'),
+    stderr: '',
+  });
+  expect(await readFile(join(place.root, 'LICENSES.txt'), 'utf8')).toMatch(/^ajv [0-9]/m);
 });
 
 test('the packages of the bundle are passed on with their licenses', async () => {

@@ -22,6 +22,7 @@ test('the published package has every chunk of the command line, the runner, the
       'dist/index.js',
       'dist/runner.cjs',
       'dist/sandboxes/cleanup/guard-program.js',
+      'dist/schemas/LICENSES.txt',
       'dist/schemas/checker-program.js',
       'images/Dockerfile',
     ]),
