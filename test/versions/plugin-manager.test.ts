@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
@@ -310,6 +310,20 @@ describe('`discoverAndLoad` reads', () => {
     expect(namesOf(await lurkbox.plugins.discoverAndLoad(['one']))).toContain('five');
     expect(activeOf('one')).toBe('1.1.0');
   });
+
+  test.each([['one'], ['three']])(
+    'all plugins when the folder of one was renamed, which keeps its name (%s is named)',
+    async (name) => {
+      await lurkbox.plugins.discoverAndLoadAll();
+      const path = join(workspace.root, 'plugins/renamed');
+      await rename(join(workspace.root, 'plugins/three'), path);
+      await lurkbox.plugins.discoverAndLoad([name]);
+      expect(lurkbox.registry.get('three')).toMatchObject({
+        origin: { path },
+        active: { version: '1.1.0', state: 'ENABLED' },
+      });
+    },
+  );
 
   test('a folder with the name of another plugin without letting it take over the name', async () => {
     await workspace.addPlugin('thief', { manifest: { name: 'one', version: '9.0.0' } });

@@ -6,6 +6,7 @@ import { LurkboxError } from '../../errors.ts';
 import { discoverPlugins, PLUGINS_FOLDER } from '../../manifest/discover.ts';
 import { splitDependency } from '../../manifest/fields.ts';
 import { type LoadedPlugin, MANIFEST_FILE } from '../../manifest/load.ts';
+import type { PluginRecord } from '../registry/record.ts';
 import type { PluginRegistry } from '../registry/registry.ts';
 import type { PluginInstance } from '../version-grants.ts';
 import { nameIsTaken } from './ownership.ts';
@@ -41,7 +42,7 @@ export async function discoverAndLoad(
   names?: readonly string[],
 ): Promise<Discovery> {
   const all = await discoverPlugins(workspaceRoot);
-  const some = names === undefined ? null : foldersOf(names, all, registry);
+  const some = names === undefined ? null : foldersOf(names, all, { registry, workspaceRoot });
   const reading = await readAll(some ?? all, registry, read);
   const isEnough = some === null || saysWhatIsKnown(reading.found, registry);
   const folders = isEnough ? (some ?? all) : all;
@@ -66,22 +67,33 @@ export async function discoverAndLoad(
   return { loaded: loaded.sort(byName), failed };
 }
 
-/** Of the plugins with these names and of those that they require; `null` where one of them was never loaded. */
+/**
+ * Of the plugins with these names and of those that they require; `null` where one of them was never loaded, or a folder is gone:
+ * whether it has another name now only the other folders can tell.
+ */
 function foldersOf(
   names: readonly string[],
   folders: readonly string[],
-  registry: PluginRegistry,
+  { registry, workspaceRoot }: { registry: PluginRegistry; workspaceRoot: string },
 ): string[] | null {
+  const gone = new Set(foldersGone(workspaceRoot, registry));
+  const isMissed = ({ active }: PluginRecord): boolean => active !== null && gone.has(active.origin.path);
+  // Those that are out of service already are not missed by anybody else.
+  if (registry.list().some((record) => isMissed(record) && !isOutOfService(record))) return null;
   const needed = new Set(names);
   // It grows while it is gone through.
   for (const name of needed) {
     const record = registry.get(name);
     // What is not active may be for the reason that it has to be read again.
-    if (record?.active == null) return null;
+    if (record?.active == null || isMissed(record)) return null;
     for (const written of record.active.manifest.requires) needed.add(nameOfRequired(written));
   }
   const owners = new Set([...needed].flatMap((name) => registry.get(name)?.origin.path ?? []));
   return folders.filter((folder) => owners.has(folder));
+}
+
+function isOutOfService({ active }: PluginRecord): boolean {
+  return active?.state === 'DISABLED' || active?.state === 'ERROR';
 }
 
 /** Whether what was read goes under the name and requires the plugins for which it was chosen. */
