@@ -5,7 +5,7 @@ import { crossing } from '../helpers/values.ts';
 const LIMITS = { depth: 64, values: 100_000, bytes: 1024 * 1024 };
 const MANY = 300_000;
 
-describe('of too much no copy is made first:', () => {
+describe('too large a value is refused before it is copied:', () => {
   const long = 'x'.repeat(500_000);
   const pairs = Array.from({ length: MANY }, (_, index) => [`k${index}`, index] as const);
   function* lines(): Generator<string> {
@@ -60,13 +60,13 @@ describe('of too much no copy is made first:', () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(256 * 2 ** 20);
   });
 
-  test('a key that is long, and not too long, crosses', async () => {
+  test('but a key of the allowed length crosses', async () => {
     const key = 'é'.repeat(8_000);
     expect(JSON.parse((await crossing({ [key]: 1 }, LIMITS)).json)).toEqual({ [key]: 1 });
   });
 });
 
-describe('what goes on in itself comes to an end:', () => {
+describe('an endless value does not hang the runner:', () => {
   const set = new Set<unknown>();
   set.add([set]);
   const map = new Map<unknown, unknown>([[1, 2]]);
@@ -81,11 +81,11 @@ describe('what goes on in itself comes to an end:', () => {
     await expect(crossing(value, LIMITS)).rejects.toThrow(message);
   });
 
-  test('a boxed text is what is in it, whatever it says of itself', async () => {
+  test('a boxed text crosses as its text, whatever it claims to be', async () => {
     expect((await crossing([boxed], LIMITS)).json).toBe('["a"]');
   });
 
-  test('a chain of forty errors that hold their cause as a field crosses once', async () => {
+  test('a chain of forty errors with their cause as a field crosses once', async () => {
     let error: object = new Error('first');
     for (let depth = 0; depth < 40; depth++) error = Object.assign(new Error(`${depth}`), { cause: error });
     const { json } = await crossing({ error }, LIMITS);
@@ -93,7 +93,7 @@ describe('what goes on in itself comes to an end:', () => {
   });
 });
 
-test('a `toJSON` that a plugin gave to all lists changes none', async () => {
+test('a `toJSON` that a plugin adds to all lists has no effect', async () => {
   const prototype = Array.prototype as { toJSON?: () => string };
   prototype.toJSON = () => 'a list';
   try {
@@ -103,15 +103,15 @@ test('a `toJSON` that a plugin gave to all lists changes none', async () => {
   }
 });
 
-test('of an error that says itself what of it is for others, that crosses', async () => {
+test('an error with its own `toJSON` crosses as that', async () => {
   const error = Object.assign(new Error('402'), { request: process.stdout, toJSON: () => ({ status: 402 }) });
   expect((await crossing({ error }, LIMITS)).json).toBe('{"error":{"status":402}}');
 });
 
-describe('what is told of a thrown error', () => {
+describe('the report of a thrown error', () => {
   const detailsOf = (error: unknown) => JSON.parse(describeFailure('pluginFailed', error));
 
-  test('has nothing that a plugin signed in with, wherever it stands', () => {
+  test('has no credentials of the plugin, wherever they are', () => {
     const secret = { headers: { authorization: 'Bearer s3cr3t' } };
     const inner = Object.assign(new Error('401'), { config: secret, response: secret, toJSON: () => secret });
     const told = JSON.stringify(detailsOf(new AggregateError([inner], 'no', { cause: inner })));
@@ -129,14 +129,14 @@ describe('what is told of a thrown error', () => {
     ]);
   });
 
-  test('has the issues of a schema, the first of them where they are many', () => {
+  test('has the issues of a schema, or the first of many', () => {
     const issues = Array.from({ length: 900 }, (_, index) => ({ path: ['rows', index], code: 'custom' }));
     const { data } = detailsOf(Object.assign(new Error('invalid'), { issues }));
     expect(data.details.issues[1]).toEqual({ path: ['rows', 1], code: 'custom' });
     expect(data.details.issues.length).toBeLessThan(100);
   });
 
-  test('has the length of bytes, and not the bytes', () => {
+  test('has the length of binary data, but not the data', () => {
     const { data } = detailsOf(Object.assign(new Error('bad file'), { body: Buffer.alloc(5_000_000) }));
     expect(data.details).toEqual({ body: '[5000000 bytes]' });
   });
@@ -158,7 +158,7 @@ function endlessHeaders(): unknown {
   return new Endless();
 }
 
-test('twenty warnings have room beside a result, however long their paths are', async () => {
+test('twenty warnings fit beside a result, however long their paths are', async () => {
   const name = '\u0001'.repeat(90);
   const Named = { [name]: class {} }[name] as new () => object;
   let value: unknown = Array.from({ length: 30 }, () => ({ [name]: new Named() }));

@@ -26,7 +26,7 @@ async function clocksOf(environments: readonly unknown[], code = CODE) {
   };
 }
 
-test('the clock shows the time zone that a call names, and the next call its own', async () => {
+test('the clock shows the time zone of each call', async () => {
   const { clocks, warnings } = await clocksOf([
     { TZ: 'Asia/Tokyo' },
     {},
@@ -43,7 +43,7 @@ test('the clock shows the time zone that a call names, and the next call its own
 });
 
 test.each(['Mars/Base', 'europe/zurich2', '+02:00', 'UTC\n', `A${'b'.repeat(200)}`])(
-  '%j, which is none, is told, and the clock shows that of the container',
+  'the invalid time zone %j is reported, and the clock shows that of the container',
   async (TZ) => {
     const { clocks, warnings } = await clocksOf([{ TZ: 'Asia/Tokyo' }, { TZ }]);
     expect(clocks[1]).toMatchObject({ hours: 0 });
@@ -53,19 +53,22 @@ test.each(['Mars/Base', 'europe/zurich2', '+02:00', 'UTC\n', `A${'b'.repeat(200)
   },
 );
 
-test.each([5, null, '', { of: 'the moon' }])('%j is no name at all, and only data', async (TZ) => {
-  const { clocks, warnings } = await clocksOf([{ TZ }]);
-  expect(clocks[0]).toMatchObject({ hours: 0 });
-  expect(warnings).toEqual([]);
-});
+test.each([5, null, '', { of: 'the moon' }])(
+  '%j is not read as a time zone, but only as data',
+  async (TZ) => {
+    const { clocks, warnings } = await clocksOf([{ TZ }]);
+    expect(clocks[0]).toMatchObject({ hours: 0 });
+    expect(warnings).toEqual([]);
+  },
+);
 
-test('letters of another case are the same zone', async () => {
+test('a time zone can be written in any case', async () => {
   const { clocks, warnings } = await clocksOf([{ TZ: 'asia/TOKYO' }]);
   expect(clocks[0]).toMatchObject({ hours: 9, zone: 'Asia/Tokyo' });
   expect(warnings).toEqual([]);
 });
 
-test('what a plugin sets itself holds as long as no call names one', async () => {
+test('a time zone that a plugin sets holds until a call names one', async () => {
   const { clocks } = await clocksOf(
     [{}, {}, { TZ: 'Asia/Tokyo' }],
     `let calls = 0;
@@ -77,7 +80,7 @@ test('what a plugin sets itself holds as long as no call names one', async () =>
   expect(clocks).toEqual([19, 19, 9]);
 });
 
-test('a plugin that replaces what the language brings cannot keep the clock from another call', async () => {
+test('a plugin that replaces built-in objects cannot change the clock of another call', async () => {
   const { clocks } = await clocksOf(
     [{}, { TZ: 'Asia/Tokyo' }],
     `export const execute = () => {

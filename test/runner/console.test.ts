@@ -30,7 +30,7 @@ describe.concurrent('the console', () => {
     ]);
   });
 
-  test('`assert` is one of level error, and only where it fails', async () => {
+  test('`assert` is a log record of level error, only if it fails', async () => {
     expect(await logsOf("console.assert(true, 'a'); console.assert(false, 'b')")).toEqual([
       { level: 'error', message: 'Assertion failed: b' },
     ]);
@@ -49,7 +49,7 @@ describe.concurrent('the console', () => {
     expect(await logsOf("console.log('a\\nb\\u001ec')")).toEqual([{ level: 'info', message: 'a\nb\u001ec' }]);
   });
 
-  test('cuts a line without end, and tells how long it was', async () => {
+  test('cuts an endless line, and says how long it was', async () => {
     const [line] = (await logsOf("console.log('x'.repeat(1_000_000))")) as { message: string }[];
     expect(line?.message).toBe(`${'x'.repeat(8_000)}… (1000000 characters)`);
   });
@@ -73,7 +73,7 @@ describe.concurrent('`host.log`', () => {
   });
 });
 
-test('what is printed past the console is no record', async () => {
+test('output past the console is not a log record', async () => {
   const { lines, messages, response } = await runPlugin({
     code: `
       import { writeSync } from 'node:fs';
@@ -88,7 +88,7 @@ test('what is printed past the console is no record', async () => {
   expect(response).toMatchObject({ result: 1 });
 });
 
-test('what a logger is writing when the plugin answers comes before the answer', async () => {
+test('what a logger is writing when the plugin answers arrives before the answer', async () => {
   await using runner = new RunnerProcess({
     code: `
       import { write } from 'node:fs';
@@ -108,7 +108,7 @@ test('what a logger is writing when the plugin answers comes before the answer',
   expect(runner.lines).toHaveLength(50);
 });
 
-test('a logger beside a stream whose reader is slow is not told to try again', async () => {
+test('a logger beside a slowly read stream gets no error to retry', async () => {
   await using runner = new RunnerProcess({
     code: `
       import { writeSync } from 'node:fs';
@@ -129,7 +129,7 @@ test('a logger beside a stream whose reader is slow is not told to try again', a
   expect(await runner.heard(({ id }) => id !== undefined)).toMatchObject({ result: { refused: 0 } });
 });
 
-test('a read that never ends holds up the answer for a moment only', async () => {
+test('a read that never ends delays the answer only briefly', async () => {
   await using runner = new RunnerProcess({
     code: `
       import { execFileSync } from 'node:child_process';

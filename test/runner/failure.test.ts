@@ -66,17 +66,17 @@ describe('a thrown value becomes', () => {
   });
 });
 
-test('an error brings its stack', () => {
+test('an error crosses with its stack', () => {
   const error = new Error('m');
   expect(describeThrown(error).data.stack).toBe(error.stack);
 });
 
-test.each(['message', 'stack', 'name'])('a `%s` without end is cut', (property) => {
+test.each(['message', 'stack', 'name'])('an endless `%s` is cut', (property) => {
   const thrown = Object.assign(new Error('m'), { [property]: 'x'.repeat(1_000_000) });
   expect(describeFailure('pluginFailed', thrown).length).toBeLessThan(25_000);
 });
 
-test('the words of an error cannot leave their JSON', () => {
+test('the message of an error cannot break out of its JSON', () => {
   const message = '"},"result":1,"x":{"\n\u001e\u2028\ud800';
   expect(describeThrown(new Error(message)).message).toBe(message);
   expect(describeFailure('pluginFailed', new Error(message))).not.toMatch(/[\n\u001e]/);
@@ -88,12 +88,12 @@ test.each([
   ['noResult', -32003],
   ['notSerializable', -32004],
   ['uncaught', -32005],
-] as const)('`%s` is the code %i', (code, number) => {
+] as const)('the failure `%s` has the code %i', (code, number) => {
   expect(JSON.parse(describeFailure(code, new Error('m'))).code).toBe(number);
 });
 
-describe('of an error', () => {
-  test('the cause is in its text and in its details, as far down as it goes', () => {
+describe('a reported error', () => {
+  test('has its causes in its text and its details, at every depth', () => {
     const refused = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:9'), {
       code: 'ECONNREFUSED',
       port: 9,
@@ -108,20 +108,20 @@ describe('of an error', () => {
     });
   });
 
-  test('the errors in it are told in their order', () => {
+  test('has its inner errors in order', () => {
     const { message, data } = describeThrown(new AggregateError([new Error('one'), 'two'], 'all failed'));
     expect(message).toBe('all failed (2 errors: Error: one; two)');
     expect(data.details).toEqual({ errors: [{ name: 'Error', message: 'one' }, 'two'] });
   });
 
-  test('its own fields are its details', () => {
+  test('has its own fields as details', () => {
     const { data } = describeThrown(
       Object.assign(new Error('m'), { code: 'E_PAY', status: 402, at: new Date(0) }),
     );
     expect(data.details).toEqual({ code: 'E_PAY', status: 402, at: '1970-01-01T00:00:00.000Z' });
   });
 
-  test('that is its own cause the circle is told once', () => {
+  test('that is its own cause has the cycle once', () => {
     const error = new Error('round');
     error.cause = error;
     expect(describeThrown(error).message).toMatch(/^round \(caused by \[`error.cause` is `error` again/);
@@ -141,7 +141,7 @@ describe('of an error', () => {
           },
         }),
     ],
-  ])('that has %s the details are bounded', (_title, fields) => {
+  ])('that has %s has bounded details', (_title, fields) => {
     expect(
       describeFailure('pluginFailed', Object.assign(new Error('m'), { fields: fields() })).length,
     ).toBeLessThan(60_000);

@@ -7,7 +7,7 @@ const plugin = (body: string): { code: string } => ({
   code: `export const execute = async (context, host) => { ${body} };`,
 });
 
-test('the runner says `ready` with the protocol and its Node, before anything else', async () => {
+test('the runner first sends `ready` with the protocol and the version of Node', async () => {
   const { messages } = await runPlugin(plugin('return 1;'));
   expect(messages[0]).toEqual({
     jsonrpc: '2.0',
@@ -96,7 +96,7 @@ describe.concurrent('an error is', () => {
   });
 });
 
-describe.concurrent('what fails inside of a result is told with its path:', () => {
+describe.concurrent('a failure inside a result is reported with its path:', () => {
   test.each([
     [
       'a promise that is rejected',
@@ -123,7 +123,7 @@ describe.concurrent('what fails inside of a result is told with its path:', () =
     expect(response?.error).toMatchObject({ code: -32001, message });
   });
 
-  test('with what was told of other values before', async () => {
+  test('with the earlier warnings about other values', async () => {
     const { messages } = await runPlugin(plugin('return { mean: NaN, page: new Response("x") };'));
     const told = messages.slice(1).map(({ method, params, error }) => method ?? error?.message ?? params);
     expect(told.slice(0, 2)).toEqual(['warning', expect.stringContaining('`result.page` is a Response')]);
@@ -131,7 +131,7 @@ describe.concurrent('what fails inside of a result is told with its path:', () =
   });
 });
 
-describe.concurrent('a rejection that nobody waits for is left to a plugin that listens', () => {
+describe.concurrent('an unhandled rejection is left to a plugin that listens', () => {
   test.each([
     ['to rejections', 'unhandledRejection', '[{"why":1}]'],
     ['to all that nobody catches', 'uncaughtException', '["ERR_UNHANDLED_REJECTION","unhandledRejection"]'],
@@ -162,7 +162,7 @@ describe.concurrent('no response comes from a plugin that', () => {
   });
 });
 
-describe.concurrent('there is one response', () => {
+describe.concurrent('there is exactly one response', () => {
   const responsesOf = async (body: string) => {
     const { messages } = await runPlugin(plugin(body));
     return messages.filter(({ id }) => id !== undefined);
@@ -228,7 +228,7 @@ describe.concurrent('a plugin that changes the language', () => {
       'everything that has a name',
       'for (const name of ["JSON", "Buffer", "Reflect", "Promise", "Error", "Map", "Number", "BigInt", "process", "console"]) delete globalThis[name];',
     ],
-  ])('in %s still answers what it returns', async (_title, body) => {
+  ])('in %s still returns its result', async (_title, body) => {
     const { response } = await runPlugin(plugin(`process.stdout; ${body} return "mine";`));
     expect(response).toMatchObject({ id: 1, result: 'mine' });
   });
@@ -243,7 +243,7 @@ describe.concurrent('a plugin that changes the language', () => {
       'names',
       'for (const name of ["JSON", "Promise", "Error", "Map", "Number", "BigInt"]) delete globalThis[name];',
     ],
-  ])('in %s still answers lists, objects and what needs a rule', async (_title, body) => {
+  ])('in %s still returns lists, objects and converted values', async (_title, body) => {
     const result = '{ rows: [1, { a: 2n }], nothing: NaN, fault: new RangeError("r", { cause: 1 }) }';
     const { response, messages } = await runPlugin(
       plugin(`const result = ${result}; ${body} return result;`),
@@ -262,13 +262,13 @@ describe.concurrent('a plugin that changes the language', () => {
       'methods of strings and lists',
       'for (const prototype of [String.prototype, Array.prototype]) for (const name of ["indexOf", "slice", "join", "push"]) prototype[name] = () => { throw new Error("no"); };',
     ],
-  ])('in %s still answers the causes of what it threw', async (_title, body) => {
+  ])('in %s still reports the causes of what it threw', async (_title, body) => {
     const thrown = 'new Error("outer", { cause: Object.assign(new Error("inner"), { code: "E1" }) })';
     const { response } = await runPlugin(plugin(`const thrown = ${thrown}; ${body} throw thrown;`));
     expect(response?.error?.message).toBe('outer (caused by Error: inner [E1])');
   });
 
-  test.each(LANGUAGE)('in %s still answers what it threw and logged', async (_title, body) => {
+  test.each(LANGUAGE)('in %s still reports what it threw and logged', async (_title, body) => {
     const code = `${body} host.log('warn', 'logged'); throw new RangeError('thrown');`;
     const { messages, response } = await runPlugin(plugin(code));
     expect(response?.error).toMatchObject({ code: -32001, message: 'thrown', data: { name: 'RangeError' } });
@@ -281,7 +281,7 @@ describe.concurrent('a plugin that changes the language', () => {
 });
 
 describe.concurrent('`host.progress`', () => {
-  test('is told as it was given', async () => {
+  test('is passed on as given', async () => {
     const { messages } = await runPlugin(plugin('host.progress(0.25, "a \\"b\\""); host.progress(1);'));
     const told = messages.flatMap(({ method, params }) => (method === 'progress' ? [params] : []));
     expect(told).toEqual([
@@ -298,22 +298,19 @@ describe.concurrent('`host.progress`', () => {
     ['"0.5"', []],
     ['{ valueOf: () => 0.5 }', []],
     ['undefined', []],
-  ])(
-    'of %s fails no call: it is moved to 0 or 1 or left out, and the first is warned of',
-    async (fraction, told) => {
-      const { messages, response } = await runPlugin(
-        plugin(`host.progress(${fraction}); host.progress(${fraction}); return 1;`),
-      );
-      expect(response).toMatchObject({ result: 1 });
-      const fractions = messages.flatMap(({ method, params }) =>
-        method === 'progress' ? [params?.['fraction']] : [],
-      );
-      expect(fractions).toEqual([...told, ...told]);
-      expect(messages.filter(({ method }) => method === 'warning')).toHaveLength(1);
-    },
-  );
+  ])('of %s does not fail a call: it is clamped or left out, with one warning', async (fraction, told) => {
+    const { messages, response } = await runPlugin(
+      plugin(`host.progress(${fraction}); host.progress(${fraction}); return 1;`),
+    );
+    expect(response).toMatchObject({ result: 1 });
+    const fractions = messages.flatMap(({ method, params }) =>
+      method === 'progress' ? [params?.['fraction']] : [],
+    );
+    expect(fractions).toEqual([...told, ...told]);
+    expect(messages.filter(({ method }) => method === 'warning')).toHaveLength(1);
+  });
 
-  test('that a sum of fractions comes to is told without a warning', async () => {
+  test('of a rounded sum of fractions gives no warning', async () => {
     const { messages } = await runPlugin(
       plugin('let sum = 0; for (let i = 0; i < 9; i++) host.progress(sum += 1 / 9); return sum;'),
     );
@@ -333,12 +330,12 @@ test.each([
     'reads to the end of its stdin',
     'export const execute = async () => (await Array.fromAsync(process.stdin)).length === 0;',
   ],
-])('a plugin that %s does not meet the channel', async (_title, code) => {
+])('a plugin that %s does not touch the channel', async (_title, code) => {
   const { response } = await runPlugin({ code });
   expect(response).toMatchObject({ result: true });
 });
 
-test('`host` cannot be changed by a plugin for the code it shares it with', async () => {
+test('a plugin cannot change `host` for other code in its process', async () => {
   const { response } = await runPlugin(plugin('host.log = null;'));
   expect(response?.error).toMatchObject({ data: { name: 'TypeError' } });
 });
@@ -359,7 +356,7 @@ describe.concurrent('a host that', () => {
     expect(await runner.heard(({ id }) => id === 1)).toMatchObject({ result: 'the execution was cancelled' });
   });
 
-  test('hangs up before it asked for anything ends the runner', async () => {
+  test('closes the channel before a request ends the runner', async () => {
     await using runner = new RunnerProcess(plugin(''));
     await runner.heard(({ method }) => method === 'ready');
     runner.hangUp();
@@ -372,7 +369,7 @@ describe.concurrent('a host that', () => {
       'replaced `process.exit`',
       'setInterval(() => {}, 1000); process.exit = () => {}; console.log("up"); await new Promise(() => {});',
     ],
-  ])('hangs up ends a plugin that %s', async (_title, body) => {
+  ])('closes the channel ends a plugin that %s', async (_title, body) => {
     await using runner = new RunnerProcess(plugin(body));
     await runner.execute();
     await runner.heard(({ method }) => method === 'log');
@@ -380,14 +377,14 @@ describe.concurrent('a host that', () => {
     expect(await runner.ended).toBe(85);
   });
 
-  test('does not hang up keeps the runner after the response', async () => {
+  test('keeps the channel open keeps the runner after the response', async () => {
     await using runner = new RunnerProcess(plugin('return 1;'));
     await runner.execute();
     await runner.heard(({ id }) => id === 1);
     expect(await Promise.race([runner.ended, delay(300, 'still there')])).toBe('still there');
   });
 
-  test('says what nobody knows is not answered', async () => {
+  test('sends an unknown message gets no answer', async () => {
     await using runner = new RunnerProcess(plugin('return 1;'));
     runner.send({ method: 'strange' });
     await runner.execute();

@@ -97,7 +97,7 @@ describe.concurrent('a plugin cannot be loaded that', () => {
   });
 });
 
-test('a stack has the lines of the author where a bundle says where they are', async () => {
+test('a stack has the source lines of the author when a bundle maps them', async () => {
   const { outputFiles } = buildSync({
     stdin: {
       contents:
@@ -114,7 +114,7 @@ test('a stack has the lines of the author where a bundle says where they are', a
   expect(response?.error?.data['stack']).toMatch(/src\/main\.ts:4:9/);
 });
 
-describe('an error of syntax is told with its file and line:', () => {
+describe('a syntax error is reported with its file and line:', () => {
   test.each<[string, Record<string, string>, RegExp]>([
     [
       'of the entry',

@@ -37,7 +37,7 @@ class Money {
 /** Newer than what TypeScript knows of JSON. */
 const { rawJSON: rawJson } = JSON as unknown as { rawJSON: (text: string) => object };
 
-describe('what has a form on the other side crosses without a word:', () => {
+describe('a value with a JSON form crosses without a warning:', () => {
   test.each<[string, unknown, unknown]>([
     ['nothing', undefined, null],
     ['a text with half a character', 'a\ud800', 'a\ud800'],
@@ -120,7 +120,7 @@ describe('what has a form on the other side crosses without a word:', () => {
     expect(await cross(value)).toEqual({ value: expected, warned: [] });
   });
 
-  test('what a generator yields, whose body runs to its end', async () => {
+  test('the values of a generator, which runs to its end', async () => {
     let hasEnded = false;
     async function* rows(): AsyncGenerator<unknown> {
       yield new Set([1]);
@@ -132,7 +132,7 @@ describe('what has a form on the other side crosses without a word:', () => {
   });
 });
 
-describe('what has none crosses by a rule, and that is told with its path:', () => {
+describe('a value without a JSON form crosses by a rule, with a warning and its path:', () => {
   test.each<[string, unknown, unknown, RegExp]>([
     ['NaN', { mean: Number.NaN }, { mean: null }, /^result\.mean is NaN/],
     ['an infinity', [1, -Infinity], [1, null], /^result\[1\] is -Infinity/],
@@ -179,14 +179,14 @@ describe('what has none crosses by a rule, and that is told with its path:', () 
     expect(crossed.warned).toEqual([expect.stringMatching(warned)]);
   });
 
-  test('a thousand of a kind are twenty warnings and a count', async () => {
+  test('a thousand of a kind give twenty warnings and a count', async () => {
     const { warned } = await cross(Array(900).fill(Number.NaN));
     expect(warned).toHaveLength(21);
     expect(warned.at(-1)).toContain('and 880 more values');
   });
 });
 
-describe('what would be a lie is refused, with its path:', () => {
+describe('a value that would be falsified is refused, with its path:', () => {
   const circle: Record<string, unknown> = { a: [{}] };
   circle['a'] = [{ back: circle }];
   test.each<[string, unknown, string]>([
@@ -235,7 +235,7 @@ function* endsBadly(): Generator {
   throw new Error('late');
 }
 
-describe('an error crosses without what in it cannot, which is told with its path:', () => {
+describe('an error crosses without the parts that cannot, with a warning and their path:', () => {
   const answer = { status: 503, data: Readable.from(['busy']), request: new Request('https://example.org') };
   const failed = Object.assign(new Error('status code 503'), { code: 'ERR_BAD_RESPONSE', response: answer });
   const itself: Error & { response?: object } = new Error('no');
@@ -307,7 +307,7 @@ describe('an error crosses without what in it cannot, which is told with its pat
   });
 });
 
-describe('too much is a limit, with the place and what to do:', () => {
+describe('a value above a limit is refused, with the path and what to do:', () => {
   let deep: unknown = [];
   for (let level = 0; level < 70; level++) deep = { a: deep };
   function* endless(): Generator<number> {
@@ -420,7 +420,7 @@ function detached(): ArrayBuffer {
   return buffer;
 }
 
-test('whatever is returned crosses as JSON that reads back, or is refused with its path', async () => {
+test('any result crosses as valid JSON, or is refused with its path', async () => {
   await fc.assert(
     fc.asyncProperty(anyValue, async (make) => {
       const outcome = await crossing(make(), LIMITS).then(

@@ -11,7 +11,7 @@ const TRANSPORT = `
   const log = (line) => worker.postMessage(line);
 `;
 
-test('the lines of a thread that has just started come before the answer, also to an error', async () => {
+test('lines of a thread that has just started arrive before the answer, even an error', async () => {
   const { lines, response } = await runPlugin({
     code: `${TRANSPORT}
       export const execute = () => {
@@ -24,7 +24,7 @@ test('the lines of a thread that has just started come before the answer, also t
   expect(lines.at(-1)).toBe('line 49');
 });
 
-test('an answer waits neither for a thread that never rests nor for one that was broken', async () => {
+test('an answer waits neither for a busy thread nor for a broken one', async () => {
   const { response } = await runPlugin({
     code: `
       import { Worker } from 'node:worker_threads';

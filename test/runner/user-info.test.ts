@@ -13,7 +13,7 @@ function failWith(code: string): void {
   }) as never;
 }
 
-test('a user without a line in the image has a name, a home and its own numbers', () => {
+test('a user without an entry in the image has a name, a home and its own ids', () => {
   failWith('ENOENT');
   nameUser();
   const ids = { uid: process.getuid?.(), gid: process.getgid?.() };
@@ -22,7 +22,7 @@ test('a user without a line in the image has a name, a home and its own numbers'
   expect([username, homedir]).toEqual([Buffer.from('plugin'), Buffer.from('/tmp')]);
 });
 
-test('one with a line, and any other failure, is as Node tells it', () => {
+test('a user with an entry, and any other failure, is as Node reports it', () => {
   nameUser();
   expect(os.userInfo()).toEqual(original());
   failWith('EMFILE');

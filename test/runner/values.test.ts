@@ -12,7 +12,7 @@ function read(json: string): unknown {
 
 const LIMITS = { depth: 64, values: 100_000, bytes: 16 * 1024 * 1024 };
 
-test('whatever value is in whatever other, it crosses in its documented form, with a word for each that did not', async () => {
+test('any nested value crosses in its documented form, with a warning for each changed one', async () => {
   await fc.assert(
     fc.asyncProperty(anyValue({ refuses: false }), async (make) => {
       const { value, form, warned, kind } = make();
@@ -26,7 +26,7 @@ test('whatever value is in whatever other, it crosses in its documented form, wi
   );
 }, 60_000);
 
-test('what holds a value that cannot cross is refused, and its path leads to one of them', async () => {
+test('a result with a value that cannot cross is refused with its path', async () => {
   await fc.assert(
     fc.asyncProperty(anyValue({ refuses: true }), async (make) => {
       const { value, refused } = make();
