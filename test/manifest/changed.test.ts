@@ -11,7 +11,7 @@ import { MINIMAL } from './sample.ts';
 /** Tries until one of them meets the writer. */
 const PATIENT = { interval: 1, timeout: 20_000 };
 
-test('a file that another size is written to while the plugin is read is a change', async () => {
+test('a file whose size changes while the plugin is read is reported as a change', async () => {
   const { folder, path } = await createFolder();
   await using _writer = changeSizeForEver(path('data'));
   await expect
@@ -22,13 +22,13 @@ test('a file that another size is written to while the plugin is read is a chang
     });
 });
 
-test('files that come and go while the plugin is read are a change', async () => {
+test('files that come and go while the plugin is read are reported as a change', async () => {
   const { folder, path } = await createFolder();
   await using _writer = comeAndGo(path('data'));
   await expect.poll(async () => isBecauseOfChange(await errorOf(loadPlugin(folder))), PATIENT).toBe(true);
 });
 
-test('a file that changed after the plugin was loaded is a change', async () => {
+test('a file that changed after the plugin was loaded is reported as a change', async () => {
   const { folder, path } = await createFolder();
   const plugin = await loadPlugin(folder);
   await writeFile(path('index.js'), 'export const execute = () => 2;');
@@ -36,7 +36,7 @@ test('a file that changed after the plugin was loaded is a change', async () => 
   expect(isBecauseOfChange(error)).toBe(true);
 });
 
-test('a manifest that speaks of a change is a broken manifest', async () => {
+test('a broken manifest whose error mentions a change counts as a broken manifest', async () => {
   const { folder, path } = await createFolder();
   const sentence = 'changed while it was read; load the plugin again';
   await writeFile(path('plugin.json'), JSON.stringify({ ...MINIMAL, entry_point: sentence, [sentence]: 1 }));
@@ -44,7 +44,7 @@ test('a manifest that speaks of a change is a broken manifest', async () => {
   expect(isBecauseOfChange(await errorOf(loadPlugin(folder)))).toBe(false);
 });
 
-test('another error is no change, whatever it says', () => {
+test('another error does not count as a change, whatever its message', () => {
   const problems = [{ path: '', message: 'changed while it was read; load the plugin again' }];
   expect(isBecauseOfChange(new LurkboxError('POLICY_DENIED', '', { problems }))).toBe(false);
   expect(isBecauseOfChange({ code: 'MANIFEST_INVALID', problems })).toBe(false);

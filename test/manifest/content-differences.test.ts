@@ -19,7 +19,7 @@ const lockOf = (versions: Record<string, string>, digit = 'A') =>
     ),
   });
 
-test('names what was changed, added and removed', () => {
+test('the difference of two contents names the changed, added and removed files', () => {
   const before = content({ 'a.js': '1', 'b.js': '1', 'c.js': '1' });
   const after = content({ 'a.js': '1', 'b.js': '2', 'd.js': '1' });
   expect(describeDifferences(compareContents(before, after))).toBe(
@@ -27,19 +27,19 @@ test('names what was changed, added and removed', () => {
   );
 });
 
-test('names ten, and counts the others', () => {
+test('the difference of two contents names ten files and counts the others', () => {
   const many = Object.fromEntries(Array.from({ length: 25 }, (_, index) => [`f${index + 10}.js`, '1']));
   const text = describeDifferences(compareContents(content({}), content(many)));
   expect(text.match(/added/g)).toHaveLength(10);
   expect(text).toMatch(/added `f19\.js` and 15 more$/);
 });
 
-test('a file of a name that every object has is a file', () => {
+test('a file named like an inherited property is listed as a file', () => {
   const differences = compareContents(content({}), content({ constructor: '1', __proto__x: '1' }));
   expect(differences.added).toEqual(['constructor', '__proto__x']);
 });
 
-test('a long name is cut, and one that steers a terminal is escaped', () => {
+test('a long file name is cut, and control characters in it are escaped', () => {
   const text = describeDifferences(
     compareContents(content({}), content({ [`${'x'.repeat(5000)}`]: '1', '\u202eevil': '1' })),
   );
@@ -47,7 +47,7 @@ test('a long name is cut, and one that steers a terminal is escaped', () => {
   expect(text).not.toContain('\u202e');
 });
 
-test('names packages where only the lock differs', () => {
+test('the difference of two contents names packages when only the lock differs', () => {
   const before = content({ 'a.js': '1' }, lockOf({ left: '1.0.0', ms: '2.1.2', same: '1.0.0' }));
   const after = content({ 'a.js': '1' }, lockOf({ ms: '2.1.3', right: '3.0.0', same: '1.0.0' }));
   expect(describeDifferences(compareContents(before, after))).toBe(
@@ -60,7 +60,7 @@ test('names packages where only the lock differs', () => {
   expect(describeDifferences(other)).toContain('`ms` 2.1.3 of other bytes');
 });
 
-test('nothing differs', () => {
+test('equal contents have no difference', () => {
   expect(describeDifferences(compareContents(content({ a: '1' }), content({ a: '1' })))).toBe(
     'the files are the same',
   );

@@ -14,23 +14,23 @@ afterEach(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-test('finds the folders with a plugin.json, sorted by name', async () => {
+test('discovery finds the folders with a plugin.json, sorted by name', async () => {
   for (const name of ['weather', 'echo', 'alarm']) await put(`plugins/${name}/plugin.json`);
   expect(await discoverPlugins(root)).toEqual(
     ['alarm', 'echo', 'weather'].map((name) => join(root, 'plugins', name)),
   );
 });
 
-test('gives absolute paths for a relative root', async () => {
+test('discovery gives absolute paths for a relative root', async () => {
   await put('plugins/echo/plugin.json');
   expect(await discoverPlugins(relative(process.cwd(), root))).toEqual([join(root, 'plugins/echo')]);
 });
 
-test('finds nothing where there is no plugins folder', async () => {
+test('discovery finds nothing without a plugins folder', async () => {
   expect(await discoverPlugins(root)).toEqual([]);
 });
 
-test('leaves out dot folders, files, folders without a manifest, and what lies deeper', async () => {
+test('discovery skips hidden folders, files, folders without a manifest, and deeper ones', async () => {
   await put('plugins/.hidden/plugin.json');
   await put('plugins/readme.md');
   await put('plugins/empty/index.js');
@@ -39,20 +39,20 @@ test('leaves out dot folders, files, folders without a manifest, and what lies d
   expect(await discoverPlugins(root)).toEqual([]);
 });
 
-test('finds a plugin that is linked into the workspace', async () => {
+test('discovery finds a plugin that is linked into the workspace', async () => {
   await put('elsewhere/echo/plugin.json');
   await mkdir(join(root, 'plugins'));
   await symlink('../elsewhere/echo', join(root, 'plugins/echo'));
   expect(await discoverPlugins(root)).toEqual([join(root, 'plugins/echo')]);
 });
 
-test('finds a plugin whose manifest is broken, for loading to tell', async () => {
+test('discovery finds a plugin with a broken manifest, which loading reports', async () => {
   await mkdir(join(root, 'plugins/odd'), { recursive: true });
   await symlink('nowhere', join(root, 'plugins/odd/plugin.json'));
   expect(await discoverPlugins(root)).toEqual([join(root, 'plugins/odd')]);
 });
 
-test('throws when plugins is a file', async () => {
+test('discovery fails when plugins is a file', async () => {
   await put('plugins');
   await expect(discoverPlugins(root)).rejects.toMatchObject({ code: 'OPTIONS_INVALID' });
 });

@@ -47,7 +47,7 @@ describe('a link below the workspace', () => {
     expect((await errorOf(loadPlugin(folder, { path: 'resolved' }))).code).toBe('MANIFEST_INVALID');
   });
 
-  test('on the way that a person wrote is followed once, and shown', async () => {
+  test('on a path that a person wrote is followed once, and shown', async () => {
     await symlink('ws', join(base, 'alias'));
     expect(await discoverPlugins(join(base, 'alias'))).toEqual([join(base, 'ws/plugins/reader')]);
     expect((await loadPlugin(join(base, 'alias/plugins/reader'))).folder).toBe(
@@ -58,7 +58,7 @@ describe('a link below the workspace', () => {
 
 describe('the files of a plugin that was loaded', () => {
   test.each(['ws/plugins/reader/lib', 'ws/plugins/reader', 'ws/plugins', 'ws'])(
-    'are not read through a link in the place of %s, even where they are the same',
+    'are not read through a link in the place of %s, even to the same files',
     async (path) => {
       const loaded = await loadPlugin(join(base, 'ws/plugins/reader'));
       await rename(join(base, path), join(base, 'moved'));
@@ -70,7 +70,7 @@ describe('the files of a plugin that was loaded', () => {
 });
 
 describe('a folder that is swapped while it is walked', () => {
-  test('goes on being the one that was listed', async () => {
+  test('stays the one that was listed', async () => {
     const path = join(base, 'ws/plugins/reader');
     using root = Folder.open(path);
     using lib = root.folder('lib');
@@ -86,7 +86,7 @@ describe('a folder that is swapped while it is walked', () => {
     ['a folder becomes a link', (path) => replace(join(path, 'lib'), join(base, 'elsewhere/reader/lib'))],
     ['a file becomes a link', (path) => replace(join(path, 'index.js'), join(base, 'secret'))],
     ['a folder is gone', (path) => rename(join(path, 'lib'), join(base, 'moved'))],
-  ])('is a change where %s after it was listed', async (_what, change) => {
+  ])('is reported as changed when %s after it was listed', async (_what, change) => {
     const path = join(base, 'ws/plugins/reader');
     await writeFile(join(base, 'secret'), 'secret');
     using root = Folder.open(path);
@@ -99,7 +99,7 @@ describe('a folder that is swapped while it is walked', () => {
   });
 });
 
-test('hundreds of plugins that are read at once hold no more descriptors than are allowed', async () => {
+test('reading hundreds of plugins at once stays within the limit of descriptors', async () => {
   await plugin('deep', 'x', 'd/'.repeat(30));
   const open = async () => (await readdir('/proc/self/fd')).length;
   const before = await open();

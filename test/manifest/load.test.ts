@@ -25,7 +25,7 @@ afterEach(async () => {
   await rm(base, { recursive: true, force: true });
 });
 
-test('reads manifest, files and digest of a plugin', async () => {
+test('loading reads the manifest, files and digest of a plugin', async () => {
   await put('lib/b.js', 'b');
   const plugin = await loadPlugin(folder);
   expect(plugin.folder).toBe(folder);
@@ -34,7 +34,7 @@ test('reads manifest, files and digest of a plugin', async () => {
   expect(plugin.files[1]).toEqual({ path: 'lib/b.js', sizeBytes: 1, sha256: sha256('b') });
 });
 
-test('the digest is the hash of a listing that anybody can make', async () => {
+test('the digest is the hash of a listing that can be reproduced', async () => {
   const { digest } = await loadPlugin(folder);
   const listing = [
     'lurkbox plugin content, version 1\n',
@@ -44,7 +44,7 @@ test('the digest is the hash of a listing that anybody can make', async () => {
   expect(digest).toBe(`sha256:${sha256(listing.join(''))}`);
 });
 
-test('limits of 64 bits in schemas are rounded, as every reader of JSON does it', async () => {
+test('64-bit limits in schemas are rounded like in any JSON reader', async () => {
   const limits =
     '{"properties":{"n":{"minimum":-9223372036854775808,"maximum":9223372036854775807,"default":12345678901234567890}}}';
   await put('plugin.json', JSON.stringify(MINIMAL).replace(/}$/, `,"input_schema":${limits}}`));
@@ -81,19 +81,19 @@ test('node_modules below the top belongs to the plugin', async () => {
   expect((await loadPlugin(folder)).files.map(({ path }) => path)).toContain('lib/node_modules/x.js');
 });
 
-test('the folder itself may be reached through a link', async () => {
+test('a plugin folder can be reached through a link', async () => {
   const alias = join(base, 'alias');
   await symlink(folder, alias);
   expect(await loadPlugin(alias)).toEqual(await loadPlugin(folder));
 });
 
-test('sorts files by their bytes', async () => {
+test('the files of a plugin are sorted by the bytes of their names', async () => {
   for (const name of ['b.js', 'Z.js', 'a/x.js', 'a.js', 'é.js', 'a-b.js']) await put(name, '');
   const paths = (await loadPlugin(folder)).files.map(({ path }) => path);
   expect(paths).toEqual(['Z.js', 'a-b.js', 'a.js', 'a/x.js', 'b.js', 'index.js', 'plugin.json', 'é.js']);
 });
 
-describe('refuses', () => {
+describe('loading refuses', () => {
   test.each<[string, () => Promise<unknown>, string, RegExp]>([
     ['a link to a host file', () => symlink('/etc/passwd', join(folder, 'x.js')), 'x.js', /symbolic link/],
     ['a link to a file of its own', () => symlink('index.js', join(folder, 'x.js')), 'x.js', /symbolic link/],
@@ -153,7 +153,7 @@ describe('refuses', () => {
     });
   });
 
-  test('a plugin.json that is a second name of a file, without a word of what is in it', async () => {
+  test('a plugin.json that is a hard link, without showing its content', async () => {
     await rm(join(folder, 'plugin.json'));
     await link(join(base, 'secret'), join(folder, 'plugin.json'));
     const { problems } = await failure();

@@ -21,7 +21,7 @@ async function put(path: string, content = 'x'): Promise<void> {
   await writeFile(join(folder, path), content);
 }
 
-describe('what systems and editors drop is no content', () => {
+describe('a file of an operating system or editor is not content:', () => {
   test.each([
     '.DS_Store',
     'lib/.DS_Store',
@@ -61,19 +61,19 @@ describe('what systems and editors drop is no content', () => {
     expect(after.digest).toBe(digest);
   });
 
-  test('nor is the lock of an editor, which is a link that leads nowhere', async () => {
+  test('the lock of an editor, which is a broken link', async () => {
     await symlink('ada@laptop.4711:1700000000', join(folder, '.#index.js'));
     expect((await loadPlugin(folder)).files).toHaveLength(2);
   });
 
-  test('and it takes nothing from the bounds of a folder', async () => {
+  test('any number of them, which does not count for the limits of a folder', async () => {
     await mkdir(join(folder, 'lib'));
     for (let index = 0; index < 2100; index++) await put(`lib/._${index}.js`, '');
     expect((await loadPlugin(folder)).files).toHaveLength(2);
   });
 });
 
-describe('what an author may mean is content', () => {
+describe('a file that an author may mean is content:', () => {
   test.each([
     '.env.json',
     '.gitignore',
@@ -102,13 +102,13 @@ describe('what an author may mean is content', () => {
     expect((await loadPlugin(folder)).files.map((file) => file.path)).toContain(path);
   });
 
-  test('a name of files says nothing of folders, and the other way round', () => {
+  test('a folder named like an ignored file, and the other way round', () => {
     expect(isContent('old~', { kind: 'folder', isAtTop: true })).toBe(true);
     expect(isContent('__MACOSX', { kind: 'file', isAtTop: true })).toBe(true);
   });
 });
 
-test('an entry point that is no content is refused with the reason', async () => {
+test('an entry point that is not content is refused with the reason', async () => {
   await put('plugin.json', JSON.stringify({ ...MINIMAL, entry_point: '._index.js' }));
   await put('._index.js');
   await expect(loadPlugin(folder)).rejects.toMatchObject({
@@ -117,7 +117,7 @@ test('an entry point that is no content is refused with the reason', async () =>
   });
 });
 
-test('a folder that holds nothing else without an end is not read to its end', {
+test('an endless folder of ignored files is not read to its end', {
   timeout: 60_000,
 }, async () => {
   await mkdir(join(folder, 'lib'));

@@ -20,17 +20,17 @@ function packagesOf(packages: Record<string, object>) {
   return reading.lock.packages;
 }
 
-describe('readLockFile', () => {
+describe('the reader of lock files', () => {
   test.each([
     ['no package', {}],
     ['a package from the registry', { 'node_modules/zod': HONEST }],
     ['a scoped package inside another one', { 'node_modules/@a/b/node_modules/c.js': HONEST }],
     ['a package called as what every object has', { 'node_modules/constructor': HONEST }],
-  ])('takes %s', (_, packages) => {
+  ])('accepts %s', (_, packages) => {
     expect(Object.keys(packagesOf(packages))).toEqual(Object.keys(packages));
   });
 
-  test('keeps what decides what is installed, sorted, and nothing else', () => {
+  test('returns only what decides what is installed, sorted', () => {
     const packages = packagesOf({
       'node_modules/z': {
         ...HONEST,
@@ -65,7 +65,7 @@ describe('readLockFile', () => {
     expect(parseLock(toLockText({ packages })).packages).toEqual(packages);
   });
 
-  test('leaves out what was packed inside another package, and keeps what that needs from outside', () => {
+  test('leaves out what is packed inside another package, but not its needs from outside', () => {
     const packages = packagesOf({
       'node_modules/a': { ...HONEST, dependencies: { b: '1' } },
       'node_modules/a/node_modules/b': { version: '1.0.0', inBundle: true, dependencies: { c: '1', d: '1' } },
@@ -164,7 +164,7 @@ describe('readLockFile', () => {
     expect(faultsOf(text.padEnd(MAX_LOCK_FILE_BYTES + 1))).toEqual(['the lock file is larger than 4 MB']);
   });
 
-  test('is not slow for any lock file that it takes', () => {
+  test('is fast for every lock file that it accepts', () => {
     const deep = 'node_modules/a'.concat('/node_modules/a'.repeat(14));
     const needs = Object.fromEntries(Array.from({ length: 25 }, (_, index) => [`b${index}`, '1']));
     const many = Array.from({ length: 1900 }, (_, index) => [
@@ -180,7 +180,7 @@ describe('readLockFile', () => {
     expect(performance.now() - startedAt).toBeLessThan(5_000);
   });
 
-  test('names what is wrong of every package, up to a bound', () => {
+  test('names the problems of every package, up to a limit', () => {
     expect(
       faultsOf(lockFile({ 'node_modules/a': { link: true }, 'node_modules/b': { link: true } })),
     ).toHaveLength(2);

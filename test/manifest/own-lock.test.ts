@@ -36,8 +36,8 @@ function faultsOf(packages: Record<string, object>, dependencies = ['a@^1.0.0'])
   return reading.ok ? '' : reading.faults.join('\n');
 }
 
-describe('a lock file that the author brought along', () => {
-  test('is taken with its versions, hashes and platforms', () => {
+describe('a lock file of the author', () => {
+  test('is used with its versions, hashes and platforms', () => {
     const reading = readOwnLock(
       lockFile({
         'node_modules/a': fromRegistry('a', '1.2.3', {
@@ -114,7 +114,7 @@ describe('a lock file that the author brought along', () => {
     expect(placesOf({ 'node_modules/a': fromRegistry('a'), ...others })).toEqual(['node_modules/a']);
   });
 
-  test('takes what is needed of packages for developing, peers and aliases along', () => {
+  test('includes required development packages, peers and aliases', () => {
     const packages = {
       'node_modules/a': fromRegistry('a', '1.0.0', {
         dependencies: { 'b-cjs': 'npm:b@^4.0.0', shared: '1' },
@@ -134,7 +134,7 @@ describe('a lock file that the author brought along', () => {
     ]);
   });
 
-  test('tells packages inside of a package from those that the plugin itself is said to bundle', () => {
+  test('distinguishes packages bundled in a package from those bundled in the plugin', () => {
     const packages = {
       'node_modules/a': fromRegistry('a', '1.0.0', { bundleDependencies: ['b'], dependencies: { b: '1' } }),
       'node_modules/a/node_modules/b': { version: '1.0.0', inBundle: true, dependencies: { c: '1' } },
@@ -143,7 +143,7 @@ describe('a lock file that the author brought along', () => {
     expect(placesOf(packages)).toEqual(['node_modules/a', 'node_modules/c']);
   });
 
-  test('is taken in version 2, without addresses, and from any registry', () => {
+  test('can be of version 2, without addresses, and from any registry', () => {
     const plain = { version: '1.0.0', integrity: INTEGRITY };
     const text = lockFile({ 'node_modules/a': plain }, 2).replace(
       /}$/,
@@ -158,7 +158,7 @@ describe('a lock file that the author brought along', () => {
       expect(placesOf({ 'node_modules/a': { ...plain, resolved } })).toEqual(['node_modules/a']);
   });
 
-  test('is taken with the strong hash of several', () => {
+  test('is used with the strongest of several hashes', () => {
     const integrity = `sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk= ${INTEGRITY}`;
     expect(placesOf({ 'node_modules/a': { ...fromRegistry('a'), integrity } })).toEqual(['node_modules/a']);
   });
@@ -173,7 +173,7 @@ describe('a lock file that the author brought along', () => {
       { 'node_modules/x': fromRegistry('x'), 'node_modules/x/node_modules/a': fromRegistry('a') },
       'which is not in the lock file',
     ],
-  ])('is refused where what plugin.json asks for %s', (_, packages, reason) => {
+  ])('is refused when what plugin.json asks for %s', (_, packages, reason) => {
     expect(faultsOf(packages)).toContain('`dependencies` of plugin.json');
     expect(faultsOf(packages)).toContain(reason);
   });
@@ -193,7 +193,7 @@ describe('a lock file that the author brought along', () => {
     ['a range for a version', { version: '^1.0.0' }, 'unusable `version`'],
     ['a need that is not there', { dependencies: { gone: '1' } }, 'needs `gone`'],
     ['a platform without end', { os: ['x'.repeat(1000)] }, 'platform'],
-  ])('is refused where a package that is needed has %s', (_, change, reason) => {
+  ])('is refused when a required package has %s', (_, change, reason) => {
     const packages = {
       'node_modules/a': fromRegistry('a', '1.0.0', { dependencies: { b: '1' } }),
       'node_modules/b': { ...fromRegistry('b'), ...change },
@@ -227,7 +227,7 @@ describe('a lock file that the author brought along', () => {
     expect(reading.ok ? '' : reading.faults.join('\n')).toContain(reason);
   });
 
-  test('of tools alone says nothing of what the plugin needs, and one without any package does', () => {
+  test('with only tools does not lock the plugin, but one without any package does', () => {
     const file = (root: object, packages: object) =>
       JSON.stringify({ lockfileVersion: 3, packages: { '': root, ...packages } });
     const tool = { 'node_modules/tool': { ...fromRegistry('tool'), dev: true } };
@@ -240,7 +240,7 @@ describe('a lock file that the author brought along', () => {
     ).toBe(false);
   });
 
-  test('is bounded in size, packages, and what of it is installed', () => {
+  test('is limited in size, packages and installed packages', () => {
     const named = (count: number) =>
       Object.fromEntries(Array.from({ length: count }, (_, index) => [`p${index}`, '1'] as const));
     const packages = (count: number) =>
@@ -261,7 +261,7 @@ describe('a lock file that the author brought along', () => {
     expect(readOwnLock(lockFile({}).padEnd(OWN_LOCK_LIMITS.bytes + 1), ['a@1']).ok).toBe(false);
   });
 
-  test('is judged in bounded time, however deep its packages lie and however much they name (P10)', () => {
+  test('is checked in bounded time, whatever the depth and the names of its packages (P10)', () => {
     const packages: Record<string, object> = {};
     let deep = '';
     for (let level = 0; level < 15; level++) {
@@ -281,7 +281,7 @@ describe('a lock file that the author brought along', () => {
     expect(performance.now() - beganAt).toBeLessThan(3_000);
   });
 
-  test('has no package packed in one whose name only begins like its own', () => {
+  test('does not confuse packages whose names begin alike', () => {
     const packages = {
       'node_modules/a': fromRegistry('a'),
       'node_modules/ab': { version: '1.0.0', inBundle: true },

@@ -3,7 +3,7 @@ import { check } from '../../src/documents/problems.ts';
 import { PluginManifestSchema } from '../../src/manifest/schema.ts';
 import { MINIMAL } from './sample.ts';
 
-test('fills the defaults of the smallest manifest', () => {
+test('the smallest manifest gets its defaults', () => {
   expect(PluginManifestSchema.parse(MINIMAL)).toEqual({
     name: 'word-count',
     version: '1.0.0',
@@ -25,12 +25,12 @@ test('fills the defaults of the smallest manifest', () => {
   });
 });
 
-test.each(Object.keys(MINIMAL))('`%s` must be there', (key) => {
+test.each(Object.keys(MINIMAL))('a manifest without `%s` is refused', (key) => {
   const { [key]: _, ...rest } = MINIMAL as Record<string, unknown>;
   expect(problemsOf(rest)).toEqual([{ path: key, message: expect.stringContaining('is missing: expected') }]);
 });
 
-describe('accepts', () => {
+describe('a manifest is accepted with', () => {
   test.each<[string, Record<string, unknown>]>([
     ['a name of one letter', { name: 'a' }],
     ['digits and hyphens in a name', { name: 'a1-b2-3' }],
@@ -60,7 +60,7 @@ describe('accepts', () => {
   });
 });
 
-describe('refuses', () => {
+describe('a manifest is refused for', () => {
   // biome-ignore format: one value beside the other.
   test.each([
     '__proto__', 'constructor', 'prototype', 'CON', 'con', 'nul', 'com1', 'lpt9', '', '.', '..', '@a/b/c', 'a'.repeat(65),
@@ -198,12 +198,12 @@ describe('refuses', () => {
   });
 });
 
-test('accepts a schema as long as a whole list of real tools', () => {
+test('a manifest can have a schema as long as a whole list of real tools', () => {
   const input_schema = { description: 'x'.repeat(34_000), const: 'y'.repeat(42_000) };
   expect(problemsOf({ ...MINIMAL, input_schema })).toEqual([]);
 });
 
-test('accepts a schema of exactly 32 levels', () => {
+test('a manifest can have a schema of exactly 32 levels', () => {
   expect(problemsOf({ ...MINIMAL, input_schema: deepSchema(32) })).toEqual([]);
 });
 
@@ -213,12 +213,12 @@ test.each([
   ['127.0.0.1:80', '127.0.0.1:80'],
   ['xn--exmple-cua.org:8443', 'xn--exmple-cua.org:8443'],
   ['localhost:65535', 'localhost:65535'],
-])('writes the host %s as %s', (written, normal) => {
+])('a manifest has the host %s normalized to %s', (written, normal) => {
   const manifest = PluginManifestSchema.parse({ ...MINIMAL, permissions: { network: { hosts: [written] } } });
   expect(manifest.permissions.network).toEqual({ hosts: [normal] });
 });
 
-test('ten thousand bad dependencies are told in a bounded number of problems', () => {
+test('ten thousand bad dependencies give a bounded number of problems', () => {
   expect(
     problemsOf({ ...MINIMAL, dependencies: Array.from({ length: 10_000 }, () => 'x') }).length,
   ).toBeLessThan(60);

@@ -53,8 +53,8 @@ async function problemsOf(): Promise<readonly string[]> {
   }
 }
 
-describe('packages that a plugin brings along', () => {
-  test('are among its files and in its digest, and no others than its own are', async () => {
+describe('vendored packages of a plugin', () => {
+  test('are part of its files and its digest, and only its own are', async () => {
     const before = await loadPlugin(folder);
     expect(packed(before)).toEqual(['a/index.js']);
     expect(before).toMatchObject({ lock: null, digest: before.content });
@@ -64,7 +64,7 @@ describe('packages that a plugin brings along', () => {
     expect(packed(await loadPlugin(folder))).toEqual([]);
   });
 
-  test('are packed without what package managers keep there for themselves', async () => {
+  test('are packed without the private files of package managers', async () => {
     for (const name of [
       '.bin/tsc',
       '.cache/x',
@@ -91,7 +91,7 @@ describe('packages that a plugin brings along', () => {
     expect((await loadPlugin(folder)).lock).toBeNull();
   });
 
-  test('are asked for where there are none', async () => {
+  test('are required when they are missing', async () => {
     await rm(join(folder, 'node_modules'), { recursive: true });
     expect(await problemsOf()).toEqual([expect.stringContaining('run `npm install` in the folder')]);
     await symlink('/usr/lib/node_modules', join(folder, 'node_modules'));
@@ -99,8 +99,8 @@ describe('packages that a plugin brings along', () => {
   });
 });
 
-describe('a link in packages that a plugin brings along', () => {
-  test('to a folder stays a link, as pnpm makes them, and one to a file is that file', async () => {
+describe('a link in vendored packages', () => {
+  test('to a folder stays a link, as in pnpm, and one to a file becomes that file', async () => {
     const store = 'node_modules/.pnpm';
     await rm(join(folder, 'node_modules'), { recursive: true });
     await write(`${store}/a@1.0.0/node_modules/a/index.js`, `require('b')`);
@@ -129,7 +129,7 @@ describe('a link in packages that a plugin brings along', () => {
     expect(contents.get('node_modules/own.js')).toBe('own');
   });
 
-  test('is the same however it is written, and another target is another digest', async () => {
+  test('gives the same digest however it is written, and another for another target', async () => {
     await write('node_modules/b/index.js', 'a');
     const digests: string[] = [];
     for (const target of ['a', './a/', '../node_modules/./a', join(folder, 'node_modules/a'), 'chain', 'b']) {
@@ -174,13 +174,13 @@ describe('a link in packages that a plugin brings along', () => {
     ]);
   });
 
-  test('to its own folders makes no circle', async () => {
+  test('to its own parent folder causes no endless walk', async () => {
     await linkTo('node_modules/self', '..');
     await linkTo('node_modules/a/again', '../a');
     expect(packed(await loadPlugin(folder))).toEqual(['a/index.js', 'a/again -> .', 'self -> ..']);
   });
 
-  test('counts with the size of its file, and long chains and many steps end', async () => {
+  test('counts with the size of its file, and long chains come to an end', async () => {
     await write('node_modules/large', Buffer.alloc(1024 * 1024));
     for (let index = 0; index < 300; index++) await linkTo(`node_modules/copy-${index}`, 'large');
     expect((await problemsOf()).join()).toContain('holds more than 256 MiB');
@@ -240,7 +240,7 @@ describe('a hostile folder of packages', () => {
     expect((await problemsOf()).join()).toContain(reason);
   });
 
-  test('with many hard links is told once', async () => {
+  test('with many hard links is reported once', async () => {
     for (let index = 0; index < 60; index++) {
       await writeFile(join(root, `of a store ${index}`), '');
       await link(join(root, `of a store ${index}`), join(folder, `node_modules/a/${index}`));
@@ -250,12 +250,12 @@ describe('a hostile folder of packages', () => {
     ]);
   });
 
-  test('may have a file under two names where both are there', async () => {
+  test('can have a file under two names when both are inside', async () => {
     await link(join(folder, 'node_modules/a/index.js'), join(folder, 'node_modules/a/same.js'));
     expect(packed(await loadPlugin(folder))).toEqual(['a/index.js', 'a/same.js']);
   });
 
-  test('has bounds of its own, which are named with the key that raises them', async () => {
+  test('has its own limits, reported with the key that raises them', async () => {
     for (let index = 0; index < 2100; index++) await write(`node_modules/a/${index}`);
     expect(packed(await loadPlugin(folder))).toHaveLength(2101);
     const vendored = { maxEntries: 2000, maxBytes: 1024 * 1024 };
@@ -270,7 +270,7 @@ describe('a hostile folder of packages', () => {
     expect(small.problems[0].message).toContain('holds more than 1 MiB of files');
   });
 
-  test('takes nothing from the bounds of the plugin itself', async () => {
+  test('does not count for the limits of the plugin itself', async () => {
     await write('large', Buffer.alloc(33 * 1024 * 1024));
     expect((await problemsOf()).join()).toContain('holds more than 32 MiB');
     await rm(join(folder, 'large'));
@@ -283,7 +283,7 @@ describe('a hostile folder of packages', () => {
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(33 * 1024 * 1024);
   });
 
-  test('that changes while it is packed is not what was judged', async () => {
+  test('that changes while it is packed is refused', async () => {
     await write('node_modules/large', Buffer.alloc(33 * 1024 * 1024));
     const plugin = await loadPlugin(folder);
     await write('node_modules/large', Buffer.alloc(33 * 1024 * 1024, 1));
