@@ -22,18 +22,18 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-test('what is handed over is the certificates, and nothing else that is in the file', () => {
+test('only the certificates of a file are handed to a plugin', () => {
   const parsed = parseCertificates(`# of the company\n${AUTHORITY}\r\nsecret=1\n${SERVER}\n${AUTHORITY}\n`);
   expect(parsed).toEqual({ ok: true, parts: [`${AUTHORITY}\n${SERVER}`] });
 });
 
-test('of the bundle of a system that Node knows in whole nothing is handed over', () => {
+test('a system bundle that Node knows in whole is not handed to a plugin', () => {
   expect(parseCertificates(rootCertificates.join('\n'))).toEqual({ ok: true, parts: [] });
   const bundle = [...rootCertificates, AUTHORITY].join('\n').replaceAll('\n', '\r\n');
   expect(parseCertificates(bundle)).toEqual({ ok: true, parts: [AUTHORITY] });
 });
 
-describe('refused, without a word of what stands in it', () => {
+describe('a certificate file is refused without showing its content:', () => {
   test.each<[string, string, RegExp]>([
     ['a text', 'root:x:0:0:root', /no certificate in PEM/],
     ['an empty file', '', /no certificate in PEM/],
@@ -55,7 +55,7 @@ describe('refused, without a word of what stands in it', () => {
     expect(JSON.stringify(parseCertificates(text))).not.toMatch(/root:x|MI[IG]/);
   });
 
-  test('a file that is too large, is none, or is not there', async () => {
+  test('a file that is too large, not a file, or missing', async () => {
     const large = join(folder, 'large.pem');
     await writeFile(large, AUTHORITY);
     await truncate(large, 2 * 1024 * 1024);
@@ -64,14 +64,14 @@ describe('refused, without a word of what stands in it', () => {
   });
 });
 
-describe('in a policy', () => {
+describe('the certificates of a policy', () => {
   const withNetwork = (network: unknown) =>
     PluginManifestSchema.parse({ ...MINIMAL, name: 'one', permissions: { network } });
   const grantOf = async (policy: object, network: unknown = true) =>
     resolveOrThrow(withNetwork(network), await parsePolicy({ allow: { bridge: true }, ...policy }), null)
       .grant;
 
-  test('a file is read once, by the links to it, and given to plugins with a network alone', async () => {
+  test('are read once, also through links, and given only to plugins with a network', async () => {
     const link = join(folder, 'link.pem');
     await symlink(join(TLS, 'authority.pem'), link);
     expect((await grantOf({ ca_file: link })).certificates).toEqual([AUTHORITY]);
@@ -79,14 +79,14 @@ describe('in a policy', () => {
     expect(new X509Certificate((await grantOf({ ca_file: link })).certificates[0] as string).ca).toBe(true);
   });
 
-  test('a plugin may have another file, or none', async () => {
+  test('can differ for one plugin, or be left out', async () => {
     const ca_file = join(TLS, 'authority.pem');
     const own = (file: string | false) => ({ ca_file, plugins: { one: { ca_file: file } } });
     expect((await grantOf(own(join(TLS, 'server.pem')))).certificates).toEqual([SERVER]);
     expect((await grantOf(own(false))).certificates).toEqual([]);
   });
 
-  test('each place that names a file which cannot be used is told', async () => {
+  test('are reported at each place that names an unusable file', async () => {
     const bad = join(TLS, 'server.key');
     await expect(
       parsePolicy({ ca_file: bad, plugins: { one: { ca_file: bad }, two: { ca_file: 'a.pem' } } }),
@@ -101,7 +101,7 @@ describe('in a policy', () => {
   });
 });
 
-test('a file of beginnings without an end is read once (P10)', () => {
+test('a file of unfinished certificates is read once (P10)', () => {
   const beganAt = performance.now();
   expect(parseCertificates('-----BEGIN A-----'.repeat(60_000)).ok).toBe(false);
   expect(performance.now() - beganAt).toBeLessThan(3_000);

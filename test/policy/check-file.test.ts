@@ -36,7 +36,7 @@ async function check(text: string, options: Parameters<typeof checkPolicyFile>[1
   return checkPolicyFile(path, options);
 }
 
-describe('a problem of a policy is told with its place', () => {
+describe('a problem of a policy is reported with its line', () => {
   test.each<[string, string, string, RegExp, number | null, number | null]>([
     ['an unknown key', '{\n  "ceiling": {}\n}', 'ceiling', /did you mean `ceilings`/, 2, 3],
     [
@@ -71,7 +71,7 @@ describe('a problem of a policy is told with its place', () => {
   });
 });
 
-test('former names are told and nothing is written unless somebody asks for it', async () => {
+test('former names are reported, and nothing is written without a request', async () => {
   const { problems, formerKeys, isRewritten } = await check(FORMER);
   expect({ problems, isRewritten }).toEqual({ problems: [], isRewritten: false });
   expect(formerKeys).toEqual([
@@ -82,8 +82,8 @@ test('former names are told and nothing is written unless somebody asks for it',
   expect(await readFile(path, 'utf8')).toBe(FORMER);
 });
 
-describe('keys are renamed in the file', () => {
-  test('and order, layout and mode of the file stay', async () => {
+describe('former keys of a policy file are renamed', () => {
+  test('with the order, layout and mode of the file unchanged', async () => {
     await writeFile(path, FORMER);
     await chmod(path, 0o640);
     expect(await checkPolicyFile(path, { write: true })).toMatchObject({ problems: [], isRewritten: true });
@@ -98,7 +98,7 @@ describe('keys are renamed in the file', () => {
     });
   });
 
-  test('where a link leads that a person wrote, and the link stays', async () => {
+  test('at the target of a link, and the link stays', async () => {
     await writeFile(path, FORMER);
     const link = join(folder, 'link.json');
     await symlink('lurkbox.policy.json', link);
@@ -116,7 +116,7 @@ describe('keys are renamed in the file', () => {
     });
   });
 
-  test('also where other problems are left, which are told with their new places', async () => {
+  test('even when other problems remain, which are reported with their new lines', async () => {
     const { isRewritten, problems } = await check('{"runtime": "runsc", "warm": -1}', { write: true });
     expect(isRewritten).toBe(true);
     expect(problems).toMatchObject([{ path: 'warm', line: 1, column: 26 }]);
@@ -134,7 +134,7 @@ describe('keys are renamed in the file', () => {
   });
 });
 
-test('the policy of a workspace is checked as it will be read there', async () => {
+test('the policy of a workspace is checked as it is read there', async () => {
   expect(await checkPolicy({ workspaceRoot: folder })).toBeNull();
   await writeFile(path, JSON.stringify({ allow: { mounts: { own: { path: folder, mode: 'rw' } } } }));
   expect(await checkPolicy({ workspaceRoot: folder })).toMatchObject({

@@ -14,17 +14,17 @@ const policies = ['reference/policy.md', ...globSync('guide/operator/*.md', { cw
   .flatMap(examplesOf)
   .map(checkPolicy);
 
-test('every example of a manifest is a manifest', () => {
+test('every example of a manifest in the documentation is valid', () => {
   expect(manifests.length).toBeGreaterThan(1);
   expect(manifests.filter(({ ok }) => !ok)).toEqual([]);
 });
 
-test('every example of a policy is a policy', () => {
+test('every example of a policy in the documentation is valid', () => {
   expect(policies.length).toBeGreaterThan(9);
   expect(policies.filter(({ ok }) => !ok)).toEqual([]);
 });
 
-test('the example of a policy allows what the large example of a manifest asks for', () => {
+test('the example policy allows what the large example manifest asks for', () => {
   const [manifest, policy] = [manifests.at(-1), policies[0]];
   if (!manifest?.ok || !policy?.ok) return expect.fail('an example is invalid');
   const pinned = policy.value.plugins['thumbnail']?.digest ?? '';

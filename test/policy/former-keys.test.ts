@@ -11,7 +11,7 @@ const TODAY = {
   plugins: { weather: { record_calls: true }, clock: { oci_runtime: 'crun' }, news: { warm: 2 } },
 };
 
-test('a policy of 1.0 is the same under the names of today, and says where it has others', async () => {
+test('a policy of 1.0 means the same under the new names, and its former names are reported', async () => {
   const told: FormerKey[] = [];
   const policy = await parsePolicy(FORMER, { onFormerKeys: (keys) => told.push(...keys) });
   expect(policy).toEqual(await parsePolicy(TODAY));
@@ -22,12 +22,12 @@ test('a policy of 1.0 is the same under the names of today, and says where it ha
   ]);
 });
 
-test('nothing is told of a policy under the names of today', async () => {
+test('a policy with the new names gives no warning', async () => {
   await parsePolicy(TODAY, { onFormerKeys: () => expect.unreachable() });
   expect(toNewKeys(TODAY).value).toBe(TODAY);
 });
 
-describe('a key is refused', () => {
+describe('a key of a policy is refused', () => {
   test.each<[string, object, string]>([
     ['under both of its names', { runtime: 'runc', oci_runtime: 'runc' }, 'runtime'],
     [
@@ -47,13 +47,13 @@ describe('a key is refused', () => {
     });
   });
 
-  test('under a former name where no key ever had it', () => {
+  test('under a former name where that was never valid', () => {
     expect(checkPolicy({ record: true })).toMatchObject({ ok: false, problems: [{ path: 'record' }] });
   });
 });
 
 test.each([null, 1, 'text', [], { plugins: null }, { plugins: [] }, { plugins: { a: null } }])(
-  'what is no policy is left as it is: %j',
+  'a value that is not a policy is left unchanged: %j',
   (value) => {
     expect(toNewKeys(value)).toEqual({ value, formerKeys: [], problems: [] });
   },

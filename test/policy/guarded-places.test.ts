@@ -23,7 +23,7 @@ function policyWith(path: string, mode: 'ro' | 'rw' = 'rw') {
   return { allow: { mounts: { data: { path, mode } } } };
 }
 
-describe('a policy is refused when a mount that plugins may write to', () => {
+describe('a policy is refused when a writable mount', () => {
   test.each([
     ['is the workspace', '', /is the workspace/],
     ['holds the workspace', '..', /holds the workspace/],
@@ -78,7 +78,7 @@ describe('a policy is refused when a mount that plugins may write to', () => {
     },
   );
 
-  test('is the folder of the packages that lurkbox is made of', async () => {
+  test('is the folder of the packages of lurkbox', async () => {
     const folder = await realpath(join(import.meta.dirname, '../../node_modules'));
     const policy = await parsePolicy(policyWith(folder));
     await expect(assertMountsSpare(policy, [])).rejects.toMatchObject({
@@ -88,7 +88,7 @@ describe('a policy is refused when a mount that plugins may write to', () => {
     });
   });
 
-  test('holds lurkbox or the Node that runs it', async () => {
+  test('holds lurkbox or its Node', async () => {
     for (const path of [join(import.meta.dirname, '../../src'), dirname(await realpath(process.execPath))]) {
       const policy = await parsePolicy(policyWith(await realpath(path)));
       await expect(assertMountsSpare(policy, [])).rejects.toMatchObject({ code: 'POLICY_INVALID' });
@@ -100,12 +100,12 @@ test.each<[string, () => object]>([
   ['a folder beside the workspace', () => policyWith(join(base, 'beside'))],
   ['a folder with a name that begins like the workspace', () => policyWith(join(base, 'workspace-2'))],
   ['the workspace, to be read only', () => policyWith(workspaceRoot, 'ro')],
-])('a mount of %s is fine', async (_what, policy) => {
+])('a mount of %s is allowed', async (_what, policy) => {
   await using lurkbox = await createLurkbox({ workspaceRoot, policy: policy() });
   expect(lurkbox.policy.allow.mounts).toHaveProperty('data');
 });
 
-test('a workspace that is not there yet keeps no mount from being bound', async () => {
+test('a missing workspace does not prevent a mount', async () => {
   const policy = policyWith(join(base, 'beside'));
   await using lurkbox = await createLurkbox({ workspaceRoot: join(base, 'later'), policy });
   expect(lurkbox.policy.allow.mounts).toHaveProperty('data');

@@ -39,7 +39,7 @@ async function faultOf(
   );
 }
 
-describe('a folder that plugins may write to is refused (P10)', () => {
+describe('a writable mount is refused (P10)', () => {
   test.each(['/var/cache', '/opt'])('when packages or programs of the engine come from %s', async (path) => {
     expect(await faultOf(path, {})).toMatch(/holds what the system runs by itself/);
   });
@@ -55,12 +55,12 @@ describe('a folder that plugins may write to is refused (P10)', () => {
     expect(await faultOf(mount, { PATH: join(mount, 'a/b/bin') })).toMatch(/holds a folder of the PATH/);
   });
 
-  test('when it lies in one', async () => {
+  test('when it lies in a folder of the PATH', async () => {
     await mkdir(join(mount, 'data'));
     expect(await faultOf(join(mount, 'data'), { PATH: mount })).toMatch(/lies in a folder of the PATH/);
   });
 
-  test('when a link from the PATH leads there, also before there is anything', async () => {
+  test('when a link from the PATH leads there, even before it exists', async () => {
     await symlink(mount, at('bin'));
     expect(await faultOf(mount, { PATH: at('bin') })).toMatch(/is a folder of the PATH/);
     await symlink(join(mount, 'comes-later/bin'), at('later'));
@@ -121,7 +121,7 @@ describe('a folder that plugins may write to is refused (P10)', () => {
     },
   );
 
-  test('when it is a folder for temporary files, and not when it lies in one', async () => {
+  test('when it is a folder for temporary files, but not inside of one', async () => {
     expect(await faultOf('/var/tmp', {})).toMatch(/is a folder for temporary files/);
     expect(await faultOf(mount, { TMPDIR: mount })).toMatch(/is a folder for temporary files/);
     expect(await faultOf(mount, { TMPDIR: at('team') })).toBeNull();
@@ -134,7 +134,7 @@ describe('a folder that plugins may write to is refused (P10)', () => {
   });
 
   test.each(['.npm', '.ssh', '.config/systemd', '.docker', '.local/bin'])(
-    'when it lies in a hidden folder of it: %s',
+    'when it lies in a hidden folder of the home folder: %s',
     async (folder) => {
       await mkdir(at(`home/${folder}`), { recursive: true });
       expect(await faultOf(at(`home/${folder}`), {})).toMatch(/lies in the settings in the home folder/);
@@ -142,8 +142,8 @@ describe('a folder that plugins may write to is refused (P10)', () => {
   );
 });
 
-describe('a folder is not refused', () => {
-  test('when it lies in the home folder, and is none of its settings', async () => {
+describe('a mount is allowed', () => {
+  test('when it lies in the home folder, but not in its settings', async () => {
     await mkdir(at('home/pictures'));
     expect(await faultOf(at('home/pictures'), {})).toBeNull();
   });
@@ -152,7 +152,7 @@ describe('a folder is not refused', () => {
     expect(await faultOf(mount, { PATH: at('team/bin') })).toBeNull();
   });
 
-  test('when plugins may only read it', async () => {
+  test('when plugins can only read it', async () => {
     expect(await faultOf(mount, { PATH: mount }, { mode: 'ro' })).toBeNull();
   });
 });
@@ -176,7 +176,7 @@ describe('the socket of the engine in use', () => {
       });
   });
 
-  test('is in none either where a context names it; nor are the keys to an engine behind TLS (P10)', async () => {
+  test('is in no mount when a context names it, nor are the keys to an engine behind TLS (P10)', async () => {
     await mkdir(at('workspace'));
     const refusal = async (env: Record<string, string>) => {
       const options = { workspaceRoot: at('workspace'), policy: policyWith(mount, 'ro') };
@@ -197,7 +197,7 @@ describe('the socket of the engine in use', () => {
     expect(await refusal(tls)).toContain('the folder of the keys to the engine');
   });
 
-  test('may lie beside it', async () => {
+  test('can lie beside a mount', async () => {
     const env = { ...process.env, DOCKER_HOST: `unix://${at('engine/docker.sock')}` };
     await mkdir(at('workspace'));
     await using lurkbox = await createLurkbox({

@@ -17,11 +17,11 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-test('no file is the default policy', async () => {
+test('a missing file gives the default policy', async () => {
   expect(await loadPolicy(null)).toEqual(DEFAULT_POLICY);
 });
 
-test('an empty object is the default policy', async () => {
+test('an empty object gives the default policy', async () => {
   expect(await loadPolicy(await file('{}'))).toEqual(DEFAULT_POLICY);
 });
 
@@ -37,7 +37,7 @@ test('a loaded policy cannot be changed', async () => {
   expect(() => Object.assign(DEFAULT_POLICY.allow, { exec: true })).toThrow(TypeError);
 });
 
-test('fills the rules of a plugin', async () => {
+test('the rules of a plugin get their defaults', async () => {
   expect((await parsePolicy({ plugins: { a: {} } })).plugins).toEqual({
     a: {
       ceilings: {},
@@ -205,13 +205,13 @@ describe('a mount on this host is refused', () => {
   });
 });
 
-test('a plain folder may be mounted', async () => {
+test('a plain folder can be mounted', async () => {
   await mkdir(join(folder, 'data'));
   const policy = await parsePolicy(mounts(join(folder, 'data')));
   expect(policy.allow.mounts).toEqual({ a: { path: join(folder, 'data'), mode: 'ro' } });
 });
 
-describe('a folder that a plugin may write to does not become unusable by what it is given', () => {
+describe('a writable mount stays usable after a plugin creates in it', () => {
   test('a file named like the socket of an engine', async () => {
     await writeFile(join(folder, 'docker.sock'), '');
     await expect(parsePolicy(mounts(folder))).resolves.toBeDefined();

@@ -26,7 +26,7 @@ const identityOf = async (name: string): Promise<string> => {
   return `${dev}:${ino}`;
 };
 
-test('what is bound is the folder that was checked, wherever its path leads by then', async () => {
+test('a mount binds the folder that was checked, wherever its path leads later', async () => {
   using folders = await MountFolders.open([mount('data'), mount('other')], DEFAULT_UID_RANGE);
   const bound = { data: await identityOf('data'), other: await identityOf('other') };
   await rename(join(base, 'data'), join(base, 'moved'));
@@ -34,7 +34,7 @@ test('what is bound is the folder that was checked, wherever its path leads by t
   folders.assertBound(bound);
 });
 
-describe('what is bound is refused', () => {
+describe('a mount is refused', () => {
   test.each<[string, () => Promise<Record<string, string>>]>([
     ['where it is another folder', async () => ({ data: await identityOf('other') })],
     ['where nothing is bound', async () => ({})],
@@ -63,7 +63,7 @@ describe('what is bound is refused', () => {
   });
 });
 
-test('a folder that is removed while it is held cannot come back under its number', async () => {
+test('the inode of a removed folder is not reused while it is held', async () => {
   using folders = await MountFolders.open([mount('data')], DEFAULT_UID_RANGE);
   await rm(join(base, 'data'), { recursive: true });
   for (let i = 0; i < 100; i++) {
@@ -74,7 +74,7 @@ test('a folder that is removed while it is held cannot come back under its numbe
   }
 });
 
-test('every fault of all of them is told, and nothing stays open', async () => {
+test('all problems of all mounts are reported, and no folder stays open', async () => {
   await symlink('other', join(base, 'link'));
   const before = (await readdir('/proc/self/fd')).length;
   const error: LurkboxError = await MountFolders.open(

@@ -9,7 +9,7 @@ test.each([
   ['/runs'],
   ['/data/with space'],
   ['/数据'],
-])('%s may be bound', (path) => {
+])('%s can be mounted', (path) => {
   expect(mountPathFault(path)).toBeNull();
 });
 
@@ -44,6 +44,6 @@ test.each([
   ['/var/lib', 'contains `/var/lib/docker`'],
   ['/srv/docker.sock', 'is the socket of an engine'],
   ['/home/ada/.docker/run/docker.sock', 'is the socket of an engine'],
-])('%j may not be bound', (path, fault) => {
+])('%j cannot be mounted', (path, fault) => {
   expect(mountPathFault(path)).toContain(fault);
 });

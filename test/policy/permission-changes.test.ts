@@ -24,7 +24,7 @@ test.each([
   ['fewer channels', { channels: ['a', 'b'] }, { channels: ['b'] }],
   ['some channels of any', {}, { channels: ['b'] }],
   ['another spelling of the same', { filesystem: true }, { filesystem: { scratch: true } }],
-])('%s is nothing more', (_what, consented, asked) => {
+])('%s needs no new consent', (_what, consented, asked) => {
   expect(permissionsBeyond(permissions(consented), permissions(asked))).toEqual([]);
 });
 
@@ -75,6 +75,6 @@ test.each([
   ['a channel', { channels: ['a'] }, { channels: ['a', 'b'] }, 'permissions.channels', 'a', 'also b'],
   ['any channel', { channels: ['a'] }, {}, 'permissions.channels', 'a', 'any'],
   ['a secret', { secrets: ['A'] }, { secrets: ['A', 'B'] }, 'permissions.secrets', 'A', 'also B'],
-])('%s is more', (_what, before, after, path, consented, asked) => {
+])('%s needs new consent', (_what, before, after, path, consented, asked) => {
   expect(permissionsBeyond(permissions(before), permissions(after))).toEqual([{ path, consented, asked }]);
 });

@@ -58,7 +58,7 @@ test.each<[string, Partial<Grant>, number, number[]]>([
     [1, -1],
   ],
   ['another runtime', { runtime: 'crun', exec: true }, 6, [-2]],
-])('rates %s', (_what, change, score, points) => {
+])('the rating is right for %s', (_what, change, score, points) => {
   const rating = rateGrant({ ...BASELINE_GRANT, ...change });
   expect(rating.score).toBe(score);
   expect(rating.reasons.map((reason) => reason.points)).toEqual(points);

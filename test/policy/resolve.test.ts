@@ -9,7 +9,7 @@ import { MINIMAL } from '../manifest/sample.ts';
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 const MIB = 1024 * 1024;
 
-test('the grant of a manifest that asks for nothing is pinned', () => {
+test('the grant of a manifest that asks for nothing is fixed', () => {
   expect(grantOf({})).toEqual({
     plugin: 'word-count',
     uid: 65_532,
@@ -35,7 +35,7 @@ test('the grant of a manifest that asks for nothing is pinned', () => {
   });
 });
 
-test('the default policy is pinned', () => {
+test('the default policy is fixed', () => {
   expect(DEFAULT_POLICY).toEqual({
     ceilings: {
       memory_mb: 1024,
@@ -58,7 +58,7 @@ test('the default policy is pinned', () => {
   });
 });
 
-describe('grants', () => {
+describe('a policy grants', () => {
   const mounts = { data: { path: '/srv/data', mode: 'rw' } };
   const hostNetwork = {
     allow: { host_network: true },
@@ -175,7 +175,7 @@ describe('grants', () => {
   });
 });
 
-describe('denies', () => {
+describe('a policy denies', () => {
   test.each<[string, object, object, string, string]>([
     [
       'memory above the ceiling, naming both numbers and the key',
@@ -395,7 +395,7 @@ describe('denies', () => {
   });
 });
 
-test('resolveOrThrow throws every denial as a problem', () => {
+test('`resolveOrThrow` throws every denial as a problem', () => {
   const manifest = manifestOf({ permissions: { network: true, exec: true } });
   expect(() => resolveOrThrow(manifest, DEFAULT_POLICY, DIGEST)).toThrow(
     expect.objectContaining({
@@ -409,12 +409,12 @@ test('resolveOrThrow throws every denial as a problem', () => {
   );
 });
 
-test('a plugin named like an inherited key finds no rules of its own', () => {
+test('a plugin named like an inherited property has no rules of its own', () => {
   const manifest = { ...manifestOf({}), name: 'constructor' };
   expect(resolveOrThrow(manifest, DEFAULT_POLICY, DIGEST).grant.runtime).toBeNull();
 });
 
-test('any manifest under any policy gets no more than both say, or a denial', () => {
+test('any manifest under any policy gets at most what both allow, or a denial', () => {
   let granted = 0;
   fc.assert(
     fc.property(manifestArbitrary(), policyArbitrary(), (manifest, policy) => {

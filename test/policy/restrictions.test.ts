@@ -5,7 +5,7 @@ import { checkPolicy } from '../../src/policy/load.ts';
 import { resolveOrThrow } from '../../src/policy/resolve.ts';
 import { MINIMAL } from '../manifest/sample.ts';
 
-test('there is one restriction for every control, each with a reason', () => {
+test('every control has one restriction with a reason', () => {
   const restrictions = restrictionsOf({}, {});
   expect(restrictions.map(({ control, value }) => [control, value])).toEqual([
     ['user', 'one of its own, from 40000 to 59999'],
@@ -53,7 +53,7 @@ test('there is one restriction for every control, each with a reason', () => {
   expect(restrictions.every(({ origin, reason }) => origin === 'baseline' && reason.length > 10)).toBe(true);
 });
 
-describe('tells who decided', () => {
+describe('a restriction names who decided it', () => {
   const data = { path: '/srv/data', mode: 'ro' };
 
   test.each<[string, object, object, Partial<Restriction>]>([
@@ -152,7 +152,7 @@ describe('tells who decided', () => {
     expect(restrictionsOf(manifest, policy)).toContainEqual(expect.objectContaining(expected));
   });
 
-  test('an opened control does not carry the reason of a closed one', () => {
+  test('without the reason of a closed control for an opened one', () => {
     const closed = reasonOf('network', restrictionsOf({}, {}));
     const open = restrictionsOf({ permissions: { network: true } }, { allow: { bridge: true } });
     expect(reasonOf('network', open)).not.toBe(closed);

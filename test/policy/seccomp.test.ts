@@ -10,7 +10,7 @@ const profiles = [
 describe.each(profiles)('the seccomp profile for exec $exec', ({ exec, known }) => {
   const profile = buildSeccompProfile({ exec });
 
-  test('means the same as the pinned profile that Node is known to work with', () => {
+  test('means the same as the stored profile that Node works with', () => {
     const pinned = JSON.parse(readFileSync(new URL(`fixtures/${known}`, import.meta.url), 'utf8'));
     expect(meaningOf(profile)).toEqual(meaningOf(pinned));
   });
@@ -22,11 +22,11 @@ describe.each(profiles)('the seccomp profile for exec $exec', ({ exec, known }) 
     ]);
   });
 
-  test('has no rule that runc would skip because it does what the default does', () => {
+  test('has no rule that runc would skip as equal to the default', () => {
     expect(profile.syscalls.map(({ action }) => action)).not.toContain(profile.defaultAction);
   });
 
-  test('gives an error number to no rule, for gVisor makes EPERM of it', () => {
+  test('has no rule with an error number, which gVisor turns into EPERM', () => {
     expect(profile.syscalls.filter((rule) => 'errnoRet' in rule)).toEqual([]);
     const [clone3] = profile.syscalls.filter(({ names }) => names.includes('clone3'));
     expect(clone3).toMatchObject({ names: ['clone3'], action: 'SCMP_ACT_TRACE' });

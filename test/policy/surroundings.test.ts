@@ -32,7 +32,7 @@ describe('a time zone', () => {
     },
   );
 
-  test('of one plugin goes before that of all', () => {
+  test('of one plugin overrides that of all', () => {
     const policy = { time_zone: 'Europe/Zurich', plugins: { one: { time_zone: 'Asia/Tokyo' } } };
     expect(grantOf(policy).timeZone).toBe('Asia/Tokyo');
   });
@@ -50,7 +50,7 @@ describe('a locale', () => {
     },
   );
 
-  test('is that of Node where nobody says', () => {
+  test('is that of Node when none is set', () => {
     expect(grantOf({}).locale).toBeNull();
   });
 });
@@ -91,18 +91,18 @@ describe('a proxy', () => {
   });
 
   test.each(['example.org', '.example.org', '*.example.org', 'host:8080', '10.0.0.7', '[fd00::7]:80', '*'])(
-    'is not used for %s where the policy says so',
+    'is not used for %s if the policy says so',
     (exception) => {
       const proxy = { url: 'http://proxy.test:1', no_proxy: [exception] };
       expect(grantOf({ proxy }).proxy?.exceptions).toEqual([exception]);
     },
   );
 
-  test.each(['a,b', 'a b', 'http://x', '', 'a\nb', '10.0.0.0/8'])('knows no exception %j', (exception) => {
+  test.each(['a,b', 'a b', 'http://x', '', 'a\nb', '10.0.0.0/8'])('refuses the exception %j', (exception) => {
     expect(problemsOf({ proxy: { url: 'http://proxy.test:1', no_proxy: [exception] } })).toHaveLength(1);
   });
 
-  test('may be taken from one plugin', () => {
+  test('can be turned off for one plugin', () => {
     const policy = { proxy: { url: 'http://proxy.test:1' }, plugins: { one: { proxy: false } } };
     expect(grantOf(policy).proxy).toBeNull();
   });

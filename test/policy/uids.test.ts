@@ -4,7 +4,7 @@ import { chooseUid, DEFAULT_UID_RANGE, isInRange } from '../../src/policy/uids.t
 
 const name = fc.string({ minLength: 1, maxLength: 20 });
 
-test('a plugin of a workspace is always given the same number, and it is one of the range', () => {
+test('a plugin of a workspace always gets the same user id, from the range', () => {
   fc.assert(
     fc.property(name, name, fc.integer({ min: 1, max: 500 }), (workspace, plugin, size) => {
       const range = { first: 30_000, last: 30_000 + size - 1 };
@@ -16,7 +16,7 @@ test('a plugin of a workspace is always given the same number, and it is one of 
   );
 });
 
-test('as many plugins as there are numbers get one each, and the next one gets none', () => {
+test('as many plugins as the range has user ids get one each, and the next gets none', () => {
   const range = { first: 30_000, last: 30_099 };
   const given = new Set<number>();
   for (let index = 0; index < 100; index++) {
@@ -28,7 +28,7 @@ test('as many plugins as there are numbers get one each, and the next one gets n
   expect(chooseUid(range, { workspace: '/w', plugin: 'p100' }, (uid) => given.has(uid))).toBeNull();
 });
 
-test('plugins of the same name in other workspaces begin to look elsewhere', () => {
+test('plugins of the same name in other workspaces start at another user id', () => {
   const uids = Array.from({ length: 50 }, (_, index) =>
     chooseUid(DEFAULT_UID_RANGE, { workspace: `/srv/agent-${index}`, plugin: 'weather' }, () => false),
   );
