@@ -73,7 +73,7 @@ describe('schemas of zod', () => {
   );
 });
 
-describe('schemas of other tools are read, and judge as their authors mean', () => {
+describe('a schema of another tool means what its authors mean', () => {
   test.each<[string, Case]>([
     [
       'TypeBox: a tuple and a recursive type',
@@ -447,13 +447,13 @@ describe('schemas of other tools are read, and judge as their authors mean', () 
     ],
   ])('%s', (_title, each) => expectJudged(each));
 
-  test('defaults are told to nobody, and put nowhere', async () => {
+  test('defaults are not applied', async () => {
     const schema = { type: 'object', properties: { a: { type: 'number', default: 1 } }, required: ['a'] };
     expect(await problemsOf(schema, {})).toEqual([{ path: '', message: "must have required property 'a'" }]);
   });
 });
 
-describe('the draft is read from `$schema`', () => {
+describe('the draft of a schema is read from `$schema`', () => {
   test.each([
     'http://json-schema.org/draft-04/schema#',
     'https://json-schema.org/draft-04/schema',
@@ -467,7 +467,7 @@ describe('the draft is read from `$schema`', () => {
   });
 });
 
-describe('patterns', () => {
+describe('patterns of a schema', () => {
   test.each<[string, string, string, string]>([
     ['with letters of any language', '^\\p{L}+$', 'straße', '1'],
     ['with escapes that do nothing', '^[\\w\\.\\-\\_]+\\@[a-z]+\\-x\\:$', 'a-b@c-x:', 'a b@c-x:'],
@@ -499,7 +499,7 @@ describe('patterns', () => {
   );
 });
 
-describe('multiples go by the digits', () => {
+describe('`multipleOf` is exact in decimal digits', () => {
   test.each([
     [0.1, [0.3, 1.1, -0.7, 1e21], [0.35]],
     [0.01, [0.07, 19.99, 4.35, 1.1, 8.41], [19.999]],

@@ -54,7 +54,7 @@ test.runIf(process.platform === 'linux')(
   },
 );
 
-test('a process that waits for checks keeps nobody from ending', async () => {
+test('an idle checker process does not keep the orchestrator alive', async () => {
   const then = "console.log(JSON.stringify(await check('a')));";
   const child = spawn(process.execPath, ['--input-type=module', '-e', program({ type: 'number' }, then)], {
     stdio: ['ignore', 'pipe', 'inherit'],

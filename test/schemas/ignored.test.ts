@@ -11,7 +11,7 @@ import { describeIgnored } from '../../src/schemas/ignored.ts';
 const DRAFT_07 = 'http://json-schema.org/draft-07/schema#';
 const BEGIN = 'Not checked, because these keywords and formats of JSON Schema are not known: ';
 
-describe('what of a schema is not checked is told in one sentence', () => {
+describe('the unchecked parts of a schema are reported in one sentence', () => {
   test.each<[string, object, string]>([
     [
       'a keyword, and what it may have meant',
@@ -51,7 +51,7 @@ describe('what of a schema is not checked is told in one sentence', () => {
     expect(told).toMatch(/`input_schema\.x-8`, `config_schema\.a` and 2 more\.$/);
   });
 
-  test('in short, and quickly, however many there are', () => {
+  test('shortly and quickly, however many there are', () => {
     const many = Object.fromEntries(
       Array.from({ length: 5_000 }, (_, at) => [`minimun${'x'.repeat(20)}${at}`, at]),
     );
@@ -86,7 +86,7 @@ test.each<[string, object]>([
   ],
   ['lists of `items`, which say that it is 2019-09', { items: [{}], additionalItems: false }],
   ['a dialect that is refused', { $schema: 'x', colour: 1 }],
-])('nothing is told of %s', (_title, schema) => {
+])('nothing is reported for %s', (_title, schema) => {
   expect(describeIgnored({ input_schema: schema })).toBeNull();
 });
 
@@ -95,7 +95,7 @@ test.each([
   ['draft-07', Ajv],
   ['2019-09', Ajv2019],
   ['2020-12', Ajv2020],
-] as const)('known in %s are the keywords that ajv obeys, and annotations', (dialect, Class) => {
+] as const)('the known keywords of %s are those of ajv and annotations', (dialect, Class) => {
   const ajv = new Class();
   addFormats.default(ajv);
   const { all, keywords } = ajv.RULES;

@@ -26,7 +26,7 @@ const branching = (widths: readonly number[], name: string, more: object = {}) =
   },
 });
 
-describe('a value fits', () => {
+describe('a value matches', () => {
   const list = { $defs: { node: { properties: { next: { $ref: '#/$defs/node' } }, required: ['v'] } } };
 
   test.each<[string, object, unknown]>([
@@ -77,7 +77,7 @@ describe('a value fits', () => {
   });
 });
 
-describe('a value that does not fit says where and why', () => {
+describe('a value that does not match is reported with path and reason', () => {
   test.each<[string, object, unknown, string, ...string[]]>([
     ['at the top', { type: 'number' }, 'x', '', 'must be number, got "x"'],
     [
@@ -144,7 +144,7 @@ describe('a value that does not fit says where and why', () => {
   });
 });
 
-describe('refused is a schema, with the place in it', () => {
+describe('a schema is refused, with the path in it,', () => {
   test.each<[string, object, RegExp, string]>([
     ['that is none', { type: 'strange' }, /must be one of "array", "boolean".*got "strange"/, 'type'],
     [
@@ -207,7 +207,7 @@ describe('refused is a schema, with the place in it', () => {
   });
 });
 
-test('what nobody knows is not checked', async () => {
+test('unknown keywords are not checked', async () => {
   const schema = {
     minimun: 1,
     'x-order': 2,
@@ -217,7 +217,7 @@ test('what nobody knows is not checked', async () => {
   expect(await problemsOf(schema, { a: 1 })).toHaveLength(1);
 });
 
-test('of a configuration, which may hold secrets, nothing is quoted', async () => {
+test('values of a configuration, which may hold secrets, are not quoted', async () => {
   const checker = new SchemaChecker();
   const schema = toSchemaText(
     { properties: { key: { pattern: '^sk-' }, n: { enum: [1] } } },
@@ -266,12 +266,12 @@ describe('a hostile schema', () => {
     ['to itself', { $ref: '#' }],
     ['in a circle', { $defs: { a: { $ref: '#/$defs/b' }, b: { $ref: '#/$defs/a' } }, $ref: '#/$defs/a' }],
     ['in a circle of anchors', { $dynamicAnchor: 'x', allOf: [{ $dynamicRef: '#x' }] }],
-  ])('that refers %s has no verdict, or is none', async (_title, schema) => {
+  ])('that refers %s has no verdict or is refused', async (_title, schema) => {
     const answer = await answerOf(schema, { a: 1 });
     expect(['undecided', 'unusable']).toContain(answer.kind);
   });
 
-  test('that branches without end has no verdict', async () => {
+  test('that branches endlessly has no verdict', async () => {
     const branch = (depth: number): object =>
       depth === 0
         ? { not: {} }
@@ -281,7 +281,7 @@ describe('a hostile schema', () => {
     expect(await answerOf(schema, 1)).toEqual(undecided(/could not be checked/));
   });
 
-  test('that ajv falls over is refused in plain words', async () => {
+  test('that crashes ajv is refused in plain words', async () => {
     const names = (count: number, value: object) =>
       Object.fromEntries(Array.from({ length: count }, (_, at) => [`p${at}`, value]));
     const wide = { $defs: { wide: { properties: names(500, { type: 'string' }) } } };
@@ -301,7 +301,7 @@ describe('a hostile schema', () => {
     expect(await problemsOf({ type: 'number' }, 'x')).toHaveLength(1);
   });
 
-  test('that refers to one large part again and again is not copied as often', async () => {
+  test('that refers to one large part many times is not copied as often', async () => {
     const large = {
       properties: Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`p${at}`, { minimum: at }])),
     };
@@ -332,7 +332,7 @@ describe('a hostile schema', () => {
     ['large constants', { const: { a: 'x'.repeat(60_000) } }, 1],
     ['many allowed values', { enum: Array.from({ length: 5_000 }, (_, at) => `value ${at}`) }, 1],
     ['unevaluated keys', { unevaluatedProperties: false }, { ['k'.repeat(1_000_000)]: 1 }],
-  ])('cannot make a text without end of %s', async (_title, schema, value) => {
+  ])('cannot make an endless text of %s', async (_title, schema, value) => {
     const problems = await problemsOf(schema, value);
     expect(problems.length).toBeGreaterThan(0);
     expect(problems.length).toBeLessThanOrEqual(21);
@@ -342,7 +342,7 @@ describe('a hostile schema', () => {
     }
   });
 
-  test('tells how many more problems there are', async () => {
+  test('has its further problems counted', async () => {
     const problems = await problemsOf(branching([30, 40], 'n'), {});
     // Each branch, each list of branches, and the list of those.
     expect(problems).toHaveLength(21);
@@ -353,20 +353,20 @@ describe('a hostile schema', () => {
     ['a reference', { $ref: 'x\n✔ forged' }],
     ['a name of a property', { properties: { 'a\u001b[2J\n✔ forged': { minimum: 'x' } } }],
     ['a dialect', { $schema: 'x\u2028✔ forged' }],
-  ])('cannot begin a line by %s', async (_title, schema) => {
+  ])('cannot start a new line by %s', async (_title, schema) => {
     const answer = await answerOf(schema);
     expect(JSON.stringify(answer)).toContain('forged');
     const problems = 'problems' in answer ? answer.problems : [];
     for (const { path, message } of problems) expect(path + message).not.toMatch(/[\p{Cc}\u2028]/u);
   });
 
-  test('cannot begin a line by what a value holds', async () => {
+  test('cannot start a new line by a value', async () => {
     const schema = { additionalProperties: { type: 'null' }, propertyNames: { maxLength: 2 } };
     const problems = await problemsOf(schema, { 'a\n✔ forged\u202e\u2800': 1 });
     for (const { path, message } of problems) expect(path + message).not.toMatch(/[\n\u202e\u2800]/);
   });
 
-  test('with much in memory ends its process, and the next check has another', async () => {
+  test('that uses much memory ends its process, and the next check gets a new one', async () => {
     const checker = new SchemaChecker();
     const schema = { items: { type: 'object' } };
     const json = `[${Array(5_000_000).fill('{}').join(',')}]`;
@@ -383,7 +383,7 @@ describe('a hostile schema', () => {
 describe('a plugin whose checks take long', () => {
   const SLOW = branching([100, 100, 100, 100], 'n');
 
-  test('does not keep the checks of others waiting', async () => {
+  test('does not delay the checks of others', async () => {
     const checker = new SchemaChecker();
     const slow = Promise.all(
       Array.from({ length: 20 }, () => answerOf(SLOW, {}, { checker, plugin: 'slow' })),
@@ -404,7 +404,7 @@ describe('a plugin whose checks take long', () => {
     await checker.close();
   });
 
-  test('waits no longer than it has to once its checks are quick again', async () => {
+  test('is not delayed once its checks are quick again', async () => {
     const checker = new SchemaChecker();
     await answerOf(SLOW, {}, { checker });
     expect(await answerOf({ type: 'number' }, 'x', { checker })).toMatchObject({
@@ -414,8 +414,8 @@ describe('a plugin whose checks take long', () => {
   });
 });
 
-describe('whoever waits for a check', () => {
-  test('is told at once when it is aborted, waiting or not', async () => {
+describe('a caller that waits for a check', () => {
+  test('is answered at once when it aborts, queued or not', async () => {
     const checker = new SchemaChecker();
     const slow = branching([100, 100, 100, 100], 'n');
     const signal = AbortSignal.timeout(50);
@@ -426,14 +426,14 @@ describe('whoever waits for a check', () => {
     await checker.close();
   });
 
-  test('is told when nothing is checked any more', async () => {
+  test('is answered when the checker is closed', async () => {
     const checker = new SchemaChecker();
     await checker.close();
     expect(await answerOf({ type: 'number' }, 1, { checker })).toMatchObject({ kind: 'unavailable' });
     await checker.close();
   });
 
-  test('starts no process by a schema that takes anything', async () => {
+  test('causes no process for a schema that accepts anything', async () => {
     const checker = new SchemaChecker();
     expect(await answerOf({}, 1, { checker })).toEqual({ kind: 'checked', problems: [] });
     expect(await checker.check({ plugin: 'a', checks: [] })).toEqual([]);
@@ -442,7 +442,7 @@ describe('whoever waits for a check', () => {
 });
 
 describe('schemas of two plugins', () => {
-  test('may have the same `$id`, and each is its own', async () => {
+  test('can have the same `$id` and stay separate', async () => {
     const $id = 'https://example.org/same';
     const [number, text] = [
       { $id, type: 'number' },
@@ -453,7 +453,7 @@ describe('schemas of two plugins', () => {
     expect(await problemsOf(number, 'x')).toHaveLength(1);
   });
 
-  test('may have the same `$id` below, and each is its own', async () => {
+  test('can have the same inner `$id` and stay separate', async () => {
     const $id = 'https://example.org/inner';
     const number = { $defs: { n: { $id, type: 'number' } }, $ref: $id };
     const text = { $defs: { n: { type: 'null' }, t: { $id, type: 'string' } }, $ref: $id };
@@ -461,7 +461,7 @@ describe('schemas of two plugins', () => {
     expect(await problemsOf(text, 'x')).toEqual([]);
   });
 
-  test('may be the same object', async () => {
+  test('can be the same object', async () => {
     const schema = { type: 'number' };
     expect(await problemsOf(schema, 1)).toEqual([]);
     expect(await problemsOf(schema, 1)).toEqual([]);
@@ -474,7 +474,7 @@ describe('schemas of two plugins', () => {
   });
 });
 
-test('checks that overlap do not mix up their answers', async () => {
+test('overlapping checks do not mix up their answers', async () => {
   const schema = { properties: { n: { type: 'number' } } };
   const answers = await Promise.all(
     [{ n: 1 }, { n: 'x' }, { n: 2 }].map((value) => problemsOf(schema, value)),
@@ -483,7 +483,7 @@ test('checks that overlap do not mix up their answers', async () => {
 });
 
 // The last test of this file: if it fails, every schema after it does.
-test('a schema cannot take the name of the meta-schema, nor take it away from the next schema', async () => {
+test('a schema cannot replace the meta-schema for itself or the next schema', async () => {
   for (const part of ['meta/core', 'meta/validation', 'meta/applicator', 'schema']) {
     const $id = `https://json-schema.org/draft/2020-12/${part}`;
     expect(await answerOf({ $id, type: 'number' })).toEqual(unusable(/already exists/));
