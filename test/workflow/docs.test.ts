@@ -8,12 +8,12 @@ const shown = [...read('docs/guide/agent/workflow.md').matchAll(/```json\n([\s\S
   ([, block = '']) => JSON.parse(block),
 );
 
-test('every workflow of the page is one', () => {
+test('every workflow in the documentation is valid', () => {
   expect(shown.length).toBeGreaterThan(0);
   for (const document of shown) expect(() => parseWorkflow(document)).not.toThrow();
 });
 
-test('the page shows the steps of the example that runs', () => {
+test('the documentation shows the steps of the example', () => {
   const example = JSON.parse(read('examples/inbox.workflow.json'));
   expect(shown[0]).toMatchObject({ name: example.name, input: example.input, steps: example.steps });
   expect(example.output).toMatchObject(shown[0].output);

@@ -26,7 +26,7 @@ function problemsOf(document: object): { path: string; message: string }[] {
 
 const steps = (written: object, rest: object = {}) => ({ name: 'x', steps: written, ...rest });
 
-test('the smallest workflow has its defaults filled in', () => {
+test('the smallest workflow gets its defaults', () => {
   expect(parseWorkflow(SMALL)).toEqual({
     name: 'small',
     input: {},
@@ -36,7 +36,7 @@ test('the smallest workflow has its defaults filled in', () => {
   });
 });
 
-test('a workflow that was read can be given again', () => {
+test('a parsed workflow can be parsed again', () => {
   const workflow = parseWorkflow(SMALL);
   expect(parseWorkflow(workflow)).toEqual(workflow);
 });
@@ -209,14 +209,14 @@ describe('a workflow is refused with', () => {
     ).toEqual(['steps.a.input.$from', 'steps.a.after']);
   });
 
-  test('more references than 1000', () => {
+  test('more than 1000 references', () => {
     const input = Array.from({ length: 1001 }, () => ({ $from: 'input.x' }));
     expect(problemsOf(steps({ a: { plugin: 'echo', input } }))).toEqual([
       { path: '', message: 'expected at most 1000 references, got 1001' },
     ]);
   });
 
-  test('a value nested too deeply, a prototype key, and what is no JSON', () => {
+  test('a value nested too deeply, a prototype key, and a value that is not JSON', () => {
     let deep: unknown = 1;
     for (let level = 0; level < 100; level++) deep = [deep];
     const circular: Record<string, unknown> = { name: 'x' };
@@ -236,25 +236,25 @@ describe('a workflow is refused with', () => {
 test.each<[string, object]>([
   ['a default of the reference', { output: { $from: 'a.result.x', default: null } }],
   ['the outcome with a default', { output: { $from: 'a.outcome', default: 'none' } }],
-])('an output that may not be there is accepted with %s', (_, rest) => {
+])('an output that may be missing is accepted with %s', (_, rest) => {
   expect(() =>
     parseWorkflow(steps({ a: { plugin: 'echo', on_failure: 'continue' } }, rest) as never),
   ).not.toThrow();
 });
 
-test('an output that may not be there is accepted with a default of the step', () => {
+test('an output that may be missing is accepted with a default of the step', () => {
   const a = { plugin: 'echo', on_failure: 'continue' as const, default: null };
   expect(() => parseWorkflow({ name: 'x', steps: { a }, output: { $from: 'a.result' } })).not.toThrow();
 });
 
-describe('a file', () => {
+describe('a workflow file', () => {
   const write = async (content: string) => {
     const file = join(folder, 'workflow.json');
     await writeFile(file, content);
     return file;
   };
 
-  test('is read, also through a link', async () => {
+  test('is read, even through a link', async () => {
     const file = await write(JSON.stringify(SMALL));
     await symlink(file, join(folder, 'link.json'));
     expect(await loadWorkflow(join(folder, 'link.json'))).toEqual(parseWorkflow(SMALL));

@@ -44,7 +44,7 @@ function namesIn(value: unknown): string[] {
 
 const anyEnd = fc.constantFrom('none', 'deadline', 'abort');
 
-test('any workflow settles, with every step executed once at most and never before those it waits for', async () => {
+test('any workflow settles, and executes every step at most once and after those that it waits for', async () => {
   const property = fc.asyncProperty(anySteps, fc.constantFrom(1, 2), anyEnd, async (steps, x, end) => {
     const hangs = Object.values(steps).some(({ plugin }) => plugin === 'staying');
     const over = new Set<string>();

@@ -35,8 +35,8 @@ async function run({ steps, plugins: behaviours, input = {}, rest, ...options }:
 const inputOf = (plugins: FakePlugins, name: string) =>
   plugins.calls.find((call) => call.name === name)?.context.inputData;
 
-describe('values', () => {
-  test('of the input, its defaults and earlier results reach a plugin as they are', async () => {
+describe('values of a workflow', () => {
+  test('of the input, its defaults and earlier results reach a plugin unchanged', async () => {
     const { plugins, result } = await run({
       input: { place: 'Graz' },
       rest: {
@@ -60,7 +60,7 @@ describe('values', () => {
     });
   });
 
-  test('of the context reach every step, and the config of a step is laid over', async () => {
+  test('of the context reach every step, and the config of a step overrides them', async () => {
     const { plugins } = await run({
       steps: stepsOf({ one: { config: { unit: { $from: 'input.unit' } } } }),
       context: {
@@ -91,7 +91,7 @@ describe('values', () => {
     ['first.result.list[3]', '`first.result.list[3]` is not there'],
     ['first.result.text[0]', '`first.result.text[0]` is not there'],
     ['input.constructor.name', '`input.constructor.name` is not there'],
-  ])('that are not there fail the step, which is not executed: %s', async ($from, reason) => {
+  ])('that are missing fail the step without executing it: %s', async ($from, reason) => {
     const { plugins, result } = await run({
       plugins: { first: () => ({ list: [1], text: 'abc' }) },
       steps: stepsOf({ first: {}, second: { after: ['first'], input: { a: { $from } } } }),
@@ -102,7 +102,7 @@ describe('values', () => {
     expect(result.reason).toContain(`\`second\` failed: ${reason}`);
   });
 
-  test('that are not there have the default of their reference', async () => {
+  test('that are missing get the default of their reference', async () => {
     const { plugins } = await run({
       steps: stepsOf({ one: { input: { $from: 'input.place.name', default: null } } }),
     });
@@ -117,7 +117,7 @@ describe('values', () => {
     ['no number', [Number.NaN], /plain JSON/],
     ['more bytes than a context may have', 'x'.repeat(17 * 1024 * 1024), /more than 16777216 bytes/],
     ['what nests too deeply', JSON.parse('['.repeat(80) + ']'.repeat(80)), /nested deeper/],
-  ])('that hold %s are not handed on, neither to a step nor to the caller', async (_, value, message) => {
+  ])('that hold %s are passed neither to a step nor to the caller', async (_, value, message) => {
     const { plugins, result } = await run({
       plugins: { evil: () => value },
       steps: stepsOf({ evil: {}, next: { input: { $from: 'evil.result' }, on_failure: 'continue' } }),
@@ -129,7 +129,7 @@ describe('values', () => {
     expect(({} as Record<string, unknown>)['admin']).toBeUndefined();
   });
 
-  test('that many references share count as often as they are written', async () => {
+  test('that many references share count for each of them', async () => {
     const { result } = await run({
       plugins: { large: () => 'x'.repeat(1024 * 1024) },
       steps: stepsOf({
@@ -221,11 +221,11 @@ describe('a condition', () => {
       { a: 2, b: null },
       'expected `input.b` to be a number, got null',
     ],
-  ])('%j on %j cannot be told, and fails the step', async (when, input, reason) => {
+  ])('%j on %j is undecidable and fails the step', async (when, input, reason) => {
     expect(await holds(when, input)).toEqual({ status: 'failed', reason });
   });
 
-  test('that takes a value of a skipped step skips, whatever it would have come to', async () => {
+  test('on a value of a skipped step skips its own step', async () => {
     const { statuses, result } = await run({
       steps: stepsOf({
         scan: { when: { $from: 'input.scan', exists: true } },
@@ -237,7 +237,7 @@ describe('a condition', () => {
     expect(result.outcome).toBe('OK');
   });
 
-  test('can ask whether a step was executed at all', async () => {
+  test('can ask whether a step was executed', async () => {
     const { statuses } = await run({
       steps: stepsOf({
         a: { when: { $from: 'input.x', exists: true } },
@@ -251,7 +251,7 @@ describe('a condition', () => {
 describe('a step without a result', () => {
   const optional = { when: { $from: 'input.x', exists: true } };
 
-  test('takes along the steps that need it, and no other', async () => {
+  test('also skips the steps that need it, and no other', async () => {
     const { statuses, plugins, result } = await run({
       steps: stepsOf({
         head: optional,
@@ -273,7 +273,7 @@ describe('a step without a result', () => {
     expect(result).toMatchObject({ outcome: 'OK', output: 'none' });
   });
 
-  test('has the default that it names, in which paths are followed', async () => {
+  test('has its named default, in which paths are followed', async () => {
     const { plugins, result } = await run({
       plugins: { a: fail },
       steps: stepsOf({
@@ -287,8 +287,8 @@ describe('a step without a result', () => {
   });
 });
 
-describe('a failure', () => {
-  test('with the rule stop cancels what runs, reaches nothing more, and is told as the reason', async () => {
+describe('a failed step', () => {
+  test('with the rule stop cancels what runs, starts nothing more, and is the reason', async () => {
     const { statuses, result, plugins } = await run({
       plugins: { bad: fail, long: stay },
       steps: stepsOf({ long: {}, bad: {}, after: { after: ['bad'] }, later: { after: ['long'] } }),
@@ -313,7 +313,7 @@ describe('a failure', () => {
     expect(result.steps['bad']?.result).toMatchObject({ outcome: 'PLUGIN_ERROR' });
   });
 
-  test('is told on one line, whatever the plugin threw', async () => {
+  test('is reported on one line, whatever the plugin threw', async () => {
     const bad = () => {
       throw new Error('one\nlurkbox: two\u202e');
     };
@@ -342,7 +342,7 @@ describe('a failure', () => {
     expect(result.steps['needs']?.reason).toBe('`bad.result` is not there: `bad` failed');
   });
 
-  test('with the rule skip_dependents skips all that depend on it, also those that have a default', async () => {
+  test('with the rule skip_dependents skips all that depend on it, even those with a default', async () => {
     const { statuses, result } = await run({
       plugins: { bad: fail },
       steps: stepsOf({
@@ -358,12 +358,12 @@ describe('a failure', () => {
     expect(result).toMatchObject({ outcome: 'OK', output: {} });
   });
 
-  test('of several steps at once is told of the first', async () => {
+  test('is the reported reason if it is the first of several', async () => {
     const { result } = await run({ plugins: { a: fail, b: fail }, steps: stepsOf({ a: {}, b: {} }) });
     expect(result.reason).toMatch(/`a` failed/);
   });
 
-  test('is what a call becomes that the plugins refuse', async () => {
+  test('is the result of a refused call', async () => {
     const plugins = new FakePlugins();
     plugins.executePlugin = async () => {
       throw new RangeError('too long');
@@ -376,7 +376,7 @@ describe('a failure', () => {
     });
   });
 
-  test('tells no more of what a plugin says than a person reads', async () => {
+  test('reports a plugin message cut to a readable length', async () => {
     const { result } = await run({
       plugins: {
         a: () => {
@@ -404,17 +404,17 @@ describe('steps', () => {
     expect(result.outcome).toBe('OK');
   });
 
-  test('have their deadline handed to the plugin, and none where they name none', async () => {
+  test('pass their deadline to the plugin, or none', async () => {
     const { plugins } = await run({ steps: stepsOf({ a: { timeout_seconds: 2.5 }, b: {} }) });
     expect(plugins.calls.map(({ options }) => options.timeoutMs)).toEqual([2500, undefined]);
   });
 
-  test('name a range of versions as they please', async () => {
+  test('can name a range of versions', async () => {
     const { plugins } = await run({ steps: { a: { plugin: 'echo@^1.2.0' } } });
     expect(plugins.names).toEqual(['echo@^1.2.0']);
   });
 
-  test('tell of every beginning and end in order, and what plugins say', async () => {
+  test('report every start and end in order, and the progress of plugins', async () => {
     const told: WorkflowProgress[] = [];
     await run({
       plugins: { a: (_, { onProgress }) => onProgress?.(0.5, 'half') },
@@ -440,7 +440,7 @@ describe('steps', () => {
   });
 });
 
-describe('an end from outside', () => {
+describe('an end of a workflow from outside', () => {
   test('by the deadline cancels what runs and says so', async () => {
     const { statuses, result } = await run({
       plugins: { long: stay },
@@ -455,7 +455,7 @@ describe('an end from outside', () => {
     });
   });
 
-  test('by the caller cancels what runs, and leaves nobody listening', async () => {
+  test('by the caller cancels what runs, and leaves no listener', async () => {
     const caller = new AbortController();
     const { statuses, result } = await run({
       plugins: {
@@ -472,13 +472,13 @@ describe('an end from outside', () => {
     expect(getEventListeners(caller.signal, 'abort')).toEqual([]);
   });
 
-  test('before the beginning starts nothing', async () => {
+  test('before the start starts nothing', async () => {
     const { plugins, statuses } = await run({ steps: stepsOf({ a: {} }), signal: AbortSignal.abort() });
     expect(plugins.calls).toEqual([]);
     expect(statuses).toEqual({ a: 'not_reached' });
   });
 
-  test('settles although a plugin does not', async () => {
+  test('settles even if a plugin does not', async () => {
     const plugins = new FakePlugins();
     plugins.executePlugin = () => new Promise(() => {});
     const result = await runWorkflow(
@@ -489,7 +489,7 @@ describe('an end from outside', () => {
     expect(result.executionTimeMs).toBeLessThan(5_000);
   });
 
-  test('by a listener that aborts as a step begins settles too, and nothing is told of the step afterwards', async () => {
+  test('by a listener that aborts as a step starts settles too, and the step reports nothing more', async () => {
     const caller = new AbortController();
     const plugins = new FakePlugins();
     let say: ExecuteOptions['onProgress'];
@@ -514,7 +514,7 @@ describe('an end from outside', () => {
     expect(told).toEqual(['running', 'cancelled']);
   });
 
-  test('does not lose an answer that came all the same', async () => {
+  test('does not lose an answer that still arrived', async () => {
     const plugins = new FakePlugins();
     plugins.executePlugin = (name, _, options) =>
       new Promise((resolve) =>
@@ -531,7 +531,7 @@ describe('an end from outside', () => {
   });
 });
 
-describe('a workflow is not begun with', () => {
+describe('a workflow is not started with', () => {
   test.each<[string, WorkflowDocument, object, string]>([
     ['a document that is none', { name: 'x', steps: {} }, {}, 'WORKFLOW_INVALID'],
     ['a context that is none', { name: 'x', steps: stepsOf({ a: {} }) }, { inputs: 1 }, 'CONTEXT_INVALID'],
@@ -548,7 +548,7 @@ describe('a workflow is not begun with', () => {
   });
 });
 
-describe('containers wait', () => {
+describe('containers of a workflow are prewarmed', () => {
   /** The hints at the moment when each plugin is called. */
   async function hintsAt(steps: Steps, input: object = {}) {
     const plugins = new FakePlugins();
@@ -564,7 +564,7 @@ describe('containers wait', () => {
     return { seen, hints: plugins.prewarmed };
   }
 
-  test('for the next step while one runs, and no more when it has begun', async () => {
+  test('for the next step while one runs, and not after it has started', async () => {
     const { seen, hints } = await hintsAt(stepsOf({ a: {}, b: { after: ['a'] }, c: { after: ['b'] } }));
     expect(seen['a']).toBe('b 1');
     expect(hints).toEqual([
@@ -575,12 +575,12 @@ describe('containers wait', () => {
     ]);
   });
 
-  test('for a step that waits for several only when the last of them runs', async () => {
+  test('for a step after several others only when the last of them runs', async () => {
     const { seen } = await hintsAt(stepsOf({ a: {}, b: { after: ['a'] }, both: { after: ['a', 'b'] } }));
     expect(seen).toMatchObject({ a: 'b 1', b: 'b 1, b 0, both 1' });
   });
 
-  test('as many as there are steps of one plugin', async () => {
+  test('in the number of steps of one plugin', async () => {
     const { hints } = await hintsAt({
       a: { plugin: 'a' },
       b: { plugin: 'echo', after: ['a'] },
@@ -594,7 +594,7 @@ describe('containers wait', () => {
     ]);
   });
 
-  test('not for a step whose condition is known not to hold', async () => {
+  test('but not for a step whose condition is known to be false', async () => {
     const { hints } = await hintsAt(
       stepsOf({ a: {}, b: { after: ['a'], when: { $from: 'input.x', equals: 1 } } }),
       { x: 2 },
@@ -602,7 +602,7 @@ describe('containers wait', () => {
     expect(hints).toEqual([]);
   });
 
-  test('and are taken back when a step turns out not to be executed', async () => {
+  test('and given back when a step is not executed', async () => {
     const { hints } = await hintsAt(
       stepsOf({ a: {}, b: { when: { $from: 'a.outcome', equals: 'TIMEOUT' } } }),
     );
@@ -626,7 +626,7 @@ describe('containers wait', () => {
     ]);
   });
 
-  test('or not: a prewarming that fails or never resolves changes nothing', async () => {
+  test('without effect on the run if the prewarming fails or never resolves', async () => {
     for (const prewarm of [
       () => Promise.reject(new Error('does not fit')),
       () => new Promise<number>(() => {}),
