@@ -164,11 +164,11 @@ const lookAtTables: Program = () => {
 
 const MOST_WATCHERS = '/proc/sys/fs/inotify/max_user_instances';
 
-describe('limits that the kernel counts by user', () => {
+describe('a limit that the kernel counts by user', () => {
   // Pinned to one user both plugins share the tables: the test sees what it looks for.
   test.each([
     ['is not shared by plugins (P7, P10)', {}, false],
-    ['is shared by those that a policy gives one number', { uid: 65_532 }, true],
+    ['is shared by plugins with the same number in the policy', { uid: 65_532 }, true],
   ])('%s', async (_, rule, isShared) => {
     // One process cannot fill a larger table with 256 descriptors.
     const isSmall = Number(await readFile(MOST_WATCHERS, 'utf8')) < 200;
