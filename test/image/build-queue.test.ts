@@ -21,7 +21,7 @@ function queueOf(limits: Partial<typeof LIMITS> = {}) {
   return { begun, build };
 }
 
-test('so many builds run at once, and the next begins when one is done', async () => {
+test('a fixed number of builds run at once, and the next starts when one is done', async () => {
   const { begun, build } = queueOf();
   const [first] = [build('a'), build('b'), build('c')];
   await delay(0);
@@ -32,7 +32,7 @@ test('so many builds run at once, and the next begins when one is done', async (
   expect(begun).toEqual(['a', 'b', 'c']);
 });
 
-test('of one plugin one is built at a time, and the plugins take turns', async () => {
+test('one plugin has one build at a time, and plugins take turns', async () => {
   const { begun, build } = queueOf({ atOnce: 1 });
   const builds = [build('a', 'a1'), build('a', 'a2'), build('a', 'a3'), build('b', 'b1'), build('c', 'c1')];
   for (const { end, done } of builds) {
@@ -43,7 +43,7 @@ test('of one plugin one is built at a time, and the plugins take turns', async (
   expect(begun).toEqual(['a1', 'b1', 'c1', 'a2', 'a3']);
 });
 
-test('a build that hangs delays others only for a while (P10)', async () => {
+test('a hanging build delays others only for a while (P10)', async () => {
   const { begun, build } = queueOf({ longMs: 50 });
   for (const plugin of ['slow', 'slower', 'honest']) build(plugin);
   await expect.poll(() => begun).toContain('honest');
@@ -52,7 +52,7 @@ test('a build that hangs delays others only for a while (P10)', async () => {
   expect(begun).toEqual(['slow', 'slower', 'honest', 'slowest']);
 });
 
-test('a build has a deadline, and says so (P10)', async () => {
+test('a build ends at its deadline, with an error that says so (P10)', async () => {
   const { build } = queueOf({ timeoutMs: 50 });
   const { done } = build('slow');
   await expect(done).resolves.toBe('interrupted');
@@ -67,7 +67,7 @@ test('a build has a deadline, and says so (P10)', async () => {
   });
 });
 
-test('only so many wait, and of one plugin a quarter (P10)', async () => {
+test('the number of waiting builds is bounded, with a quarter for one plugin (P10)', async () => {
   const { build } = queueOf({ atOnce: 1 });
   build('a');
   const own = [build('a'), build('a')];
@@ -77,7 +77,7 @@ test('only so many wait, and of one plugin a quarter (P10)', async () => {
   void own;
 });
 
-test('one that leaves while it waits has no turn', async () => {
+test('a build that is aborted while it waits is not started', async () => {
   const { begun, build } = queueOf({ atOnce: 1 });
   const first = build('a');
   const leaving = new AbortController();
@@ -89,7 +89,7 @@ test('one that leaves while it waits has no turn', async () => {
   await expect.poll(() => begun).toEqual(['a', 'c']);
 });
 
-test('a build that fails makes room as well', async () => {
+test('a failed build frees its place, too', async () => {
   const queue = new BuildQueue({ ...LIMITS, atOnce: 1 });
   const { signal } = new AbortController();
   await expect(queue.run('a', signal, () => Promise.reject(new Error('no')))).rejects.toThrow('no');

@@ -62,7 +62,7 @@ describe('when the process that runs a program is killed', () => {
   });
 });
 
-test('nothing of a program that ended by itself is left (P10)', async () => {
+test('a program that ended by itself leaves nothing (P10)', async () => {
   const result = await node(`
     require('child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' }).unref();
     process.exit(0);`);
@@ -70,7 +70,7 @@ test('nothing of a program that ended by itself is left (P10)', async () => {
   await expect.poll(processesHere, { timeout: 20_000 }).toEqual([]);
 });
 
-describe('what a program takes is bounded while it runs', () => {
+describe('a running program is bounded in', () => {
   test('one file (P10)', async () => {
     const result = await node(`
       const fs = require('fs');
@@ -111,7 +111,7 @@ describe('what a program takes is bounded while it runs', () => {
     expect(result).toMatchObject({ exitCode: null, overBudget: 'more than 500 files and folders' });
   });
 
-  test('also when it is over before anybody looked', async () => {
+  test('its files, even when it ends before the first check', async () => {
     const disk = createDiskBudget({ folder, bytes: 1024, entries: 10 });
     const result = await node('require("fs").writeFileSync("large", Buffer.alloc(4096))', { disk });
     // A slow host may look before it is over.
@@ -119,7 +119,7 @@ describe('what a program takes is bounded while it runs', () => {
   });
 });
 
-test('a program reads what it is given, and nothing of the environment of this process', async () => {
+test('a program gets its own environment, and nothing of that of this process', async () => {
   const result = await node(
     'process.stdin.pipe(process.stdout); console.error(Object.keys(process.env).sort().join())',
     { input: 'hello', env: { LANG: 'C', NAME: 'value' } },

@@ -5,7 +5,7 @@ const node = (code: string, options: { timeoutMs?: number; signal?: AbortSignal 
   runCommand(process.execPath, ['-e', code], { timeoutMs: 20_000, ...options });
 
 describe('runCommand', () => {
-  test('tells how the program ended and what it wrote', async () => {
+  test('returns how the program ended and what it wrote', async () => {
     const result = await node('console.log("out"); console.error("err"); process.exitCode = 3');
     expect(result).toEqual({
       exitCode: 3,
@@ -16,11 +16,11 @@ describe('runCommand', () => {
     });
   });
 
-  test('answers null when there is no such program', async () => {
+  test('returns null when the program does not exist', async () => {
     expect(await runCommand('/usr/bin/lurkbox-no-such-program', [], { timeoutMs: 1000 })).toBeNull();
   });
 
-  test('keeps only the end of a flood', async () => {
+  test('returns only the end of a flood', async () => {
     const result = await node('process.stdout.write("x".repeat(5_000_000) + "end")');
     expect(result?.stdout).toHaveLength(64 * 1024);
     expect(result?.stdout.endsWith('end')).toBe(true);
@@ -48,11 +48,11 @@ describe('runCommand', () => {
   });
 });
 
-test('lastLines cuts what is long', () => {
+test('`lastLines` cuts long text', () => {
   expect(lastLines(`${'x'.repeat(60_000)}\nend`)).toBe(`${'x'.repeat(500)} | end`);
 });
 
-test('lastLines drops control characters and all but the end, and makes one line of it', () => {
+test('`lastLines` returns the end of a text on one line, without control characters', () => {
   expect(lastLines('a\nb\r\n\u001b[31mred\u001b[0m\u0007\n\n', 2)).toBe('b | [31mred[0m');
 });
 

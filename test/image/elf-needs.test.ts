@@ -7,7 +7,7 @@ import { elfFile } from '../helpers/elf-file.ts';
 const read = (bytes: Buffer) => readElfNeeds(inMemory(bytes));
 
 describe('readElfNeeds', () => {
-  test('tells what the dynamic loader would do with a file', () => {
+  test('returns what the dynamic loader would do with a file', () => {
     const file = elfFile({
       machine: 183,
       needed: ['libb.so.1', 'libc.so.6'],
@@ -40,7 +40,7 @@ describe('readElfNeeds', () => {
     expect(read(file)?.versions.get('libc.so.6')).toEqual(['GLIBC_2.4']);
   });
 
-  test('tells other systems by the header', () => {
+  test('recognizes other systems by the header', () => {
     expect(read(elfFile({ abi: 9 }))?.isForeign).toBe(true);
     expect(read(elfFile({ abi: 3 }))?.isForeign).toBe(false);
   });
@@ -56,7 +56,7 @@ describe('readElfNeeds', () => {
     ['a script', Buffer.from(`#!/bin/sh\n${'#'.repeat(100)}`)],
     ['a file for Windows', Buffer.concat([Buffer.from('MZ'), Buffer.alloc(200)])],
     ['a file that is cut off in its headers', elfFile().subarray(0, 100)],
-  ])('answers nothing for %s', (_, bytes) => {
+  ])('returns nothing for %s', (_, bytes) => {
     expect(read(bytes)).toBeNull();
   });
 });
@@ -77,8 +77,8 @@ const BROKEN = fc
     return file.subarray(0, Math.max(64, file.length - (cut % 3 === 0 ? cut : 0)));
   });
 
-describe('a file of a stranger', () => {
-  test('is read in little, within itself, and without an error, whatever it says (P10)', () => {
+describe('an untrusted native file', () => {
+  test('is read in small parts, within its bounds, without an error (P10)', () => {
     fc.assert(
       fc.property(BROKEN, (bytes) => {
         let asked = 0;
@@ -97,7 +97,7 @@ describe('a file of a stranger', () => {
     );
   });
 
-  test('cannot make its lists endless (P10)', () => {
+  test('cannot have endless lists (P10)', () => {
     const file = elfFile({ versions: { 'libc.so.6': ['GLIBC_2.17'] } });
     const entry = file.indexOf(Buffer.from([1, 0, 1, 0]), 64);
     // The one library leads on to bytes that say the same for ever.

@@ -50,7 +50,7 @@ const refused = (message: string | RegExp) => ({
 });
 
 describe('packages of a plugin', () => {
-  test('come with what they need, each where npm would put it', { timeout: 60_000 }, async () => {
+  test('are installed with their dependencies, where npm would put them', { timeout: 60_000 }, async () => {
     await registry.publish({
       name: 'a',
       manifest: { dependencies: { b: '^1.0.0', '@s/c': '1' } },
@@ -70,7 +70,7 @@ describe('packages of a plugin', () => {
     });
   });
 
-  test('of other platforms are left out where they are optional, and refused elsewhere', {
+  test('for other platforms are left out if optional, and refused otherwise', {
     timeout: 60_000,
   }, async () => {
     await registry.publish({ name: 'for-windows', manifest: { os: ['win32'] } });
@@ -85,7 +85,7 @@ describe('packages of a plugin', () => {
     await expect(install(['not-linux@1'])).rejects.toMatchObject(refused('not-linux'));
   });
 
-  test('whose packed files have one name are not taken for each other', { timeout: 60_000 }, async () => {
+  test('with equal file names are not confused', { timeout: 60_000 }, async () => {
     await registry.publish({ name: '@a/b-c', files: { 'x.js': 'one' } });
     await registry.publish({ name: '@a-b/c', files: { 'x.js': 'two' } });
     await registry.publish({ name: 'a-b-c', files: { 'x.js': 'three' } });
@@ -96,7 +96,7 @@ describe('packages of a plugin', () => {
     });
   });
 
-  test('that are kept are not fetched again, and a kept file that was changed is', {
+  test('that are stored are not fetched again, unless the stored file was changed', {
     timeout: 60_000,
   }, async () => {
     await registry.publish({ name: 'a', files: { 'index.js': 'a' } });
@@ -113,8 +113,8 @@ describe('packages of a plugin', () => {
   });
 });
 
-describe('a hostile package costs no more than its limits (P10)', { timeout: 120_000 }, () => {
-  test('one whose files are larger than they may be, which is found before anything is unpacked (P10)', async () => {
+describe('a hostile package stays within its limits: (P10)', { timeout: 120_000 }, () => {
+  test('one with too large files, which is found before unpacking (P10)', async () => {
     const entries = [200, 200].map(
       (megabytes, index) => [{ name: `package/${index}` }, almostZeros(megabytes)] as const,
     );
@@ -183,7 +183,7 @@ describe('a hostile package costs no more than its limits (P10)', { timeout: 120
     await expect(install(['odd@1'])).rejects.toMatchObject(refused('both a file and a folder'));
   });
 
-  test('one that is no tarball (P10)', async () => {
+  test('one that is not a tarball (P10)', async () => {
     await registry.publish({ name: 'odd', tarball: gzipSync(Buffer.alloc(4096, 'x')) });
     await expect(install(['odd@1'])).rejects.toMatchObject(refused('odd'));
   });
@@ -209,7 +209,7 @@ describe('a hostile package costs no more than its limits (P10)', { timeout: 120
     expect(most).toBeLessThan(300 * 1024 * 1024);
   });
 
-  test('a list of versions without an end (P10)', async () => {
+  test('an endless list of versions (P10)', async () => {
     const dependencies = Object.fromEntries(
       Array.from({ length: 12 }, (_, index) => [`large-${index}`, '1']),
     );

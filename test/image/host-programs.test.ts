@@ -24,16 +24,16 @@ const run = (path: string, env: NodeJS.ProcessEnv = {}) =>
   new HostPrograms({ ...env, PATH: path }).run('npm', ['--version'], { timeoutMs: 20_000 });
 
 describe('a program of the host', () => {
-  test('is the first of that name on the PATH', async () => {
+  test('is the first one of its name on the PATH', async () => {
     expect((await run(`${bin}:${SYSTEM_PATH}`))?.stdout).toContain('ran --version');
   });
 
-  test('is not there when no folder of the PATH has it', async () => {
+  test('is missing when no folder of the PATH has it', async () => {
     await mkdir(join(root, 'empty'));
     expect(await run(join(root, 'empty'))).toBeNull();
   });
 
-  test('is found once: what comes later in a folder before it changes nothing', async () => {
+  test('is looked up once: a later one in an earlier folder changes nothing', async () => {
     const first = join(root, 'first');
     await mkdir(first);
     const programs = new HostPrograms({ PATH: `${first}:${bin}:${SYSTEM_PATH}` });
@@ -44,7 +44,7 @@ describe('a program of the host', () => {
   });
 
   test.each(['', '.', 'bin', './bin'])(
-    'is not looked for in `%s`, which is no absolute folder',
+    'is not looked for in `%s`, which is not an absolute folder',
     async (entry) => {
       const before = process.cwd();
       process.chdir(root);
@@ -57,7 +57,7 @@ describe('a program of the host', () => {
   );
 });
 
-describe('a program that somebody else could change is refused', () => {
+describe('a program that another user could change is refused', () => {
   const refused = { name: 'LurkboxError', code: 'IMAGE_BUILD_FAILED' };
   const path = () => `${bin}:${SYSTEM_PATH}`;
 

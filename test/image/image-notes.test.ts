@@ -67,7 +67,7 @@ const at = (name: string, files: Files, more: object = {}): Files => ({
   ),
 });
 
-describe('what native files need', () => {
+describe('the needs of native files', () => {
   const addon = (parts = {}) => elfFile({ ...AMD64, needed: ['libc.so.6'], ...parts });
 
   test.each<[string, Files]>([
@@ -189,12 +189,12 @@ describe('what native files need', () => {
       },
       [/^`b@1\.2\.3`: "b\.node"/],
     ],
-  ])('is told where it is missing: %s', async (_, files, expected) => {
+  ])('are reported when they are missing: %s', async (_, files, expected) => {
     const notes = await notesOn(files);
     expect(notes).toEqual(expected.map((pattern) => expect.stringMatching(pattern)));
   });
 
-  test('is judged by the libraries of this host, where the base image is made of them', async () => {
+  test('are compared with the libraries of this host if the base image has those', async () => {
     const found = await findLibraries(process.arch === 'arm64' ? 'arm64' : 'amd64');
     const plan = { method: 'assemble', libraries: found } as unknown as Parameters<
       typeof offeredLibraries
@@ -207,7 +207,7 @@ describe('what native files need', () => {
     expect(offered.newest('libc.so.6', 'GLIBC_9.1')).toMatch(/^GLIBC_2\.\d\d$/);
   });
 
-  test('is judged by bookworm, where the base image is built from the Dockerfile', () => {
+  test('are compared with bookworm if the base image is built from the Dockerfile', () => {
     const plan = { method: 'dockerfile' } as unknown as Parameters<typeof offeredLibraries>[0];
     const offered = offeredLibraries(plan);
     expect(offered.has('libresolv.so.2')).toBe(true);
@@ -267,7 +267,7 @@ describe('a package with an install script', () => {
     ],
     ['of its development only', at('a', {}, scripts('husky', 'prepare'))],
     ['that says not to compile it', at('a', { 'binding.gyp': '{}' }, { gypfile: false })],
-  ])('is no matter: %s', async (_, files) => {
+  ])('is not reported: %s', async (_, files) => {
     expect(await notesOn(files)).toEqual([]);
   });
 
@@ -295,7 +295,7 @@ describe('a package with an install script', () => {
       },
       'has a native part',
     ],
-  ])('is told: %s', async (_, files, expected) => {
+  ])('is reported: %s', async (_, files, expected) => {
     const told = await notesOn(files);
     expect(
       told.some((note) => new RegExp(`^\`[\\w-]+@1\\.2\\.3\` ${expected}`).test(note)),
@@ -303,7 +303,7 @@ describe('a package with an install script', () => {
     ).toBe(true);
   });
 
-  test('is told where the plugin itself asks for it, though another package does without', async () => {
+  test('is reported if the plugin itself requires it, although another package can do without', async () => {
     const files = {
       ...at('b', {}, { optionalDependencies: { a: '1' } }),
       ...at('a', { 'binding.gyp': '{}' }),
@@ -338,14 +338,14 @@ describe('packages that pnpm laid out', () => {
     expect(await notesOn(sharp('libvips.so.8'))).toEqual([]);
   });
 
-  test('are told of by their names', async () => {
+  test('are reported by their names', async () => {
     expect(await notesOn(sharp('libvips.so.9'))).toEqual([
       expect.stringMatching(/^`@img\/sharp-linux-x64`: "lib\/sharp\.node" needs libvips\.so\.8/),
       expect.stringMatching(/^`sharp@1\.0\.0` has a native part/),
     ]);
   });
 
-  test('lead nobody in a circle', async () => {
+  test('cause no endless walk', async () => {
     const circle = { 'node_modules/a': '-> b', 'node_modules/b': '-> a', 'node_modules/c': '-> c/c' };
     expect(
       await notesOn({ ...circle, ...at('d', {}, { dependencies: { a: '1', b: '1', c: '1' } }) }),
@@ -353,8 +353,8 @@ describe('packages that pnpm laid out', () => {
   });
 });
 
-describe('packages of strangers', () => {
-  test('steer nobody by their names, and fill no page (P10)', async () => {
+describe('untrusted packages', () => {
+  test('have their names escaped and cut (P10)', async () => {
     const many = Object.assign(
       {},
       ...Array.from({ length: 50 }, (_, index) =>
@@ -384,11 +384,11 @@ describe('packages of strangers', () => {
       'names that objects have',
       at('constructor', {}, { dependencies: { ['__proto__']: '1', toString: '1' } }),
     ],
-  ])('break nothing by a package.json with %s', async (_, files) => {
+  ])('do no harm with a package.json with %s', async (_, files) => {
     expect(await notesOn(files)).toEqual([]);
   });
 
-  test('cannot make the look at native files long (P10)', async () => {
+  test('cannot make the check of native files slow (P10)', async () => {
     const needed = Array.from({ length: 128 }, (_, index) => `lib${index}.so`);
     const runpath = Array.from({ length: 64 }, (_, index) => `$ORIGIN/${index}`).join(':');
     const files = Object.fromEntries(
@@ -403,7 +403,7 @@ describe('packages of strangers', () => {
     expect(notes.at(-1)).toBe('100 more native files were not looked at.');
   });
 
-  test('leave little in memory, however much they say of themselves (P10)', async () => {
+  test('take little memory, however large their metadata (P10)', async () => {
     const long = 'x'.repeat(10_000);
     const versions = {
       'libc.so.6': Array.from({ length: 300 }, (_, index) => `GLIBC_${index}`),
@@ -421,7 +421,7 @@ describe('packages of strangers', () => {
     expect(needs?.versions.get('libc.so.6')).toHaveLength(256);
   });
 
-  test('cannot make the look for what packages need long, behind links (P10)', async () => {
+  test('cannot make the search for dependencies slow, behind links (P10)', async () => {
     const deep = Array.from({ length: 14 }, () => `node_modules/${'p'.repeat(18)}`).join('/');
     const files: Record<string, object | string> = { 'node_modules/link': '-> a' };
     for (let index = 0; index < 50; index++)
@@ -437,7 +437,7 @@ describe('packages of strangers', () => {
     expect(notes).toHaveLength(11);
   });
 
-  test('cannot make the look along the folders of a native file long, behind links (P10)', async () => {
+  test('cannot make the search in the folders of a native file slow, behind links (P10)', async () => {
     const deep = `node_modules/${'d/'.repeat(50)}`;
     const runpath = Array.from({ length: 8 }, (_, index) => `${'$ORIGIN'.repeat(12)}/${index}`).join(':');
     const needed = Array.from({ length: 128 }, (_, index) => `lib${index}.so`);
@@ -452,13 +452,13 @@ describe('packages of strangers', () => {
   });
 });
 
-test('notes in the labels of a strange image are few, short and steer no terminal (P10)', () => {
+test('notes in the labels of a foreign image are few, short and escaped (P10)', () => {
   const notes = readImageNotes(toNoteLabels(['\u001b[2J', ...Array<string>(50).fill('x'.repeat(1_000))]));
   expect(notes).toEqual(['\\u001b[2J', ...Array<string>(11).fill('x'.repeat(800))]);
   expect(readImageNotes(toNoteLabels(['x'.repeat(100_000)]))).toEqual([]);
 });
 
-test('notes come back from the labels of an image, and other labels are none', () => {
+test('notes are read back from the labels of an image, and other labels are ignored', () => {
   expect(readImageNotes(toNoteLabels(['one', 'two']))).toEqual(['one', 'two']);
   expect(toNoteLabels([])).toEqual({});
   for (const text of ['', '{', '[1]', '"x"'])

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { listStoredImages } from '../../src/image/inventory.ts';
 import { ALL, BASE, EXEC, engineWith, keyOf, MB, PLUGIN, SHELL_PLUGIN } from './sample-images.ts';
 
-test('tells what each image is and what it takes beyond the one it stands on', async () => {
+test('the inventory shows what each image is and its size beyond its base', async () => {
   const images = await listStoredImages(engineWith(ALL).engine);
   expect(images.map(({ tag, ownBytes }) => [tag, ownBytes / MB])).toEqual(
     [

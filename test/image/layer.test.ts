@@ -64,7 +64,7 @@ describe('writeLayer', () => {
     expect(await readFile(second.file)).toEqual(await readFile(first.file));
   });
 
-  test('says the hash and the size of what it wrote', async () => {
+  test('returns the hash and the size of what it wrote', async () => {
     const layer = await writeLayer(join(folder, 'layer.tar'), []);
     const tar = await readFile(layer.file);
     expect(layer).toMatchObject({
@@ -73,7 +73,7 @@ describe('writeLayer', () => {
     });
   });
 
-  test.each([1, 100])('fails when a file is not as long as it was (%i bytes)', async (sizeBytes) => {
+  test.each([1, 100])('fails when a file has another length than before (%i bytes)', async (sizeBytes) => {
     await writeFile(join(folder, 'file'), 'ten bytes.');
     const entry: LayerEntry = {
       path: 'file',
@@ -145,7 +145,7 @@ describe('toArchive', () => {
     await expect(readArchive(archive(), null)).resolves.toHaveLength(1);
   });
 
-  test('that is none is refused', async () => {
+  test('that is invalid is refused', async () => {
     await expect(readArchive(Readable.from([Buffer.alloc(1024)]), null)).rejects.toThrow('manifest.json');
     await expect(readArchive(Readable.from([Buffer.alloc(700, 'x')]), null)).rejects.toThrow();
   });

@@ -26,7 +26,7 @@ describe('unresolved', () => {
   });
 });
 
-test('libraries of another architecture are not taken for this one', async () => {
+test('libraries of another architecture are not used for this one', async () => {
   const other = process.arch === 'x64' ? 'arm64' : 'amd64';
   expect(await findLibraries(other)).toBeNull();
 });

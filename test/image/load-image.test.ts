@@ -32,12 +32,12 @@ function load(images: Readonly<Record<string, ImageDetails>>): Promise<string | 
   return loadImage(PARTS, { engine: engine as ContainerEngine });
 }
 
-test('an image is asked for by the id that its config has, whatever its tag names', async () => {
+test('an image is looked up by the id of its config, whatever its tag names', async () => {
   const id = configIdOf(PARTS);
   expect(await load({ [id]: { ...SENT, id }, [PARTS.tag]: { ...SENT, layers: [] } })).toBe(id);
 });
 
-test('a store with other ids has what was sent under its tag', async () => {
+test('in a store with other ids an image is found by its tag', async () => {
   expect(await load({ [PARTS.tag]: SENT })).toBe(OTHER_ID);
 });
 
@@ -49,7 +49,7 @@ test.each<[string, Partial<ImageDetails>]>([
   ['an environment', { defaults: { ...IMAGE_DEFAULTS, env: ['NODE_OPTIONS=--require=/x.js'] } }],
   ['another program', { defaults: { ...IMAGE_DEFAULTS, entrypoint: ['/x'] } }],
   ['volumes', { defaults: { ...IMAGE_DEFAULTS, others: ['Volumes'] } }],
-])('an image with %s, to which somebody moved the tag meanwhile, is not taken', async (_, change) => {
+])('an image with %s, to which the tag was moved meanwhile, is not used', async (_, change) => {
   expect(await load({ [PARTS.tag]: { ...SENT, ...change } })).toBeNull();
 });
 

@@ -76,8 +76,8 @@ function versionsOf(text: string): Record<string, string> {
   return Object.fromEntries(Object.entries(packages).map(([place, { version }]) => [place, version]));
 }
 
-describe('a lock', { timeout: 60_000 }, () => {
-  test('holds what is installed, whatever is published after it', async () => {
+describe('a lock of npm packages', { timeout: 60_000 }, () => {
+  test('decides what is installed, whatever is published later', async () => {
     await publish('deep', '1.0.0');
     await publish('direct', '1.0.0', { json: { dependencies: { deep: '^1.0.0' } } });
     const text = await lock('direct@^1.0.0');
@@ -90,7 +90,7 @@ describe('a lock', { timeout: 60_000 }, () => {
     expect(versionsOf(await lock('direct@^1.0.0'))).toEqual({ 'node_modules/direct': '1.2.0' });
   });
 
-  test('is the same text from every registry, and at every time', async () => {
+  test('is the same text from every registry, at any time', async () => {
     await publish('a', '1.0.0', { json: { dependencies: { b: '*' }, engines: { node: '>=18' } } });
     await publish('b', '1.0.0', { json: { bin: 'index.js', license: 'MIT' } });
     const text = await lock('a@1', 'b@1');
@@ -113,7 +113,7 @@ describe('a lock', { timeout: 60_000 }, () => {
     });
   });
 
-  test('refuses other bytes also of a package that may be missing', async () => {
+  test('refuses other bytes even of an optional package', async () => {
     await publish('extra', '1.0.0');
     await publish('main', '1.0.0', { json: { optionalDependencies: { extra: '1.0.0' } } });
     const text = await lock('main@1');
@@ -123,7 +123,7 @@ describe('a lock', { timeout: 60_000 }, () => {
     await expect(install(['main@1'], text)).rejects.toMatchObject({ code: 'DEPENDENCY_FAILED' });
   });
 
-  test('refuses other bytes that a registry says are the locked ones', async () => {
+  test('refuses other bytes that a registry calls the locked ones', async () => {
     await publish('lied', '1.0.0');
     const text = await lock('lied@1.0.0');
     const { integrity } = parseLock(text).packages['node_modules/lied']!;
@@ -131,7 +131,7 @@ describe('a lock', { timeout: 60_000 }, () => {
     await expect(install(['lied@1.0.0'], text)).rejects.toMatchObject({ code: 'DEPENDENCY_FAILED' });
   });
 
-  test('installs nothing that the registry says only at the installation', async () => {
+  test('installs nothing that the registry adds only at the installation', async () => {
     await publish('evil', '1.0.0');
     await publish('quiet', '1.0.0');
     const text = await lock('quiet@1');
@@ -171,7 +171,7 @@ describe('a lock', { timeout: 60_000 }, () => {
     expect(await packagesOf('arm64')).toEqual(['addon-arm64', 'helper', 'native']);
   });
 
-  test('takes what is packed in a package as part of that package', async () => {
+  test('treats packages packed in a package as part of it', async () => {
     await publish('outside', '1.0.0');
     await publish('packed', '2.0.0');
     await publish('carrier', '1.0.0', {
@@ -196,7 +196,7 @@ describe('a lock', { timeout: 60_000 }, () => {
     expect(files['node_modules/packed/index.js']).toContain('packed@2.0.0');
   });
 
-  test('has one version beside another, each where it is needed, under whatever name', async () => {
+  test('has several versions of a package, each where it is needed, under any name', async () => {
     for (const version of ['1.0.0', '2.0.0', '3.0.0-beta.1']) await publish('shared', version);
     await publish('old', '1.0.0', { json: { dependencies: { shared: '^1.0.0' } } });
     await publish('new', '1.0.0', {
@@ -250,7 +250,7 @@ describe('a lock', { timeout: 60_000 }, () => {
     await expect(lock('innocent@1')).rejects.toMatchObject({ code: 'DEPENDENCY_FAILED' });
   });
 
-  test('is obeyed without a network once its packages are kept', async () => {
+  test('is installed without a network once its packages are stored', async () => {
     await publish('cached', '1.0.0');
     const text = await lock('cached@1');
     const store = new PackageStore(parent);
@@ -263,7 +263,7 @@ describe('a lock', { timeout: 60_000 }, () => {
     });
   });
 
-  test('of packages that nobody can reach is not made, and says what to do', async () => {
+  test('of unreachable packages is not made, with what to do', async () => {
     await registry[Symbol.asyncDispose]();
     await expect(lock('cached@1')).rejects.toMatchObject({
       code: 'DEPENDENCY_FAILED',

@@ -16,7 +16,7 @@ afterEach(() => rm(root, { recursive: true }));
 
 const open = (folder: string | null = join(root, 'state/images')) => new MadeImages(folder, SILENT_LOGGER);
 
-test('what one process made another one knows, the newest first', async () => {
+test('one process knows the images that another one built, newest first', async () => {
   await open().add(KEY, id('1'));
   await open().add(KEY, id('2'));
   await open().add(KEY, id('1'));
@@ -26,7 +26,7 @@ test('what one process made another one knows, the newest first', async () => {
   expect(await readdir(join(root, 'state/images'))).toEqual([KEY]);
 });
 
-test('a few ids are kept of a key, and none that was forgotten', async () => {
+test('a few ids are stored for a key, and none that was removed', async () => {
   const made = open();
   for (let index = 0; index < 20; index++) await made.add(KEY, id((index % 16).toString(16)));
   expect(await open().idsOf(KEY)).toHaveLength(8);
@@ -34,7 +34,7 @@ test('a few ids are kept of a key, and none that was forgotten', async () => {
   expect(await open().idsOf(KEY)).toEqual([]);
 });
 
-test('a folder that others can write to is not believed', async () => {
+test('a folder that others can write to is not trusted', async () => {
   const folder = join(root, 'images');
   await mkdir(folder);
   await writeFile(join(folder, KEY), `${id('f')}\n`);
@@ -46,19 +46,19 @@ test('a folder that others can write to is not believed', async () => {
   expect(await open(folder).idsOf(KEY)).toEqual([]);
 });
 
-test('where nothing can be kept, the process itself remembers', async () => {
+test('the process itself remembers built images when nothing can be stored', async () => {
   const made = open(null);
   await made.add(KEY, id('1'));
   expect(await made.idsOf(KEY)).toEqual([id('1')]);
 });
 
-test('what is no id in a file is none', async () => {
+test('an invalid id in a file is ignored', async () => {
   await mkdir(join(root, 'state/images'), { recursive: true, mode: 0o700 });
   await writeFile(join(root, 'state/images', KEY), `latest\n${id('1')}\nsha256:12\n`);
   expect(await open().idsOf(KEY)).toEqual([id('1')]);
 });
 
-test('they are kept for the user, and not in a workspace', () => {
+test('built images are recorded for the user, and not in a workspace', () => {
   expect(madeImagesFolder({ HOME: '/home/ada' })).toBe('/home/ada/.local/state/lurkbox/images');
   expect(madeImagesFolder({ HOME: '/home/ada', XDG_STATE_HOME: '/state' })).toBe('/state/lurkbox/images');
   expect(madeImagesFolder({ HOME: '/home/ada', XDG_STATE_HOME: 'relative' })).toBe(

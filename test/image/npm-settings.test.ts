@@ -105,7 +105,7 @@ describe('packages are locked and fetched as the user of the host has set npm', 
     expect(network.asked.length - asked > 1).toBe(isProxied);
   });
 
-  test('and not past them', async () => {
+  test('and not without them', async () => {
     await expect(install({ npmrc: { registry: network.direct } })).rejects.toMatchObject({
       code: 'DEPENDENCY_FAILED',
       message: expect.stringMatching(/certificate/i),

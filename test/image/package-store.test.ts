@@ -30,7 +30,7 @@ async function keep(store: PackageStore, content: string): Promise<void> {
   await store.keep(hashOf(content), join(root, 'fetched'));
 }
 
-test('a package that was kept is there the next time, and one that was changed is not', async () => {
+test('a stored package is found again, unless it was changed', async () => {
   const store = new PackageStore(root);
   await keep(store, 'a package');
   expect(await store.take(hashOf('a package'), join(root, 'taken'))).toBe(true);
@@ -43,7 +43,7 @@ test('a package that was kept is there the next time, and one that was changed i
   expect(existsSync(join(root, 'taken'))).toBe(false);
 });
 
-test('a link in the place of the folder, or of the one above it, is not followed (P10)', async () => {
+test('a link in the place of the store, or of the folder above it, is not followed (P10)', async () => {
   const victim = join(root, 'victim');
   for (const [cache, link] of [
     ['one', 'one/packages'],

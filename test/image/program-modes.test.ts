@@ -31,7 +31,7 @@ async function modesOf(contents: Readonly<Record<string, string>>, chunkBytes: n
 }
 
 test.each([1, 3, 4096])(
-  'what begins as a program may be executed, in pieces of %i bytes',
+  'a file that begins as a program is executable, in pieces of %i bytes',
   async (chunkBytes) => {
     const contents = {
       elf: '\x7fELF\x02 and on',

@@ -69,13 +69,13 @@ describe('a prune in the only workspace', () => {
     expect(result.freedBytes / MB).toBe(freedMegabytes);
   });
 
-  test('keeps the bases that the next image will stand on, unless all is to go', async () => {
+  test('leaves the bases for the next image, unless all are to be removed', async () => {
     const { pruner } = createPruner({ bases: [BASE] });
     expect((await pruner.prune(keeping(EXEC, PLUGIN, SHELL_PLUGIN))).removed).toEqual([]);
     expect((await pruner.plan({ ...keeping(), all: true })).remove).toHaveLength(4);
   });
 
-  test('removes of what would go only what was shown', async () => {
+  test('removes only images that were shown', async () => {
     const { pruner, removed } = createPruner();
     await pruner.prune({ ...keeping(), only: new Set([...tagsOf([PLUGIN]), 'mine:1']) });
     expect(removed).toEqual(tagsOf([PLUGIN]));
@@ -83,7 +83,7 @@ describe('a prune in the only workspace', () => {
 });
 
 describe('a prune beside another workspace', () => {
-  test('leaves what that one needs, and says so, until it needs it no more', async () => {
+  test('leaves what that one needs, and says so, until it is no longer needed', async () => {
     await openUses('two').add(keyOf('weather'));
     const { pruner } = createPruner();
     const plan = await pruner.plan(keeping());
@@ -98,7 +98,7 @@ describe('a prune beside another workspace', () => {
     expect((await there.pruner.prune(keeping())).removed).toEqual(tagsOf([PLUGIN]));
   });
 
-  test('takes back its own need of an image that both have, and leaves it', async () => {
+  test('withdraws its own need of a shared image, and leaves it', async () => {
     const [one, two] = [openUses('one'), openUses('two')];
     await Promise.all([one, two].map((uses) => uses.add(keyOf('weather'))));
     const { pruner, removed } = createPruner({ images: [PLUGIN] });
@@ -116,7 +116,7 @@ describe('a prune beside another workspace', () => {
     expect(await openUses('two').usersOf(keyOf('shell'))).toEqual({ there: [join(root, 'one')], gone: [] });
   });
 
-  test('that is no more removes what that one needed, and names it', async () => {
+  test('that no longer exists removes what that one needed, and names it', async () => {
     await openUses('two').add(keyOf('weather'));
     await rm(join(root, 'two'), { recursive: true });
     const { pruner } = createPruner({ images: [PLUGIN] });
@@ -126,7 +126,7 @@ describe('a prune beside another workspace', () => {
     });
   });
 
-  test('with all removes it too, and the plan names who needs it', async () => {
+  test('with all removes shared images too, and the plan names who needs them', async () => {
     await openUses('two').add(keyOf('weather'));
     const { pruner } = createPruner({ images: [PLUGIN] });
     const all = { ...keeping(), all: true };
@@ -135,7 +135,7 @@ describe('a prune beside another workspace', () => {
   });
 });
 
-test('images of another user, and those that only have our labels, stay unless all is to go', async () => {
+test('images of another user and foreign ones with our labels stay, unless all are to be removed', async () => {
   const { pruner, removed } = createPruner({ foreign: [PLUGIN] });
   const plan = await pruner.plan(keeping());
   expect(plan.leave).toEqual([{ image: expect.objectContaining({ plugin: 'weather' }), workspaces: [] }]);
@@ -144,7 +144,7 @@ test('images of another user, and those that only have our labels, stay unless a
   expect((await pruner.plan({ ...keeping(), all: true })).remove).toHaveLength(1);
 });
 
-test('what a build left without a name goes when no build can need it any more', async () => {
+test('an unnamed image of a build is removed when no build can need it any more', async () => {
   const stage = { ...BASE, labels: { 'lurkbox.kind': 'build-stage' }, id: 'sha256:stage', tags: [] };
   const young = { ...stage, id: 'sha256:young', createdAtMs: Date.now() };
   const named = { ...stage, id: 'sha256:named', tags: ['mine:1'] };
@@ -156,7 +156,7 @@ test('what a build left without a name goes when no build can need it any more',
 describe('records of who needs an image', () => {
   const KEY = keyOf('weather');
 
-  test('are none where a strange image names a place of its own as its key, and nothing there is removed', async () => {
+  test('are ignored for a foreign image whose key is a path, and nothing there is removed', async () => {
     const victim = join(root, 'state/victim');
     await mkdir(victim, { recursive: true });
     await writeFile(join(victim, 'index.js'), '// begins as a path does');
@@ -170,7 +170,7 @@ describe('records of who needs an image', () => {
     expect(await readdir(victim)).toEqual(['index.js']);
   });
 
-  test('end where strange images stand on each other', async () => {
+  test('end when foreign images are based on each other', async () => {
     const on = (image: ImageSummary, base: string) => ({
       ...image,
       labels: { ...image.labels, 'lurkbox.image-base': base },
@@ -180,7 +180,7 @@ describe('records of who needs an image', () => {
     expect((await pruner.prune({ keep: new Set() })).removed).toEqual(PLUGIN.tags);
   });
 
-  test('that cannot be read, or are no path, count as a need', async () => {
+  test('that cannot be read, or are not a path, count as a need', async () => {
     await mkdir(join(usesFolder(), KEY), { recursive: true });
     await mkdir(join(usesFolder(), KEY, 'a'.repeat(64)));
     await writeFile(join(usesFolder(), KEY, 'b'.repeat(64)), '');
@@ -192,7 +192,7 @@ describe('records of who needs an image', () => {
     });
   });
 
-  test('are nobody else’s business, and nothing where there is no place for them', async () => {
+  test('are private to the user, and left out when they cannot be stored', async () => {
     await new ImageUses(join(root, 'one'), async () => null, SILENT_LOGGER).add(KEY);
     await new ImageUses(null, async () => usesFolder(), SILENT_LOGGER).add(KEY);
     expect(await openUses('two').usersOf(KEY)).toEqual({ there: [], gone: [] });
@@ -202,7 +202,7 @@ describe('records of who needs an image', () => {
     expect(await new MadeImages(folder, SILENT_LOGGER).folder()).toBeNull();
   });
 
-  test('come through while others take theirs back', async () => {
+  test('survive while others withdraw theirs', async () => {
     const names = Array.from({ length: 8 }, (_, index) => `w${index}`);
     const turns = names.map(async (name) => {
       await mkdir(join(root, name));
@@ -217,7 +217,7 @@ describe('records of who needs an image', () => {
     expect((await openUses('one').usersOf(KEY)).there).toHaveLength(8);
   });
 
-  test('of many processes at once are all there', async () => {
+  test('of many processes at once are all stored', async () => {
     const names = Array.from({ length: 40 }, (_, index) => `w${index}`);
     for (const name of names) await mkdir(join(root, name));
     await Promise.all(names.map((name) => openUses(name).add(KEY)));

@@ -18,7 +18,7 @@ function controlledBuild() {
 }
 
 describe('shared builds', () => {
-  test('make the same thing once for all who ask at the same time', async () => {
+  test('build the same image once for all callers at the same time', async () => {
     const share = createSharedBuilds<string>();
     const { build, finish, started } = controlledBuild();
     const both = Promise.all([share('a', build), share('a', build)]);
@@ -27,14 +27,14 @@ describe('shared builds', () => {
     expect(started()).toBe(1);
   });
 
-  test('make it anew for who asks later', async () => {
+  test('build it again for a later caller', async () => {
     const share = createSharedBuilds<number>();
     let made = 0;
     expect(await share('a', async () => ++made)).toBe(1);
     expect(await share('a', async () => ++made)).toBe(2);
   });
 
-  test('tell everybody of a failure and forget it', async () => {
+  test('report a failure to every caller and then forget it', async () => {
     const share = createSharedBuilds<string>();
     const { build, fail } = controlledBuild();
     const both = Promise.allSettled([share('a', build), share('a', build)]);

@@ -24,7 +24,7 @@ test.each([
   expect(isTypeScript(path)).toBe(expected);
 });
 
-test('types are blanked out, so that lines and columns stay', async () => {
+test('types are replaced by blanks, so that lines and columns stay', async () => {
   const sources = {
     'a.ts': 'type A = {\n  b: 1;\n};\nconst a: A = x;',
     'b.cts': 'let é: string = "é" as const;',
@@ -40,7 +40,7 @@ test('a plugin without TypeScript starts no stripper', async () => {
   expect(await strip({})).toBeNull();
 });
 
-describe('a plugin is left as it is when one of its files', () => {
+describe('a plugin is left unchanged when one of its files', () => {
   test.each([
     ['is no TypeScript', 'const a: = 1;'],
     ['needs more than types to be left out', 'export enum Color { Red }'],
@@ -56,14 +56,14 @@ describe('a plugin is left as it is when one of its files', () => {
   });
 });
 
-test('as much as the limit allows is stripped', async () => {
+test('code up to the limit is stripped', async () => {
   const line = 'const a: number = 1;\n';
   const source = line.repeat(Math.floor(STRIP_LIMITS.sourceBytes / line.length));
   const stripped = await strip({ 'a.ts': source });
   expect(stripped?.get('a.ts')).toHaveLength(source.length);
 });
 
-test('what cannot be said in few bytes as JSON does not end the stripper early', async () => {
+test('code that is long as JSON does not end the stripper early', async () => {
   const source = `//${'\u0001'.repeat(STRIP_LIMITS.sourceBytes - 10)}`;
   expect((await strip({ 'a.ts': source }))?.get('a.ts')).toBe(source);
 });

@@ -13,7 +13,7 @@ beforeEach(async () => {
 afterEach(() => rm(join(cacheDir, '..'), { recursive: true }));
 
 describe('createTempFolder', () => {
-  test('makes a private folder that is gone when its block ends, even by an error', async () => {
+  test('makes a private folder that is removed when its block ends, even by an error', async () => {
     let path = '';
     const use = async () => {
       await using folder = await createTempFolder(cacheDir);
@@ -27,12 +27,12 @@ describe('createTempFolder', () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test('makes one whose name can stand in a list of paths, as the loader takes one', async () => {
+  test('makes a folder whose name can be in a list of paths, as the loader reads it', async () => {
     await using folder = await createTempFolder(cacheDir);
     expect(basename(folder.path)).not.toMatch(/[:;\s]/);
   });
 
-  test('removes what processes left that are no more, and nothing else (P2)', async () => {
+  test('removes what dead processes left, and nothing else (P2)', async () => {
     const tmp = join(cacheDir, 'tmp');
     const [pid, started, namespace] = ownProcess().split(':');
     const living = ownProcess().replaceAll(':', '.');
