@@ -6,7 +6,7 @@ import { NO_ENGINE, runCli, SOURCE } from './run-cli.ts';
 
 const OPTIONS = { program: SOURCE, env: NO_ENGINE };
 
-test('a workspace without an audit log is well, one with a log is verified, and a change is told', async () => {
+test('`audit verify` accepts a workspace without a log, verifies a log, and reports a change', async () => {
   await using workspace = await createWorkspace();
   await workspace.addPlugin('one');
   const verify = (...args: string[]) =>

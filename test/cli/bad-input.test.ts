@@ -101,23 +101,23 @@ describe('run refuses before it looks for an engine, and exits with 2', () => {
     await expectRefusal(['fine', '--context', file], ['context.json', ...words]);
   });
 
-  test('a context file that is not there', () =>
+  test('a missing context file', () =>
     expectRefusal(['fine', '--context', join(workspace.root, 'none.json')], ['none.json', 'ENOENT']));
 
-  test('a context on stdin that is no JSON', () =>
+  test('a context on stdin that is not JSON', () =>
     expectRefusal(['fine', '--context', '-'], ['stdin', 'not valid JSON'], '{ "inputData" }'));
 
-  test('an input that is no JSON', () =>
+  test('an input that is not JSON', () =>
     expectRefusal(['fine', '--input', '{a:1}'], ['--input', 'not valid JSON']));
 
-  test('an integer that would arrive as another one, with its place', async () => {
+  test('an integer that would lose digits, with its path', async () => {
     const words = ['`ids[1]`', 'send it as text: "1234567890123456789"'];
     await expectRefusal(['fine', '--input', '{"ids":[1,1234567890123456789]}'], ['--input', ...words]);
     const context = '{"inputData":{"ids":[1,1234567890123456789]}}';
     await expectRefusal(['fine', '--context', '-'], ['stdin', '`inputData.ids[1]`'], context);
   });
 
-  test('a context with a key that is none, by its name', async () => {
+  test('a context with an unknown key, by its name', async () => {
     const file = await writeInto('context.json', '{ "inputs": {} }');
     await expectRefusal(['fine', '--context', file], ['inputs', 'inputData']);
   });
@@ -135,10 +135,10 @@ describe('run refuses before it looks for an engine, and exits with 2', () => {
     await expectRefusal(['fine', '--policy', file], ['policy.json', ...words]);
   });
 
-  test('a policy file that is not there', () =>
+  test('a missing policy file', () =>
     expectRefusal(['fine', '--policy', join(workspace.root, 'none.json')], ['none.json']));
 
-  test('a broken policy file of the workspace, whichever command it is', async () => {
+  test('a broken policy file of the workspace, in every command', async () => {
     await using other = await createWorkspace();
     await writeFile(join(other.root, 'lurkbox.policy.json'), '{ "alow": {} }');
     for (const command of [
@@ -159,11 +159,11 @@ describe('run refuses before it looks for an engine, and exits with 2', () => {
     }
   });
 
-  test('a timeout above what the plugin is granted, with both numbers', () =>
+  test('a timeout above the grant of the plugin, with both numbers', () =>
     expectRefusal(['fine', '--timeout', '60'], ['10 s', '60 s']));
 });
 
-test('unload of a version that is not installed says so, and which are', async () => {
+test('unload of a missing version names the installed ones', async () => {
   await using other = await createWorkspace();
   await other.addPlugin('fine');
   const args = ['unload', 'fine@3', '--workspace', other.root];
@@ -172,7 +172,7 @@ test('unload of a version that is not installed says so, and which are', async (
   expect(stderr).toContain('No version "fine@3" is installed; installed are: 1.0.0.');
 });
 
-test('load of what is no plugin leaves nothing in the folder', async () => {
+test('load of a folder that is not a plugin leaves nothing in it', async () => {
   await using other = await createWorkspace();
   const options = { program: SOURCE, env: NO_ENGINE, cwd: other.root };
   const before = await readdir(other.root);
@@ -180,7 +180,7 @@ test('load of what is no plugin leaves nothing in the folder', async () => {
   expect(await readdir(other.root)).toEqual(before);
 });
 
-test('run exits with 3 where all is well but the engine', async () => {
+test('run exits with 3 when only the engine is missing', async () => {
   const { exitCode, stdout, stderr } = await run(['fine', '--json', '--input', '{}']);
   expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' });
   expect(stderr).toContain('No container engine answers');

@@ -15,7 +15,7 @@ afterEach(() => rm(caches, { recursive: true, force: true }));
 
 const folderIn = (path: string) => privateFolder({ XDG_CACHE_HOME: path });
 
-test('what Node compiles is kept in a folder that is made for the user alone', async () => {
+test('the compile cache is in a folder for the user alone', async () => {
   const folder = folderIn(caches);
   expect(folder).toBe(join(caches, 'lurkbox/compiled'));
   const { exitCode } = await runCli(['list', '--workspace', caches], {
@@ -47,7 +47,7 @@ test.each<[string, () => Promise<void>]>([
       await symlink(join(caches, 'elsewhere'), join(caches, 'lurkbox'));
     },
   ],
-])('there is none where %s', async (_, spoil) => {
+])('there is no compile cache when %s', async (_, spoil) => {
   expect(folderIn(caches)).not.toBeNull();
   await spoil();
   expect(folderIn(caches)).toBeNull();
@@ -69,7 +69,7 @@ test.each<[string, () => Promise<void>]>([
   expect(await readdir(caches, { recursive: true })).toEqual(before);
 });
 
-test('without one nothing is kept, and nothing is said', async () => {
+test('without a compile cache nothing is stored or reported', async () => {
   await mkdir(join(caches, 'lurkbox'), { mode: 0o700 });
   await mkdir(join(caches, 'lurkbox/compiled'));
   await chmod(join(caches, 'lurkbox/compiled'), 0o777);
@@ -81,12 +81,12 @@ test('without one nothing is kept, and nothing is said', async () => {
   expect(await readdir(join(caches, 'lurkbox/compiled'))).toEqual([]);
 });
 
-test('a folder for caches that a person put elsewhere by a link will do', async () => {
+test('the folder for caches can be a link that a person made', async () => {
   await mkdir(join(caches, 'disk'));
   await symlink(join(caches, 'disk'), join(caches, 'link'));
   expect(folderIn(join(caches, 'link'))).toBe(join(caches, 'disk/lurkbox/compiled'));
 });
 
-test('a place where no folder can be made is none', () => {
+test('a place where no folder can be created is not used for the compile cache', () => {
   expect(folderIn('/proc/self')).toBeNull();
 });

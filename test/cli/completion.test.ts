@@ -34,7 +34,7 @@ async function wordsFor(...line: string[]): Promise<string[]> {
   return (await completionOf(line)).words.map(({ word }) => word);
 }
 
-describe('what may stand in place of the last word', () => {
+describe('the completion of the last word', () => {
   test('is every command, with what it does', async () => {
     const { words, files } = await completionOf(['']);
     expect(words).toEqual(COMMANDS.map(({ name: word, about }) => ({ word, about })));
@@ -84,7 +84,7 @@ describe('what may stand in place of the last word', () => {
     expect(await completionOf(line)).toEqual({ words: [], files });
   });
 
-  test('is a plugin of the workspace, also of one that is named before or in another place', async () => {
+  test('is a plugin of the workspace, even of one that is named earlier or elsewhere', async () => {
     const { root } = workspace;
     expect(await wordsFor('--workspace', root, 'run', '')).toEqual(['weather', 'weather-map']);
     expect(await wordsFor('run', '--workspace', root, 'weather', 'weather-')).toEqual(['weather-map']);
@@ -92,7 +92,7 @@ describe('what may stand in place of the last word', () => {
   });
 });
 
-describe('the script', () => {
+describe('the completion script', () => {
   const environment = () => ({
     ...process.env,
     PATH: `${bin}${delimiter}${process.env['PATH']}`,
@@ -112,7 +112,7 @@ describe('the script', () => {
     return stdout.split('\n').filter(Boolean);
   }
 
-  test('has bash complete commands, options, values and plugins, and carry out none of them', async () => {
+  test('makes bash complete commands, options, values and plugins without running them', async () => {
     expect(await inBash('wo')).toEqual(['workflow']);
     expect(await inBash('list', '--log', 'e')).toEqual(['error']);
     expect(await inBash('run', '')).toEqual(['weather', 'weather-map']);
@@ -156,7 +156,7 @@ describe('the script', () => {
     ]);
   });
 
-  test('is there for these shells alone', async () => {
+  test('exists only for these shells', async () => {
     const { exitCode, stderr } = await runCli(['completion', 'bsh'], { program: SOURCE });
     expect({ exitCode, stderr }).toMatchObject({
       exitCode: 2,

@@ -16,7 +16,7 @@ function lurkbox(...args: string[]) {
   return runCli([...args, '--workspace', workspace.root], { program: SOURCE, env: NO_ENGINE });
 }
 
-test('without a terminal nothing is agreed to, and the whole digest is told', {
+test('without a terminal no consent is given, and the whole digest is printed', {
   timeout: 30_000,
 }, async () => {
   const shown = await lurkbox('consent', 'one');
@@ -32,7 +32,7 @@ test('without a terminal nothing is agreed to, and the whole digest is told', {
   });
 });
 
-test('what was agreed to is taken back, once and for all', { timeout: 30_000 }, async () => {
+test('a consent can be withdrawn for all versions at once', { timeout: 30_000 }, async () => {
   const { digest } = JSON.parse((await lurkbox('consent', 'one', '--json')).stdout);
   await lurkbox('consent', 'one', '--yes', digest);
   const withdrawn = await lurkbox('consent', 'one', '--withdraw', '--json');
@@ -43,7 +43,7 @@ test('what was agreed to is taken back, once and for all', { timeout: 30_000 }, 
   expect((await lurkbox('consent', 'one', '--withdraw', '--yes', digest)).exitCode).toBe(2);
 });
 
-test('a plugin that somebody has to agree to first is shown as that, and not as denied', {
+test('a plugin that needs consent is shown as that, and not as denied', {
   timeout: 30_000,
 }, async () => {
   await workspace.addPlugin('two', { manifest: { permissions: { filesystem: true } } });

@@ -76,7 +76,7 @@ const PROBLEMS = [
   { path: 'a', message: 'evil \u001b[31m' },
 ];
 
-test('tells a person of each reload, each failure with its problems once, and each removal', async () => {
+test('`dev` shows each reload, each failure with its problems once, and each removal', async () => {
   await putPlugin(DIGEST);
   begin(false);
   expect((await printedLines(1))[0]).toMatch(
@@ -96,7 +96,7 @@ test('tells a person of each reload, each failure with its problems once, and ea
   expect((await printedLines(6))[5]).toBe(`− ${root}/hello is gone`);
 });
 
-test('tells a program one JSON document a line', async () => {
+test('`dev --json` prints one JSON document per line', async () => {
   await putPlugin(DIGEST);
   begin(true);
   await printedLines(1);
@@ -130,13 +130,13 @@ test('tells a program one JSON document a line', async () => {
   expect(printed).not.toMatch(STEERING);
 });
 
-test('ends with 0 at the signal', async () => {
+test('`dev` exits with 0 at a signal', async () => {
   begin(false);
   stop.abort();
   expect(await ended).toBe(0);
 });
 
-test('refuses a folder that is not there', async () => {
+test('`dev` refuses a missing folder', async () => {
   await rm(root, { recursive: true });
   begin(false);
   const refused = ended;

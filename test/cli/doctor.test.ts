@@ -35,7 +35,7 @@ function summaryOf(...attacks: readonly Partial<AttackReport>[]): AttackSummary 
   };
 }
 
-describe('the attacks', () => {
+describe('the attacks of doctor', () => {
   afterEach(() => vi.restoreAllMocks());
 
   function shown(summary: AttackSummary | null): string {
@@ -48,7 +48,7 @@ describe('the attacks', () => {
     return text;
   }
 
-  test('stand on a line each, under their area, with the promises and the time', () => {
+  test('are listed one per line by area, with their promises and time', () => {
     expect(
       shown(summaryOf({}, { title: 'nor this', durationMs: 90 }, { area: 'Another', durationMs: 0 })),
     ).toBe(
@@ -67,7 +67,7 @@ describe('the attacks', () => {
     );
   });
 
-  test('that did not hold have their evidence below them, which steers no terminal', () => {
+  test('that succeeded have their evidence below them, with control characters escaped', () => {
     const text = shown(
       summaryOf(
         {},
@@ -92,7 +92,7 @@ describe('the attacks', () => {
     expect(text).not.toMatch(STEERING);
   });
 
-  test('end with 1 where one fell, with 4 where one could not be carried out, and with 0 where all held', () => {
+  test('exit with 1 if one succeeded, 4 if one could not be carried out, and 0 if all failed', () => {
     const held = { verdict: 'held' } as const;
     const fell = { verdict: 'not held', expected: 'a', got: 'b' } as const;
     const late = { verdict: 'not tried', got: 'c' } as const;
@@ -102,7 +102,7 @@ describe('the attacks', () => {
     expect(exitCodeOfAttacks(null)).toBe(1);
   });
 
-  test('are none where there is nothing to attack', () => {
+  test('are skipped when there is nothing to attack', () => {
     expect(shown(null)).toBe('Nothing was attacked.\n');
   });
 });
@@ -152,11 +152,11 @@ async function withEngine<T>(
   }
 }
 
-describe('which engine it is', () => {
+describe('the engine in use', () => {
   const doctor = (env: Record<string, string>, ...args: string[]) =>
     runCli(['doctor', ...args, '--workspace', tmpdir()], { program: SOURCE, env });
 
-  test('doctor says where it is, what it calls itself and why that one', async () => {
+  test('is shown by doctor with its address, its name and why it was chosen', async () => {
     await withEngine(
       async ({ DOCKER_HOST: host = '' }) => {
         const { stdout } = await doctor({ DOCKER_HOST: host, DOCKER_CONTEXT: 'far' });
@@ -177,7 +177,7 @@ describe('which engine it is', () => {
     );
   });
 
-  test('doctor refuses a context that does not exist, though an engine answers elsewhere', async () => {
+  test('is not replaced when doctor is given a context that does not exist', async () => {
     await using workspace = await createWorkspace();
     const { exitCode, stdout, stderr } = await doctor({
       DOCKER_HOST: '',
@@ -188,7 +188,7 @@ describe('which engine it is', () => {
     expect(stderr).toContain(`There is no context \`far\` in \`${workspace.root}/contexts\``);
   });
 
-  test('doctor warns of an engine on TCP without TLS', async () => {
+  test('makes doctor warn when it is on TCP without TLS', async () => {
     await withEngine(async ({ DOCKER_HOST: host = '' }) => {
       const server = createTcpServer((socket) => {
         const other = connect(host.slice('unix://'.length));
@@ -228,7 +228,7 @@ describe('on an engine that lacks what lurkbox relies on', () => {
   });
 });
 
-test('doctor says that a runtime of the policy is not registered, and attacks nothing then', async () => {
+test('doctor reports an unregistered runtime of the policy, and then attacks nothing', async () => {
   await using workspace = await createWorkspace();
   const policy = { oci_runtime: 'kata', plugins: { weather: { oci_runtime: 'runc' } } };
   await writeFile(join(workspace.root, 'lurkbox.policy.json'), JSON.stringify(policy));

@@ -29,7 +29,7 @@ function pin(pinned: string): void {
 
 const SLOW = { timeout: 60_000 };
 
-test('content that a pin refuses is told with the files that differ', SLOW, async () => {
+test('content that a pin refuses is reported with the files that differ', SLOW, async () => {
   pin(digest);
   edit('lib/a.mjs', '2');
   edit('new.mjs', '1');
@@ -39,7 +39,7 @@ test('content that a pin refuses is told with the files that differ', SLOW, asyn
   expect(stderr).toContain('changed `lib/a.mjs`, added `new.mjs`, removed `data.json`');
 });
 
-test('of a pin that nothing here has, it is said how to compare', SLOW, async () => {
+test('a pin that no content here has is refused with how to compare', SLOW, async () => {
   pin(`sha256:${'0'.repeat(64)}`);
   const { stderr } = await lurkbox('explain', 'one');
   expect(stderr).toContain('`lurkbox files one`');
@@ -48,7 +48,7 @@ test('of a pin that nothing here has, it is said how to compare', SLOW, async ()
   expect(listed.stdout).toMatch(/^[0-9a-f]{64} {2}lib\/a\.mjs$/m);
 });
 
-test('a pin of what an earlier release counted says what is no content any more', SLOW, async () => {
+test('a pin from an earlier release is refused with the files that no longer count', SLOW, async () => {
   edit('.DS_Store', 'x');
   const { createHash } = await import('node:crypto');
   const sha256 = (text: string | Buffer) => createHash('sha256').update(text).digest('hex');
@@ -60,7 +60,7 @@ test('a pin of what an earlier release counted says what is no content any more'
   expect((await lurkbox('explain', 'one')).stderr).toContain('removed `.DS_Store`');
 });
 
-test('two contents are compared, a folder with what is installed', SLOW, async () => {
+test('`files` compares two contents, or a folder with what is installed', SLOW, async () => {
   edit('lib/a.mjs', '2');
   const folder = join(workspace.root, 'plugins/one');
   const differing = await lurkbox('files', `one@1.0.0#${digest}`, folder);
@@ -70,7 +70,7 @@ test('two contents are compared, a folder with what is installed', SLOW, async (
   expect(JSON.parse(stdout).differences).toEqual({ added: [], removed: [], changed: [], packages: [] });
 });
 
-test('who agreed to what was shown before it was saved again is told what was saved', SLOW, async () => {
+test('a consent to content that was saved again is refused with the changed files', SLOW, async () => {
   const asking = (code: string) =>
     workspace.addPlugin('one', { manifest: { version: '1.1.0', permissions: { filesystem: true } }, code });
   await asking('export const execute = () => 1;');

@@ -23,7 +23,7 @@ afterAll(() => workspace[Symbol.asyncDispose]());
 const list = (...args: string[]) =>
   runCli(['list', '--workspace', workspace.root, ...args], { program: SOURCE, env: NO_ENGINE });
 
-test('what of its schemas is not checked is told once by `load`, `list` and `explain`', async () => {
+test('`load`, `list` and `explain` report once which parts of a schema are not checked', async () => {
   await using other = await createWorkspace();
   const input_schema = {
     type: 'object',
@@ -43,7 +43,7 @@ test('what of its schemas is not checked is told once by `load`, `list` and `exp
 });
 
 describe('list', () => {
-  test('shows plugins and what is wrong with broken ones, without an engine and without colour', async () => {
+  test('shows plugins and the problems of broken ones, without an engine and without colour', async () => {
     const { exitCode, stdout, stderr } = await list();
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toMatch(/^modest +1\.0\.0 +tool +8 of 8 +nothing +yes$/m);
@@ -56,7 +56,7 @@ describe('list', () => {
     expect(stdout).not.toMatch(STEERING);
   });
 
-  test('has colour where the environment asks for it', async () => {
+  test('has colour if the environment asks for it', async () => {
     const { stdout } = await runCli(['list', '--workspace', workspace.root], {
       program: SOURCE,
       env: { ...NO_ENGINE, FORCE_COLOR: '1' },
@@ -98,7 +98,7 @@ describe('list', () => {
     expect(stdout).toMatch(/^greedy +1\.0\.0 .* exec +yes$/m);
   });
 
-  test('says what a plugin is where there is none', async () => {
+  test('says what a plugin is when there is none', async () => {
     await using empty = await createWorkspace();
     const options = { program: SOURCE, env: NO_ENGINE, cwd: empty.root };
     const { exitCode, stdout } = await runCli(['list'], options);
@@ -137,7 +137,7 @@ describe('explain', () => {
     expect(await explain('modest', '--json')).toMatchObject({ exitCode: 3, stdout: '' });
   });
 
-  test('tells whose npm packages are not locked yet, and asks nobody for them', async () => {
+  test('names plugins whose npm packages are not locked yet, without asking npm', async () => {
     await using other = await createWorkspace();
     await other.addPlugin('needy', { manifest: { dependencies: ['zod@4'] } });
     // Nobody listens there.

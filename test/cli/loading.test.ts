@@ -87,7 +87,7 @@ test('--version loads no package, and of the source only what it prints', async 
   expect({ stdout, parts }).toEqual({ stdout: '1.2.3\n', parts: ['src/cli', 'src/version.ts'] });
 });
 
-test('a line is completed without reading plugins, schemas or an engine', async () => {
+test('completion reads no plugins, schemas or engine', async () => {
   const { stdout, parts } = await loadedBy(['__complete', 'li']);
   expect(stdout).toBe('list\tlist the plugins of the workspace\n');
   expect(parts).not.toContain('commander');
@@ -95,14 +95,14 @@ test('a line is completed without reading plugins, schemas or an engine', async 
     expect(parts).not.toContain(part);
 });
 
-test('the help of a command loads the commands and none of what carries them out', async () => {
+test('the help of a command loads only the definitions of commands', async () => {
   const { exitCode, parts } = await loadedBy(['run', '--help']);
   expect(exitCode).toBe(0);
   for (const part of [...HEAVY, 'src/versions', 'src/sandboxes', 'src/image'])
     expect(parts).not.toContain(part);
 });
 
-test('list loads no engine, no checker of schemas, no log and no attack', async () => {
+test('list loads no engine, schema checker, log or attack', async () => {
   const { exitCode, stdout, stderr, parts } = await loadedBy(['list']);
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
   expect(stdout).toContain('load-test');
@@ -135,7 +135,7 @@ test('the program that checks values is one file, which starts where there is no
   expect(await readFile(join(place.root, 'LICENSES.txt'), 'utf8')).toMatch(/^ajv [0-9]/m);
 });
 
-test('the packages of the bundle are passed on with their licenses', async () => {
+test('the packages of the bundle are published with their licenses', async () => {
   const licenses = await readFile(join(folder, 'dist/cli/LICENSES.txt'), 'utf8');
   const bundled = new Set(
     [...contents.values()].flatMap((parts) => [...parts].filter((part) => !part.startsWith('src/'))),
@@ -144,7 +144,7 @@ test('the packages of the bundle are passed on with their licenses', async () =>
   for (const name of bundled) expect(licenses).toMatch(new RegExp(`^${name} [0-9]`, 'm'));
 });
 
-test('what the package offers is among what is published', () => {
+test('every entry point of the package is published', () => {
   const targets = [
     packageJson.bin.lurkbox,
     ...Object.values(packageJson.exports).flatMap((target) =>

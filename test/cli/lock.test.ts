@@ -31,7 +31,7 @@ async function json(...args: string[]) {
 
 const SLOW = { timeout: 120_000 };
 
-test('the lock of each plugin is shown, whoever wrote it, and nobody is asked', SLOW, async () => {
+test('`lock` shows the lock of each plugin, whoever wrote it, without asking npm', SLOW, async () => {
   await workspace.addPlugin('plain', {});
   await workspace.addPlugin('brought', {
     manifest: { dependencies: 'vendored' },
@@ -74,7 +74,7 @@ test('the lock of each plugin is shown, whoever wrote it, and nobody is asked', 
   expect(registry.requests).toEqual([]);
 });
 
-test('a refreshed lock has newer packages, shows what changes, and can be taken back', SLOW, async () => {
+test('a refreshed lock has newer packages, shows the changes, and can be rolled back', SLOW, async () => {
   const first = await json('lock', '--refresh', 'needy');
   expect(first).toMatchObject({ lock: 'written', changed: true, active: true, changes: [] });
   expect(await json('lock', '--refresh', 'needy')).toMatchObject({ changed: false, digest: first.digest });
@@ -97,7 +97,7 @@ test('a refreshed lock has newer packages, shows what changes, and can be taken 
   expect((await json('lock', 'needy')).digest).toBe(first.digest);
 });
 
-test('a lock that a pin keeps is not replaced, and the refusal names what would change', SLOW, async () => {
+test('a pinned lock is not replaced, and the refusal names what would change', SLOW, async () => {
   const { digest } = await json('lock', '--refresh', 'needy');
   const policy = JSON.stringify({ plugins: { needy: { digest } } });
   writeFileSync(join(workspace.root, 'lurkbox.policy.json'), policy);
@@ -109,7 +109,7 @@ test('a lock that a pin keeps is not replaced, and the refusal names what would 
   expect((await json('lock', 'needy')).digest).toBe(digest);
 });
 
-test('what is no plugin, or names none, is bad usage', SLOW, async () => {
+test('`lock` without a plugin or for something else is bad usage', SLOW, async () => {
   expect((await lurkbox('lock', 'nobody')).exitCode).toBe(2);
   const { exitCode, stderr } = await lurkbox('lock', '--refresh');
   expect([exitCode, stderr]).toEqual([2, expect.stringContaining('lurkbox lock --refresh weather')]);

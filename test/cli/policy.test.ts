@@ -6,7 +6,7 @@ import { NO_ENGINE, runCli, SOURCE } from './run-cli.ts';
 
 const OPTIONS = { program: SOURCE, env: NO_ENGINE };
 
-test('a policy is checked: problems with their places and exit code 1, former names renamed, and JSON', async () => {
+test('`policy check` reports problems with their lines and exit code 1, renames former names, and prints JSON', async () => {
   await using workspace = await createWorkspace();
   const file = join(workspace.root, 'lurkbox.policy.json');
   const check = (...args: string[]) =>

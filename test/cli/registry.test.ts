@@ -6,7 +6,7 @@ import { NO_ENGINE, runCli, SOURCE } from './run-cli.ts';
 
 const OPTIONS = { program: SOURCE, env: NO_ENGINE };
 
-test('a damaged registry is refused with the command that restores it, which lists, asks, and keeps what was there', async () => {
+test('a damaged registry is refused with the command that restores it, which lists, asks, and sets the old one aside', async () => {
   await using workspace = await createWorkspace();
   await workspace.addPlugin('one');
   const state = join(workspace.root, '.lurkbox');

@@ -28,7 +28,7 @@ describe('help', () => {
     [['workflow', 'check'], []],
     [['image', 'build'], []],
     [['image', 'prune'], ['--all']],
-  ])('of %j names its options and those that every command has', async (command, own) => {
+  ])('of %j names its own options and the common ones', async (command, own) => {
     const { exitCode, stdout } = await lurkbox(...command, '--help');
     expect(exitCode).toBe(0);
     for (const option of [...own, '--workspace', '--policy', '--json', '--log', '--color'])
@@ -57,7 +57,7 @@ describe('help of one command', () => {
   });
 });
 
-describe('a typo is answered with what was probably meant', () => {
+describe('a typo is answered with the likely meaning', () => {
   test.each([
     [['lsit'], 'list'],
     [['imgae', 'list'], 'image'],
@@ -78,7 +78,7 @@ describe('a typo is answered with what was probably meant', () => {
     expect(stderr).toContain(`(Did you mean ${meant}?)`);
   });
 
-  test('and what is like nothing is not', async () => {
+  test('but not when nothing is similar', async () => {
     expect((await lurkbox('teleport')).stderr).not.toContain('Did you mean');
   });
 });
@@ -102,13 +102,13 @@ describe('colour', () => {
     expect(await isColored([...args, ...MARKED], env)).toBe(colored);
   });
 
-  test('is chosen before the command, too', async () => {
+  test('can also be set before the command', async () => {
     const args = ['--color', 'always', 'audit', '--workspace', tmpdir(), ...MARKED];
     expect((await lurkbox(...args)).stdout).toContain('\u001b[');
   });
 });
 
-describe('the options of every command are taken before it and behind it', () => {
+describe('the common options are accepted before and after the command', () => {
   test.each([
     [['--workspace', tmpdir(), 'list', '--json']],
     [['list', '--json', '--workspace', tmpdir()]],
@@ -133,7 +133,7 @@ describe('the options of every command are taken before it and behind it', () =>
     expect(stderr).toContain('/nowhere');
   });
 
-  test('and contradict what contradicts them', async () => {
+  test('and conflict with the same options', async () => {
     const { exitCode, stderr } = await lurkbox('--json', 'run', 'x', '--prompt');
     expect(exitCode).toBe(2);
     expect(stderr).toContain('cannot be used with');
@@ -191,7 +191,7 @@ describe('without an engine', () => {
     },
   );
 
-  test('an address that is none is bad usage', async () => {
+  test('an invalid address is bad usage', async () => {
     const { exitCode, stderr } = await runCli(['doctor'], {
       program: SOURCE,
       env: { DOCKER_HOST: 'engine' },

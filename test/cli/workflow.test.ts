@@ -29,7 +29,7 @@ async function lurkbox(command: 'run' | 'check', document: object | string, ...a
 }
 
 describe('workflow check', () => {
-  test('shows the steps and what each waits for, without an engine', async () => {
+  test('shows the steps and their dependencies, without an engine', async () => {
     const { exitCode, stdout, stderr } = await lurkbox('check', FINE);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toBe('step  plugin  waits for\none   echo    nothing\ntwo   echo    one\n');
@@ -47,7 +47,7 @@ describe('workflow check', () => {
   });
 });
 
-describe('workflow run and check refuse, exit with 2 and make nothing', () => {
+describe('workflow run and check refuse, exit with 2 and create nothing', () => {
   const of = (step: object, rest: object = {}) => ({
     name: 'x',
     steps: { one: { plugin: 'echo', ...step } },
@@ -76,7 +76,7 @@ describe('workflow run and check refuse, exit with 2 and make nothing', () => {
     }
   });
 
-  test('a file that is not there', async () => {
+  test('a missing file', async () => {
     const { exitCode, stderr } = await runCli(['workflow', 'run', '/nowhere.json'], {
       program: SOURCE,
       env: NO_ENGINE,
@@ -92,7 +92,7 @@ describe('workflow run and check refuse, exit with 2 and make nothing', () => {
   });
 });
 
-test('workflow run exits with 3 where all is well but the engine', async () => {
+test('workflow run exits with 3 when only the engine is missing', async () => {
   const { exitCode, stdout, stderr } = await lurkbox('run', FINE, '--json');
   expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' });
   expect(stderr).toContain('No container engine answers');
@@ -120,7 +120,7 @@ describe('a step is described', () => {
   ])('%j after %s ms as %s', (step, now, text) => expect(describeStep(step, now)).toBe(text));
 });
 
-describe('progress on a terminal', () => {
+describe('workflow progress on a terminal', () => {
   const { isTTY, rows } = process.stderr;
   afterEach(() => {
     vi.restoreAllMocks();
@@ -141,13 +141,13 @@ describe('progress on a terminal', () => {
     return text;
   }
 
-  test('is one block with a line for each step, none of which can wrap', () => {
+  test('is one block with one line per step, none of which wraps', () => {
     expect(written(24).replaceAll(/\u001b\[\d+m/g, '')).toBe(
       '\u001b[?7l\r\u001b[K✔ first  done (5 ms)\n\r\u001b[K· b      waiting\n\u001b[?7h',
     );
   });
 
-  test('is a line for each change where the block would be taller than the terminal', () => {
+  test('is one line per change if the block is taller than the terminal', () => {
     expect(written(2)).toBe('first: running\nfirst: done (5 ms)\n');
   });
 });
