@@ -146,9 +146,9 @@ describe('a value that does not match is reported with path and reason', () => {
 
 describe('a schema is refused, with the path in it,', () => {
   test.each<[string, object, RegExp, string]>([
-    ['that is none', { type: 'strange' }, /must be one of "array", "boolean".*got "strange"/, 'type'],
+    ['that is invalid', { type: 'strange' }, /must be one of "array", "boolean".*got "strange"/, 'type'],
     [
-      'that is none below',
+      'that is invalid inside',
       { properties: { a: { minLength: -1 } } },
       /must be >= 0, got -1/,
       'properties.a.minLength',
