@@ -42,6 +42,11 @@ export class SchemaChecks {
     if (problems.length > 0) throw unusable(problems);
   }
 
+  /** Where there is something to check, starts what checks it. */
+  start(): void {
+    if (this.hasInput || this.hasOutput) this.#checker.start();
+  }
+
   get hasInput(): boolean {
     return this.#input !== null || this.#config !== null;
   }

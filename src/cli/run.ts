@@ -34,7 +34,7 @@ export async function run(named: readonly string[], options: RunOptions): Promis
     const signal = interruption();
     // Builds fail here and not as outcomes: the person at the command can correct a dependency, and nothing has run yet.
     for (const name of names)
-      if (lurkbox.plugins.isCallable(name)) await lurkbox.plugins.prepare(name, { signal });
+      if (lurkbox.plugins.isCallable(name)) await lurkbox.plugins.prepare(name, { signal, forCall: true });
     const results = await lurkbox.plugins.executePlugins(context, {
       names,
       signal,

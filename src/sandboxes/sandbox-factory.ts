@@ -1,7 +1,9 @@
 import type { Admission } from '../calls/admission/admission.ts';
+import { SchemaChecks } from '../calls/schema-checks.ts';
 import type { ContainerEngine } from '../engine/engine.ts';
 import type { Logger } from '../logger.ts';
 import type { LoadedPlugin } from '../manifest/load.ts';
+import type { PluginManifest } from '../manifest/schema.ts';
 import type { Grant } from '../policy/grant.ts';
 import type { SchemaChecker } from '../schemas/schema-checker.ts';
 import type { Reaper } from './cleanup/reaper.ts';
@@ -42,6 +44,11 @@ export class SandboxFactory {
 
   constructor(options: SandboxFactoryOptions) {
     this.#options = options;
+  }
+
+  /** Starts what a call of such a plugin waits for beside its container. */
+  expectCall(manifest: PluginManifest): void {
+    new SchemaChecks(manifest, this.#options.schemaChecker).start();
   }
 
   /** @throws LurkboxError `POLICY_INVALID` when the number that should wait does not fit */

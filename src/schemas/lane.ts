@@ -36,6 +36,16 @@ export class Lane<Job extends CheckRequest> {
     return this.#queue.size;
   }
 
+  /** Starts the process ahead of the first job. */
+  start(): void {
+    if (this.#isClosed || this.#isBusy || this.#process?.isUsable) return;
+    try {
+      this.#begin();
+    } catch {
+      // The first job tries again, and is told.
+    }
+  }
+
   push(job: Job): void {
     if (this.#isClosed) {
       this.#onEnd(job, 'never');
@@ -76,13 +86,16 @@ export class Lane<Job extends CheckRequest> {
     if (idleMs !== null) this.#idleTimer = setTimeout(() => void this.#process?.kill(), idleMs).unref();
   }
 
+  #begin(): CheckerProcess {
+    this.#process = null;
+    this.#compiled = new CompiledSchemas(this.#options.keptChars);
+    this.#forget = [];
+    this.#process = new CheckerProcess();
+    return this.#process;
+  }
+
   async #run({ checks }: Job): Promise<JobEnd> {
-    if (!this.#process?.isUsable) {
-      this.#process = null;
-      this.#compiled = new CompiledSchemas(this.#options.keptChars);
-      this.#forget = [];
-      this.#process = new CheckerProcess();
-    }
+    const checker = this.#process?.isUsable ? this.#process : this.#begin();
     const message: JobMessage = {
       limitMs: this.#options.limitMs,
       forget: this.#forget,
@@ -94,7 +107,7 @@ export class Lane<Job extends CheckRequest> {
       })),
     };
     this.#forget = this.#compiled.shrink();
-    const end = await this.#process.run(
+    const end = await checker.run(
       message,
       checks.flatMap(({ value }) => value ?? []),
     );

@@ -46,6 +46,11 @@ export class SchemaChecker implements AsyncDisposable {
     );
   }
 
+  /** Starts a process for checks that will come. */
+  start(): void {
+    this.#quick.start();
+  }
+
   /**
    * One answer for each check that was begun, in their order; the last answer says why the checks behind it have none.
    * Rejects only when the signal is aborted, with its reason.

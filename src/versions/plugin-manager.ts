@@ -170,12 +170,18 @@ export class PluginManager extends FormerMethods {
   }
 
   /**
-   * Builds the image of a version now rather than at its first execution.
+   * Builds the image of a version now rather than at its first execution. With `forCall`, for a call that comes next, what checks its
+   * values is started meanwhile.
    * @throws LurkboxError `PLUGIN_NOT_FOUND`, `DEPENDENCY_FAILED`, `IMAGE_BUILD_FAILED` or a code of the engine
    */
-  async prepare(written: string, { signal }: { signal?: AbortSignal } = {}): Promise<PreparedImage> {
+  async prepare(
+    written: string,
+    { signal, forCall = false }: { signal?: AbortSignal; forCall?: boolean } = {},
+  ): Promise<PreparedImage> {
     const { locks, sandboxes } = this.#parts;
-    return sandboxes.prepare(await locks.ensure(this.#find(written), signal), signal);
+    const version = this.#find(written);
+    if (forCall) sandboxes.expectCall(version);
+    return sandboxes.prepare(await locks.ensure(version, signal), signal);
   }
 
   /**

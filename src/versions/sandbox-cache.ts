@@ -142,6 +142,11 @@ export class SandboxCache {
     return retiring;
   }
 
+  /** A call of it comes next. */
+  expectCall({ manifest }: InstalledVersion): void {
+    this.#options.factory.expectCall(manifest);
+  }
+
   /** Its image, built now if need be, whatever became of earlier tries. */
   prepare(version: InstalledVersion, signal?: AbortSignal): Promise<PreparedImage> {
     return this.#images.prepare(version, signal);

@@ -54,6 +54,42 @@ test.runIf(process.platform === 'linux')(
   },
 );
 
+test.runIf(process.platform === 'linux')(
+  'a checker process that is started ahead does the checks, and does not keep the orchestrator alive',
+  async () => {
+    const then = `
+      checker.start();
+      checker.start();
+      await new Promise((resolve) => process.stdin.once('data', resolve));
+      process.stdin.unref();
+      console.log(JSON.stringify(await check('a')));`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program({ type: 'number' }, then)], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const ended = once(child, 'exit');
+    await until('it is there', () => checkersOf(child.pid as number).length > 0);
+    const ahead = checkersOf(child.pid as number);
+    child.stdin.write('go');
+    await once(child.stdout, 'data');
+    expect(checkersOf(child.pid as number).filter((pid) => !ahead.includes(pid))).toEqual([]);
+    expect(await ended).toEqual([0, null]);
+    expect(ahead).toHaveLength(1);
+    await until('it is gone', () => ahead.every(isGone));
+  },
+);
+
+test('a closed checker starts nothing ahead', async () => {
+  const then = `
+    await checker.close();
+    checker.start();
+    console.log(process.getActiveResourcesInfo().filter((name) => name === 'ProcessWrap').length);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program({ type: 'number' }, then)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [out] = await once(child.stdout, 'data');
+  expect(String(out).trim()).toBe('0');
+});
+
 test('an idle checker process does not keep the orchestrator alive', async () => {
   const then = "console.log(JSON.stringify(await check('a')));";
   const child = spawn(process.execPath, ['--input-type=module', '-e', program({ type: 'number' }, then)], {
