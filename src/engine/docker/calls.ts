@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { LurkboxError } from '../../errors.ts';
+import type { ContainerSummary } from '../engine.ts';
 import { notAnEngine, parseJson, readText } from './answers.ts';
 import { quote, tellsHostIsFull } from './errors.ts';
 
@@ -198,4 +199,19 @@ export function readBuiltId(reply: string): string {
   const id = [...reply.matchAll(/"aux":\{"ID":"(sha256:[0-9a-f]{64})"\}/g)].at(-1)?.[1];
   if (id !== undefined) return id;
   throw new LurkboxError('IMAGE_BUILD_FAILED', 'The engine does not say which image it built.');
+}
+
+export async function listContainers(
+  docker: Docker,
+  label: string,
+  abortSignal: AbortSignal,
+): Promise<ContainerSummary[]> {
+  const containers = await docker.listContainers({ all: true, filters: { label: [label] }, abortSignal });
+  return containers.map(({ Id, Names, Labels, State, Created }) => ({
+    id: Id,
+    names: Names.map((name) => name.replace(/^\//, '')),
+    labels: Labels,
+    state: State,
+    createdAtMs: Created * 1000,
+  }));
 }

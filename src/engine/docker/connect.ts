@@ -4,10 +4,11 @@ import { LurkboxError } from '../../errors.ts';
 import { withDeadline } from '../deadlines.ts';
 import type { ContainerEngine } from '../engine.ts';
 import { readStrictly } from './answers.ts';
-import { DockerEngine, type Link } from './docker.ts';
+import { DockerEngine } from './docker.ts';
 import { type EngineAddress, nameOf, toEndpoint } from './endpoint.ts';
 import { toEngineError } from './errors.ts';
 import { findEngine } from './find.ts';
+import type { Link } from './link.ts';
 import { refusePodman } from './podman.ts';
 
 /** Oldest API that knows every control lurkbox needs, and the one it is tested on. */

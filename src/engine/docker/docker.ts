@@ -1,10 +1,10 @@
 import { Socket } from 'node:net';
-import { addAbortSignal, type Duplex, type Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { LurkboxError } from '../../errors.ts';
 import type { ContainerAllowance } from '../../spec/allowance.ts';
 import type { ContainerSpec } from '../../spec/container-spec.ts';
-import { DEADLINES_MS, type EngineAction, withDeadline } from '../deadlines.ts';
+import { type EngineAction, withDeadline } from '../deadlines.ts';
 import type {
   ContainerEngine,
   ContainerExit,
@@ -22,22 +22,21 @@ import { verifyCreateBody } from '../verify.ts';
 import { notAnEngine } from './answers.ts';
 import {
   exists,
-  getArchive,
   ignoring,
+  listContainers,
   post,
-  readBuiltId,
   readCreated,
   readEnd,
-  readProgress,
   refuseWarnings,
-  upTo,
   withSignal,
 } from './calls.ts';
 import { killCgroup, readCgroupUsage } from './cgroup.ts';
 import { nameOf } from './endpoint.ts';
 import { quote, toEngineError } from './errors.ts';
-import { toImageDefaults } from './image-defaults.ts';
+import { buildImage, exportImage, inspectImage, listImages, loadImage, removeImage } from './images.ts';
 import { type EngineInfo, toEngineFacts } from './info.ts';
+import type { Link } from './link.ts';
+import { createNetwork, listNetworks, removeNetwork } from './networks.ts';
 import { comparePosture } from './posture.ts';
 import { openStreams } from './streams.ts';
 import { type DockerCreateOptions, toCreateOptions } from './to-create-options.ts';
@@ -46,15 +45,6 @@ import { type DockerCreateOptions, toCreateOptions } from './to-create-options.t
 const STUCK_MS = 1_000;
 /** What an engine is can change when it is restarted, which not every restart lets us see. */
 const FACTS_AGE_MS = 10_000;
-
-/** The base image has some 130 MB. */
-const MAX_ARCHIVE_BYTES = 2 * 1024 ** 3;
-
-/** A client that speaks the version that both sides know. */
-export interface Link {
-  readonly docker: Docker;
-  readonly apiVersion: string;
-}
 
 /** Docker, and whatever speaks its API, behind the interface of lurkbox. Made by `connect.ts`. */
 export class DockerEngine implements ContainerEngine {
@@ -236,134 +226,48 @@ export class DockerEngine implements ContainerEngine {
   }
 
   listContainers(label: string): Promise<ContainerSummary[]> {
-    return this.#call('list containers', async ({ docker }, abortSignal) => {
-      const containers = await docker.listContainers({
-        all: true,
-        filters: { label: [label] },
-        abortSignal,
-      });
-      return containers.map(({ Id, Names, Labels, State, Created }) => ({
-        id: Id,
-        names: Names.map((name) => name.replace(/^\//, '')),
-        labels: Labels,
-        state: State,
-        createdAtMs: Created * 1000,
-      }));
-    });
+    return this.#call('list containers', ({ docker }, signal) => listContainers(docker, label, signal));
   }
 
   createNetwork(name: string, labels: Readonly<Record<string, string>>): Promise<void> {
-    return this.#call('create a network', async ({ docker }, abortSignal) => {
-      const network = await docker.createNetwork({
-        Name: name,
-        CheckDuplicate: true,
-        Driver: 'bridge',
-        Internal: false,
-        Attachable: false,
-        EnableIPv6: false,
-        // The only container on it is the plugin's; nothing else may join the conversation.
-        Options: { 'com.docker.network.bridge.enable_icc': 'false' },
-        Labels: { ...labels },
-        abortSignal,
-      });
-      const warning = (network as unknown as { Warning?: string }).Warning;
-      if (warning)
-        throw new LurkboxError(
-          'ENGINE_INSECURE',
-          `The engine warned about a network it created: ${quote(String(warning))}`,
-        );
-    });
+    return this.#call('create a network', ({ docker }, signal) =>
+      createNetwork(docker, name, labels, signal),
+    );
   }
 
   removeNetwork(name: string): Promise<void> {
-    return this.#call('remove a network', async ({ docker }, abortSignal) => {
-      await ignoring([404], () => docker.getNetwork(name).remove({ abortSignal }));
-    });
+    return this.#call('remove a network', ({ docker }, signal) => removeNetwork(docker, name, signal));
   }
 
   listNetworks(label: string): Promise<NetworkSummary[]> {
-    return this.#call('list networks', async ({ docker }, abortSignal) => {
-      const networks = await docker.listNetworks({ filters: { label: [label] }, abortSignal });
-      return networks.map(({ Name, Labels, Created }) => ({
-        name: Name,
-        labels: Labels ?? {},
-        createdAtMs: Date.parse(Created),
-      }));
-    });
+    return this.#call('list networks', ({ docker }, signal) => listNetworks(docker, label, signal));
   }
 
   inspectImage(reference: string): Promise<ImageDetails | null> {
-    return this.#call('inspect an image', async ({ docker }, abortSignal) => {
-      const image = await ignoring([404], () => docker.getImage(reference).inspect(withSignal(abortSignal)));
-      if (image === undefined) return null;
-      return {
-        id: image.Id,
-        tags: image.RepoTags ?? [],
-        labels: image.Config?.Labels ?? {},
-        sizeBytes: image.Size,
-        createdAtMs: Date.parse(image.Created) || 0,
-        layers: image.RootFS?.Layers ?? [],
-        defaults: toImageDefaults(image.Config),
-      };
-    });
+    return this.#call('inspect an image', ({ docker }, signal) => inspectImage(docker, reference, signal));
   }
 
   listImages(label: string): Promise<ImageSummary[]> {
-    return this.#call('list images', async ({ docker }, abortSignal) => {
-      const images = await docker.listImages({ filters: { label: [label] }, abortSignal });
-      return images.map(({ Id, RepoTags, Labels, Size, Created }) => ({
-        id: Id,
-        tags: (RepoTags ?? []).filter((tag) => tag !== '<none>:<none>'),
-        labels: Labels ?? {},
-        sizeBytes: Size,
-        createdAtMs: Created * 1000,
-      }));
-    });
+    return this.#call('list images', ({ docker }, signal) => listImages(docker, label, signal));
   }
 
   loadImage(archive: Readable): Promise<void> {
-    return this.#call('load an image', async ({ docker }, abortSignal) => {
-      try {
-        // dockerode types the archive as a file's name too; a stream is what it sends as it is.
-        const reply = await docker.loadImage(archive as unknown as string, { abortSignal });
-        await readProgress(reply as unknown as Readable);
-      } finally {
-        archive.destroy();
-      }
-    });
+    return this.#call('load an image', ({ docker }, signal) => loadImage(docker, archive, signal));
   }
 
   exportImage(reference: string): Promise<Readable> {
-    return this.#call('export an image', async ({ docker }, abortSignal) => {
-      const archive = await getArchive(docker, reference, abortSignal);
-      // Whoever reads it would wait for ever for an engine that hangs, and fill the disk from one that goes on.
-      const deadline = AbortSignal.timeout(DEADLINES_MS['export an image']);
-      return upTo(MAX_ARCHIVE_BYTES, addAbortSignal(deadline, archive));
-    });
+    return this.#call('export an image', ({ docker }, signal) => exportImage(docker, reference, signal));
   }
 
   buildImage(
     context: Readable,
-    { tag, labels }: { tag: string; labels: Readonly<Record<string, string>> },
+    options: { tag: string; labels: Readonly<Record<string, string>> },
   ): Promise<string> {
-    return this.#call('build an image', async ({ docker }, abortSignal) => {
-      const reply = await docker.buildImage(context, {
-        t: tag,
-        labels: { ...labels },
-        forcerm: true,
-        // Nothing in our Dockerfiles needs a network.
-        networkmode: 'none',
-        abortSignal,
-      });
-      return readBuiltId(await readProgress(reply as unknown as Readable));
-    });
+    return this.#call('build an image', ({ docker }, signal) => buildImage(docker, context, options, signal));
   }
 
   removeImage(reference: string): Promise<boolean> {
-    return this.#call('remove an image', async ({ docker }, abortSignal) => {
-      const removed = await ignoring([404, 409], () => docker.getImage(reference).remove({ abortSignal }));
-      return removed !== undefined;
-    });
+    return this.#call('remove an image', ({ docker }, signal) => removeImage(docker, reference, signal));
   }
 
   async #call<T>(
