@@ -124,6 +124,8 @@ function nameOf({ form }: OptionRow): string {
 /** Harmless in every shell; what is not is no name of a plugin either. */
 const NAME = /^[a-z0-9][a-z0-9-]*$/;
 const MOST_NAMES = 1_000;
+/** Of the registry: somebody waits for the word, in a workspace that may be anybody's. */
+const MAX_BYTES = 64 * 1024 * 1024;
 
 /** Names of folders in `plugins/` and of what is installed, without reading any plugin or writing anything. */
 async function pluginNames(workspace: string): Promise<string[]> {
@@ -146,7 +148,7 @@ async function installedNames(workspace: string): Promise<string[]> {
   try {
     const { readKeptRecords } = await import('../versions/state-place.ts');
     const workspaceRoot = resolve(workspace);
-    return [...(await readKeptRecords({ workspaceRoot, logger: SILENT_LOGGER })).keys()];
+    return [...(await readKeptRecords({ workspaceRoot, logger: SILENT_LOGGER, maxBytes: MAX_BYTES })).keys()];
   } catch {
     // Whoever runs a command is told what is wrong with it.
     return [];

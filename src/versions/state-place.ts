@@ -65,14 +65,17 @@ export async function openStatePlace({
 export async function readKeptRecords({
   workspaceRoot,
   logger,
+  maxBytes = MAX_COPIED_BYTES,
 }: {
   workspaceRoot: string;
   logger: Logger;
+  /** What has to be copied for that. */
+  maxBytes?: number;
 }): Promise<ReadonlyMap<string, PluginRecord>> {
   using state = findStateFolder(join(workspaceRoot, STATE_FOLDER));
   if (state === null) return new Map();
   await using copies = await createTempFolder(ownCache());
-  copyStores(state, copies, STORES.slice(0, 2));
+  copyStores(state, copies, { names: STORES.slice(0, 2), maxBytes });
   const registry = await PluginRegistry.open({
     stateFolder: copies.path,
     workspaceRoot,
@@ -135,14 +138,18 @@ const MAX_COPIED_BYTES = 1024 * 1024 * 1024;
 /** Another machine may be writing to what is read-only here. */
 const TRIES = 5;
 
-function copyStores(state: Folder, { folder }: TempFolder, names: readonly string[] = STORES): void {
+function copyStores(
+  state: Folder,
+  { folder }: TempFolder,
+  { names = STORES, maxBytes = MAX_COPIED_BYTES }: { names?: readonly string[]; maxBytes?: number } = {},
+): void {
   for (let left = TRIES; ; left--) {
-    const before = describeStores(state, names);
+    const before = describeStores(state, names, maxBytes);
     for (const { name } of before) {
       folder.remove(name);
       copyFile(state, name, folder);
     }
-    if (JSON.stringify(before) === JSON.stringify(describeStores(state, names))) return;
+    if (JSON.stringify(before) === JSON.stringify(describeStores(state, names, maxBytes))) return;
     if (left === 1)
       throw new LurkboxError(
         'REGISTRY_INVALID',
@@ -154,6 +161,7 @@ function copyStores(state: Folder, { folder }: TempFolder, names: readonly strin
 function describeStores(
   state: Folder,
   names: readonly string[],
+  maxBytes: number,
 ): { name: string; size: string; changed: string }[] {
   const present = names
     .flatMap((name) => [name, `${name}-wal`])
@@ -162,10 +170,10 @@ function describeStores(
       return stats === null ? [] : [{ name, stats }];
     });
   const total = present.reduce((sum, { stats }) => sum + Number(stats.size), 0);
-  if (total > MAX_COPIED_BYTES)
+  if (total > maxBytes)
     throw new LurkboxError(
       'HOST_RESOURCES',
-      `The stores in ${quotePath(state.path)} cannot be written, and are too large to be read from a copy: ${total} bytes, at most ${MAX_COPIED_BYTES}.`,
+      `The stores in ${quotePath(state.path)} cannot be written, and are too large to be read from a copy: ${total} bytes, at most ${maxBytes}.`,
     );
   return present.map(({ name, stats }) => ({ name, size: `${stats.size}`, changed: `${stats.mtimeNs}` }));
 }

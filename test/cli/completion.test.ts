@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -33,6 +33,17 @@ afterAll(async () => {
 async function wordsFor(...line: string[]): Promise<string[]> {
   return (await completionOf(line)).words.map(({ word }) => word);
 }
+
+test('a registry that takes long to copy is left alone while somebody waits for a word', async () => {
+  await using other = await createWorkspace();
+  const folder = await other.addPlugin('elsewhere');
+  expect((await runCli(['load', folder, '--workspace', other.root])).exitCode).toBe(0);
+  await rm(folder, { recursive: true });
+  const words = () => wordsFor('run', '--workspace', other.root, 'else');
+  expect(await words()).toEqual(['elsewhere']);
+  await truncate(join(other.root, '.lurkbox/registry.backup.db'), 65 * 1024 * 1024);
+  expect(await words()).toEqual([]);
+});
 
 describe('the completion of the last word', () => {
   test('is every command, with what it does', async () => {
