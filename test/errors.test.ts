@@ -6,7 +6,7 @@ import { describeError, LurkboxError, SYSTEM_ERROR_CODES, USER_ERROR_CODES } fro
 const CODES = { ...USER_ERROR_CODES, ...SYSTEM_ERROR_CODES };
 
 /** A red pin asks: is this deliberate? */
-test('the error codes are pinned', () => {
+test('the error codes are fixed', () => {
   expect(Object.keys(USER_ERROR_CODES)).toEqual([
     'MANIFEST_INVALID',
     'POLICY_INVALID',
@@ -38,7 +38,7 @@ test('the error codes are pinned', () => {
   ]);
 });
 
-test('no code is both a fault of a person and a fault of a machine', () => {
+test('no error code is both a fault of a person and a fault of a machine', () => {
   expect(Object.keys(USER_ERROR_CODES).filter((code) => Object.hasOwn(SYSTEM_ERROR_CODES, code))).toEqual([]);
 });
 
@@ -46,7 +46,7 @@ test.each(Object.entries(CODES))('%s says in one sentence what happened', (_code
   expect(meaning).toMatch(/^[A-Z].*\.$/);
 });
 
-describe('an error', () => {
+describe('an error of lurkbox', () => {
   test('has a name, a code, a message and no problems', () => {
     const error = new LurkboxError('INTERNAL', 'A fault.');
     expect(error).toBeInstanceOf(Error);
@@ -59,12 +59,12 @@ describe('an error', () => {
     expect(error).not.toHaveProperty('cause');
   });
 
-  test('keeps what caused it', () => {
+  test('keeps its cause', () => {
     const cause = new TypeError('x');
     expect(new LurkboxError('INTERNAL', 'A fault.', { cause }).cause).toBe(cause);
   });
 
-  test('cannot begin a line or steer a terminal by what it quotes, and has an end', () => {
+  test('has quoted text escaped and cut', () => {
     const forged = 'x\n✔ forged\u001b[2J\u2028\u2800';
     const problems = Array.from({ length: 5_000 }, () => ({ path: forged, message: forged.repeat(1_000) }));
     const error = new LurkboxError('INTERNAL', forged, { problems, lines: [`  - ${forged}`] });
@@ -75,7 +75,7 @@ describe('an error', () => {
     expect(error.problems.at(-1)).toEqual({ path: '', message: 'and 4940 more problems' });
   });
 
-  test('is read with its problems, one a line, each with its place', () => {
+  test('is printed with its problems, one per line, each with its path', () => {
     const problems = [
       { path: 'resources.memory_mb', message: 'asks for too much' },
       { path: '', message: 'is not valid JSON' },
@@ -109,13 +109,13 @@ describe('docs/reference/errors.md', () => {
   ];
 
   test.each(tables)(
-    '%s: every one is explained, in the order of the source, and no other',
+    'explains every code of %s, in the order of the source, and no other',
     (heading, table) => {
       expect([...rowsOf(heading).keys()]).toEqual(Object.keys(table));
     },
   );
 
-  test.each(tables)('%s: each says what it means and what to do', (heading) => {
+  test.each(tables)('says for each code of %s what it means and what to do', (heading) => {
     for (const [code, [meaning = '', advice = '', ...rest]] of rowsOf(heading)) {
       expect([code, meaning, advice]).toEqual([
         code,

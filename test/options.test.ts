@@ -4,7 +4,7 @@ import type { LurkboxError } from '../src/errors.ts';
 import { type Logger, SILENT_LOGGER } from '../src/logger.ts';
 import { type LurkboxConfig, type LurkboxOptions, normalizeOptions } from '../src/options.ts';
 
-test('everything may be left out, and the defaults are pinned', () => {
+test('every option is optional, and the defaults are fixed', () => {
   expect(normalizeOptions()).toEqual({
     workspaceRoot: process.cwd(),
     persist: true,
@@ -24,7 +24,7 @@ test('everything may be left out, and the defaults are pinned', () => {
   });
 });
 
-describe('taken is', () => {
+describe('an option is accepted:', () => {
   const onImageProgress = (): void => {};
 
   test.each<[string, LurkboxOptions, Partial<LurkboxConfig>]>([
@@ -46,7 +46,7 @@ describe('taken is', () => {
 });
 
 describe('a logger', () => {
-  test('is told what it is told, and its children too', () => {
+  test('gets every line and its facts, and so do its children', () => {
     const told: unknown[] = [];
     const tell = (facts: object, message: string): void => void told.push([facts, message]);
     const recorder: Logger = { debug: tell, info: tell, warn: tell, error: tell, child: () => recorder };
@@ -71,7 +71,7 @@ describe('a logger', () => {
   });
 });
 
-describe('refused is', () => {
+describe('an option is refused:', () => {
   test.each<[string, unknown, string]>([
     ['concurrency', 0, 'expected a whole number from 1 to 1024, got 0'],
     ['concurrency', 1025, 'expected a whole number from 1 to 1024, got 1025'],
@@ -98,13 +98,13 @@ describe('refused is', () => {
     expect(problemsOf({ [field]: value })).toEqual([{ path: field, message }]);
   });
 
-  test('an option with a name that every object has, under that name', () => {
+  test('an option named like an inherited property, by that name', () => {
     expect(problemsOf({ toString: 1 })).toEqual([
       { path: 'toString', message: expect.stringContaining('unknown option') },
     ]);
   });
 
-  test('everything that is wrong, at once', () => {
+  test('all problems at once', () => {
     expect(problemsOf({ concurrency: 0, maxQueue: -1, logger: {} })).toHaveLength(3);
   });
 });
@@ -113,24 +113,24 @@ test('the config cannot be changed', () => {
   expect(() => Object.assign(normalizeOptions(), { concurrency: 2 })).toThrow(TypeError);
 });
 
-describe('of earlier versions', () => {
+describe('an option of an earlier version', () => {
   const warned: unknown[] = [];
   const logger: Logger = { ...SILENT_LOGGER, warn: (...facts: unknown[]) => warned.push(facts) };
 
-  test('a name is taken, with one warning that tells the new one', () => {
+  test('is accepted, with one warning that names the new one', () => {
     expect(normalizeOptions({ maxKept: 4, logger })).toMatchObject({ maxReused: 4, maxReusedPerPlugin: 4 });
     expect(warned.splice(0)).toEqual([
       [{ option: 'maxKept', now: 'maxReused' }, 'an option has another name now'],
     ]);
   });
 
-  test('a name beside the new one is refused', () => {
+  test('beside the new one is refused', () => {
     expect(problemsOf({ maxKept: 4, maxReused: 4 })).toEqual([
       { path: 'maxKept', message: 'is the earlier name of `maxReused`, which is given too; leave it out' },
     ]);
   });
 
-  test('an option without effect is left out, with one warning', () => {
+  test('without effect is ignored, with one warning', () => {
     expect(normalizeOptions({ maxParked: 4, logger })).not.toHaveProperty('maxParked');
     expect(warned.splice(0)).toEqual([
       [expect.objectContaining({ option: 'maxParked' }), 'an option has no effect any more; leave it out'],

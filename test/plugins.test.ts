@@ -97,7 +97,7 @@ describe.each(names)('%s', (name) => {
     });
   });
 
-  test('the example of the README gives what stands below it', async () => {
+  test('the example of the README gives the shown result', async () => {
     const readme = readFileSync(join(PLUGINS, name, 'README.md'), 'utf8');
     const input = /--input '(.*)'$/m.exec(readme)?.[1] ?? '';
     const result = /^```json\n(.*?)^```/ms.exec(readme)?.[1] ?? '';
@@ -283,7 +283,7 @@ describe('pii-masker', () => {
     }
   });
 
-  test('nothing of what is masked is left in the text', async () => {
+  test('the text holds nothing of what was masked', async () => {
     const texts = fc.array(fc.tuple(secrets, fc.constantFrom(', ', '; ', '\n', ' and ', '，和')), {
       minLength: 1,
     });
@@ -357,7 +357,7 @@ describe('pii-masker', () => {
 });
 
 describe('text-stats', () => {
-  test('a long text is handed on in pieces that lose nothing', async () => {
+  test('a long text is passed on in pieces without loss', async () => {
     const { sentencePieces, wordPieces } = await importFile('text-stats', 'pieces.mjs');
     const units = fc.constantFrom('word ', 'a', '。', '今天', '\n', '👍', '. ');
     const texts = fc
@@ -416,7 +416,7 @@ describe('csv-profiler', () => {
     expect(readValue(cell, false).type).toBe(type);
   });
 
-  test('a decimal comma is read where the file has them', async () => {
+  test('a decimal comma is read when the file has them', async () => {
     const { readValue } = await importFile('csv-profiler', 'values.mjs');
     expect(readValue('1.234,50', true)).toEqual({ type: 'number', number: 1234.5 });
   });

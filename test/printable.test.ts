@@ -6,7 +6,7 @@ const JOINING = new Set([0x200c, 0x200d, 0xfe0e, 0xfe0f]);
 /** Format characters that are seen: they stand before a number or a name in Arabic, Syriac and Kaithi. */
 const VISIBLE = /[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u{110bd}\u{110cd}]/u;
 
-test('no character that steers or is not seen is plain', () => {
+test('no control or invisible character counts as plain', () => {
   const passed: string[] = [];
   for (let code = 0; code < 0x110000; code++) {
     const character = String.fromCodePoint(code);
@@ -17,7 +17,7 @@ test('no character that steers or is not seen is plain', () => {
   expect(passed).toEqual([]);
 });
 
-describe('plain is', () => {
+describe('a text is plain:', () => {
   test.each<[string, string]>([
     ['ASCII', 'a b ~'],
     ['any language', 'grüß 数える שלום'],
@@ -33,7 +33,7 @@ describe('plain is', () => {
   });
 });
 
-describe('escaped is', () => {
+describe('a text is escaped:', () => {
   test.each<[string, string, string]>([
     ['a line feed', 'a\nb', 'a\\u000ab'],
     ['a carriage return', 'a\rb', 'a\\u000db'],
@@ -53,11 +53,11 @@ describe('escaped is', () => {
   });
 });
 
-test('lines stay lines where they may', () => {
+test('line ends are left unescaped on request', () => {
   expect(escapeControlsInLines('a\n\u001bb\nc')).toBe('a\n\\u001bb\nc');
 });
 
-test('a cut text says how long it was, and is no longer after it was escaped', () => {
+test('a cut text says how long it was, and does not grow when it is escaped', () => {
   expect(escapeAndCut('abc', 3)).toBe('abc');
   expect(escapeAndCut('abcd', 3)).toBe('abc… (4 characters)');
   expect(escapeAndCut('\u0001'.repeat(10), 10)).toBe('\\u0001\\u00… (10 characters)');

@@ -15,7 +15,7 @@ const OPTIONS = { persist: false, env: { DOCKER_HOST: 'unix:///nonexistent/docke
 
 afterEach(() => closeLurkbox());
 
-test('there is one lurkbox for a process, and its parts are those of it', async () => {
+test('a process has one shared lurkbox with its parts', async () => {
   await using workspace = await createWorkspace();
   const lurkbox = await openLurkbox({ ...OPTIONS, workspaceRoot: workspace.root });
   expect(await openLurkbox()).toBe(lurkbox);
@@ -27,12 +27,12 @@ test('there is one lurkbox for a process, and its parts are those of it', async 
   expect(getHotReloadManager()).toBe(getHotReloadManager());
 });
 
-test('other options for one that is open are refused', async () => {
+test('different options for an open shared lurkbox are refused', async () => {
   await openLurkbox(OPTIONS);
   await expect(openLurkbox(OPTIONS)).rejects.toMatchObject({ code: 'OPTIONS_INVALID' });
 });
 
-test('before it is opened, and after it is closed, there is none', async () => {
+test('there is no shared lurkbox before it is opened and after it is closed', async () => {
   const none = expect.objectContaining({ code: 'STATE_INVALID' });
   expect(() => getPluginManager()).toThrow(none);
   await openLurkbox(OPTIONS);
@@ -41,7 +41,7 @@ test('before it is opened, and after it is closed, there is none', async () => {
   expect(() => getPluginManager()).toThrow(none);
 });
 
-test('one that cannot be opened is in nobody’s way', async () => {
+test('a shared lurkbox that cannot be opened does not prevent the next try', async () => {
   await expect(openLurkbox({ ...OPTIONS, maxWarm: -1 })).rejects.toMatchObject({ code: 'OPTIONS_INVALID' });
   await expect(openLurkbox(OPTIONS)).resolves.toBeDefined();
 });

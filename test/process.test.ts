@@ -7,7 +7,7 @@ import { isProcessGone, ownProcess } from '../src/process.ts';
 const [pid = '', started = '', namespace = ''] = ownProcess().split(':');
 
 describe('a process', () => {
-  test('is written by its pid, its start and its pid namespace', () => {
+  test('is identified by its pid, its start and its pid namespace', () => {
     expect(pid).toBe(String(process.pid));
     const stat = readFileSync('/proc/self/stat', 'utf8');
     expect(started).toBe(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
@@ -27,7 +27,7 @@ describe('a process', () => {
     expect(isProcessGone(`${pid}:${Number(started) + 1}:${namespace}`)).toBe(true);
   });
 
-  test('that was killed is gone before its parent has fetched its exit code', async () => {
+  test('that was killed is gone before its parent has read its exit code', async () => {
     // A shell that became `sleep` waits for no child, so its own stays a zombie.
     const shell = spawn('/bin/sh', ['-c', 'sleep 0 & echo $!; exec sleep 30'], {
       stdio: ['ignore', 'pipe', 'ignore'],

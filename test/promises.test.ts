@@ -12,17 +12,17 @@ describe('a promise', () => {
     expect(citations.filter(({ promise }) => promise === id).some(inContainers)).toBe(true);
   });
 
-  test('that a test cites is one that is made', () => {
+  test('that a test cites exists', () => {
     const unknown = citations.filter(({ promise }) => !Object.hasOwn(PROMISES, promise));
     expect(unknown).toEqual([]);
   });
 
-  test('without a test is seen to be without one', () => {
+  test('without a test is shown as one', () => {
     const without = citations.filter(({ promise }) => promise !== 'P4');
     expect(promiseList(without)).toMatch(/### P4\n\n.+\s+### P5/);
   });
 
-  test('stands with its tests on the page on threats', () => {
+  test('is listed with its tests in the threat model', () => {
     const page = readFileSync(join(import.meta.dirname, '../docs/threat-model.md'), 'utf8');
     expect(page).toContain(promiseList());
   });

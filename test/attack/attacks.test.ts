@@ -19,7 +19,7 @@ function isHeld({ judge }: Attack, evidence: unknown): Verdict['held'] {
 }
 
 describe('the table of attacks', () => {
-  test('has an id and a title of its own for each', () => {
+  test('has a unique id and title for each', () => {
     expect(new Set(attacks.map(({ id }) => id)).size).toBe(attacks.length);
     expect(new Set(attacks.map(({ title }) => title)).size).toBe(attacks.length);
     for (const { id } of attacks) expect(id).toMatch(/^[a-z]+(-[a-z0-9]+)+$/);
@@ -27,7 +27,7 @@ describe('the table of attacks', () => {
     expect(new Set(ATTACKS.map(({ area }) => area)).size).toBe(ATTACKS.length);
   });
 
-  test('cites promises that are made, in their order, and every one of them', () => {
+  test('cites every promise, in order, and no other', () => {
     for (const { promises } of attacks) {
       expect(promises.length).toBeGreaterThan(0);
       expect([...promises].sort()).toEqual([...promises]);
@@ -36,7 +36,7 @@ describe('the table of attacks', () => {
     expect(new Set(attacks.flatMap(({ promises }) => promises))).toEqual(new Set(Object.keys(PROMISES)));
   });
 
-  test('has programs that can be sent as a text, and arguments that are JSON', () => {
+  test('has programs that can be sent as text, and arguments that are JSON', () => {
     for (const { attempt } of byPlugin) {
       for (const program of [attempt.program, attempt.before, attempt.beside].filter(
         (one) => one !== undefined,
@@ -47,7 +47,7 @@ describe('the table of attacks', () => {
     }
   });
 
-  test('leaves out raw system calls where they are others, and says so', () => {
+  test('leaves out raw system calls on other processors, and says so', () => {
     const arm = { ...HERE, facts: { ...HERE.facts, platform: { os: 'linux', architecture: 'arm64' } } };
     const left = attacks.filter((attack) => attack.notHere?.(arm) != null);
     expect(left.map(({ id }) => id.split('-')[0])).toEqual([...Array(12).fill('kernel'), 'tables']);
@@ -56,15 +56,15 @@ describe('the table of attacks', () => {
   });
 });
 
-describe('a judge', () => {
-  test('has evidence here for and against it', () => {
+describe('the judge of an attack', () => {
+  test('has evidence in this test for and against it', () => {
     expect(Object.keys(EVIDENCE).sort()).toEqual(attacks.map(({ id }) => id).sort());
     for (const [id, { bad }] of Object.entries(EVIDENCE))
       expect({ id, bad: bad.length > 0 }).toEqual({ id, bad: true });
   });
 
   test.each(attacks.map((attack) => [attack.id, attack] as const))(
-    'of %s tells what held from what did not',
+    '%s distinguishes a refused attack from a successful one',
     (id, attack) => {
       for (const evidence of EVIDENCE[id]?.good ?? []) expect(isHeld(attack, evidence)).toBe(true);
       const believed = (EVIDENCE[id]?.bad ?? []).filter((evidence) => isHeld(attack, evidence) !== false);
@@ -74,7 +74,7 @@ describe('a judge', () => {
   );
 
   test.each(byPlugin.map((attack) => [attack.id, attack] as const))(
-    'of %s believes no execution that the engine or lurkbox ended',
+    '%s does not count an execution that the engine or lurkbox ended',
     (_, attack) => {
       const ofTheHost: Outcome[] = ['ENGINE_LOST', 'ENGINE_UNAVAILABLE', 'ENGINE_TIMEOUT', 'BUSY'];
       for (const outcome of ofTheHost) expect(isHeld(attack, ended(outcome))).toBe('unknown');
@@ -87,19 +87,16 @@ describe('a judge', () => {
     byPlugin
       .filter(({ attempt }) => attempt.timeoutMs === undefined)
       .map((attack) => [attack.id, attack] as const),
-  )(
-    'of %s takes no call for a fall that was only late on a slow host, and any evidence of a fall for one',
-    (id, attack) => {
-      const slow = { here: { ...HERE, slowness: 8 } };
-      expect(isHeld(attack, ended('TIMEOUT', '', slow))).toBe('unknown');
-      for (const evidence of (EVIDENCE[id]?.bad ?? []) as Observation[]) {
-        const seen = { ...evidence, here: { ...evidence.here, slowness: 8 } };
-        if (evidence.result.outcome === 'OK') expect(isHeld(attack, seen)).toBe(false);
-      }
-    },
-  );
+  )('%s does not count a late call on a slow host as a success, but any evidence of one', (id, attack) => {
+    const slow = { here: { ...HERE, slowness: 8 } };
+    expect(isHeld(attack, ended('TIMEOUT', '', slow))).toBe('unknown');
+    for (const evidence of (EVIDENCE[id]?.bad ?? []) as Observation[]) {
+      const seen = { ...evidence, here: { ...evidence.here, slowness: 8 } };
+      if (evidence.result.outcome === 'OK') expect(isHeld(attack, seen)).toBe(false);
+    }
+  });
 
-  test('of a deadline takes what is late by as much as the host for unknown, and what never ends for a fall', () => {
+  test('on a deadline counts a delay of the host as unknown, and a call that never ends as a success', () => {
     const attack = byPlugin.find(({ id }) => id === 'deadlines-wait') as PluginAttack;
     const seen = (rest: object) => ended('TIMEOUT', '', { here: { ...HERE, slowness: 4 }, ...rest });
     expect(isHeld(attack, seen({ settledMs: 3_000, goneMs: 4_000 }))).toBe(true);
@@ -108,7 +105,7 @@ describe('a judge', () => {
     expect(isHeld(attack, seen({ settledMs: 90_000, goneMs: 91_000 }))).toBe(false);
   });
 
-  test('of a plan that is weaker believes no list with a gap, and no other code', () => {
+  test('on a weaker plan does not trust a list with a gap, or another code', () => {
     const weaker = attacks.find(({ id }) => id === 'controls-weaker') as Attack;
     const asked = /\((\d+) ways\)/.exec(weaker.title)?.[1];
     const verdict = weaker.judge({ 'what it is granted': 'created' } as never);
@@ -118,7 +115,7 @@ describe('a judge', () => {
     expect(isHeld(weaker, { 'what it is granted': 'ENGINE_INSECURE' })).toBe(false);
   });
 
-  test('names no outcome that is none', () => {
+  test('names no unknown outcome', () => {
     for (const { result } of byPlugin.flatMap(
       ({ id }) => (EVIDENCE[id]?.good ?? []) as { result: { outcome: string } }[],
     )) {
@@ -127,7 +124,7 @@ describe('a judge', () => {
   });
 });
 
-test('where nobody else has a container there is nothing to be touched', () => {
+test('without foreign containers there is nothing to touch', () => {
   const others = attacks.find(({ id }) => id === 'after-others') as Attack;
   expect(isHeld(others, { touched: [], others: 0 })).toBeNull();
 });

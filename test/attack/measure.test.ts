@@ -7,7 +7,7 @@ function cpuMs(): number {
   return (user + system) / 1000;
 }
 
-test('a loop that stands still is measured in the CPU time that it takes', async () => {
+test('a blocked event loop is measured by its CPU time', async () => {
   const cost = measureCost();
   await delay(20);
   const start = cpuMs();
@@ -22,7 +22,7 @@ test('waiting costs next to nothing', async () => {
   expect(cost.stop().blockMs).toBeLessThan(100);
 });
 
-test('memory that is taken is seen, also when it is gone at the end', async () => {
+test('the peak of memory is measured, even when it is freed at the end', async () => {
   const cost = measureCost();
   const taken: Buffer[] = Array.from({ length: 100 }, () => Buffer.alloc(1024 * 1024, 1));
   await delay(30);

@@ -22,8 +22,8 @@ function open(...attacks: readonly Attack[]) {
   return { reports, told };
 }
 
-describe('a verdict', () => {
-  test('of an attack that held counts as held', () => {
+describe('the verdict', () => {
+  test('on a refused attack is that lurkbox held', () => {
     const held = attack('a');
     const { reports, told } = open(held);
     reports.judge(held, () => ({ held: true }), 12.4);
@@ -50,7 +50,7 @@ describe('a verdict', () => {
     });
   });
 
-  test('of an attack that did not hold is not ok, and tells what was expected and what came', () => {
+  test('on a successful attack is not ok, with the expected and the actual result', () => {
     const [held, broken] = [attack('a'), attack('b')];
     const { reports } = open(held, broken);
     reports.judge(broken, () => ({ held: false, expected: 'x', got: 'y' }), 1);
@@ -60,7 +60,7 @@ describe('a verdict', () => {
     expect(sum.attacks[1]).toMatchObject({ verdict: 'not held', expected: 'x', got: 'y' });
   });
 
-  test('of a judge that cannot make sense of what it sees is that it did not hold', () => {
+  test('of a judge that cannot read the observation is that lurkbox did not hold', () => {
     const strange = attack('a');
     const { reports } = open(strange);
     reports.judge(
@@ -76,7 +76,7 @@ describe('a verdict', () => {
     });
   });
 
-  test('on something that is not here is told apart, and leaves the rest ok', () => {
+  test('on a missing target is separate, and leaves the rest ok', () => {
     const [held, absent, none] = [
       attack('a'),
       attack('b', { notHere: () => 'no such thing' }),
@@ -105,14 +105,14 @@ test('an attack that could not be tried is not ok', () => {
   });
 });
 
-test('an attack that nobody judged is not ok', () => {
+test('an attack without a judge is not ok', () => {
   const [held, forgotten] = [attack('a'), attack('b')];
   const { reports } = open(held, forgotten);
   reports.judge(held, () => ({ held: true }), 1);
   expect(reports.sum(1).ok).toBe(false);
 });
 
-test('where nothing could be attacked, nothing held', () => {
+test('a report without any attack is not ok', () => {
   const absent = attack('a', { notHere: () => 'no such thing' });
   const { reports } = open(absent);
   reports.begin(HERE);

@@ -92,7 +92,7 @@ describe.each([
     }
   });
 
-  test('makes each call once, and then opens and writes the file of answers', () => {
+  test('makes each call once, and then writes the file of answers', () => {
     const init = dynamicOf(file).get(12) ?? 0;
     const code = file.toString('hex', init, segments[0]?.inFile);
     // mov rax, <number>; syscall
@@ -122,7 +122,7 @@ describe('the code of a call', () => {
     expect(codeOf({ args: [-1, (1n << 32n) | 38n] })).toMatch(/^48bfffffffffffffffff48be2600000001000000/);
   });
 
-  test('enters the kernel the way of 32-bit programs where that is asked for', () => {
+  test('enters the kernel like a 32-bit program on request', () => {
     expect(codeOf({ entry: 'int80' })).toMatch(/48b82700000000000000cd80/);
   });
 
@@ -140,7 +140,7 @@ describe('the code of a call', () => {
   });
 });
 
-test('the names that are asked for are those of the calls, in their order', () => {
+test('the requested names are those of the calls, in order', () => {
   const { file, names, answers } = toProbeArgs('/plugin/x.node', [GETPID, { ...GETPID, name: 'again' }]);
   expect({ file, names, answers }).toEqual({
     file: '/plugin/x.node',

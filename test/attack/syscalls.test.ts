@@ -9,7 +9,7 @@ test.each([
   ['the calls', SYSCALLS],
   ['the thread bomb', THREAD_CALLS],
   ['the doors', [...INT80_CALLS, ...X32_CALLS]],
-])('%s have names of their own, at most six arguments, and an answer that is a refusal', (_, calls) => {
+])('%s have unique names, at most six arguments, and an answer that is a refusal', (_, calls) => {
   expect(new Set(calls.map(({ name }) => name)).size).toBe(calls.length);
   for (const { args, refusals, number } of calls) {
     expect(args.length).toBeLessThanOrEqual(6);
@@ -18,20 +18,20 @@ test.each([
   }
 });
 
-test('no call counts as refused when it succeeded, but the questions', () => {
+test('a successful call does not count as refused, except for queries', () => {
   const questions = ['prctl', 'getuid', 'geteuid', 'getgid', 'getegid'];
   const lenient = SYSCALLS.filter(({ refusals }) => refusals.some((returned) => returned >= 0));
   expect(new Set(lenient.map(nameOf))).toEqual(new Set(questions));
 });
 
-test('no call counts as refused when the kernel looked at its arguments', () => {
+test('a call whose arguments the kernel read does not count as refused', () => {
   const LOOKED_AT = { EFAULT: 14, ESRCH: 3, E2BIG: 7, EAFNOSUPPORT: 97, EACCES: 13 };
   for (const { refusals } of SYSCALLS) {
     for (const errno of Object.values(LOOKED_AT)) expect(refusals).not.toContain(-errno);
   }
 });
 
-describe('among them are those', () => {
+describe('the tried calls include those', () => {
   // biome-ignore format: a list of names.
   test.each([
     ['that change mounts', ['mount', 'umount2', 'pivot_root', 'chroot', 'fsopen', 'fsconfig', 'fsmount', 'open_tree', 'move_mount', 'mount_setattr']],

@@ -32,7 +32,9 @@ test('without a terminal no consent is given, and the whole digest is printed', 
   });
 });
 
-test('a consent can be withdrawn for all versions at once', { timeout: 30_000 }, async () => {
+test('a consent is withdrawn once, and a second withdrawal changes nothing', {
+  timeout: 30_000,
+}, async () => {
   const { digest } = JSON.parse((await lurkbox('consent', 'one', '--json')).stdout);
   await lurkbox('consent', 'one', '--yes', digest);
   const withdrawn = await lurkbox('consent', 'one', '--withdraw', '--json');

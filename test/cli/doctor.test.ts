@@ -177,7 +177,7 @@ describe('the engine in use', () => {
     );
   });
 
-  test('is not replaced when doctor is given a context that does not exist', async () => {
+  test('is never another one when the named context does not exist', async () => {
     await using workspace = await createWorkspace();
     const { exitCode, stdout, stderr } = await doctor({
       DOCKER_HOST: '',

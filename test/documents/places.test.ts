@@ -17,7 +17,7 @@ function rebuild(text: string, { at, end, children }: Located, value: unknown): 
   return JSON.parse(text.slice(at, end));
 }
 
-test('every key and item of any JSON is found where it stands', () => {
+test('every key and item of any JSON is found at its place', () => {
   const json = fc.jsonValue({ maxDepth: 4 }).filter((value) => !JSON.stringify(value).includes('__proto__'));
   fc.assert(
     fc.property(json, fc.constantFrom(0, 1, '\t'), (value, indent) => {
@@ -27,7 +27,7 @@ test('every key and item of any JSON is found where it stands', () => {
   );
 });
 
-test('a path leads to its key, and one that leads nowhere as far as it goes', () => {
+test('a path leads to its key, or to the last existing part of it', () => {
   const text = '{"a": [1, {"b c": "}"}], "a.b": 2}';
   const at = (path: string) => text.slice(findPath(locate(text), path).at).slice(0, 5);
   expect(at('a[1].b c')).toBe('"b c"');

@@ -73,18 +73,18 @@ test.each<[string, Record<string, unknown>, Problem]>([
     { 'a\x1b[2J': 1 },
     { path: 'a\\u001b[2J', message: expect.stringContaining('unknown key; known here: ') },
   ],
-])('tells %s', (_what, change, problem) => {
+])('a problem is reported for %s', (_what, change, problem) => {
   expect(problemsOf({ ...MINIMAL, ...change })).toEqual([problem]);
 });
 
-test('tells every problem, each once', () => {
+test('every problem is reported once', () => {
   const paths = problemsOf({ ...MINIMAL, name: 'A'.repeat(100), versoin: 1, colour: 2, enabled: 3 }).map(
     ({ path }) => path,
   );
   expect(paths.sort()).toEqual(['colour', 'enabled', 'name', 'versoin']);
 });
 
-test('tells that the document is no object', () => {
+test('a document that is not an object is reported', () => {
   expect(problemsOf([1, 2])).toEqual([
     {
       path: '',
@@ -99,14 +99,14 @@ test('tells that the document is no object', () => {
   ]);
 });
 
-test('cuts a flood of problems and says how many are left', () => {
+test('a flood of problems is cut, with the number of the rest', () => {
   const flood = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`k${index}`, 1]));
   const problems = problemsOf({ ...MINIMAL, ...flood });
   expect(problems).toHaveLength(51);
   expect(problems.at(-1)).toEqual({ path: '', message: 'and 950 more problems' });
 });
 
-test('whatever stands in a manifest, every problem is one line that cannot steer a terminal', () => {
+test('every problem of any manifest is one line, with control characters escaped', () => {
   const keys = fc.oneof(
     fc.constantFrom(...Object.keys(PluginManifestSchema.shape)),
     fc.string({ unit: 'binary' }),

@@ -11,7 +11,7 @@ function isFrozenThroughout(value: unknown): boolean {
   return Object.isFrozen(value) && Object.values(value).every(isFrozenThroughout);
 }
 
-test('whatever metadata it is given, an event is frozen plain JSON of a bounded size', () => {
+test('an event with any metadata is frozen plain JSON of bounded size', () => {
   fc.assert(
     fc.property(
       fc.anything({ withBigInt: true, withDate: true, withMap: true }),
@@ -28,7 +28,7 @@ test('whatever metadata it is given, an event is frozen plain JSON of a bounded 
   );
 });
 
-test('an event shares nothing with what it was made from', () => {
+test('an event shares nothing with its source', () => {
   const metadata = { list: [1, { two: 2 }] };
   const event = make({ metadata });
   metadata.list.push(3);
@@ -69,7 +69,7 @@ test.each([
   expect(make({ metadata: metadata as never }).metadata).toEqual({ note: `Left out: ${why}.` });
 });
 
-test('a huge metadata object costs no more than its bound', () => {
+test('a huge metadata object costs no more than its limit', () => {
   const text = 'x'.repeat(50_000_000);
   const before = process.threadCpuUsage();
   for (let round = 0; round < 1_000; round++) make({ metadata: { text, list: [text] } });

@@ -16,7 +16,7 @@ function emitMany(events: PluginEvents, count: number): string[] {
   return numbers;
 }
 
-test('an event is complete, and what its emitter left out is filled in', () => {
+test('an event is complete, with defaults for what its emitter left out', () => {
   const events = new PluginEvents({ ...QUIET, now: () => new Date('2030-01-02T03:04:05.678Z') });
   events.emit({ eventType: 'LOAD', pluginName: 'weather' });
   events.emit({ eventType: 'ERROR', pluginName: 'weather', error: 'it broke' });
@@ -37,7 +37,7 @@ test('an event is complete, and what its emitter left out is filled in', () => {
   ]);
 });
 
-test('handlers are told after the turn of the emitter, each event once and in order', async () => {
+test('handlers get each event once and in order, after the turn of the emitter', async () => {
   const events = new PluginEvents(QUIET);
   const told: PluginEvent[] = [];
   events.addEventHandler((event) => void told.push(event));
@@ -48,7 +48,7 @@ test('handlers are told after the turn of the emitter, each event once and in or
   expect(messages(told)).toEqual(sent);
 });
 
-test('an asynchronous handler is told the next event when it is done with the one before', async () => {
+test('an asynchronous handler gets the next event when it is done with the last one', async () => {
   const events = new PluginEvents(QUIET);
   const trace: string[] = [];
   events.addEventHandler(async ({ message }) => {
@@ -62,7 +62,7 @@ test('an asynchronous handler is told the next event when it is done with the on
   expect(trace).toEqual(['begin 0', 'end 0', 'begin 1', 'end 1', 'begin 2', 'end 2']);
 });
 
-test('handlers that throw, reject or never end leave the others every event in order', async () => {
+test('handlers that throw, reject or never end do not keep events from others', async () => {
   const logger = recordingLogger();
   const events = new PluginEvents({ logger });
   const told: PluginEvent[] = [];
@@ -98,7 +98,7 @@ test('a handler that fails is logged once until it succeeds again', async () => 
   expect(logger.entries).toHaveLength(2);
 });
 
-test('a flood drops the oldest events of a handler that is too slow, and says so once a burst', async () => {
+test('a flood drops the oldest events of a slow handler, and says so once per burst', async () => {
   const logger = recordingLogger();
   const events = new PluginEvents({ logger });
   const told: PluginEvent[] = [];
@@ -115,7 +115,7 @@ test('a flood drops the oldest events of a handler that is too slow, and says so
   expect(logger.entries).toHaveLength(3);
 });
 
-test('a handler that never ends keeps no more than its bound of events alive, and emitting stays quick', async () => {
+test('a handler that never ends holds a bounded number of events, and emitting stays fast', async () => {
   const events = new PluginEvents(QUIET);
   events.addEventHandler(() => new Promise<void>(() => {}));
   emitMany(events, 5_000);
@@ -126,7 +126,7 @@ test('a handler that never ends keeps no more than its bound of events alive, an
   expect((user + system) / 20_000).toBeLessThan(100); // Microseconds; some 2 where nothing else runs.
 });
 
-test('a handler is told only what its filter lets through', async () => {
+test('a handler gets only the events that match its filter', async () => {
   const events = new PluginEvents(QUIET);
   const told: string[] = [];
   const filters = {
@@ -158,7 +158,7 @@ test('a handler is told only what its filter lets through', async () => {
   ]);
 });
 
-test('a handler that is taken back is told nothing more, not even what waited for it', async () => {
+test('a removed handler gets no more events, not even waiting ones', async () => {
   const events = new PluginEvents(QUIET);
   const told: string[] = [];
   const handler = () => void told.push('removed');
@@ -176,7 +176,7 @@ test('a handler that is taken back is told nothing more, not even what waited fo
   expect(told).toEqual(['stays', 'stays']);
 });
 
-test('a handler may add, remove and emit while it is told', async () => {
+test('a handler can add, remove and emit while it runs', async () => {
   const events = new PluginEvents(QUIET);
   const told: string[] = [];
   const registration = events.addEventHandler(({ message }) => {
@@ -191,7 +191,7 @@ test('a handler may add, remove and emit while it is told', async () => {
   expect(told).toEqual(['first 0', 'second again']);
 });
 
-test('the history is bounded, filtered and has the newest last', () => {
+test('the history of events is bounded and filtered, with the newest last', () => {
   const events = new PluginEvents({ ...QUIET, historySize: 3 });
   emitMany(events, 4);
   events.emit({ eventType: 'LOAD', pluginName: 'notes', message: 'loaded' });
@@ -202,7 +202,7 @@ test('the history is bounded, filtered and has the newest last', () => {
   expect(events.history({ limit: 0 })).toEqual([]);
 });
 
-test('closing takes no more events, and what came before is still told', async () => {
+test('after the close no events are taken, and earlier ones are still delivered', async () => {
   const events = new PluginEvents(QUIET);
   const told: PluginEvent[] = [];
   events.addEventHandler((event) => void told.push(event));
@@ -216,7 +216,7 @@ test('closing takes no more events, and what came before is still told', async (
   expect(messages(told)).toEqual(['0', '1']);
 });
 
-test('an event that cannot be read at all is logged and harms nobody', () => {
+test('an unreadable event is logged and does no harm', () => {
   const logger = recordingLogger();
   const events = new PluginEvents({ logger });
   events.emit({ eventType: 'LOAD', pluginName: undefined as never });

@@ -69,7 +69,7 @@ const anyRequest = fc.record({
 });
 const anyCuts = fc.array(fc.integer({ min: 1, max: 70_000 }), { minLength: 1, maxLength: 20 });
 
-test('every request has its own answer, however the bytes are cut, also while a large context is written', async () => {
+test('every request gets its own answer, however the bytes are cut, even while a large context is written', async () => {
   const property = fc.asyncProperty(
     fc.array(anyRequest, { maxLength: 30 }),
     anyCuts,

@@ -54,7 +54,7 @@ class Stage {
 const echo: HostMethod = (params) => params;
 const forever: HostMethod = () => new Promise(() => {});
 
-test('no plugin may ask for anything yet', () => {
+test('no request of a plugin has a handler yet', () => {
   expect([...HOST_METHODS.keys()]).toEqual([]);
 });
 
@@ -62,7 +62,7 @@ test.each<[string, HostMethod, unknown]>([
   ['a value', echo, { a: [1, null] }],
   ['a promise', async () => 'later', 'later'],
   ['nothing', () => undefined, null],
-])('what a handler answers is the result: %s', async (_title, handler, result) => {
+])('the value of a handler is the result: %s', async (_title, handler, result) => {
   const stage = new Stage({ echo: handler });
   stage.ask({ id: 7, params: { a: [1, null] } });
   await delay(1);
@@ -119,7 +119,7 @@ test.each<[string, RunnerRequest, number, object, number, number | null]>([
   ]);
 });
 
-test('as many requests may be open as there are places, each under an id of its own', async () => {
+test('the number of open requests is bounded, each with its own id', async () => {
   const stage = new Stage({ forever });
   for (let id = 1; id <= 17; id++) stage.ask({ id, method: 'forever' });
   stage.ask({ id: 3, method: 'forever' });
@@ -130,7 +130,7 @@ test('as many requests may be open as there are places, each under an id of its 
   ]);
 });
 
-test('a place is free again when its answer was read, and not before', async () => {
+test('a request counts as open until its answer was read', async () => {
   const stage = new Stage({ echo });
   stage.isRead = false;
   for (let id = 1; id <= 17; id++) stage.ask({ id });
@@ -143,7 +143,7 @@ test('a place is free again when its answer was read, and not before', async () 
   expect(stage.replies.at(-1)).toEqual({ jsonrpc: '2.0', id: 18, result: null });
 });
 
-test('a container that reads no refusals is not read any further', async () => {
+test('the reading pauses for a container that does not read refusals', async () => {
   const stage = new Stage();
   stage.isRead = false;
   const waits = Array.from({ length: 66 }, (_, id) => stage.ask({ id }));
@@ -160,7 +160,7 @@ test('a container that reads no refusals is not read any further', async () => {
   expect(stage.ask({})).toBeUndefined();
 });
 
-test('a container that is being ended is read on, and answered no more', async () => {
+test('a container that is being ended is read on, but no longer answered', async () => {
   const stage = new Stage();
   stage.isRead = false;
   const waits = Array.from({ length: 66 }, (_, id) => stage.ask({ id }));
@@ -170,7 +170,7 @@ test('a container that is being ended is read on, and answered no more', async (
   expect(stage.replies.length).toBe(66);
 });
 
-test('a cancelled request ends its handler, and is answered for', async () => {
+test('a cancelled request ends its handler, and is answered', async () => {
   const signals: AbortSignal[] = [];
   const stage = new Stage({
     forever: (_params, { signal }) => {
@@ -189,7 +189,7 @@ test('a cancelled request ends its handler, and is answered for', async () => {
   ]);
 });
 
-test('the end of the call ends its handlers, and nothing is said to those who wait for nothing', async () => {
+test('the end of a call ends its handlers, and sends no answers', async () => {
   const signals: AbortSignal[] = [];
   const stage = new Stage({
     forever: (_params, { signal }) => {

@@ -13,7 +13,7 @@ describe('parseJson', () => {
     );
   });
 
-  test('finds a key that stands twice, at whatever depth and however it is written', () => {
+  test('finds a duplicate key at any depth and in any spelling', () => {
     fc.assert(
       fc.property(treeArbitrary(), (tree) => {
         const reading = parseJson(toText(tree));
@@ -25,7 +25,7 @@ describe('parseJson', () => {
     );
   });
 
-  test('accepts exactly what JSON.parse accepts, and makes the same of it', () => {
+  test('accepts exactly what JSON.parse accepts, with the same value', () => {
     const pieces = fc.constantFrom(
       ...['{', '}', '[', ']', ',', ':', '"', '\\', '"a"', '"b"', 'null', 'true', 'fals', ' ', '\n', '\t'],
       ...[
@@ -106,13 +106,13 @@ describe('parseJson', () => {
     ['two documents', '{}{}', 'not valid JSON'],
     ['NaN', '{"a":NaN}', 'not valid JSON'],
     ['a byte order mark', '\ufeff{}', 'not valid JSON'],
-  ])('refuses %s as a fault of syntax', (_what, text, message) => {
+  ])('refuses %s as a syntax error', (_what, text, message) => {
     const reading = parseJson(text);
     expect(reading).toMatchObject({ ok: false, faults: [{ reason: 'syntax', path: '' }] });
     expect(!reading.ok && reading.faults[0]?.message).toContain(message);
   });
 
-  test('tells the line and column of a fault of syntax', () => {
+  test('reports the line and column of a syntax error', () => {
     const reading = parseJson('{\n  "a": 1,\n  b: 2\n}');
     expect(!reading.ok && reading.faults[0]?.message).toMatch(/line 3 column 3/);
   });
@@ -184,7 +184,7 @@ describe('parseJson', () => {
     }
   });
 
-  test('refuses what cannot be read in steps: a very long number, a very long key', () => {
+  test('refuses a very long number and a very long key, which cannot be read in steps', () => {
     expect(parseJson(`{"a":[0.${'1'.repeat(998)}]}`).ok).toBe(true);
     expect(parseJson(`{"a":[0,${'1'.repeat(1_001)}]}`)).toMatchObject({
       faults: [{ reason: 'too_long', path: 'a[1]', message: 'a number of more than 1000 characters' }],
@@ -195,7 +195,7 @@ describe('parseJson', () => {
     });
   });
 
-  test('gives an object only properties of its own, whatever every object has', () => {
+  test('gives an object only its own properties', () => {
     const { value } = parseJson('{"constructor":1,"toString":{"valueOf":2},"then":3}') as { value: object };
     expect(Object.entries(value)).toEqual([
       ['constructor', 1],
@@ -205,7 +205,7 @@ describe('parseJson', () => {
     expect({}.constructor).toBe(Object);
   });
 
-  test('refuses a number that would become another one, with its place', () => {
+  test('refuses a number that would lose digits, with its path', () => {
     const text = '{"id":1234567890123456789,"ids":[9007199254740992,-9007199254740993],"far":1e400}';
     const message = 'a number cannot hold this; send it as text: "1234567890123456789"';
     expect(parseJson(text)).toMatchObject({
@@ -217,7 +217,7 @@ describe('parseJson', () => {
     });
   });
 
-  test('rounds no number behind so long a path that thousands of them would take long (P10)', () => {
+  test('refuses a lossy number behind a very long path, so that thousands of them cost little (P10)', () => {
     const text = (key: string) => `{"schema":{"${key}":{"examples":[9007199254740993]}}}`;
     const limits = { rounds: /^schema\.(?:.*\.)?examples\[\d+\]$/ };
     expect(parseJson(text('a.b'), limits).ok).toBe(true);
@@ -260,7 +260,7 @@ describe('parseJson', () => {
     expect(parseJson(text)).toEqual({ ok: true, value: Number(text) });
   });
 
-  test('takes every number that JavaScript writes', () => {
+  test('accepts every number that JavaScript writes', () => {
     fc.assert(
       fc.property(
         fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.maxSafeInteger()),
@@ -271,7 +271,7 @@ describe('parseJson', () => {
     );
   });
 
-  test('looks at a number of a thousand characters in no time', () => {
+  test('reads a number of a thousand characters quickly', () => {
     const text = `[${Array(2_000)
       .fill(`${'1'.repeat(300)}.${'0'.repeat(600)}`)
       .join(',')}]`;
@@ -291,7 +291,7 @@ describe('parseJson', () => {
   });
 });
 
-describe('in steps', () => {
+describe('JSON that is read in steps', () => {
   const LETTERS = ['x', 'é', '今', '👋', '\\n', '\\u0041', '\\ud83d\\udc4b', '\\\\', '\\"'];
 
   function readInSteps(text: string, steps: number): { reading: JsonReading; pauses: number } {
@@ -302,7 +302,7 @@ describe('in steps', () => {
     }
   }
 
-  test('a document is the same, however few steps are taken at a time', () => {
+  test('gives the same document with any size of steps', () => {
     fc.assert(
       fc.property(fc.json(), fc.integer({ min: 1, max: 5 }), (text, steps) => {
         expect(readInSteps(text, steps).reading).toEqual(parseJson(text));
@@ -310,7 +310,7 @@ describe('in steps', () => {
     );
   });
 
-  test.each(LETTERS)('a long text of %s is cut at no wrong place', (letter) => {
+  test.each(LETTERS)('never cuts a long text of %s at a wrong place', (letter) => {
     for (let before = 0; before < 12; before++) {
       const text = `["${'-'.repeat(before)}${letter.repeat(20_000)}"]`;
       const { reading, pauses } = readInSteps(text, 1);
@@ -325,7 +325,7 @@ describe('in steps', () => {
     ['escapes', `"${'\\n'.repeat(500_000)}"`],
     ['many values', `[${'0,'.repeat(500_000)}0]`],
     ['many lists', `[${'[[]],'.repeat(200_000)}0]`],
-  ])('no step goes far: %s', (_what, text) => {
+  ])('advances little in each step: %s', (_what, text) => {
     // What a step may read at most, 16 KiB, as a number of steps.
     expect(readInSteps(text, 1).pauses).toBeGreaterThanOrEqual(Math.floor(text.length / 16_384));
   });

@@ -44,7 +44,7 @@ describe('a request', () => {
     expect(await Promise.all([first, second])).toEqual([null, 'two']);
   });
 
-  test('fails with the code and the words of the other end', async () => {
+  test('fails with the code and the message of the other end', async () => {
     const { requests } = new Asker();
     const asked = requests.request('a', '{}');
     requests.take({ id: 1, error: { code: -32601, message: 'no such method' } });
@@ -52,7 +52,7 @@ describe('a request', () => {
     await expect(asked).rejects.toMatchObject({ code: -32601 });
   });
 
-  test('beyond those that may be open waits for its turn', async () => {
+  test('beyond the limit of open ones waits for its turn', async () => {
     const asker = new Asker();
     const all = Array.from({ length: MAX_OPEN_REQUESTS + 3 }, () => asker.requests.request('a', '{}'));
     expect(asker.ids.length).toBe(MAX_OPEN_REQUESTS);
@@ -62,7 +62,7 @@ describe('a request', () => {
     expect((await Promise.all(all)).length).toBe(all.length);
   });
 
-  test('that cannot be sent fails, and keeps no place', async () => {
+  test('that cannot be sent fails, and no longer counts as open', async () => {
     let isBroken = true;
     const requests = new Requests({
       send: () => {
@@ -91,15 +91,15 @@ describe('a request', () => {
   });
 });
 
-describe('a signal', () => {
-  test('that was aborted before sends nothing', async () => {
+describe('the signal of a request', () => {
+  test('sends nothing when it was aborted before', async () => {
     const { requests, sent, waits } = new Asker();
     const reason = new Error('mine');
     await expect(requests.request('a', '{}', AbortSignal.abort(reason))).rejects.toBe(reason);
     expect({ sent, waits }).toEqual({ sent: [], waits: [] });
   });
 
-  test('ends the wait, tells the other end, and keeps the place until that has answered', async () => {
+  test('ends the wait and informs the other end, and the request counts as open until the answer', async () => {
     const { requests, sent } = new Asker();
     const aborting = new AbortController();
     const all = Array.from({ length: MAX_OPEN_REQUESTS }, () => requests.request('a', '{}', aborting.signal));
@@ -116,7 +116,7 @@ describe('a signal', () => {
     expect(await queued).toBe('b');
   });
 
-  test('takes one out of the queue without a word', async () => {
+  test('removes a queued request without a message', async () => {
     const { requests, sent } = new Asker();
     const aborting = new AbortController();
     for (let open = 0; open < MAX_OPEN_REQUESTS; open++) void requests.request('a', '{}');
@@ -127,7 +127,7 @@ describe('a signal', () => {
     expect(sent.length).toBe(MAX_OPEN_REQUESTS);
   });
 
-  test('is left as it was by a request that is answered', async () => {
+  test('has no listener left after the answer', async () => {
     const { requests } = new Asker();
     const { signal } = new AbortController();
     const asked = requests.request('a', '{}', signal);
@@ -137,7 +137,7 @@ describe('a signal', () => {
   });
 });
 
-test('the end of a call ends every request of it, and late responses are nothing to the next', async () => {
+test('the end of a call ends its requests, and late responses do not reach the next call', async () => {
   const { requests, ids, waits } = new Asker();
   const asked = Array.from({ length: 40 }, () => requests.request('a', '{}'));
   requests.close();
@@ -152,7 +152,7 @@ test('the end of a call ends every request of it, and late responses are nothing
   expect(ids).toEqual([...new Set(ids)]);
 });
 
-test('the process is kept while something is waited for', async () => {
+test('the process stays alive while a request is open', async () => {
   const { requests, waits } = new Asker();
   const aborting = new AbortController();
   const [first, second] = [requests.request('a', '{}'), requests.request('b', '{}', aborting.signal)];
@@ -165,7 +165,7 @@ test('the process is kept while something is waited for', async () => {
   expect(waits).toEqual([true, false]);
 });
 
-test('a plugin that replaced what it can is answered all the same', async () => {
+test('a plugin that replaced built-in objects still gets answers', async () => {
   const { requests, sent } = new Asker();
   const { get } = Map.prototype;
   const { addEventListener } = EventTarget.prototype;
@@ -187,7 +187,7 @@ test('a plugin that replaced what it can is answered all the same', async () => 
 });
 
 /** A red pin asks: is this deliberate? Runners of older images speak what is written here. */
-test('pinned are the forms of the messages, the codes and the limits', () => {
+test('the forms of the messages, the codes and the limits are fixed', () => {
   expect([
     toRequest(1, 'fetch', '{"a":1}'),
     toNotification('progress', '{"fraction":1}'),

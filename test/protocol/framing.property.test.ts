@@ -47,7 +47,7 @@ const anyLimits = fc.record({
   records: fc.boolean(),
 });
 
-test('any bytes, however they are cut, are the records and lines that a reader of the whole stream finds', () => {
+test('any bytes, however they are cut, give the same records and lines as the whole stream', () => {
   fc.assert(
     fc.property(anyBytes, anyCuts, anyLimits, (stream, cuts, limits) => {
       const expected = model(stream, limits);
@@ -59,7 +59,7 @@ test('any bytes, however they are cut, are the records and lines that a reader o
   );
 });
 
-test('no byte is invented, and outside of what the limits cut and what is drawn over none is lost', () => {
+test('no byte is invented, and none is lost except cut and overwritten ones', () => {
   const limits = { maxRecordBytes: 1_000_000, maxLineBytes: 1_000_000 };
   fc.assert(
     fc.property(anyBytes, anyCuts, (bytes, cuts) => {

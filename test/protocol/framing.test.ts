@@ -51,14 +51,14 @@ describe('a stream is split into', () => {
   });
 });
 
-test('where `0x1E` starts no record, it is a byte of a line like any other', () => {
+test('`0x1E` that starts no record is a byte of a line like any other', () => {
   expect(read([bytesOf('a\u001eb\n\u001e1\n')], { ...LIMITS, records: false })).toEqual([
     'line:a\u001eb',
     'line:\u001e1',
   ]);
 });
 
-test('any stream means the same however it is cut', () => {
+test('any stream is read the same however it is cut', () => {
   const part = fc.oneof(
     fc.constantFrom('\u001e', '\n', '\u001e\n', '\n\u001e', '\u001e{}\n'),
     fc.string({ maxLength: 40 }).map((text) => Buffer.from(text).toString('latin1')),
@@ -83,7 +83,7 @@ test('any stream means the same however it is cut', () => {
   fc.assert(property);
 });
 
-test('every record that is written is read, whatever is printed in between', () => {
+test('every record is read, whatever is printed between records', () => {
   const line = fc.string({ maxLength: 20 }).map((text) => text.replace(/[\n\u001e]/g, ''));
   const property = fc.property(fc.array(fc.tuple(line, fc.json())), (written) => {
     const stream = written.map(
@@ -115,7 +115,7 @@ test.each([
   }
 });
 
-describe('memory (P5)', () => {
+describe('memory of the reader (P5)', () => {
   const MIB = 1024 * 1024;
   const limits: FramingLimits = { maxRecordBytes: MIB, maxLineBytes: 8192 };
 
@@ -127,7 +127,7 @@ describe('memory (P5)', () => {
   test.each([
     ['a record', bytesOf('\u001e')],
     ['a line', bytesOf('')],
-  ])('a writer of single bytes in %s does not cost more than what it wrote', (_what, start) => {
+  ])('is not more than what a writer of single bytes in %s wrote', (_what, start) => {
     const reader = new RecordReader(limits);
     const byte = bytesOf('x');
     reader.push(start).next();
@@ -139,7 +139,7 @@ describe('memory (P5)', () => {
     expect(bytesHeld() - before).toBeLessThan(40 * MIB);
   });
 
-  test('an endless line holds no more than the limit of a line', () => {
+  test('is at most the limit of a line for an endless line', () => {
     const reader = new RecordReader(limits);
     const chunk = Buffer.alloc(MIB, 0x78);
     for (let count = 0; count < 200; count++) expect([...reader.push(chunk)]).toEqual([]);
@@ -148,7 +148,7 @@ describe('memory (P5)', () => {
     expect(line?.kind === 'line' && line.bytes.length).toBe(8192);
   });
 
-  test('after an overflow nothing is read or held any more', () => {
+  test('is released after an overflow, and nothing more is read', () => {
     const reader = new RecordReader(limits);
     expect([...reader.push(Buffer.concat([bytesOf('\u001e'), Buffer.alloc(2 * MIB)]))]).toHaveLength(1);
     for (let count = 0; count < 200; count++) expect([...reader.push(Buffer.alloc(MIB, 0x0a))]).toEqual([]);

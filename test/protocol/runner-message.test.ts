@@ -22,7 +22,7 @@ const log = (params: unknown): object => message({ method: 'log', params });
 const progress = (params: unknown): object => message({ method: 'progress', params });
 const failure = (error: unknown): object => message({ id: 1, error });
 
-describe('understood is', () => {
+describe('a message of the runner is accepted:', () => {
   test.each<[string, object, object]>([
     [
       'ready',
@@ -89,7 +89,7 @@ describe('understood is', () => {
   });
 });
 
-describe('a request that is none, and can be told so, has', () => {
+describe('an invalid request that can be answered has', () => {
   test.each<[string, object, number | null]>([
     ['no version', { id: 1, method: 'fetch' }, 1],
     ['a method that is no text', message({ id: 1, method: {} }), 1],
@@ -106,7 +106,7 @@ describe('a request that is none, and can be told so, has', () => {
   });
 });
 
-describe('refused is', () => {
+describe('a message of the runner is refused:', () => {
   test.each<[string, unknown, RegExp]>([
     ['null', null, /not an object/],
     ['a list', [message({ id: 1, result: 1 })], /not an object/],
@@ -142,7 +142,7 @@ describe('refused is', () => {
   });
 });
 
-test('whatever JSON comes is understood or refused, and nothing throws', () => {
+test('any JSON is accepted or refused without a throw', () => {
   fc.assert(
     fc.property(fc.jsonValue(), fc.jsonValue(), (value, params) => {
       for (const record of [value, message({ method: 'log', params }), failure(params)]) {
@@ -153,8 +153,8 @@ test('whatever JSON comes is understood or refused, and nothing throws', () => {
 });
 
 /** A red pin asks: is this deliberate? Runners of older images speak what is written here. */
-describe('pinned', () => {
-  test('are the numbers of the protocol', () => {
+describe('a frozen copy in this test shows that these have not changed:', () => {
+  test('the numbers of the protocol', () => {
     expect({ PROTOCOL_VERSION, LOAD_ID, EXECUTE_ID, LOG_LEVELS, RUNNER_ERRORS }).toEqual({
       PROTOCOL_VERSION: 1,
       LOAD_ID: 0,
@@ -186,7 +186,7 @@ describe('pinned', () => {
       ['jsonrpc', 'id', 'error'],
       { code: 'integer', message: 'string', data: 'object' },
     ],
-  ])('are the fields of `%s`', (_name, schema, fields, inner) => {
+  ])('the fields of `%s`', (_name, schema, fields, inner) => {
     const { properties = {} } = z.toJSONSchema(schema);
     expect(Object.keys(properties)).toEqual(fields);
     const last = properties[fields.at(-1) as string] as { properties: Record<string, { type: string }> };
@@ -194,7 +194,7 @@ describe('pinned', () => {
     expect(Object.fromEntries(types)).toEqual(inner);
   });
 
-  test('are the fields of a result', () => {
+  test('the fields of a result', () => {
     expect(Object.keys(ResultSchema.shape)).toEqual(['jsonrpc', 'id', 'result']);
   });
 });

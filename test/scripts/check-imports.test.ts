@@ -44,7 +44,7 @@ test.each<[string, Record<string, string>]>([
     { 'engine/docker/find.ts': 'export function find({ env = process.env }) {}' },
   ],
   ['the environment, in options', { 'options.ts': 'export const home = process.env.HOME;' }],
-])('takes %s', (_title, files) => {
+])('the import check accepts %s', (_title, files) => {
   expect(problemsOf(files)).toEqual([]);
 });
 
@@ -118,6 +118,6 @@ test.each<[string, Record<string, string>, string]>([
     },
     'These files import each other: src/policy/b.ts → src/policy/c.ts → src/policy/b.ts.',
   ],
-])('refuses %s', (_title, files, problem) => {
+])('the import check refuses %s', (_title, files, problem) => {
   expect(problemsOf(files)).toEqual([problem]);
 });

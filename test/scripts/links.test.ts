@@ -6,11 +6,11 @@ import { brokenLinks } from '../../scripts/links.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
-test('every link of the documentation leads to a file and a heading that are there', () => {
+test('every link of the documentation leads to an existing file and heading', () => {
   expect(brokenLinks(ROOT)).toEqual([]);
 });
 
-test('a link to a file or a heading that is not there is told with its page', () => {
+test('a link to a missing file or heading is reported with its page', () => {
   expect(
     linksIn({
       'README.md': 'See [a](docs/gone.md), [b](docs/a.md#no), [c](#no) and [d](/etc/passwd/..//x)',
@@ -25,12 +25,12 @@ test('a link to a file or a heading that is not there is told with its page', ()
   ]);
 });
 
-test('a file of the checkout that a page names has to be there', () => {
+test('a file that a page names has to exist in the repository', () => {
   const pages = { 'README.md': 'See `src/gone.ts`, `docs/`, `src` and `node scripts/x.ts`.', 'src/a.ts': '' };
   expect(linksIn(pages)).toEqual(['README.md names `src/gone.ts`, and there is no such file.']);
 });
 
-test('headings are reached by the names that GitHub gives them, and code is not read', () => {
+test('headings have the anchors of GitHub, and code is skipped', () => {
   expect(
     linksIn({
       'README.md': [

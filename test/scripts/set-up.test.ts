@@ -12,6 +12,6 @@ test.each([
     'ID=notdebian\nHOME_URL="https://debian"\nVARIANT_ID=debian\n',
   ],
   [false, 'a system without the file', ''],
-])('says %s for %s', (expected, _system, osRelease) => {
+])('the set-up says %s for %s', (expected, _system, osRelease) => {
   expect(isDebianLike(osRelease)).toBe(expected);
 });

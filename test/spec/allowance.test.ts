@@ -3,7 +3,7 @@ import type { Grant } from '../../src/policy/grant.ts';
 import { type Allowance, toAllowance } from '../../src/spec/allowance.ts';
 import { GRANT, MIB } from './sample.ts';
 
-test('what the minimal grant allows is pinned', () => {
+test('the allowance of the minimal grant is fixed', () => {
   expect(toAllowance(GRANT)).toStrictEqual({
     plugin: 'word-count',
     uid: 65_532,

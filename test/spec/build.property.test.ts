@@ -44,7 +44,7 @@ function objections(body: object, verdict: Verdict, { apparmor, defaultRuntime }
   return objectionsTo(body as never, verdict, { apparmor, runtime: defaultRuntime });
 }
 
-test('whatever a manifest asks and a policy says: it is denied, or gets just that, within every ceiling (P6)', () => {
+test('any manifest under any policy is denied, or gets exactly what it asks within every ceiling (P6)', () => {
   const ends = { invalid: 0, denied: 0, built: 0 };
   const property = fc.property(anyManifest, anyPolicy, anyEngine, (manifest, policy, engine) => {
     const result = run(manifest, policy, engine);
@@ -68,7 +68,7 @@ test('whatever a manifest asks and a policy says: it is denied, or gets just tha
   expect(ends.invalid).toBeGreaterThan(500);
 });
 
-test('what the second opinion has against a changed body, the last look refuses too (P6)', () => {
+test('a changed create request that the second check faults is also refused by the last one (P6)', () => {
   let objected = 0;
   const anyChange = fc.constantFrom(...Object.entries(HOST_CONFIG_FIELDS));
   const property = fc.property(anyManifest, anyPolicy, anyChange, (manifest, policy, [field, to]) => {

@@ -13,7 +13,7 @@ const SMALL_BUFFERS = {
   'net.ipv4.tcp_wmem': '4096 16384 16384',
 };
 
-test('the spec of the minimal grant is pinned', () => {
+test('the spec of the minimal grant is fixed', () => {
   const { seccompProfile, ...spec } = specOf();
   expect(spec).toStrictEqual({
     name: NAME,
@@ -147,7 +147,7 @@ describe('a grant of', () => {
       },
     ],
     ['output and channels, which are no matter of the container', { outputBytes: 1, channels: ['x'] }, {}],
-  ])('%s changes this and nothing else', (_title, grant, expected) => {
+  ])('%s changes only its own fields of the spec', (_title, grant, expected) => {
     expect(specOf(grant)).toStrictEqual({ ...specOf(), ...expected });
   });
 });
