@@ -248,7 +248,7 @@ describe('a mount', () => {
     ]);
   });
 
-  test('that is asked for as "ro" is not writable though the policy says "rw"', async () => {
+  test('that is requested as "ro" is not writable although the policy says "rw"', async () => {
     const asks = { manifest: { permissions: { filesystem: { mounts: { open: 'ro' } } } } };
     await using modest = await createPlugin('filesystem-mounts', asks, { policy });
     expect(await modest.ask(write, '/mnt/open/new')).toBe('EROFS');

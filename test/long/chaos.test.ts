@@ -24,7 +24,7 @@ const hanging = [...CALL_CASES, ...STALLED_BOOT].filter(
 
 describe('a fault between lurkbox and the engine', () => {
   test(
-    'that hangs has one outcome in time, one start at most, and leaves nothing (P1, P2, P9)',
+    'that hangs gives one outcome in time, at most one start, and leaves nothing (P1, P2, P9)',
     {
       timeout: 900_000,
     },
@@ -32,7 +32,7 @@ describe('a fault between lurkbox and the engine', () => {
   );
 
   test.each(quick)(
-    '($title) has one outcome, one start at most, and leaves nothing (P1, P2, P9)',
+    '($title) gives one outcome, at most one start, and leaves nothing (P1, P2, P9)',
     (chaosCase) => runChaosCase(stage, chaosCase),
   );
 });

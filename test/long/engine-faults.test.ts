@@ -30,12 +30,12 @@ describe('while plugins run', () => {
     ...Array.from({ length: 5 }, () => STOPPED),
     KILLED_FOR_LONG,
     CONTAINERD_KILLED,
-  ])('$title: each has one typed outcome, nothing is left, and the next call is well (P1, P2)', (fault) =>
+  ])('$title: each gets one typed outcome, nothing is left, and the next call works (P1, P2)', (fault) =>
     runEngineFault(stage, fault),
   );
 });
 
-test('the image of a plugin and its base are built again when somebody removed both', async () => {
+test('the image of a plugin and its base are built again when both were removed by hand', async () => {
   await removeImages(stage, { base: true });
   await expectWell(stage);
 });

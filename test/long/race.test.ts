@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { RACES, race } from '../scenarios/race.ts';
 
 test.each(RACES)(
-  '`$operation` reads and touches nothing foreign, whatever is swapped after whichever system call (P10)',
+  '`$operation` reads and touches nothing foreign, whatever is swapped after any system call (P10)',
   async (one) => {
     const { calls, faults, refused, trials } = await race({
       ...one,

@@ -158,7 +158,7 @@ describe('a mount is allowed', () => {
 });
 
 describe('the socket of the engine in use', () => {
-  test.each(['ro', 'rw'] as const)('is in no folder that is bound "%s" (P10)', async (mode) => {
+  test.each(['ro', 'rw'] as const)('is in no folder that is mounted "%s" (P10)', async (mode) => {
     const env = { ...process.env, DOCKER_HOST: `unix://${mount}/any.name` };
     await mkdir(at('workspace'));
     for (const path of [mount, at('team')])
