@@ -53,12 +53,13 @@ export const RATING_TABLE: readonly RatingRow[] = [
   {
     applies: ({ isolation }) => isolation.mode === 'session',
     points: -1,
-    reason: 'Containers are kept for a session: what one call leaves behind, the next of that session finds.',
+    reason:
+      'Containers are reused within a session: what one call leaves behind, the next of that session finds.',
   },
   {
     applies: ({ isolation }) => isolation.mode === 'plugin',
     points: -2,
-    reason: 'Containers are kept for all callers: what one leaves behind, another can find.',
+    reason: 'Containers are reused for all callers: what one leaves behind, another can find.',
   },
   {
     applies: ({ runtime }) => runtime !== null && /\brunsc\b/.test(runtime),

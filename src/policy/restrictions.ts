@@ -14,9 +14,9 @@ const OPENED = {
     'The way out that the policy names. Code that opens sockets itself goes around it; the network decides what is reached.',
   certificates:
     'Authorities that the policy names: whoever has a key of one can read and answer what the plugin sends.',
-  session: 'A container is kept for the calls of one user and session; nothing of it reaches another.',
+  session: 'A container is reused for the calls of one user and session; nothing of it reaches another.',
   plugin:
-    'A container is kept for all callers: memory, `/tmp` and `/scratch` of one call are there for the next.',
+    'A container is reused for all callers: memory, `/tmp` and `/scratch` of one call are there for the next.',
 } as const;
 
 /** The user id, where one was given already, and where it is from. */

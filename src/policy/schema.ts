@@ -171,7 +171,7 @@ const PluginPolicySchema = strictObject({
     .enum(['execution', 'session', 'plugin'], 'expected "execution", "session" or "plugin"')
     .default('execution')
     .describe(
-      '"execution": a fresh container for each call. "session": one is kept for the calls of one user and session. "plugin": kept for all callers, who can then see what others left behind.',
+      '"execution": a fresh container for each call. "session": one is reused for the calls of one user and session. "plugin": one is reused for all callers, who can then see what others left behind.',
     ),
   reuse: ReuseSchema.prefault({}).describe(
     'How long a reused container serves; without effect for "execution".',

@@ -11,7 +11,7 @@ export interface Allowance {
   readonly exec: boolean;
   readonly memoryBytes: number;
   readonly cpuCores: number;
-  /** How long the plugin may work in one container: in one execution, or in all that it is kept for. */
+  /** How long the plugin may work in one container: in one execution, or in all that it is reused for. */
   readonly timeoutMs: number;
   readonly pids: number;
   /** tmpfs path → its size in bytes. */

@@ -98,12 +98,12 @@ function toEvent(line: string): ContainerEvent {
   return { action: Action, id: Actor.ID, name, labels };
 }
 
-/** Waiting and attaching look on as well; everything else that is no GET changes something. */
-const ONLOOKERS = ['wait', 'attach', 'resize'];
+/** Waiting and attaching only observe, too; everything else that is no GET changes something. */
+const PASSIVE_ACTIONS = ['wait', 'attach', 'resize'];
 
 function toCall({ method, path }: ClientRequest): ContainerCall | null {
   const [, container, action = ''] = /^(?:\/v[\d.]+)?\/containers\/([^/?]+)(?:\/(\w+))?/.exec(path) ?? [];
   if (container === undefined || container === 'create' || container === 'json') return null;
-  if (method === 'GET' || method === 'HEAD' || ONLOOKERS.includes(action)) return null;
+  if (method === 'GET' || method === 'HEAD' || PASSIVE_ACTIONS.includes(action)) return null;
   return { call: `${method} ${action}`.trim(), container: decodeURIComponent(container) };
 }
