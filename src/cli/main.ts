@@ -1,9 +1,10 @@
 import { VERSION } from '../version.ts';
 
 // The reader of the output may leave before its end, as `head` does; the work and its exit code go on unchanged.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-});
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
 
 // Node tells no user of those in packages, but of those that the bundle holds it would.
 process.noDeprecation = true;

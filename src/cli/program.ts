@@ -110,12 +110,14 @@ function addCommands(above: Command, rows: readonly CommandRow[], exit: Exit): C
 }
 
 /** Without a name the first command is meant, with its options; a name that is none is a typo, and no argument of it. */
-function addFallback(above: Command, { options = [], load }: CommandRow, exit: Exit): void {
+function addFallback(above: Command, row: CommandRow, exit: Exit): void {
+  const { arguments: leftOut = [], options = [], load } = row;
   for (const option of options) above.addOption(toOption(option).hideHelp());
   above.usage('[options] [command]');
   above.argument('[command]').action(async (name: string | undefined, given: unknown) => {
     if (name !== undefined) unknownCommand(above, name);
-    exit(await (await (load as NonNullable<typeof load>)())(given as never));
+    const work = await (load as NonNullable<typeof load>)();
+    exit(await work(...(leftOut.map(() => undefined) as never[]), given as never));
   });
 }
 

@@ -57,9 +57,10 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Run
   // Who does not read stdin may close it before all of it is written.
   child.stdin.on('error', () => {});
   child.stdin.end(stdin);
-  // Who closes stdout early has read enough.
+  // Who closes an output early has read enough.
   const stdout = text(child.stdout).catch(() => '');
-  const end = Promise.all([once(child, 'close'), stdout, text(child.stderr)]).then(
+  const stderr = text(child.stderr).catch(() => '');
+  const end = Promise.all([once(child, 'close'), stdout, stderr]).then(
     ([[exitCode, signal], stdout, stderr]) => ({ exitCode, signal, stdout, stderr }),
   );
   return { process: child, end };

@@ -1,9 +1,11 @@
+import { once } from 'node:events';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
-import { BUILT, NO_ENGINE, runCli, SOURCE } from './run-cli.ts';
+import { createWorkspace } from '../helpers/workspace.ts';
+import { BUILT, NO_ENGINE, runCli, SOURCE, startCli } from './run-cli.ts';
 
 const lurkbox = (...args: string[]) => runCli(args, { program: SOURCE, env: NO_ENGINE });
 
@@ -81,6 +83,22 @@ describe('a typo is answered with the likely meaning', () => {
   test('but not when nothing is similar', async () => {
     expect((await lurkbox('teleport')).stderr).not.toContain('Did you mean');
   });
+});
+
+test('a command of commands alone does what its first one does', async () => {
+  await using workspace = await createWorkspace();
+  for (const name of ['audit', 'registry']) {
+    const { exitCode, stdout, stderr } = await lurkbox(name, '--workspace', workspace.root);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(stdout).toContain('There is no');
+  }
+});
+
+test.each([[['--nope']], [[]]])('%j keeps its exit code where nobody reads why', async (args) => {
+  const run = startCli(args, { program: SOURCE, env: NO_ENGINE });
+  run.process.stderr?.destroy();
+  await once(run.process, 'exit');
+  expect(run.process.exitCode).toBe(2);
 });
 
 describe('colour', () => {
