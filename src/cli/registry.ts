@@ -66,7 +66,7 @@ function list(backups: readonly RegistryBackup[], { json }: RestoreCliOptions): 
 
 function toRow({ file, isStore, savedAt, fault, content }: RegistryBackup): string[] {
   const name = isStore ? `${file} (the registry)` : file;
-  if (content === null) return [name, savedAt, '', '', `damaged: ${fault ?? ''}`];
+  if (content === null) return [name, savedAt, '', '', `damaged: ${escapeControls(fault ?? '')}`];
   const { plugins, versions, names } = content;
   // Whoever made the file chose the names, and those of plugins have no colours.
   const shown = names.map(escapeControls).join(', ');

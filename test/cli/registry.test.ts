@@ -1,5 +1,6 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { createWorkspace } from '../helpers/workspace.ts';
 import { NO_ENGINE, runCli, SOURCE } from './run-cli.ts';
@@ -71,4 +72,17 @@ test.each<[string, string[]]>([
     exitCode: 2,
     stderr: expect.stringContaining('Expected the name of a backup'),
   });
+});
+
+test('a damaged file cannot hide in colours what a person reads of it', async () => {
+  await using workspace = await createWorkspace();
+  const folder = join(workspace.root, '.lurkbox');
+  await mkdir(folder, { mode: 0o700 });
+  const database = new DatabaseSync(join(folder, 'registry.v1.db'), { defensive: false });
+  database.exec(`PRAGMA application_id = 0x6c726b31; CREATE TABLE one (a); PRAGMA writable_schema = ON;
+    INSERT INTO sqlite_schema VALUES ('table', char(27) || '[8mhidden', 'x', 2, 'CREATE nonsense')`);
+  database.close();
+  const { stdout } = await runCli(['registry', 'restore', '--workspace', workspace.root], OPTIONS);
+  expect(stdout).toContain('hidden');
+  expect(stdout).not.toContain('\u001b');
 });
