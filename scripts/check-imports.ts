@@ -63,23 +63,12 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'calls',
   ],
   // Which plugins there are, and which version serves a call.
-  versions: ['manifest', 'policy', 'engine', 'image', 'schemas', 'calls', 'sandboxes'],
+  versions: ['manifest', 'policy', 'image', 'schemas', 'calls', 'sandboxes'],
   // Executes plugins in an order, through whatever executes one.
-  workflow: ['manifest', 'calls', 'sandboxes'],
+  workflow: ['manifest', 'calls'],
   agent: ['calls'],
   // Executes a plugin of its own in the way of any other, and then asks everybody whether it held.
-  attack: [
-    'lurkbox.ts',
-    'options.ts',
-
-    'policy',
-    'spec',
-    'engine',
-    'image',
-    'calls',
-    'sandboxes',
-    'versions',
-  ],
+  attack: ['lurkbox.ts', 'options.ts', 'policy', 'spec', 'engine', 'image', 'calls', 'versions'],
   // A surface: it calls the public API and holds no logic.
   cli: ['index.ts'],
 };
