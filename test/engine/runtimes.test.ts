@@ -238,7 +238,7 @@ describe('lurkbox refuses, and says what to do, (P6)', () => {
     expect(refusal?.problems[0]?.message).toMatch(new RegExp(`"${network}" takes \`--network=`));
   });
 
-  test('gVisor, for each control that it may leave out and nobody accepted', () => {
+  test('gVisor, for each control that it may leave out and the policy does not accept', () => {
     const refusal = refusalOf({ program: 'runsc', args: GVISOR }, { acceptUnenforced: ['tmp_noexec'] });
     expect(refusal?.problems).toEqual([
       { path: 'accept_unenforced', message: expect.stringMatching(/nr_inodes.*List "tmp_files" in/) },

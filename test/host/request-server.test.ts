@@ -93,7 +93,7 @@ test.each<[string, HostMethod, number, RegExp]>([
     /the answer has more than 1048576 bytes/,
   ],
   ['that the answer has no form', () => 1n, -32603, /^the host failed/],
-])('the plugin is told %s', async (_title, handler, code, message) => {
+])('the plugin gets an error that says %s', async (_title, handler, code, message) => {
   const stage = new Stage({ echo: handler });
   stage.ask({});
   await delay(1);

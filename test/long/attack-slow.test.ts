@@ -46,7 +46,7 @@ async function slowEngine(): Promise<AsyncDisposable & { readonly env: NodeJS.Pr
   };
 }
 
-test('behind an engine that is slow nothing that is only late is told as fallen', async () => {
+test('behind a slow engine a late answer is not reported as a successful attack', async () => {
   await using engine = await slowEngine();
   await using lurkbox = await createLurkbox({ maxWarm: 0, workspaceRoot: workspace.root, env: engine.env });
   const [first, ...deadlines] = DEADLINES.attacks;
@@ -56,7 +56,7 @@ test('behind an engine that is slow nothing that is only late is told as fallen'
   expect(held).toBeGreaterThan(0);
 });
 
-test('behind an engine that is slow what fell is told as fallen', async () => {
+test('behind a slow engine a successful attack is reported as one', async () => {
   await using engine = await slowEngine();
   await using lurkbox = await createLurkbox({
     maxWarm: 0,

@@ -41,7 +41,7 @@ test('a store is good with its own tables and nothing else', () => {
   expect(peek(path)).toMatchObject({ id: 'id', revision: 9 });
 });
 
-test('nothing is read of what is named as the table of a store and is a view', () => {
+test('a view with the name of a table of a store is not read', () => {
   const path = make(`CREATE VIEW store AS ${ROW}`, 'CREATE TABLE things (id INTEGER)');
   expect(peek(path)).toBeNull();
   // Where it is not read, nobody knows its format from there.
@@ -51,7 +51,7 @@ test('nothing is read of what is named as the table of a store and is a view', (
   });
 });
 
-test('a check of the content, which evaluates what an index says, comes after one of the tables', () => {
+test('the tables of a store are checked before its content, since that evaluates indexes', () => {
   const path = make(
     ...FORMAT.tables,
     `INSERT INTO store ${ROW}`,
@@ -64,7 +64,7 @@ test('a check of the content, which evaluates what an index says, comes after on
   expect(examine(path, FORMAT)).toEqual({ is: 'broken', why: 'its tables are not those of its format' });
 });
 
-test('a trigger that has a name of SQLite itself is none of a store', () => {
+test('a trigger with a reserved name of SQLite does not belong to a store', () => {
   const trigger =
     'CREATE TRIGGER sqlite_more AFTER INSERT ON things BEGIN INSERT INTO things VALUES (2); END';
   const path = make(

@@ -51,7 +51,7 @@ describe('a reference without a range', () => {
     expect(servedBy('one')).toBe('PLUGIN_DISABLED');
   });
 
-  test('is refused where nothing of that name is installed, and told what is', () => {
+  test('is refused when no such plugin is installed, with the names of those that are', () => {
     activate(install('1.0.0'));
     expect(choose('two')).toMatchObject({
       refusal: {
@@ -61,13 +61,13 @@ describe('a reference without a range', () => {
     });
   });
 
-  test('is refused when the active version asks for more than somebody agreed to', () => {
+  test('is refused when the active version has extra permissions without consent', () => {
     install('1.0.0');
     activate(install('1.1.0', SCRATCH));
     expect(servedBy('one')).toBe('PERMISSION_DENIED');
   });
 
-  test('is refused when the active version has failed, and the reason is told', () => {
+  test('is refused with the reason when the active version has failed', () => {
     const id = install('1.0.0');
     activate(id);
     registry.setState(id, 'fail', 'its folder is gone');
@@ -79,7 +79,7 @@ describe('a reference without a range', () => {
     });
   });
 
-  test('is served by a canary when one is drawn, with the share that it has', () => {
+  test('is served by a canary in the share of calls that it has', () => {
     activate(install('1.0.0'));
     registry.setCanary('one', { versionId: install('1.1.0'), ...OF_A_CANARY });
     const asked: number[] = [];
@@ -89,7 +89,7 @@ describe('a reference without a range', () => {
     expect(choose('one', () => false)).toMatchObject({ version: { version: '1.0.0' }, isCanary: false });
   });
 
-  test('is not served by a canary that failed, or that nobody agreed to', () => {
+  test('is not served by a canary that failed or has no consent', () => {
     activate(install('1.0.0'));
     const failed = install('1.1.0');
     registry.setCanary('one', { versionId: failed, ...OF_A_CANARY });
@@ -124,7 +124,7 @@ describe('a reference with a range', () => {
     expect(servedBy('one@1.1.0')).toBe('1.1.0');
   });
 
-  test('skips a version that failed, and one that nobody agreed to', () => {
+  test('skips a version that failed or has no consent', () => {
     activate(install('1.0.0'));
     registry.setState(install('1.1.0'), 'fail', 'cannot be loaded');
     install('1.2.0', SCRATCH);
@@ -133,7 +133,7 @@ describe('a reference with a range', () => {
     expect(servedBy('one@1.2.0')).toBe('PERMISSION_DENIED');
   });
 
-  test('is refused while the plugin is disabled, as is every other', () => {
+  test('is refused while the plugin is disabled, like every reference', () => {
     const id = install('1.0.0');
     activate(id);
     install('1.1.0');
@@ -141,7 +141,7 @@ describe('a reference with a range', () => {
     for (const written of ['one', 'one@^1', 'one@1.1.0']) expect(servedBy(written)).toBe('PLUGIN_DISABLED');
   });
 
-  test('means one content where it names a digest', () => {
+  test('selects one content when it names a digest', () => {
     activate(install('1.0.0'));
     const [{ digest } = { digest: '' }] = registry.get('one')?.versions ?? [];
     expect(servedBy(`one@1.0.0#${digest}`)).toBe('1.0.0');
@@ -149,7 +149,7 @@ describe('a reference with a range', () => {
   });
 });
 
-test('what is meant is found where it may not be called, too', () => {
+test('a reference also finds a version that cannot be called', () => {
   activate(install('1.0.0'));
   install('1.1.0', SCRATCH);
   expect(resolver.find(parseReference('one')).version).toBe('1.0.0');
@@ -160,7 +160,7 @@ test('what is meant is found where it may not be called, too', () => {
   expect(() => resolver.find(parseReference('one@^3'))).toThrow(/fits \^3; installed are: 1\.1\.0, 1\.0\.0/);
 });
 
-test('a resolver that is closed lets no version serve', () => {
+test('a closed resolver returns no version', () => {
   activate(install('1.0.0'));
   resolver.close();
   expect(servedBy('one')).toBe('CANCELLED');

@@ -20,7 +20,7 @@ test('an identity reveals nothing about the machine', () => {
   expect(self.process).toMatch(new RegExp(`^${process.pid}:\\d+:\\d+$`));
 });
 
-test('the names of the labels are pinned', () => {
+test('the names of the labels are fixed', () => {
   expect(toLabels({ instance: 'i', host: 'h', boot: 'b', process: '1:2:3' })).toEqual({
     'lurkbox.instance': 'i',
     'lurkbox.host': 'h',

@@ -260,7 +260,7 @@ test('the cores of all containers together stay below their ceiling', async () =
   expect(most).toBe(3);
 });
 
-describe('a caller that aborts is told `CANCELLED` at once', () => {
+describe('a caller that aborts gets `CANCELLED` at once', () => {
   const abortedAfter = async (
     ms: number,
     execute: (signal: AbortSignal) => Promise<PluginExecutionResult>,

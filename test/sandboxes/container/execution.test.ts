@@ -483,7 +483,7 @@ describe('a caller that aborts', () => {
     ['the exit is read', { program: runner((container) => container.exit()), hangs: 'containerExit' }],
   ];
 
-  test.each(phases)('while %s is told `CANCELLED` at once, and nothing is left', async (_title, phase) => {
+  test.each(phases)('while %s gets `CANCELLED` at once, and nothing is left', async (_title, phase) => {
     const caller = new AbortController();
     const released = Promise.withResolvers<void>();
     const engine = new FakeEngine(phase.program ?? silent);

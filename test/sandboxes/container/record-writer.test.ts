@@ -101,7 +101,7 @@ test('a record that was complete when its execution settled leaves the channel o
 test.each<[string, (stdin: Writable, writer: RecordWriter) => unknown]>([
   ['the streams break', (stdin) => stdin.destroy(new Error('EPIPE'))],
   ['the streams are closed', (stdin) => stdin.destroy()],
-])('a waiting writer is told when %s', async (_title, act) => {
+])('a waiting writer is released when %s', async (_title, act) => {
   const stdin = new PassThrough();
   stdin.on('error', () => {});
   const writer = new RecordWriter(toStdin(stdin));
