@@ -23,7 +23,7 @@ const RENAMED = { ...FORMER_NAMES, ...FORMER_KEYS };
 const WHERE_NAMES_ARE: Readonly<Record<keyof typeof RENAMED, string>> = {
   options: 'option of `createLurkbox`',
   activateOptions: 'option of `activatePlugin`',
-  methods: 'method of `lurkbox.plugins` and the registry',
+  methods: 'method of `lurkbox.plugins`',
   flags: 'option of `lurkbox use`',
   policy: 'key of the policy',
   plugin: 'key of the policy, below `plugins.<name>`',
