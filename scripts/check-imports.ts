@@ -51,24 +51,14 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // One call, whatever runs it.
   calls: ['manifest', 'policy', 'engine/engine.ts', 'protocol', 'schemas'],
   // What runs calls: containers, those that wait for calls, and what removes them.
-  sandboxes: [
-    'manifest',
-    'policy',
-    'spec',
-    'engine',
-    'image/temp-folder.ts',
-    'protocol',
-    'host',
-    'schemas',
-    'calls',
-  ],
+  sandboxes: ['manifest', 'policy', 'spec', 'engine', 'protocol', 'host', 'schemas', 'calls'],
   // Which plugins there are, and which version serves a call.
   versions: ['manifest', 'policy', 'image', 'schemas', 'calls', 'sandboxes'],
   // Executes plugins in an order, through whatever executes one.
   workflow: ['manifest', 'calls'],
   agent: ['calls'],
   // Executes a plugin of its own in the way of any other, and then asks everybody whether it held.
-  attack: ['lurkbox.ts', 'options.ts', 'policy', 'spec', 'engine', 'image', 'calls', 'versions'],
+  attack: ['lurkbox.ts', 'options.ts', 'policy', 'spec', 'engine', 'calls', 'versions'],
   // A surface: it calls the public API and holds no logic.
   cli: ['index.ts'],
 };

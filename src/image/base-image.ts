@@ -5,6 +5,7 @@ import { LurkboxError } from '../errors.ts';
 import { sha256Of } from '../manifest/digest.ts';
 import { BASELINE, SHARED_UID } from '../policy/baseline.ts';
 import { IMAGE_PATHS } from '../spec/build.ts';
+import { createTempFolder } from '../storage/temp-folder.ts';
 import { type BuildContext, type ImageName, imageLabels } from './build-context.ts';
 import type { HostPrograms } from './host-programs.ts';
 import { baseImageKey, dockerfileKey, imageTag } from './keys.ts';
@@ -12,7 +13,6 @@ import { type LayerEntry, writeLayer } from './layer.ts';
 import { findLibraries, type Library, verifyLibraries } from './libraries.ts';
 import { loadImage } from './load-image.ts';
 import { type Architecture, canStrip, fetchNodeBinary, NODE_BINARIES, NODE_VERSION } from './node-binary.ts';
-import { createTempFolder } from './temp-folder.ts';
 
 /** How the base image comes to be; which one it is follows from it alone. */
 export type BasePlan = AssemblyPlan | DockerfilePlan;

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { ContainerEngine } from '../engine/engine.ts';
 import { LABELS } from '../labels.ts';
+import { createTempFolder } from '../storage/temp-folder.ts';
 import type { BasePlan } from './base-image.ts';
 import { type BuildContext, type ImageId, type ImageName, imageLabels } from './build-context.ts';
 import { type Busybox, busyboxEntries, fetchBusybox, findBusybox } from './busybox.ts';
@@ -9,7 +10,6 @@ import { buildExec, planExecDockerfile } from './dockerfile-image.ts';
 import { execImageKey, imageTag, isKey } from './keys.ts';
 import { writeLayer } from './layer.ts';
 import type { MadeImages } from './made-images.ts';
-import { createTempFolder } from './temp-folder.ts';
 
 /**
  * Which image a plugin with `exec: true` stands on, as far as that can be told without fetching anything: the base's

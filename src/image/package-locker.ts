@@ -2,12 +2,12 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LurkboxError } from '../errors.ts';
 import { type Logger, SILENT_LOGGER } from '../logger.ts';
+import { createTempFolder } from '../storage/temp-folder.ts';
 import { type ImageProgress, toReport } from './build-context.ts';
 import type { BuildQueue } from './build-queue.ts';
 import type { HostPrograms } from './host-programs.ts';
 import { lockDependencies } from './lock-packages.ts';
 import { createSharedBuilds } from './shared-builds.ts';
-import { createTempFolder } from './temp-folder.ts';
 
 export interface PackageLockerOptions {
   /** Temporary folders are made below it. */

@@ -9,6 +9,7 @@ import { readPluginFiles } from '../manifest/read-files.ts';
 import { namedPackages } from '../manifest/vendored.ts';
 import { STRIPPED_FILE } from '../protocol/messages.ts';
 import { IMAGE_PATHS } from '../spec/build.ts';
+import { createTempFolder } from '../storage/temp-folder.ts';
 import { type BuildContext, type ImageId, type ImageName, imageLabels } from './build-context.ts';
 import { ContentSurvey } from './content-survey.ts';
 import { installDependencies } from './dependencies.ts';
@@ -20,7 +21,6 @@ import type { NativePlatform } from './native-needs.ts';
 import type { Architecture } from './node-binary.ts';
 import { withProgramModes } from './program-modes.ts';
 import { isTypeScript, STRIPPER, stripTypes } from './strip-types.ts';
-import { createTempFolder } from './temp-folder.ts';
 
 /** The name of a plugin's image on this base. */
 export function namePluginImage(

@@ -3,8 +3,8 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectEngine } from '../../engine/connect.ts';
-import { removeStaleFolders } from '../../image/temp-folder.ts';
 import { isProcessGone } from '../../process.ts';
+import { removeStaleFolders } from '../../storage/temp-folder.ts';
 import { ENGINE_IS_AWAY } from './guard-exit-code.ts';
 import { createIdentity } from './identity.ts';
 import { prune } from './prune.ts';

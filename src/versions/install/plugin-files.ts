@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { LurkboxError } from '../../errors.ts';
-import { createTempFolder, createTempFolderNow } from '../../image/temp-folder.ts';
 import { compareContents, describeDifferences } from '../../manifest/content-differences.ts';
 import { type LoadedPlugin, loadPlugin, toLocked } from '../../manifest/load.ts';
 import { readPluginFiles } from '../../manifest/read-files.ts';
@@ -12,6 +11,7 @@ import { streamNewFile, writeNewFile } from '../../storage/files.ts';
 import { Folder } from '../../storage/folder.ts';
 import { isMissing, PathError } from '../../storage/path-error.ts';
 import { removeTree } from '../../storage/remove-tree.ts';
+import { createTempFolder, createTempFolderNow } from '../../storage/temp-folder.ts';
 import type { InstalledVersion } from '../registry/record.ts';
 
 /** Below the state folder: `plugins/<name>/<version>/<digest of the files>/`; older ones have the first 16 digits of it. */

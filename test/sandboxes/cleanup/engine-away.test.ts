@@ -43,7 +43,7 @@ async function leaveGuard(folder: string, socket: string): Promise<void> {
   const code = `
     const { startGuard } = await import(${source('sandboxes/cleanup/guard.ts')});
     const { createIdentity } = await import(${source('sandboxes/cleanup/identity.ts')});
-    const { createTempFolder } = await import(${source('image/temp-folder.ts')});
+    const { createTempFolder } = await import(${source('storage/temp-folder.ts')});
     const { SILENT_LOGGER } = await import(${source('logger.ts')});
     const cacheDir = ${JSON.stringify(folder)};
     await createTempFolder(cacheDir);

@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createTempFolder } from '../../src/image/temp-folder.ts';
 import { ownProcess } from '../../src/process.ts';
+import { createTempFolder } from '../../src/storage/temp-folder.ts';
 
 let cacheDir: string;
 beforeEach(async () => {

@@ -3,10 +3,10 @@ import { mkdirSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { LurkboxError } from '../errors.ts';
 import { isProcessGone, ownProcess } from '../process.ts';
-import { entriesIn } from '../storage/entries.ts';
-import { Folder } from '../storage/folder.ts';
-import { isMissing, PathError } from '../storage/path-error.ts';
-import { removeTreeLater } from '../storage/remove-tree.ts';
+import { entriesIn } from './entries.ts';
+import { Folder } from './folder.ts';
+import { isMissing, PathError } from './path-error.ts';
+import { removeTreeLater } from './remove-tree.ts';
 
 export interface TempFolder extends AsyncDisposable {
   readonly path: string;
