@@ -117,11 +117,16 @@ export interface UseCliOptions extends CommonOptions {
 }
 
 export async function use(reference: string, options: UseCliOptions): Promise<number> {
+  const { canary: percent = options.trial, canaryCalls: calls = options.trialCalls } = options;
+  if (calls !== undefined && percent === undefined)
+    throw new LurkboxError(
+      'OPTIONS_INVALID',
+      '`--canary-calls` counts the calls of a canary: expected `--canary <percent>` beside it, got none.',
+    );
   return withPlugin(options, reference, async (lurkbox) => {
     assertKept(lurkbox);
     const { replay, json } = options;
     warnOfFormerFlags(options);
-    const { canary: percent = options.trial, canaryCalls: calls = options.trialCalls } = options;
     const canary =
       percent === undefined ? undefined : { share: percent / 100, ...(calls !== undefined && { calls }) };
     const replayed = await lurkbox.plugins.activatePlugin(reference, {

@@ -21,7 +21,7 @@ export async function policyCheck(file: string | undefined, options: PolicyCheck
   else if (check === null)
     print(`There is no ${POLICY_FILE} in ${quotePath(options.workspace)}: the default policy holds.`);
   else show(check);
-  return check === null || check.problems.length === 0 ? EXIT.ok : EXIT.failed;
+  return check === null || check.problems.length === 0 ? EXIT.ok : EXIT.usage;
 }
 
 /** A file that cannot be read has one problem, and no place for it. */
@@ -33,16 +33,23 @@ async function tryToCheck(
   } catch (error) {
     if (!(error instanceof LurkboxError) || error.code !== 'POLICY_INVALID') throw error;
     const problem = { path: '', message: error.message, line: null, column: null };
-    return { file: options.file ?? POLICY_FILE, problems: [problem], formerKeys: [], isRewritten: false };
+    return {
+      file: options.file ?? POLICY_FILE,
+      problems: [problem],
+      formerKeys: [],
+      isRewritten: false,
+      isAmbiguous: false,
+    };
   }
 }
 
-function show({ file, problems, formerKeys, isRewritten }: PolicyCheck): void {
+function show({ file, problems, formerKeys, isRewritten, isAmbiguous }: PolicyCheck): void {
+  const way = isAmbiguous ? 'keep one of the two' : '--write renames it';
   for (const { path, now, ...at } of formerKeys)
     print(
       isRewritten
         ? `${paint('green', '✔')} \`${escapeControls(path)}\` is \`${escapeControls(now)}\` now`
-        : `${paint('yellow', '!')} ${placed(file, at)}\`${escapeControls(path)}\` has another name now, \`${escapeControls(now)}\`; --write renames it`,
+        : `${paint('yellow', '!')} ${placed(file, at)}\`${escapeControls(path)}\` has another name now, \`${escapeControls(now)}\`; ${way}`,
     );
   for (const { path, message, ...at } of problems)
     print(

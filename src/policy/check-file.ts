@@ -25,6 +25,8 @@ export interface PolicyCheck {
   readonly formerKeys: readonly (FormerKey & Place)[];
   /** Whether these were renamed in the file. */
   readonly isRewritten: boolean;
+  /** Whether a key stands under both of its names; then none is renamed. */
+  readonly isAmbiguous: boolean;
 }
 
 export interface CheckPolicyOptions {
@@ -59,6 +61,7 @@ export async function checkPolicyFile(
     problems: atPlaces(now, examined, problems),
     formerKeys: atPlaces(bytes, found, formerKeys),
     isRewritten,
+    isAmbiguous: found.isAmbiguous,
   };
 }
 

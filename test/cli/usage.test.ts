@@ -151,6 +151,12 @@ describe('the common options are accepted before and after the command', () => {
     expect(stderr).toContain('/nowhere');
   });
 
+  test('and are refused where another one is missing', async () => {
+    const { exitCode, stderr } = await lurkbox('use', 'x', '--canary-calls', '5');
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('expected `--canary <percent>` beside it');
+  });
+
   test('and conflict with the same options', async () => {
     const { exitCode, stderr } = await lurkbox('--json', 'run', 'x', '--prompt');
     expect(exitCode).toBe(2);
