@@ -38,12 +38,15 @@ export interface Renamed<T> {
 
 /** The same object under the names of today; keys keep their order. */
 export function toNewNames<T extends object>(written: T, names: FormerNames): Renamed<T> {
-  const found = [...names].filter(([before]) => Object.hasOwn(written, before));
-  if (found.length === 0) return { value: written, found, problems: [] };
-  const entries = Object.entries(written).map(([key, value]) => [names.get(key) ?? key, value]);
+  if (![...names.keys()].some((before) => Object.hasOwn(written, before)))
+    return { value: written, found: [], problems: [] };
+  // What is not defined is not given, under either name.
+  const given = new Map(Object.entries(written).filter(([, value]) => value !== undefined));
+  const found = [...names].filter(([before]) => given.has(before));
   const problems = found
-    .filter(([, now]) => Object.hasOwn(written, now))
+    .filter(([, now]) => given.has(now))
     .map(([path, now]) => ({ path, message: describeBoth(now) }));
+  const entries = [...given].map(([key, value]) => [names.get(key) ?? key, value]);
   return { value: Object.fromEntries(entries) as T, found, problems };
 }
 

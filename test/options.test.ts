@@ -130,6 +130,13 @@ describe('an option of an earlier version', () => {
     ]);
   });
 
+  test('that is not defined is not given, and neither is such a new one', () => {
+    const only = (options: object) => normalizeOptions({ logger, ...options });
+    expect(only({ maxKept: undefined, maxReused: 4 })).toMatchObject({ maxReused: 4 });
+    expect(only({ maxKept: 4, maxReused: undefined })).toMatchObject({ maxReused: 4 });
+    warned.splice(0);
+  });
+
   test('without effect is ignored, with one warning', () => {
     expect(normalizeOptions({ maxParked: 4, logger })).not.toHaveProperty('maxParked');
     expect(warned.splice(0)).toEqual([

@@ -103,7 +103,8 @@ function readOwn<Value>(database: Database, sql: string): Value | null {
 
 function findDamage(database: Database): string | null {
   const [first] = database.all<{ integrity_check: string }>('PRAGMA integrity_check(1)');
-  if (first?.integrity_check !== 'ok') return `a check of it says: ${first?.integrity_check ?? 'nothing'}`;
+  if (first?.integrity_check !== 'ok')
+    return `a check of it says: ${first?.integrity_check.replaceAll('\n', ' ') ?? 'nothing'}`;
   const orphan = database.get('PRAGMA foreign_key_check');
   return orphan === undefined ? null : 'rows of it belong to others that are missing';
 }
