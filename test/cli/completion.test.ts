@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../src/cli/command-table.ts';
 import { completionOf } from '../../src/cli/complete.ts';
 import { createWorkspace, type Workspace } from '../helpers/workspace.ts';
-import { runCli, SOURCE } from './run-cli.ts';
+import { NO_ENGINE, runCli, SOURCE } from './run-cli.ts';
 
 let workspace: Workspace;
 let bin: string;
@@ -37,7 +37,11 @@ async function wordsFor(...line: string[]): Promise<string[]> {
 test('completion does not read a registry that takes long to copy', async () => {
   await using other = await createWorkspace();
   const folder = await other.addPlugin('elsewhere');
-  expect((await runCli(['load', folder, '--workspace', other.root])).exitCode).toBe(0);
+  const loaded = await runCli(['load', folder, '--workspace', other.root], {
+    program: SOURCE,
+    env: NO_ENGINE,
+  });
+  expect(loaded.exitCode).toBe(0);
   await rm(folder, { recursive: true });
   const words = () => wordsFor('run', '--workspace', other.root, 'else');
   expect(await words()).toEqual(['elsewhere']);
