@@ -1,4 +1,7 @@
+import { once } from 'node:events';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { verifyAuditLog } from '../../src/audit/verify.ts';
@@ -97,3 +100,31 @@ test('a process goes on when the disk is full, and writes every record once when
   expect(folder.ids()).toEqual(['e-1', ...names('full', 1_000)]);
   expect((await verifyAuditLog(folder.path)).problems).toEqual([]);
 });
+
+test('half a line that its writer takes back again and again is no problem of the log', async () => {
+  using folder = createAuditFolder();
+  await folder.append(1, 3);
+  const file = join(folder.path, 'audit-000001.jsonl');
+  const writer = new Worker(TAKES_BACK, { eval: true, workerData: file });
+  try {
+    await once(writer, 'message');
+    for (let round = 0; round < 10; round++) expect((await verifyAuditLog(folder.path)).problems).toEqual([]);
+  } finally {
+    await writer.terminate();
+  }
+});
+
+/** As a full disk has it: a part of a line is written, and cut off again. */
+const TAKES_BACK = `
+  const { appendFileSync, statSync, truncateSync } = require('node:fs');
+  const { parentPort, workerData } = require('node:worker_threads');
+  const pause = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+  const { size } = statSync(workerData);
+  for (let tries = 0; ; tries++) {
+    appendFileSync(workerData, '{"half":');
+    pause(3);
+    truncateSync(workerData, size);
+    if (tries === 0) parentPort.postMessage('begun');
+    pause(9);
+  }
+`;
