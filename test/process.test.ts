@@ -28,8 +28,8 @@ describe('a process', () => {
   });
 
   test('that was killed is gone before its parent has read its exit code', async () => {
-    // A shell that became `sleep` waits for no child, so its own stays a zombie.
-    const shell = spawn('/bin/sh', ['-c', 'sleep 0 & echo $!; exec sleep 30'], {
+    // A shell that became `sleep` waits for no child, so its own stays a zombie. One that ends before that may be waited for.
+    const shell = spawn('/bin/sh', ['-c', 'sleep 0.3 & echo $!; exec sleep 30'], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     try {
