@@ -25,9 +25,10 @@ export default defineConfig({
           exclude: ['test/container/**', 'test/long/**'],
           globalSetup: TEMP_SETUP,
           env: envIn('u'),
-          // Some start a process; on a busy machine that takes its time. Many wait, so two cores have work for more than two.
-          maxWorkers: 3,
-          testTimeout: 30_000,
+          // Some start a process; on a busy machine that takes its time. Many wait, so two cores have work for more than one.
+          maxWorkers: 2,
+          // To end what hangs. The longest takes 25 s on two quiet cores.
+          testTimeout: 90_000,
           sequence: { groupOrder: 0 },
         },
       },
